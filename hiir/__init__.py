@@ -1,0 +1,1 @@
+"""Hi-IR: hierarchical information flow for image restoration, as a library."""

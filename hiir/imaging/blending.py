@@ -1,0 +1,100 @@
+"""Join overlapping tiles into finished rows, with cosine seams and bounded memory.
+
+Tiles are joined by `a + w * (b - a)` and not by dividing weighted sums: where both tiles agree the
+result is their value bit for bit, so that tiling itself never changes a pixel.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hiir.imaging.geometry import TilePlan
+from hiir.imaging.pixels import FloatPixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowBand:
+    """Finished rows of the output, from row `top` down."""
+
+    top: int
+    rows: FloatPixels
+    """`(n, W * scale, C)` float32."""
+
+
+class RowBlender:
+    """Takes the tiles of a plan in its order and gives each row band once it is final.
+
+    Holds two rows of tiles at most: the one being joined and the lower part of the one above.
+    All positions are scaled by `scale`, for models that enlarge.
+    """
+
+    def __init__(self, *, plan: TilePlan, scale: int, channels: int) -> None:
+        self._tiles = iter(plan)
+        self._side = plan.tile * scale
+        self._channels = channels
+        self._tops = [top * scale for top in plan.tops]
+        self._lefts = [left * scale for left in plan.lefts]
+        self._height = plan.height * scale
+        self._width = plan.width * scale
+        self._strip = self._empty(0)
+        self._tail = self._empty(0)
+
+    def add(self, tile: FloatPixels) -> RowBand | None:
+        """Blend the next `(side, side, C)` float32 tile; return a band if it closes a tile row.
+
+        Raises `ValueError` on a tile of another shape, or one more than the plan has.
+        """
+        expected = (self._side, self._side, self._channels)
+        if tile.shape != expected:
+            raise ValueError(f"expected a tile of shape {expected}, got {tile.shape}")
+        place = next(self._tiles, None)
+        if place is None:
+            raise ValueError("the plan has no more tiles")
+        if place.column == 0:
+            self._strip = self._empty(self._side)
+        self._join_column(tile, place.column)
+        if place.column < len(self._lefts) - 1:
+            return None
+        return self._finish_row(place.row)
+
+    def _join_column(self, tile: FloatPixels, column: int) -> None:
+        left = self._lefts[column]
+        covered = self._lefts[column - 1] + self._side if column else left
+        shared = covered - left
+        ramp = _feather(shared)[np.newaxis, :, np.newaxis]
+        _lerp_into(self._strip[:, left:covered], tile[:, :shared], ramp)
+        self._strip[:, covered : left + self._side] = tile[:, shared:]
+
+    def _finish_row(self, row: int) -> RowBand:
+        strip, tail = self._strip, self._tail
+        shared = len(tail)
+        if shared:
+            # Towards the new row, but written into its own strip: the old rows end here.
+            _lerp_into(tail, strip[:shared], _feather(shared)[:, np.newaxis, np.newaxis])
+            strip[:shared] = tail
+        top = self._tops[row]
+        end = self._tops[row + 1] if row < len(self._tops) - 1 else self._height
+        self._tail = strip[end - top :].copy()
+        return RowBand(top=top, rows=strip[: end - top])
+
+    def _empty(self, rows: int) -> FloatPixels:
+        return np.empty((rows, self._width, self._channels), np.float32)
+
+
+def _lerp_into(old: FloatPixels, new: FloatPixels, weight: FloatPixels) -> None:
+    step = new - old
+    step *= weight
+    old += step
+
+
+def _feather(length: int) -> FloatPixels:
+    """Return `(length,)` weights of the later tile, from 0 to 1 along a shared stretch.
+
+    Half a cosine wave over the middle half. The outer quarters belong to one tile alone: the
+    pixels nearest to a tile's border have the least context and are not used where the other tile
+    knows better.
+    """
+    position = (np.arange(length) + 0.5) / max(length, 1)
+    phase = np.clip(2 * position - 0.5, 0, 1)
+    weights: FloatPixels = (0.5 - 0.5 * np.cos(np.pi * phase)).astype(np.float32)
+    return weights

@@ -1,0 +1,247 @@
+"""Image files to pixels and back: header first, limits before pixels, typed errors only.
+
+Each format is read by its own Pillow plugin, chosen by content from an explicit list, instead of
+through `Image.open`: no other parser is ever reached, and an image's true size is known and held
+against `ImageLimits` before anything is decoded, without Pillow's process-wide bomb setting.
+"""
+
+import io
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from PIL import Image
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import jpeg_factory
+from PIL.PngImagePlugin import PngImageFile, PngInfo
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from hiir.imaging.errors import (
+    EmptyImage,
+    ImageCorrupt,
+    ImageTooLarge,
+    UnsupportedImageFormat,
+    UnsupportedPixelMode,
+)
+from hiir.imaging.formats import SIGNATURE_BYTES, ImageFormat, sniff_format
+from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
+from hiir.imaging.metadata import ImageMetadata, turn_upright
+from hiir.imaging.modes import Planes, join_planes, split_planes
+from hiir.imaging.pillow_errors import translated
+from hiir.imaging.pixels import Uint8Pixels
+
+__all__ = [
+    "DecodedImage",
+    "ImageFormat",
+    "ImageHeader",
+    "ImageLimits",
+    "check_header",
+    "decode",
+    "encode",
+    "probe",
+]
+
+_PLUGINS: Mapping[ImageFormat, Callable[[BinaryIO], ImageFile]] = {
+    ImageFormat.AVIF: AvifImageFile,
+    ImageFormat.BMP: BmpImageFile,
+    ImageFormat.JPEG: jpeg_factory,
+    ImageFormat.PNG: PngImageFile,
+    ImageFormat.TIFF: TiffImageFile,
+    ImageFormat.WEBP: WebPImageFile,
+}
+_WRITE_OPTIONS: Mapping[ImageFormat, Mapping[str, Any]] = {
+    ImageFormat.AVIF: {"quality": 90, "subsampling": "4:4:4"},
+    ImageFormat.BMP: {},
+    ImageFormat.JPEG: {"quality": 95, "subsampling": "4:4:4"},
+    ImageFormat.PNG: {},
+    ImageFormat.TIFF: {"compression": "tiff_adobe_deflate"},
+    ImageFormat.WEBP: {"quality": 95},
+}
+_MAX_SIDE_WRITTEN = {ImageFormat.JPEG: 65_500, ImageFormat.WEBP: 16_383}
+_WITHOUT_ALPHA = (ImageFormat.JPEG, ImageFormat.BMP)
+_JPEG_XMP_BYTES = 65_504
+_MAX_PAGES_COUNTED = 100
+_BITS_PER_SAMPLE = 258
+_XMP_TAG = 700
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DecodedImage:
+    """An upright image with what is needed to write it back as it came."""
+
+    header: ImageHeader
+    pixels: Uint8Pixels
+    """`(H, W, 3)` RGB; three equal channels for a gray image."""
+    alpha: Uint8Pixels | None
+    """`(H, W)`, 255 is opaque; None where the image has no alpha."""
+    gray: bool
+    metadata: ImageMetadata
+
+
+def probe(source: bytes | BinaryIO) -> ImageHeader:
+    """Read only the header of a file; a stream is read from its start and left there.
+
+    Raises `EmptyImage`, `UnsupportedImageFormat`, `ImageTruncated`, `ImageCorrupt`, and
+    `ImageTooLarge` for a size that Pillow itself refuses. Limits are for `check_header`.
+    """
+    stream = _as_stream(source)
+    try:
+        image_format = _sniff(stream)
+        with translated(stream, image_format), _PLUGINS[image_format](stream) as image:
+            return _read_header(image, stream, image_format)
+    finally:
+        stream.seek(0)
+
+
+def decode(source: bytes | BinaryIO, limits: ImageLimits) -> DecodedImage:
+    """Check the header against `limits`, decode the pixels and apply the EXIF orientation.
+
+    Raises what `probe` and `check_header` raise, the latter before any pixel is decoded.
+    """
+    stream = _as_stream(source)
+    image_format = _sniff(stream)
+    with translated(stream, image_format), _PLUGINS[image_format](stream) as image:
+        header = _read_header(image, stream, image_format)
+        check_header(header, limits)
+        image.load()
+        metadata = turn_upright(image)
+        planes = split_planes(image)
+    return DecodedImage(
+        header=header,
+        pixels=planes.pixels,
+        alpha=planes.alpha,
+        gray=planes.gray,
+        metadata=metadata,
+    )
+
+
+def encode(
+    pixels: Uint8Pixels, *, like: DecodedImage, image_format: ImageFormat | None = None
+) -> bytes:
+    """Write `(H, W, 3)` pixels as `like` came: its format, gray, alpha and metadata.
+
+    JPEG is written at quality 95 without chroma subsampling, WebP at 95, AVIF at 90, PNG and TIFF
+    lossless. `image_format` asks for another format.
+
+    Raises `UnsupportedPixelMode` if the format cannot hold the alpha, `ImageTooLarge` if it
+    cannot hold the size.
+    """
+    target = image_format or like.header.format
+    _check_writable(target, pixels, like)
+    image = join_planes(Planes(pixels=pixels, alpha=like.alpha, gray=like.gray))
+    output = io.BytesIO()
+    options = {**_WRITE_OPTIONS[target], **_metadata_options(target, like.metadata)}
+    image.save(output, format=target.name, **options)
+    return output.getvalue()
+
+
+def _as_stream(source: bytes | BinaryIO) -> BinaryIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else source
+
+
+def _sniff(stream: BinaryIO) -> ImageFormat:
+    stream.seek(0)
+    start = stream.read(SIGNATURE_BYTES)
+    stream.seek(0)
+    if not start:
+        raise EmptyImage("The file is empty.", limit=1, actual=0)
+    image_format = sniff_format(start)
+    if image_format is None:
+        known = ", ".join(item.name for item in ImageFormat)
+        raise UnsupportedImageFormat(
+            f"The content is none of the accepted image formats: {known}.", limit=known
+        )
+    return image_format
+
+
+def _read_header(image: ImageFile, stream: BinaryIO, image_format: ImageFormat) -> ImageHeader:
+    return ImageHeader(
+        format=image_format,
+        width=image.width,
+        height=image.height,
+        frames=_count_frames(image, image_format),
+        mode=image.mode,
+        bit_depth=_read_bit_depth(image, stream, image_format),
+    )
+
+
+def _count_frames(image: ImageFile, image_format: ImageFormat) -> int:
+    if image_format is ImageFormat.JPEG:
+        return 1  # cameras append previews and depth maps (MPO); the photo is the first image
+    if not isinstance(image, TiffImageFile):
+        return int(getattr(image, "n_frames", 1))
+    try:
+        for page in range(1, _MAX_PAGES_COUNTED):
+            image.seek(page)
+    except EOFError:
+        return image.tell() + 1
+    finally:
+        image.seek(0)
+    return _MAX_PAGES_COUNTED
+
+
+def _read_bit_depth(image: ImageFile, stream: BinaryIO, image_format: ImageFormat) -> int:
+    """Read from the file what Pillow's mode does not tell: it reduces deep colour silently."""
+    if isinstance(image, TiffImageFile):
+        return int(max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))))
+    position = stream.tell()
+    try:
+        if image_format is ImageFormat.PNG:
+            stream.seek(24)
+            return stream.read(1)[0]
+        if image_format is ImageFormat.AVIF:
+            stream.seek(0)
+            return _read_avif_bit_depth(stream.read())
+    finally:
+        stream.seek(position)
+    return 8
+
+
+def _read_avif_bit_depth(data: bytes) -> int:
+    # The codec configuration box: marker and version, profile and level, then tier, high bit
+    # depth, twelve bit. Colour and alpha have one each.
+    configurations = [match[1][0] for match in re.finditer(rb"av1C\x81.(.)", data, re.DOTALL)]
+    if not configurations:
+        raise ImageCorrupt("The AVIF file has no codec configuration.")
+    flags = max(configurations, key=lambda value: value & 0x60)
+    if not flags & 0x40:
+        return 8
+    return 12 if flags & 0x20 else 10
+
+
+def _check_writable(target: ImageFormat, pixels: Uint8Pixels, like: DecodedImage) -> None:
+    if like.alpha is not None and target in _WITHOUT_ALPHA:
+        raise UnsupportedPixelMode(f"{target.name} cannot hold transparency.", actual="alpha")
+    side, limit = max(pixels.shape[:2]), _MAX_SIDE_WRITTEN.get(target)
+    if limit is not None and side > limit:
+        raise ImageTooLarge(
+            f"{target.name} holds sides of at most {limit} pixels; the result has {side}.",
+            limit=limit,
+            actual=side,
+        )
+
+
+def _metadata_options(target: ImageFormat, metadata: ImageMetadata) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "icc_profile": metadata.icc_profile,
+        "exif": metadata.exif,
+        "xmp": metadata.xmp,
+        "dpi": metadata.dpi,
+    }
+    if metadata.xmp and target is ImageFormat.JPEG and len(metadata.xmp) > _JPEG_XMP_BYTES:
+        options["xmp"] = None
+    if metadata.xmp and target is ImageFormat.PNG:
+        text = PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
+        options["pnginfo"] = text
+    if metadata.xmp and target is ImageFormat.TIFF:
+        exif = Image.Exif()
+        if metadata.exif:
+            exif.load(metadata.exif)
+        exif[_XMP_TAG] = metadata.xmp
+        options["exif"] = exif.tobytes()
+    return {key: value for key, value in options.items() if value is not None}

@@ -1,0 +1,162 @@
+"""The contract that a restoration model carries with its weights.
+
+It travels as the string `parameters` of `model_repository/<model>/config.pbtxt`, so that whoever
+calls the model can check it at start instead of assuming it.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from hiir.imaging.errors import ContractError
+
+# Settings of Triton's onnxruntime backend that share the `parameters` map with the contract.
+_SERVER_PARAMETERS = frozenset(
+    {
+        "arena_extend_strategy",
+        "cudnn_conv_algo_search",
+        "enable_mem_arena",
+        "enable_mem_pattern",
+        "execution_mode",
+        "gpu_mem_limit",
+        "inter_op_thread_count",
+        "intra_op_thread_count",
+        "memory.enable_memory_arena_shrinkage",
+    }
+)
+_KEBAB_CASE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelContract:
+    """What a model expects and promises.
+
+    The model maps `(B, input_channels, tile, tile)` to `(B, output_channels, tile * scale,
+    tile * scale)`, float32 in [0, 1], RGB order. Raises `ContractError` on values that contradict
+    each other.
+    """
+
+    name: str
+    """Name in the model repository, kebab-case."""
+    task: str
+    """What it restores, kebab-case; the first model of a task has the task's name."""
+    version: str
+    """Version of the weights."""
+    architecture: str
+    """Preset that builds the network."""
+    scale: int
+    """Output pixels per input pixel along a side; 1 except for super-resolution."""
+    input_channels: int
+    output_channels: int
+    tile: int
+    """Side of the square input, in pixels; the only size the model is served at."""
+    overlap: int
+    """Input pixels that neighbouring tiles share at least."""
+    size_multiple: int
+    """The network works on sides that are multiples of this; divides `tile`."""
+    sha256: str
+    """SHA-256 of the weights file, lower-case hex."""
+    provenance: Mapping[str, str] = field(hash=False)
+    """Where the weights come from: data, seed, code revision, licence."""
+    quality: Mapping[str, float] = field(hash=False)
+    """Measured figures, e.g. `{"cbsd68-sigma25-psnr": 30.4}`."""
+
+    def __post_init__(self) -> None:
+        # Copies, so that the caller's dictionaries cannot change the contract later.
+        object.__setattr__(self, "provenance", dict(self.provenance))
+        object.__setattr__(self, "quality", dict(self.quality))
+        for problem, broken in self._rules().items():
+            if broken:
+                raise ContractError(f"Model contract {self.name!r}: {problem}.")
+
+    def _rules(self) -> dict[str, bool]:
+        return {
+            "name must be kebab-case": not _KEBAB_CASE.fullmatch(self.name),
+            "task must be kebab-case": not _KEBAB_CASE.fullmatch(self.task),
+            "version must not be blank": not self.version.strip(),
+            "architecture must not be blank": not self.architecture.strip(),
+            "scale must be at least 1": self.scale < 1,
+            "input_channels must be at least 1": self.input_channels < 1,
+            "output_channels must be at least 1": self.output_channels < 1,
+            "size_multiple must be at least 1": self.size_multiple < 1,
+            "tile must be a positive multiple of size_multiple": self.tile < 1
+            or self.tile % max(self.size_multiple, 1) != 0,
+            "overlap must be at least 0 and less than tile": not 0 <= self.overlap < self.tile,
+            "sha256 must be 64 lower-case hex digits": not _SHA256.fullmatch(self.sha256),
+            "quality must hold finite numbers": not all(map(math.isfinite, self.quality.values())),
+        }
+
+    def to_parameters(self) -> dict[str, str]:
+        """Return the contract as Triton's string parameters, one per field."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {
+            key: json.dumps(value, sort_keys=True) if isinstance(value, dict) else str(value)
+            for key, value in values.items()
+        }
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, str]) -> "ModelContract":
+        """Read what `to_parameters` wrote, beside settings of Triton's onnxruntime backend.
+
+        Raises `ContractError` on missing or unknown keys and on values that do not parse or hold.
+        """
+        known = {item.name for item in fields(cls)}
+        _check_keys(set(parameters) - _SERVER_PARAMETERS, known)
+        values = {key: _parse(key, parameters[key]) for key in known}
+        return cls(**values)
+
+
+def _check_keys(given: set[str], known: set[str]) -> None:
+    for problem, keys in (("unknown", given - known), ("missing", known - given)):
+        if keys:
+            raise ContractError(
+                f"Model contract: {problem} {', '.join(sorted(keys))}; "
+                f"the keys are {', '.join(sorted(known))}.",
+                limit=", ".join(sorted(known)),
+                actual=", ".join(sorted(given)),
+            )
+
+
+def _parse(key: str, text: str) -> Any:
+    parser = _PARSERS.get(key, str)
+    try:
+        return parser(text)
+    except (TypeError, ValueError) as error:
+        raise ContractError(f"Model contract: {key} cannot be {text!r}.", actual=text) from error
+
+
+def _parse_strings(text: str) -> dict[str, str]:
+    values = _parse_object(text)
+    if not all(isinstance(value, str) for value in values.values()):
+        raise ValueError("not all values are strings")
+    return values
+
+
+def _parse_numbers(text: str) -> dict[str, float]:
+    values = _parse_object(text)
+    if not all(type(value) in (int, float) for value in values.values()):
+        raise ValueError("not all values are numbers")
+    return {key: float(value) for key, value in values.items()}
+
+
+def _parse_object(text: str) -> dict[str, Any]:
+    values = json.loads(text)
+    if not isinstance(values, dict):
+        raise TypeError("not a JSON object")
+    return values
+
+
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "scale": int,
+    "input_channels": int,
+    "output_channels": int,
+    "tile": int,
+    "overlap": int,
+    "size_multiple": int,
+    "provenance": _parse_strings,
+    "quality": _parse_numbers,
+}

@@ -1,0 +1,105 @@
+# ruff: noqa: N818 -- named for what is wrong with the image; "Error" ten times says nothing more
+"""What can go wrong between an uploaded file and its restored pixels, as one tree.
+
+    ImagingError
+    |-- EmptyImage              empty-image               no bytes at all
+    |-- UnsupportedImageFormat  unsupported-image-format  not one of the accepted file formats
+    |-- ImageTruncated          image-truncated           the file ends before its image does
+    |-- ImageCorrupt            image-corrupt             complete, but not decodable
+    |-- ImageTooLarge           image-too-large           pixels or side above the limit
+    |-- ImageTooSmall           image-too-small           a side below the limit
+    |-- TooManyFrames           too-many-frames           animated or multi-page
+    |-- UnsupportedPixelMode    unsupported-pixel-mode    CMYK, more than 8 bits, ...
+    |-- ModelOutputInvalid      model-output-invalid      wrong shape, not finite, or dead
+    |-- ContractError           contract-invalid          a model's contract does not hold
+    `-- TilingCanceled          tiling-canceled           the caller asked to stop
+
+Errors of the first nine kinds blame the file or the model, so `detail` is written for the person
+who sent the file: it names no path and no library.
+"""
+
+from typing import ClassVar
+
+
+class ImagingError(Exception):
+    """Base of every error this package raises on purpose.
+
+    `code` is stable and meant for programs; `limit` and `actual` carry the two sides of a broken
+    rule where there is one.
+    """
+
+    code: ClassVar[str] = "imaging-error"
+
+    def __init__(
+        self, detail: str, *, limit: int | str | None = None, actual: int | str | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.limit = limit
+        self.actual = actual
+
+
+class EmptyImage(ImagingError):
+    """The file has no bytes."""
+
+    code = "empty-image"
+
+
+class UnsupportedImageFormat(ImagingError):
+    """The content is not one of the accepted formats, whatever the file is called."""
+
+    code = "unsupported-image-format"
+
+
+class ImageTruncated(ImagingError):
+    """The file ends before its image does."""
+
+    code = "image-truncated"
+
+
+class ImageCorrupt(ImagingError):
+    """The file is of an accepted format and complete, but cannot be decoded."""
+
+    code = "image-corrupt"
+
+
+class ImageTooLarge(ImagingError):
+    """More pixels, or a longer side, than the limits (or the memory) allow."""
+
+    code = "image-too-large"
+
+
+class ImageTooSmall(ImagingError):
+    """A side is shorter than the limits allow."""
+
+    code = "image-too-small"
+
+
+class TooManyFrames(ImagingError):
+    """An animation or a multi-page file, where one image is expected."""
+
+    code = "too-many-frames"
+
+
+class UnsupportedPixelMode(ImagingError):
+    """A colour model or a bit depth that cannot be restored without silent loss."""
+
+    code = "unsupported-pixel-mode"
+
+
+class ModelOutputInvalid(ImagingError):
+    """A restored tile has the wrong shape or type, is not finite, or is dead."""
+
+    code = "model-output-invalid"
+
+
+class ContractError(ImagingError):
+    """A model contract is incomplete, has unknown keys, or contradicts itself."""
+
+    code = "contract-invalid"
+
+
+class TilingCanceled(ImagingError):
+    """The caller asked to stop between two tiles."""
+
+    code = "tiling-canceled"

@@ -1,0 +1,48 @@
+"""The accepted file formats, told by content and never by name."""
+
+from enum import StrEnum
+
+
+class ImageFormat(StrEnum):
+    """A file format that is read and written."""
+
+    AVIF = "avif"
+    BMP = "bmp"
+    JPEG = "jpeg"
+    PNG = "png"
+    TIFF = "tiff"
+    WEBP = "webp"
+
+    @property
+    def media_type(self) -> str:
+        """Media type for `Content-Type`."""
+        return f"image/{self.value}"
+
+    @property
+    def extension(self) -> str:
+        """Customary file name extension, with its dot."""
+        return ".jpg" if self is ImageFormat.JPEG else f".{self.value}"
+
+
+SIGNATURE_BYTES = 64
+"""How much of a file's start `sniff_format` needs."""
+
+_PREFIXES = {
+    (b"\xff\xd8\xff",): ImageFormat.JPEG,
+    (b"\x89PNG\r\n\x1a\n",): ImageFormat.PNG,
+    (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): ImageFormat.TIFF,
+    (b"BM",): ImageFormat.BMP,
+}
+
+
+def sniff_format(start: bytes) -> ImageFormat | None:
+    """Name the format of a file from its first `SIGNATURE_BYTES`, or None for any other."""
+    for prefixes, image_format in _PREFIXES.items():
+        if start.startswith(prefixes):
+            return image_format
+    if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
+        return ImageFormat.WEBP
+    # The main brand may be a generic one, which HEIC shares; AVIF then stands among the others.
+    if start[4:8] == b"ftyp" and (b"avif" in start[8:] or b"avis" in start[8:]):
+        return ImageFormat.AVIF
+    return None

@@ -1,0 +1,100 @@
+"""What an image file carries beside its pixels, and how much of it is kept."""
+
+import math
+from dataclasses import dataclass
+
+from PIL import ExifTags, Image, ImageOps
+
+from hiir.imaging.pillow_errors import PILLOW_ERRORS
+
+# Metadata is the sender's data: bounded, and passed on without being interpreted.
+MAX_EXIF_BYTES = 65_533  # one JPEG segment
+MAX_ICC_BYTES = 4 * 1024 * 1024
+MAX_XMP_BYTES = 1024 * 1024
+_MAX_DPI = 65_535
+
+# Tags that describe the layout of the file they came from (a TIFF mixes them with the rest), that
+# are carried on their own (ICC, XMP, resolution), or that turning the pixels has made untrue.
+_LAYOUT_TAGS = frozenset(
+    {
+        254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283,
+        284, 290, 291, 292, 293, 296, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332,
+        338, 339, 340, 341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532,
+        700, 33723, 34377, 34675, 37724,
+    }
+)  # fmt: skip
+_SIZE_TAGS = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageMetadata:
+    """What is written into the restored file."""
+
+    icc_profile: bytes | None = None
+    exif: bytes | None = None
+    """Without orientation (it is applied), thumbnail and stored size."""
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    dropped: tuple[str, ...] = ()
+    """What was there and is not kept: "exif", "icc_profile", "xmp" or "dpi"."""
+
+
+def turn_upright(image: Image.Image) -> ImageMetadata:
+    """Apply a loaded image's EXIF orientation in place, and return the metadata to keep.
+
+    Unreadable or oversized metadata is dropped and named: it is no reason to refuse the photo.
+    """
+    dropped: list[str] = []
+    try:
+        ImageOps.exif_transpose(image, in_place=True)
+        exif = _read_exif(image)
+    except PILLOW_ERRORS:
+        exif = None
+        dropped.append("exif")
+    if exif and len(exif) > MAX_EXIF_BYTES:
+        exif = None
+        dropped.append("exif")
+    icc_profile, xmp, dpi = (image.info.get(key) for key in ("icc_profile", "xmp", "dpi"))
+    if icc_profile and not _is_icc_profile(icc_profile):
+        icc_profile = None
+        dropped.append("icc_profile")
+    if xmp and (not isinstance(xmp, bytes) or len(xmp) > MAX_XMP_BYTES):
+        xmp = None
+        dropped.append("xmp")
+    if dpi and not _is_resolution(dpi):
+        dpi = None
+        dropped.append("dpi")
+    return ImageMetadata(
+        icc_profile=icc_profile or None,
+        exif=exif,
+        xmp=xmp or None,
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
+        dropped=tuple(dropped),
+    )
+
+
+def _read_exif(image: Image.Image) -> bytes | None:
+    exif = image.getexif()
+    for tag in _LAYOUT_TAGS & set(exif):
+        del exif[tag]
+    photo = exif.get_ifd(ExifTags.IFD.Exif)
+    for size_tag in _SIZE_TAGS:
+        photo.pop(size_tag, None)
+    return exif.tobytes() if exif else None
+
+
+def _is_icc_profile(profile: object) -> bool:
+    return (
+        isinstance(profile, bytes)
+        and 128 <= len(profile) <= MAX_ICC_BYTES
+        and profile[36:40] == b"acsp"
+    )
+
+
+def _is_resolution(dpi: object) -> bool:
+    if not isinstance(dpi, tuple) or len(dpi) != 2:
+        return False
+    try:
+        return all(0 < float(value) <= _MAX_DPI and math.isfinite(value) for value in dpi)
+    except (ArithmeticError, TypeError, ValueError):
+        return False

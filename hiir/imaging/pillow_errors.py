@@ -1,0 +1,52 @@
+"""Pillow's many exceptions become this package's few: the only place that translates them."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from PIL import Image
+
+from hiir.imaging.errors import ImageCorrupt, ImageTooLarge, ImageTruncated
+from hiir.imaging.formats import ImageFormat
+from hiir.imaging.truncation import ends_early
+
+# Whatever its parsers let through on hostile bytes. Warnings are here because they are raised
+# where a process turns them into errors.
+PILLOW_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    Warning,
+    struct.error,
+    zlib.error,
+)
+
+
+@contextmanager
+def translated(stream: BinaryIO, image_format: ImageFormat) -> Iterator[None]:
+    """Raise `ImageTruncated`, `ImageCorrupt` or `ImageTooLarge` for anything Pillow raises."""
+    name = image_format.name
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        ceiling = Image.MAX_IMAGE_PIXELS or 0
+        raise ImageTooLarge(
+            f"The {name} file claims more pixels than can be decoded safely.",
+            limit=ceiling,
+            actual=f"more than {ceiling}",
+        ) from error
+    except MemoryError as error:
+        raise ImageTooLarge(f"Decoding the {name} file needs more memory than there is.") from error
+    except PILLOW_ERRORS as error:
+        if ends_early(stream, image_format):
+            raise ImageTruncated(f"The {name} file ends before its image does.") from error
+        raise ImageCorrupt(f"The {name} file cannot be decoded: its content is damaged.") from error

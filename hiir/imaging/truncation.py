@@ -1,0 +1,102 @@
+"""Tell a file that ends too early from one that is broken inside.
+
+Pillow's messages do not separate the two for every format. Each format says in its own structure
+where it ends; that is only looked at once decoding has failed, since a decoder is more lenient
+than its specification (a JPEG may lack its end marker and still have all pixels).
+"""
+
+import io
+import struct
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
+
+from hiir.imaging.formats import ImageFormat
+
+_TAIL = 64 * 1024
+_TIFF_OFFSETS, _TIFF_COUNTS = (273, 324), (279, 325)
+
+
+def ends_early(stream: BinaryIO, image_format: ImageFormat) -> bool:
+    """Return whether the structure of a file of `image_format` goes on beyond its last byte."""
+    length = stream.seek(0, io.SEEK_END)
+    try:
+        return _CHECKS[image_format](stream, length)
+    except struct.error:
+        return True  # not even the fields that tell the length are there
+
+
+def _jpeg(stream: BinaryIO, length: int) -> bool:
+    return not _tail(stream, length).rstrip(b"\0\r\n ").endswith(b"\xff\xd9")
+
+
+def _png(stream: BinaryIO, length: int) -> bool:
+    return b"IEND\xae\x42\x60\x82" not in _tail(stream, length)
+
+
+def _webp(stream: BinaryIO, length: int) -> bool:
+    (size,) = _unpack(stream, 4, "<I")
+    return size + 8 > length
+
+
+def _bmp(stream: BinaryIO, length: int) -> bool:
+    (size,) = _unpack(stream, 2, "<I")
+    return size > length
+
+
+def _avif(stream: BinaryIO, length: int) -> bool:
+    position = 0
+    while position < length:
+        (size,) = _unpack(stream, position, ">I")
+        if size == 1:
+            (size,) = _unpack(stream, position + 8, ">Q")
+        if size < 8:
+            return False  # 0 means "to the end of the file", less is broken
+        position += size
+    return position > length
+
+
+def _tiff(stream: BinaryIO, length: int) -> bool:
+    stream.seek(0)
+    order = "<" if stream.read(2) == b"II" else ">"
+    (version,) = _unpack(stream, 2, f"{order}H")
+    if version != 42:
+        return False  # BigTIFF: no shorter way to know than to decode it
+    (directory,) = _unpack(stream, 4, f"{order}I")
+    (entries,) = _unpack(stream, directory, f"{order}H")
+    ranges: dict[int, tuple[int, ...]] = {}
+    for index in range(entries):
+        position = directory + 2 + 12 * index
+        tag, kind, count = _unpack(stream, position, f"{order}HHI")
+        if tag in (*_TIFF_OFFSETS, *_TIFF_COUNTS):
+            code, size = ("H", 2) if kind == 3 else ("I", 4)
+            place = position + 8
+            if count * size > 4:
+                (place,) = _unpack(stream, place, f"{order}I")
+            if place + count * size > length:
+                return True
+            ranges[tag] = _unpack(stream, place, f"{order}{count}{code}")
+    return any(
+        offset + size > length
+        for offsets, counts in zip(_TIFF_OFFSETS, _TIFF_COUNTS, strict=True)
+        for offset, size in zip(ranges.get(offsets, ()), ranges.get(counts, ()), strict=False)
+    )
+
+
+def _tail(stream: BinaryIO, length: int) -> bytes:
+    stream.seek(max(length - _TAIL, 0))
+    return stream.read()
+
+
+def _unpack(stream: BinaryIO, position: int, layout: str) -> tuple[int, ...]:
+    stream.seek(position)
+    return struct.unpack(layout, stream.read(struct.calcsize(layout)))
+
+
+_CHECKS: Mapping[ImageFormat, Callable[[BinaryIO, int], bool]] = {
+    ImageFormat.AVIF: _avif,
+    ImageFormat.BMP: _bmp,
+    ImageFormat.JPEG: _jpeg,
+    ImageFormat.PNG: _png,
+    ImageFormat.TIFF: _tiff,
+    ImageFormat.WEBP: _webp,
+}

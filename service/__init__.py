@@ -1,0 +1,1 @@
+"""The restoration service: HTTP API, queue, worker and the embedded stack."""

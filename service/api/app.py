@@ -1,0 +1,50 @@
+"""The API's composition root: `uvicorn --factory service.api.app:create_app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from service.api.dependencies import Services
+from service.api.errors import PROBLEM_TYPE, install_error_handlers
+from service.api.middleware import RequestContext
+from service.api.routes import health, jobs, tasks
+from service.schemas import Problem
+from service.settings import Settings
+from service.telemetry import configure_logging
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the application, from the environment unless settings are given.
+
+    Raises `ModelRepositoryError` if there is nothing to serve, and pydantic's `ValidationError`
+    for settings that make no sense.
+    """
+    settings = settings or Settings()
+    configure_logging(settings)
+    services = Services.build(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        services.close()
+
+    app = FastAPI(
+        title="Hi-IR Restore",
+        summary="Restores photographs: send one, follow the job, fetch the result.",
+        version="1",
+        lifespan=lifespan,
+        responses={
+            "default": {
+                "model": Problem,
+                "description": "What went wrong (RFC 9457).",
+                "content": {PROBLEM_TYPE: {}},
+            }
+        },
+    )
+    app.state.services = services
+    app.add_middleware(RequestContext)
+    install_error_handlers(app)
+    for router in (jobs.router, tasks.router, health.router):
+        app.include_router(router)
+    return app

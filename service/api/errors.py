@@ -1,0 +1,72 @@
+"""Every answer that is an error becomes a problem document, the framework's own included."""
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from service.errors import (
+    BodyTooLarge,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    ServiceError,
+    UnsupportedMediaType,
+)
+from service.schemas import Problem
+from service.telemetry import current_request_id
+
+PROBLEM_TYPE = "application/problem+json"
+
+_BY_STATUS: Mapping[int, type[ServiceError]] = {
+    kind.status: kind for kind in (NotFound, MethodNotAllowed, BodyTooLarge, UnsupportedMediaType)
+}
+
+
+def problem_response(
+    error: ServiceError, *, instance: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The problem document of `error` for the request at path `instance`."""
+    extra = dict(headers or {})
+    if error.retry_after is not None:
+        extra["Retry-After"] = str(error.retry_after)
+    if isinstance(error, BodyTooLarge):
+        extra["Connection"] = "close"  # or the rest of the body would still be read, and dropped
+    problem = Problem.of(error, instance=instance, request_id=current_request_id() or "")
+    return JSONResponse(
+        problem.model_dump(), status_code=error.status, headers=extra, media_type=PROBLEM_TYPE
+    )
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Register the translations; what no handler knows ends in `RequestContext`."""
+    app.add_exception_handler(ServiceError, _on_service_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+
+
+def _on_service_error(request: Request, error: Exception) -> Response:
+    known = error if isinstance(error, ServiceError) else ServiceError()
+    return problem_response(known, instance=request.url.path)
+
+
+def _on_http_exception(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        return _on_service_error(request, error)
+    kind = _BY_STATUS.get(error.status_code)
+    if kind is None:
+        kind = InvalidRequest if 400 <= error.status_code < 500 else ServiceError
+    return problem_response(kind(), instance=request.url.path, headers=error.headers)
+
+
+def _on_validation_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        return _on_service_error(request, error)
+    found = [
+        {"name": ".".join(str(part) for part in item["loc"]), "problem": str(item["msg"])}
+        for item in error.errors()
+    ]
+    refused = InvalidRequest("Some parameters are not valid.", errors=found)
+    return problem_response(refused, instance=request.url.path)

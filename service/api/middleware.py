@@ -1,0 +1,68 @@
+"""The one middleware, pure ASGI: a request's id, its log line, and the error of last resort."""
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.errors import problem_response
+from service.errors import ServiceError
+from service.telemetry import request_context
+
+logger = logging.getLogger(__name__)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class RequestContext:
+    """Gives each request an id, the client's own if it is a sane one, and sends it back."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        exchange = _Exchange(send, request_id)
+        with request_context(request_id):
+            try:
+                await self._app(scope, receive, exchange.send)
+            except Exception:
+                logger.exception("%s %s failed", scope["method"], scope["path"])
+                if exchange.status is not None:
+                    raise  # too late for another answer: the server ends the connection
+                answer = problem_response(ServiceError(), instance=scope["path"])
+                await answer(scope, receive, exchange.send)
+            finally:
+                exchange.log(scope)
+
+
+class _Exchange:
+    """Watches one answer on its way out."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._began = time.monotonic()
+        self.status: int | None = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
+        await self._send(message)
+
+    def log(self, scope: Scope) -> None:
+        # Probes come every few seconds for ever; they are news only when they fail.
+        quiet = scope["path"] in {"/livez", "/readyz"} and self.status == 200
+        milliseconds = 1000 * (time.monotonic() - self._began)
+        level = logging.DEBUG if quiet else logging.INFO
+        what = f"{scope['method']} {scope['path']} {self.status}"
+        logger.log(level, "%s in %.0f ms", what, milliseconds)

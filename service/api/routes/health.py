@@ -1,0 +1,25 @@
+"""Whether the process lives, and whether the service can do jobs."""
+
+from fastapi import APIRouter, Response
+
+from service.api.dependencies import ServicesDependency
+from service.schemas import HealthView
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez")
+async def live() -> dict[str, str]:
+    """Answer, as long as the process does."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz")
+def ready(services: ServicesDependency, response: Response) -> HealthView:
+    """Report on Redis, Triton and the workers; 503 unless all are ready."""
+    report = services.readiness.report()
+    if not report.ready:
+        response.status_code = 503
+        response.headers["Retry-After"] = "2"
+    components = {name: problem or "ready" for name, problem in report.problems.items()}
+    return HealthView(ready=report.ready, components=components)

@@ -1,0 +1,95 @@
+"""Where the servers of one stack are: given by settings, or on free local ports."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from service.embedded.ports import PortTakenError, choose_port, is_free
+from service.embedded.settings import StackSettings
+from service.embedded.supervisor import StackError
+from service.embedded.triton import is_triton_ready
+
+_API_PORT, _REDIS_PORT = 8000, 6379
+_GRPC_PORT, _HTTP_PORT, _METRICS_PORT = 8001, 8002, 8003
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Hosts and ports of a stack that is about to start."""
+
+    host: str
+    port: int
+    redis_url: str
+    redis_port: int | None
+    """None when somebody else runs Redis."""
+    triton_url: str
+    triton_http_url: str
+    triton_ports: tuple[int, int, int] | None
+    """gRPC, HTTP and metrics; None when somebody else runs Triton."""
+
+    @property
+    def api_url(self) -> str:
+        """Where a client on this machine reaches the API."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @classmethod
+    async def choose(cls, settings: StackSettings) -> Self:
+        """Take the addresses that were given and free ports for the rest.
+
+        Raises `StackError` when a port asked for by name is taken or a given server not found.
+        """
+        taken = {_API_PORT, _REDIS_PORT, _GRPC_PORT, _HTTP_PORT, _METRICS_PORT}
+        redis_url, redis_port = settings.redis_url, None
+        if redis_url is None:
+            redis_port = _near(_REDIS_PORT, taken)
+            redis_url = f"redis://127.0.0.1:{redis_port}"
+        triton_url, triton_http_url = settings.triton_url, settings.triton_http_url
+        triton_ports = None
+        if triton_url is None:
+            triton_ports = (
+                _near(_GRPC_PORT, taken),
+                _near(_HTTP_PORT, taken),
+                _near(_METRICS_PORT, taken),
+            )
+            triton_url = f"127.0.0.1:{triton_ports[0]}"
+            triton_http_url = f"http://127.0.0.1:{triton_ports[1]}"
+        return cls(
+            host=settings.host,
+            port=_api_port(settings, taken),
+            redis_url=redis_url,
+            redis_port=redis_port,
+            triton_url=triton_url,
+            triton_http_url=triton_http_url or await _find_http(triton_url),
+            triton_ports=triton_ports,
+        )
+
+
+def _near(default: int, taken: set[int], host: str = "127.0.0.1") -> int:
+    """The default port, or the next free one that is no other server's default."""
+    taken.discard(default)
+    try:
+        return choose_port(default, taken=taken, host=host)
+    except PortTakenError as error:
+        raise StackError(str(error)) from error
+
+
+def _api_port(settings: StackSettings, taken: set[int]) -> int:
+    if settings.port is None:
+        return _near(_API_PORT, taken, settings.host)
+    if not is_free(settings.host, settings.port):
+        raise StackError(f"port {settings.port} on {settings.host} is taken")
+    return settings.port
+
+
+async def _find_http(triton_url: str) -> str:
+    """HTTP address of a given Triton: below its gRPC port by NVIDIA's custom, above it by ours."""
+    host, _, port = triton_url.rpartition(":")
+    if not host or not port.isdigit():
+        raise StackError(f"HIIR_TRITON_URL must look like host:port, not {triton_url!r}")
+    for candidate in (int(port) - 1, int(port) + 1):
+        url = f"http://{host}:{candidate}"
+        if await is_triton_ready(url):
+            return url
+    raise StackError(
+        f"no Triton that is ready answers HTTP beside {triton_url}; set HIIR_TRITON_HTTP_URL"
+    )

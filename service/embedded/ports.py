@@ -1,0 +1,38 @@
+"""Free TCP ports: the wanted one, or the next that nobody has."""
+
+import errno
+import socket
+
+_TRIES = 100
+
+
+class PortTakenError(Exception):
+    """A port that was asked for by name, or every port near a default, is in use."""
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # Connections of a server that just stopped linger; only a listener makes a port taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+                return False
+            raise
+    return True
+
+
+def choose_port(wanted: int, *, taken: set[int], host: str = "127.0.0.1") -> int:
+    """Return `wanted` or the next free port above it, and add it to `taken`.
+
+    `taken` holds ports promised to servers that do not listen yet. Raises `PortTakenError`.
+    """
+    last = min(wanted + _TRIES, 65_536)
+    for port in range(wanted, last):
+        if port not in taken and is_free(host, port):
+            taken.add(port)
+            return port
+    raise PortTakenError(f"no free port on {host} from {wanted} to {last - 1}")

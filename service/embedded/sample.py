@@ -1,0 +1,111 @@
+"""The bundled sample through the running service: what a first user does, measured."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_TASK = "denoise-color"
+_CLEAN, _NOISY = "astronaut.png", "astronaut_sigma25.png"
+_TERMINAL = {"succeeded", "failed", "canceled"}
+_POLL_S = 0.2
+_TIMEOUT_S = 300.0
+WANTED_GAIN_DB = 5.0
+
+
+class SampleError(Exception):
+    """The service did not restore the sample; the message is its own account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleReport:
+    """What came of one sample; PSNR in dB against the clean crop."""
+
+    result: Path
+    psnr_before: float
+    psnr_after: float
+    seconds: float
+
+    @property
+    def good(self) -> bool:
+        """Whether the gain is what the model must show."""
+        return self.psnr_after - self.psnr_before >= WANTED_GAIN_DB
+
+    def __str__(self) -> str:
+        return (
+            f"sample restored in {self.seconds:.1f} s: {self.result}\n"
+            f"PSNR {self.psnr_before:.2f} dB before, {self.psnr_after:.2f} dB after "
+            f"(gain {self.psnr_after - self.psnr_before:+.2f} dB, "
+            f"wanted at least {WANTED_GAIN_DB:+.2f} dB)"
+        )
+
+
+async def restore_sample(*, api_url: str, samples: Path, out_dir: Path) -> SampleReport:
+    """Send the noisy sample to the service, wait, and keep the result in `out_dir`.
+
+    Raises `SampleError` when the service refuses it, fails or takes too long.
+    """
+    started = time.monotonic()
+    try:
+        async with httpx.AsyncClient(base_url=api_url, timeout=60, trust_env=False) as client:
+            async with asyncio.timeout(_TIMEOUT_S):
+                content = await _restore(client, (samples / _NOISY).read_bytes())
+    except httpx.HTTPError as error:
+        raise SampleError(f"no answer from {api_url}: {error!r}") from error
+    except TimeoutError as error:
+        raise SampleError(f"not restored within {_TIMEOUT_S:.0f} s") from error
+    seconds = time.monotonic() - started
+    result = _write(out_dir / "astronaut_restored.png", content)
+    clean = _read(samples / _CLEAN)
+    return SampleReport(
+        result=result,
+        psnr_before=psnr(clean, _read(samples / _NOISY)),
+        psnr_after=psnr(clean, _read(result)),
+        seconds=seconds,
+    )
+
+
+def psnr(reference: NDArray[np.uint8], image: NDArray[np.uint8]) -> float:
+    """Peak signal-to-noise ratio of two 8-bit images of one shape, in dB."""
+    if reference.shape != image.shape:
+        raise SampleError(f"the result has shape {image.shape}, expected {reference.shape}")
+    error = np.mean(np.square(reference.astype(np.float64) - image))
+    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
+
+
+async def _restore(client: httpx.AsyncClient, content: bytes) -> bytes:
+    response = await client.post(
+        "/v1/jobs", data={"task": _TASK}, files={"file": (_NOISY, content, "image/png")}
+    )
+    job = _expect(response, httpx.codes.ACCEPTED).json()
+    while job["status"] not in _TERMINAL:
+        await asyncio.sleep(_POLL_S)
+        job = _expect(await client.get(job["urls"]["self"]), httpx.codes.OK).json()
+    if job["status"] != "succeeded":
+        raise SampleError(f"the job ended {job['status']}: {job}")
+    return _expect(await client.get(job["urls"]["result"]), httpx.codes.OK).content
+
+
+def _expect(response: httpx.Response, status: int) -> httpx.Response:
+    if response.status_code != status:
+        raise SampleError(
+            f"{response.request.url} answered {response.status_code}: {response.text}"
+        )
+    return response
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    """Pixels, (H, W, 3) uint8 RGB."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _write(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path

@@ -1,0 +1,212 @@
+"""The stack of one machine: its components, their order, and what each is told of the others."""
+
+import asyncio
+import fcntl
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from service.embedded.addresses import Addresses
+from service.embedded.console import Console
+from service.embedded.redis import RedisServer, is_redis_ready
+from service.embedded.settings import StackSettings
+from service.embedded.supervisor import Component, StackError, Supervisor
+from service.embedded.triton import TritonServer, is_triton_ready, unique_shm_prefix
+from service.embedded.triton_release import ensure_tritonserver
+
+_PROBE_TIMEOUT_S = 5.0
+_WORKER_GRACE_S = 30.0  # ends the job under way, if it is short
+
+
+def run_stack(
+    settings: StackSettings,
+    *,
+    console: Console,
+    work: Callable[[Addresses], Awaitable[int]],
+) -> int:
+    """Run the stack around `work`, until that is done or a signal asks to stop; the exit status.
+
+    Raises `StackError` or `TritonUnavailableError` when it cannot come up or be kept up.
+    """
+    with _sole_owner(settings.data_dir):
+        return asyncio.run(_run(settings, console, work))
+
+
+async def _run(
+    settings: StackSettings, console: Console, work: Callable[[Addresses], Awaitable[int]]
+) -> int:
+    addresses = await Addresses.choose(settings)
+    state = settings.data_dir / "stack.json"
+    supervisor = Supervisor(
+        components=_components(settings, addresses),
+        console=console,
+        on_change=lambda pids: _write_state(state, addresses, pids),
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, supervisor.interrupt)
+    try:
+        return await supervisor.run(lambda: work(addresses))
+    except asyncio.CancelledError:
+        console.line("up", "stopped")
+        return 0
+    finally:
+        state.unlink(missing_ok=True)
+
+
+def _components(settings: StackSettings, addresses: Addresses) -> tuple[Component, ...]:
+    """In the order of their start: nobody waits for one that comes after."""
+    environment = {
+        **os.environ,
+        "HIIR_HOST": addresses.host,
+        "HIIR_PORT": str(addresses.port),
+        "HIIR_REDIS_URL": addresses.redis_url,
+        "HIIR_TRITON_URL": addresses.triton_url,
+        "HIIR_TRITON_HTTP_URL": addresses.triton_http_url,
+        "HIIR_MODEL_REPOSITORY": str(settings.model_repository.resolve()),
+        "PYTHONUNBUFFERED": "1",  # lines reach the console when they are written
+    }
+    return (
+        _redis(settings, addresses),
+        _triton(settings, addresses),
+        _worker(settings, environment),
+        _api(addresses, environment),
+    )
+
+
+def _redis(settings: StackSettings, addresses: Addresses) -> Component:
+    if addresses.redis_port is None:
+        return Component(
+            name="redis",
+            address="the address that HIIR_REDIS_URL gives",  # it may hold a password
+            is_ready=lambda: is_redis_ready(addresses.redis_url),
+        )
+    server = RedisServer(
+        data_dir=settings.data_dir.resolve() / "redis",
+        port=addresses.redis_port,
+        max_memory=settings.redis_max_memory,
+    )
+    return Component(
+        name="redis",
+        address=server.url,
+        is_ready=server.is_ready,
+        command=server.command(),
+        environment=dict(os.environ),
+        before_start=server.prepare,
+    )
+
+
+def _triton(settings: StackSettings, addresses: Addresses) -> Component:
+    if addresses.triton_ports is None:
+        return Component(
+            name="triton",
+            address=addresses.triton_url,
+            is_ready=lambda: is_triton_ready(addresses.triton_http_url),
+        )
+    _require_models(settings.model_repository)
+    grpc, http, metrics = addresses.triton_ports
+    server = TritonServer(
+        release=ensure_tritonserver(settings.cache_dir),
+        model_repository=settings.model_repository.resolve(),
+        work_dir=settings.data_dir.resolve() / "triton",
+        grpc_port=grpc,
+        http_port=http,
+        metrics_port=metrics,
+        shm_prefix=unique_shm_prefix(),
+    )
+    return Component(
+        name="triton",
+        address=f"{server.grpc_url} (gRPC) and {server.http_url}",
+        is_ready=server.is_ready,
+        command=server.command(),
+        environment={**os.environ, **server.environment()},
+        before_start=server.prepare,
+        after_stop=server.remove_shared_memory,
+        is_healthy=server.is_healthy,
+    )
+
+
+def _worker(settings: StackSettings, environment: Mapping[str, str]) -> Component:
+    async def is_started() -> bool:
+        # It listens nowhere: the API's own readiness, which comes next, waits for its heartbeat.
+        return True
+
+    return Component(
+        name="worker",
+        address="the queue",
+        is_ready=is_started,
+        command=(
+            *(sys.executable, "-m", "celery", "-A", "service.worker.app", "worker"),
+            *("-Q", "interactive", "-c", str(settings.worker_concurrency)),
+            *("--without-gossip", "--without-mingle", "-l", "info"),
+        ),
+        environment=environment,
+        stop_grace_s=_WORKER_GRACE_S,
+        # Asked to end without its servers it would wait for them; its job's lease covers it.
+        death_signal=signal.SIGKILL,
+    )
+
+
+def _api(addresses: Addresses, environment: Mapping[str, str]) -> Component:
+    async def is_ready() -> bool:
+        try:
+            async with httpx.AsyncClient(timeout=_PROBE_TIMEOUT_S, trust_env=False) as client:
+                response = await client.get(f"{addresses.api_url}/readyz")
+        except httpx.HTTPError:
+            return False
+        return response.status_code == httpx.codes.OK
+
+    return Component(
+        name="api",
+        address=addresses.api_url,
+        is_ready=is_ready,
+        command=(
+            *(sys.executable, "-m", "uvicorn", "--factory", "service.api.app:create_app"),
+            *("--host", addresses.host, "--port", str(addresses.port)),
+        ),
+        environment=environment,
+    )
+
+
+def _require_models(repository: Path) -> None:
+    """Say what is missing before Triton says it in its own words."""
+    configs = sorted(repository.glob("*/config.pbtxt"))
+    if not configs:
+        raise StackError(f"{repository} holds no model (no */config.pbtxt)")
+    for config in configs:
+        if not any(config.parent.glob("[0-9]*/model.onnx")):
+            raise StackError(f"{config.parent} has no <version>/model.onnx: run `make export`")
+
+
+@contextmanager
+def _sole_owner(data_dir: Path) -> Iterator[None]:
+    """Hold the folder's lock: two Redis servers on the same files would ruin them."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the process
+        except BlockingIOError as error:
+            raise StackError(f"another stack is running on {data_dir}") from error
+        yield
+
+
+def _write_state(path: Path, addresses: Addresses, pids: Mapping[str, int]) -> None:
+    """Let others find the stack: addresses and process ids, replaced as a whole."""
+    state = {
+        "api_url": addresses.api_url,
+        "redis_url": addresses.redis_url,
+        "triton_url": addresses.triton_url,
+        "triton_http_url": addresses.triton_http_url,
+        "supervisor_pid": os.getpid(),
+        "pids": dict(pids),
+    }
+    scratch = path.with_suffix(".tmp")
+    scratch.touch(mode=0o600)  # a Redis address may hold a password
+    scratch.write_text(json.dumps(state, indent=2) + "\n")
+    scratch.replace(path)

@@ -1,0 +1,1 @@
+"""Tile inference: the seam to Triton."""

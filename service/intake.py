@@ -1,0 +1,130 @@
+"""Turn an upload into a queued job: everything is proved before anything is stored.
+
+A 202 is a promise, so the image is decoded once here: a file whose end is missing is refused while
+its sender still listens, instead of failing in the queue. Stored are first the blob, then the
+record, then the message; each step that fails takes back the ones before it. If Redis goes away so
+that even this fails, the blob ends with its lifetime, and a record without a message is found by
+the reaper: the job is done, and only nobody asks for it.
+"""
+
+import contextlib
+import logging
+import time
+import uuid
+from threading import BoundedSemaphore
+
+from hiir.imaging.codec import decode
+from hiir.imaging.contract import ModelContract
+from hiir.imaging.errors import ImagingError
+from hiir.imaging.limits import ImageHeader, check_header
+from hiir.imaging.codec import probe
+from service.blob_store import BlobStore
+from service.errors import MissingTask, QueueFull, ResultTooLarge, ServiceError
+from service.errors import translate_imaging_error
+from service.job_store import JobStore
+from service.jobs import Blob, Job, StoredImage
+from service.limits import Limits
+from service.models import ModelCatalogue
+from service.queue import JobQueue
+from service.settings import JobSettings
+from service.uploads import Upload
+
+logger = logging.getLogger(__name__)
+
+
+class Intake:
+    """Accepts jobs; used by many threads at once."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        blobs: BlobStore,
+        queue: JobQueue,
+        models: ModelCatalogue,
+        limits: Limits,
+        lifetimes: JobSettings,
+    ) -> None:
+        self._jobs = jobs
+        self._blobs = blobs
+        self._queue = queue
+        self._models = models
+        self._limits = limits
+        self._lifetimes = lifetimes
+        self._checks = BoundedSemaphore(limits.concurrent_checks)
+
+    def require_room(self) -> None:
+        """Raise `QueueFull` if too many jobs wait, before a body is read."""
+        depth = self._jobs.queue_depth()
+        if depth >= self._limits.queue_depth:
+            raise QueueFull(
+                "Too many jobs are waiting.", limit=self._limits.queue_depth, actual=depth
+            )
+
+    def find_model(self, task: str | None) -> ModelContract:
+        """The model that does `task`; raises `MissingTask` or `UnknownTask`."""
+        if not task:
+            known = ", ".join(self._models.names)
+            raise MissingTask(f"Name one of the tasks: {known}.", limit=known)
+        return self._models.get(task)
+
+    def accept(self, upload: Upload, model: ModelContract) -> Job:
+        """Check the image, store it, queue the job; nothing remains if any of it fails.
+
+        Raises `ImageRefused`, `ResultTooLarge`, `StoreUnavailable` or `QueueUnavailable`.
+        """
+        header = self._check(upload, model)
+        blob = self._blobs.put(upload.pieces(), seconds=self._lifetimes.input_seconds)
+        now = time.time()
+        job = Job(
+            id=uuid.uuid4().hex,
+            task=model.name,
+            model=model.name,
+            model_version=model.version,
+            model_sha256=model.sha256,
+            filename=upload.filename,
+            source=StoredImage(
+                blob=blob,
+                format=header.format.value,
+                media_type=header.format.media_type,
+                extension=header.format.extension,
+                width=header.width,
+                height=header.height,
+            ),
+            created_at=now,
+            expires_at=now + self._lifetimes.record_seconds,
+        )
+        try:
+            self._jobs.create(job)
+            self._queue.publish(job.id)
+        except ServiceError:
+            self._take_back(job.id, blob)
+            raise
+        logger.info("accepted %s, %s %s bytes", job.task, header.format.value, blob.size)
+        return job
+
+    def _check(self, upload: Upload, model: ModelContract) -> ImageHeader:
+        try:
+            header = probe(upload.file)
+            check_header(header, self._limits.image_limits())
+            self._check_result_size(header, model)
+            with self._checks:
+                decode(upload.file, self._limits.image_limits())
+        except ImagingError as error:
+            raise translate_imaging_error(error) from error
+        return header
+
+    def _check_result_size(self, header: ImageHeader, model: ModelContract) -> None:
+        pixels = header.pixels * model.scale**2
+        if pixels > self._limits.output_pixels:
+            raise ResultTooLarge(
+                f"The result would have {pixels} pixels.",
+                limit=self._limits.output_pixels,
+                actual=pixels,
+            )
+
+    def _take_back(self, job_id: str, blob: Blob) -> None:
+        with contextlib.suppress(ServiceError):
+            self._jobs.discard(job_id)
+        with contextlib.suppress(ServiceError):
+            self._blobs.delete(blob)

@@ -1,0 +1,142 @@
+"""The job store's state changes as Lua: Redis runs each whole, so every one is a compare-and-swap.
+
+KEYS[1] is always the job's hash; the id is ARGV[1]. Time is Redis's own, one clock for everyone.
+A script that may be sent twice, because its reply was lost, answers the second time as the first.
+No script writes to a record before it has read its status: an expired record must not come back
+as a fragment.
+"""
+
+_NOW = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local status = redis.call('HGET', KEYS[1], 'status')
+"""
+
+LEASE = (
+    _NOW
+    + """
+-- KEYS: job, queued, leases. ARGV: id, token, worker, lease seconds. Returns 1 if leased.
+if status == 'running' and redis.call('HGET', KEYS[1], 'lease') == ARGV[2] then return 1 end
+if status ~= 'queued' then
+  if not status then redis.call('ZREM', KEYS[2], ARGV[1]) end
+  return 0
+end
+redis.call('HINCRBY', KEYS[1], 'attempt', 1)
+redis.call('HSET', KEYS[1], 'status', 'running', 'lease', ARGV[2], 'worker', ARGV[3],
+  'stage', 'decode')
+redis.call('HSETNX', KEYS[1], 'started_at', string.format('%.3f', now))
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('ZADD', KEYS[3], now + ARGV[4], ARGV[1])
+return 1
+"""
+)
+
+REPORT = (
+    _NOW
+    + """
+-- KEYS: job, leases. ARGV: id, token, lease seconds[, stage, tiles done, tiles total].
+-- Returns 0 if the lease is lost, 2 if the job is to stop, else 1.
+if status ~= 'running' or redis.call('HGET', KEYS[1], 'lease') ~= ARGV[2] then return 0 end
+redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[1])
+if ARGV[4] then
+  local before = tonumber(redis.call('HGET', KEYS[1], 'tiles_done') or 0)
+  redis.call('HSET', KEYS[1], 'stage', ARGV[4], 'tiles_done', math.max(before, tonumber(ARGV[5])),
+    'tiles_total', ARGV[6])
+end
+if redis.call('HEXISTS', KEYS[1], 'cancel_requested') == 1 then return 2 end
+return 1
+"""
+)
+
+FINISH = (
+    _NOW
+    + """
+-- KEYS: job, leases. ARGV: id, token, status, record seconds, lifetime, field, value, ...
+-- Returns 1 if this holder ended the job, now or in a call before.
+if redis.call('HGET', KEYS[1], 'finished_by') == ARGV[2] then return 1 end
+if status ~= 'running' or redis.call('HGET', KEYS[1], 'lease') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], 'status', ARGV[3], 'finished_by', ARGV[2],
+  'finished_at', string.format('%.3f', now), 'expires_at', string.format('%.3f', now + ARGV[5]),
+  unpack(ARGV, 6))
+redis.call('HDEL', KEYS[1], 'lease')
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+return 1
+"""
+)
+
+RELEASE = (
+    _NOW
+    + """
+-- KEYS: job, queued, leases. ARGV: id, token. Gives the job back as if it had not been taken.
+if status ~= 'running' or redis.call('HGET', KEYS[1], 'lease') ~= ARGV[2] then return 0 end
+redis.call('HINCRBY', KEYS[1], 'attempt', -1)
+redis.call('HSET', KEYS[1], 'status', 'queued', 'stage', 'queued',
+  'published_at', string.format('%.3f', now))
+redis.call('HDEL', KEYS[1], 'lease')
+redis.call('ZREM', KEYS[3], ARGV[1])
+redis.call('ZADD', KEYS[2], redis.call('HGET', KEYS[1], 'created_at'), ARGV[1])
+return 1
+"""
+)
+
+CANCEL = (
+    _NOW
+    + """
+-- KEYS: job, queued. ARGV: id, record seconds. Returns the status that it found, or nil.
+if status == 'queued' then
+  redis.call('HSET', KEYS[1], 'status', 'canceled', 'cancel_requested', '1',
+    'finished_at', string.format('%.3f', now))
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
+elseif status == 'running' then
+  redis.call('HSET', KEYS[1], 'cancel_requested', '1')
+elseif status then
+  redis.call('HSET', KEYS[1], 'purged', '1')
+end
+return status
+"""
+)
+
+RECLAIM = (
+    _NOW
+    + """
+-- KEYS: job, queued, leases. ARGV: id, max attempts, record seconds, failure.
+-- Takes a job from a silent holder. Returns its new status, or nil if there is nothing to take.
+local expiry = redis.call('ZSCORE', KEYS[3], ARGV[1])
+if not expiry or tonumber(expiry) > now then return nil end
+redis.call('ZREM', KEYS[3], ARGV[1])
+if status ~= 'running' then return nil end
+redis.call('HDEL', KEYS[1], 'lease')
+local at = string.format('%.3f', now)
+if redis.call('HEXISTS', KEYS[1], 'cancel_requested') == 1 then
+  status = 'canceled'
+elseif tonumber(redis.call('HGET', KEYS[1], 'attempt')) >= tonumber(ARGV[2]) then
+  status = 'failed'
+  redis.call('HSET', KEYS[1], 'failure', ARGV[4])
+else
+  redis.call('HSET', KEYS[1], 'status', 'queued', 'stage', 'queued', 'published_at', at)
+  redis.call('ZADD', KEYS[2], redis.call('HGET', KEYS[1], 'created_at'), ARGV[1])
+  return 'queued'
+end
+redis.call('HSET', KEYS[1], 'status', status, 'finished_at', at)
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return status
+"""
+)
+
+REPUBLISH = (
+    _NOW
+    + """
+-- KEYS: job, queued. ARGV: id, age in seconds. Returns 1 if a new message is to be sent.
+if status ~= 'queued' then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  return 0
+end
+local published = tonumber(redis.call('HGET', KEYS[1], 'published_at') or
+  redis.call('HGET', KEYS[1], 'created_at'))
+if now - published < tonumber(ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[1], 'published_at', string.format('%.3f', now))
+return 1
+"""
+)

@@ -1,0 +1,235 @@
+"""Jobs in Redis: one hash a job, and two sorted sets to find those that nobody tends.
+
+`queued` holds the waiting jobs by time of creation, `leases` the running ones by the time at which
+their holder has been silent for too long. Every change of state is one Lua script, and whoever
+writes to a running job must show its lease's token: a worker that was thought dead, and lost its
+job to another, can change nothing when it comes back.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+import redis
+
+from service.errors import WorkerLost
+from service.job_scripts import CANCEL, FINISH, LEASE, RECLAIM, RELEASE, REPORT, REPUBLISH
+from service.jobs import Failure, Job, JobStatus, Outcome, Progress
+from service.redis_link import connect, redis_errors
+from service.settings import JobSettings, RedisDatabase, Settings
+
+_QUEUED = "hiir:queued"
+_LEASES = "hiir:leases"
+_WORKERS = "hiir:workers"
+_REAPER = "hiir:reaper"
+_BATCH = 16
+
+
+class LeaseState(IntEnum):
+    """What a worker learns when it reports."""
+
+    LOST = 0
+    HELD = 1
+    STOP = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to work on a job, until it is finished, released, or taken for silence."""
+
+    job: Job
+    token: str
+
+
+class JobStore:
+    """Jobs and their leases. Every method raises `StoreUnavailable` while Redis is away."""
+
+    def __init__(self, *, client: redis.Redis, settings: JobSettings) -> None:
+        self._redis = client
+        self._settings = settings
+        self._lease = client.register_script(LEASE)
+        self._report = client.register_script(REPORT)
+        self._finish = client.register_script(FINISH)
+        self._release = client.register_script(RELEASE)
+        self._cancel = client.register_script(CANCEL)
+        self._reclaim = client.register_script(RECLAIM)
+        self._republish = client.register_script(REPUBLISH)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "JobStore":
+        """The store on the database of its own."""
+        url = settings.database_url(RedisDatabase.STATE)
+        return cls(client=connect(url, decode_responses=True), settings=settings.jobs)
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._redis.close()
+
+    def ping(self) -> None:
+        """Return if Redis answers."""
+        with redis_errors():
+            self._redis.ping()
+
+    def create(self, job: Job) -> None:
+        """Write a new, queued job."""
+        with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(_key(job.id), mapping=dict(job.to_fields()))
+            pipe.expire(_key(job.id), self._settings.record_seconds)
+            pipe.zadd(_QUEUED, {job.id: job.created_at})
+            pipe.execute()
+
+    def discard(self, job_id: str) -> None:
+        """Remove a job as if it had never been: its submission failed half-way."""
+        with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.delete(_key(job_id))
+            pipe.zrem(_QUEUED, job_id)
+            pipe.execute()
+
+    def get(self, job_id: str) -> Job | None:
+        """The job, or None if there is no record of it."""
+        with redis_errors():
+            fields: Mapping[str, str] = self._redis.hgetall(_key(job_id))
+        return Job.from_fields(fields) if fields else None
+
+    def queue_position(self, job_id: str) -> int | None:
+        """Number of jobs before this one, or None if it does not wait."""
+        with redis_errors():
+            rank: int | None = self._redis.zrank(_QUEUED, job_id)
+        return rank
+
+    def queue_depth(self) -> int:
+        """Number of jobs that wait."""
+        with redis_errors():
+            return int(self._redis.zcard(_QUEUED))
+
+    def cancel(self, job_id: str) -> Job | None:
+        """End a queued job, ask a running one to stop, mark a finished one as purged.
+
+        Returns the job before the call, so that the caller knows which of the three it was.
+        """
+        before = self.get(job_id)
+        if before is None:
+            return None
+        with redis_errors():
+            status = self._cancel(
+                keys=[_key(job_id), _QUEUED], args=[job_id, self._settings.record_seconds]
+            )
+        if status is None:
+            return None
+        # The record may have moved on since it was read: the script's word is what counts.
+        return before if status == before.status else self.get(job_id)
+
+    def lease(self, job_id: str, *, worker: str) -> Lease | None:
+        """Take a queued job, or None if it is not there to be taken (any more)."""
+        token = uuid.uuid4().hex
+        with redis_errors():
+            leased = self._lease(
+                keys=[_key(job_id), _QUEUED, _LEASES],
+                args=[job_id, token, worker, self._settings.lease_seconds],
+            )
+        job = self.get(job_id) if leased else None
+        return Lease(job=job, token=token) if job is not None else None
+
+    def report(self, lease: Lease, progress: Progress | None = None) -> LeaseState:
+        """Extend the lease, tell the progress, and learn whether to go on."""
+        args: list[str | int | float] = [lease.job.id, lease.token, self._settings.lease_seconds]
+        if progress is not None:
+            args += [progress.stage.value, progress.tiles_done, progress.tiles_total]
+        with redis_errors():
+            return LeaseState(self._report(keys=[_key(lease.job.id), _LEASES], args=args))
+
+    def finish(self, lease: Lease, outcome: Outcome) -> bool:
+        """End the job; False if the lease was lost, and nothing was written."""
+        succeeded = outcome.status is JobStatus.SUCCEEDED
+        record = self._settings.record_seconds
+        with redis_errors():
+            written = self._finish(
+                keys=[_key(lease.job.id), _LEASES],
+                args=[
+                    *(lease.job.id, lease.token, outcome.status.value, record),
+                    self._settings.result_seconds if succeeded else record,
+                    *(part for pair in outcome.to_fields().items() for part in pair),
+                ],
+            )
+        return bool(written)
+
+    def release(self, lease: Lease) -> bool:
+        """Put the job back into the queue without counting the attempt; False if it was lost."""
+        with redis_errors():
+            released = self._release(
+                keys=[_key(lease.job.id), _QUEUED, _LEASES], args=[lease.job.id, lease.token]
+            )
+        return bool(released)
+
+    def reclaim_silent(self) -> tuple[Job, ...]:
+        """Take jobs from holders that fell silent: back into the queue, or to their end."""
+        failure = Failure.from_error(
+            WorkerLost("Every worker that took this job ended without a word.")
+        )
+        taken = []
+        with redis_errors():
+            silent = self._redis.zrange(
+                _LEASES, "-inf", str(self._now()), byscore=True, offset=0, num=_BATCH
+            )
+            for job_id in silent:
+                status = self._reclaim(
+                    keys=[_key(job_id), _QUEUED, _LEASES],
+                    args=[
+                        job_id,
+                        self._settings.max_attempts,
+                        self._settings.record_seconds,
+                        failure.to_json(),
+                    ],
+                )
+                job = self.get(job_id) if status is not None else None
+                if job is not None:
+                    taken.append(job)
+        return tuple(taken)
+
+    def unpublished(self) -> tuple[str, ...]:
+        """Ids of jobs at the head of the queue whose message is old enough to be thought lost.
+
+        Each id is given once in `republish_seconds`, and only the first few jobs are looked at: a
+        message too many is dropped by the lease, but a long queue must not be sent anew each time.
+        """
+        with redis_errors():
+            return tuple(
+                job_id
+                for job_id in self._redis.zrange(_QUEUED, 0, _BATCH - 1)
+                if self._republish(
+                    keys=[_key(job_id), _QUEUED], args=[job_id, self._settings.republish_seconds]
+                )
+            )
+
+    def hold_reaper(self, owner: str, *, seconds: float) -> bool:
+        """Become or stay the one reaper for `seconds`."""
+        milliseconds = int(seconds * 1000)
+        with redis_errors():
+            if self._redis.set(_REAPER, owner, nx=True, px=milliseconds):
+                return True
+            if self._redis.get(_REAPER) != owner:
+                return False
+            # Between the two calls the lock may pass on: two reapers do no harm, only double work.
+            return bool(self._redis.pexpire(_REAPER, milliseconds))
+
+    def beat(self, worker: str, *, seconds: float) -> None:
+        """Say that a worker is alive, and will be for `seconds`."""
+        with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
+            now = self._now()
+            pipe.zremrangebyscore(_WORKERS, "-inf", now)
+            pipe.zadd(_WORKERS, {worker: now + seconds})
+            pipe.execute()
+
+    def live_workers(self) -> int:
+        """Number of workers that said so lately."""
+        with redis_errors():
+            return int(self._redis.zcount(_WORKERS, self._now(), "+inf"))
+
+    def _now(self) -> float:
+        seconds, microseconds = self._redis.time()
+        return float(seconds) + float(microseconds) / 1e6
+
+
+def _key(job_id: str) -> str:
+    return f"hiir:job:{job_id}"

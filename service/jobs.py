@@ -1,0 +1,252 @@
+"""What a job is: states, the transitions between them, and the values that it carries. Pure.
+
+    queued ──lease──> running ──> succeeded | failed | canceled
+      │  ^               │
+      │  └─requeue/release
+      └──> canceled | failed
+
+A job ends exactly once: the terminal states have no way out.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Self
+
+from service.errors import JobFailed, ServiceError
+
+
+class JobStatus(StrEnum):
+    """Where a job stands, as its owner sees it."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job has ended."""
+        return not TRANSITIONS[self]
+
+
+TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
+    {
+        JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.FAILED, JobStatus.CANCELED}),
+        JobStatus.RUNNING: frozenset(set(JobStatus) - {JobStatus.RUNNING}),
+        JobStatus.SUCCEEDED: frozenset(),
+        JobStatus.FAILED: frozenset(),
+        JobStatus.CANCELED: frozenset(),
+    }
+)
+
+
+class Stage(StrEnum):
+    """What is being done for a job, in the order of the pipeline."""
+
+    QUEUED = "queued"
+    DECODE = "decode"
+    RESTORE = "restore"
+    ENCODE = "encode"
+    STORE = "store"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """Bytes in the blob store."""
+
+    id: str
+    size: int
+    sha256: str
+    """Lower-case hex."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredImage:
+    """An image file in the blob store: an upload or a result."""
+
+    blob: Blob
+    format: str
+    media_type: str
+    extension: str
+    """With its dot."""
+    width: int
+    height: int
+
+    def to_json(self) -> str:
+        """One JSON object."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote."""
+        values = json.loads(text)
+        return cls(**{**values, "blob": Blob(**values["blob"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a job failed: the public part of a `ServiceError`, kept with the job."""
+
+    code: str
+    title: str
+    detail: str
+    retryable: bool
+    limit: int | str | None = None
+    actual: int | str | None = None
+
+    @classmethod
+    def from_error(cls, error: ServiceError) -> Self:
+        """What a client may know of `error`."""
+        return cls(
+            code=error.code,
+            title=error.title,
+            detail=error.detail,
+            retryable=error.retryable,
+            limit=error.limit,
+            actual=error.actual,
+        )
+
+    def to_error(self) -> JobFailed:
+        """The error that asking for the job's result raises."""
+        return JobFailed(
+            self.detail,
+            code=self.code,
+            title=self.title,
+            retryable=self.retryable,
+            limit=self.limit,
+            actual=self.actual,
+        )
+
+    def to_json(self) -> str:
+        """One JSON object."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a job is; over all attempts `tiles_done` never falls."""
+
+    stage: Stage = Stage.QUEUED
+    tiles_done: int = 0
+    tiles_total: int = 0
+
+    @property
+    def percent(self) -> int:
+        """0 to 100; 100 only when the result is stored."""
+        if self.stage is Stage.DONE:
+            return 100
+        return min(99, 100 * self.tiles_done // self.tiles_total) if self.tiles_total else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One upload and what becomes of it. Times are seconds since the epoch."""
+
+    id: str
+    """32 hex digits, unguessable: whoever knows it may have the result."""
+    task: str
+    model: str
+    model_version: str
+    model_sha256: str
+    filename: str | None
+    """The client's name of the file; never used as a path."""
+    source: StoredImage
+    created_at: float
+    expires_at: float
+    """End of the result for a job that succeeded, of the record for any other."""
+    status: JobStatus = JobStatus.QUEUED
+    progress: Progress = Progress()
+    attempt: int = 0
+    cancel_requested: bool = False
+    purged: bool = False
+    started_at: float | None = None
+    finished_at: float | None = None
+    timings: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Seconds per stage of the last attempt."""
+    result: StoredImage | None = None
+    failure: Failure | None = None
+
+    def to_fields(self) -> dict[str, str]:
+        """The job as it is created: the fields that are set at submission."""
+        return {
+            "id": self.id,
+            "task": self.task,
+            "model": self.model,
+            "model_version": self.model_version,
+            "model_sha256": self.model_sha256,
+            "filename": json.dumps(self.filename),
+            "source": self.source.to_json(),
+            "created_at": repr(self.created_at),
+            "expires_at": repr(self.expires_at),
+            "status": self.status.value,
+            "stage": self.progress.stage.value,
+        }
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, str]) -> Self:
+        """Read a record: what `to_fields` wrote and what the store has added since."""
+        return cls(
+            id=fields["id"],
+            task=fields["task"],
+            model=fields["model"],
+            model_version=fields["model_version"],
+            model_sha256=fields["model_sha256"],
+            filename=json.loads(fields["filename"]),
+            source=StoredImage.from_json(fields["source"]),
+            created_at=float(fields["created_at"]),
+            expires_at=float(fields["expires_at"]),
+            status=JobStatus(fields["status"]),
+            progress=Progress(
+                stage=Stage(fields["stage"]),
+                tiles_done=int(fields.get("tiles_done", 0)),
+                tiles_total=int(fields.get("tiles_total", 0)),
+            ),
+            attempt=int(fields.get("attempt", 0)),
+            cancel_requested="cancel_requested" in fields,
+            purged="purged" in fields,
+            started_at=_optional(fields, "started_at"),
+            finished_at=_optional(fields, "finished_at"),
+            timings=_timings(fields),
+            result=StoredImage.from_json(fields["result"]) if "result" in fields else None,
+            failure=Failure.from_json(fields["failure"]) if "failure" in fields else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an attempt ended: what the worker that holds the lease writes into the record."""
+
+    status: JobStatus
+    timings: Mapping[str, float]
+    result: StoredImage | None = None
+    failure: Failure | None = None
+
+    def to_fields(self) -> dict[str, str]:
+        """The fields that end a job."""
+        fields = {"timings": json.dumps(dict(self.timings))}
+        if self.result is not None:
+            fields["result"] = self.result.to_json()
+        if self.failure is not None:
+            fields["failure"] = self.failure.to_json()
+        if self.status is JobStatus.SUCCEEDED:
+            fields["stage"] = Stage.DONE.value
+        return fields
+
+
+def _optional(fields: Mapping[str, str], key: str) -> float | None:
+    return float(fields[key]) if key in fields else None
+
+
+def _timings(fields: Mapping[str, str]) -> Mapping[str, float]:
+    values: Any = json.loads(fields.get("timings", "{}"))
+    return {str(stage): float(seconds) for stage, seconds in values.items()}

@@ -1,0 +1,47 @@
+"""Every limit of the product in one place; all are checked before the work that they bound."""
+
+from pydantic import BaseModel, ConfigDict, PositiveInt
+
+from hiir.imaging.limits import ImageLimits
+
+MIB = 1024 * 1024
+
+
+class Limits(BaseModel):
+    """What one request, one image and the service as a whole may cost."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    body_bytes: PositiveInt = 50 * MIB
+    """Bytes of a request body, form framing included."""
+
+    form_fields: PositiveInt = 8
+    """Fields, and apart from them files, that a form may have before reading stops."""
+
+    pixels: PositiveInt = 50_000_000
+    side: PositiveInt = 16_384
+    min_side: PositiveInt = 16
+    frames: PositiveInt = 1
+
+    output_pixels: PositiveInt = 100_000_000
+    """Pixels of a result: an upscaling model reaches it long before `pixels` is reached."""
+
+    result_bytes: PositiveInt = 256 * MIB
+
+    concurrent_uploads: PositiveInt = 16
+    """Bodies being received at once; each may occupy `body_bytes` of disk."""
+
+    concurrent_checks: PositiveInt = 2
+    """Uploads being decoded at once to prove them whole; each may occupy `4 * pixels` bytes."""
+
+    queue_depth: PositiveInt = 1000
+    """Jobs waiting; beyond it a submission would only time out later."""
+
+    def image_limits(self) -> ImageLimits:
+        """The part that an image's header is held against."""
+        return ImageLimits(
+            max_pixels=self.pixels,
+            max_side=self.side,
+            min_side=self.min_side,
+            max_frames=self.frames,
+        )

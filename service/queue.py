@@ -1,0 +1,96 @@
+"""The Celery application's one configuration, and publishing: a message carries a job's id alone.
+
+The API publishes with it and the worker consumes with it. What is published may be lost or doubled
+without harm: the job's lease decides who works, and the reaper publishes again what nobody took.
+"""
+
+from celery import Celery
+from kombu import Queue
+from kombu.exceptions import KombuError, OperationalError
+
+from service.errors import QueueUnavailable
+from service.settings import RedisDatabase, Settings
+
+TASK_NAME = "hiir.restore"
+INTERACTIVE = "interactive"
+
+_PUBLISH_SECONDS = 2.0
+# Longer than the broker's blocking read, and than the health check that ends a dead connection.
+_CONSUME_SECONDS = 60.0
+_HEALTH_CHECK_SECONDS = 25
+
+
+def build_celery(settings: Settings, *, consumes: bool) -> Celery:
+    """Celery on the broker database; publishers get short deadlines, consumers patient ones."""
+    limits = settings.jobs
+    app = Celery("hiir", broker=settings.database_url(RedisDatabase.BROKER), set_as_current=False)
+    app.conf.update(
+        # The job's record is the only truth: no result backend that could disagree with it.
+        result_backend=None,
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        task_queues=(Queue(INTERACTIVE),),
+        task_default_queue=INTERACTIVE,
+        task_create_missing_queues=False,
+        # A killed process must not take its message along; the lease's attempts end poison.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_acks_on_timeout=True,
+        task_soft_time_limit=limits.soft_time_limit,
+        task_time_limit=limits.hard_time_limit,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_max_tasks_per_child=200,
+        worker_soft_shutdown_timeout=60,
+        # A job outlives a broker that blinks: it would only be begun again from its first tile.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_enable_remote_control=False,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            # Recovery is the reaper's, in seconds; the broker's own is for what even it misses,
+            # and must never give a running job's message to a second worker.
+            "visibility_timeout": 2 * limits.hard_time_limit + 300,
+            "unacked_restore_throttle": 1,
+            "socket_keepalive": True,
+            "socket_connect_timeout": _PUBLISH_SECONDS,
+            "socket_timeout": _CONSUME_SECONDS if consumes else _PUBLISH_SECONDS,
+            "health_check_interval": _HEALTH_CHECK_SECONDS,
+            "max_connections": 64,
+        },
+    )
+    return app
+
+
+class JobQueue:
+    """Where accepted jobs are announced to the workers."""
+
+    def __init__(self, *, celery: Celery) -> None:
+        self._celery = celery
+        with celery.connection_for_write() as connection:
+            # Includes redis-py's own, which kombu lets through in places.
+            self._broker_errors: tuple[type[Exception], ...] = (
+                *connection.connection_errors,
+                *connection.channel_errors,
+                KombuError,
+                OperationalError,
+                OSError,
+            )
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "JobQueue":
+        """A queue to publish to, with an application of its own."""
+        return cls(celery=build_celery(settings, consumes=False))
+
+    def publish(self, job_id: str) -> None:
+        """Send one message, without retries; raises `QueueUnavailable` within about 2 seconds."""
+        try:
+            self._celery.send_task(TASK_NAME, args=[job_id], queue=INTERACTIVE, retry=False)
+        except self._broker_errors as error:
+            raise QueueUnavailable("The queue does not answer; try again shortly.") from error
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._celery.close()

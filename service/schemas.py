@@ -1,0 +1,229 @@
+"""What the API says, as types: the bodies of its answers and their making from values."""
+
+from datetime import UTC, datetime
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from hiir.imaging.contract import ModelContract
+from hiir.imaging.formats import ImageFormat
+from service.errors import ServiceError
+from service.jobs import Failure, Job, JobStatus, Stage, StoredImage
+from service.limits import Limits
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImageView(_View):
+    """An image file of a job."""
+
+    format: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, image: StoredImage) -> Self:
+        """The public part of a stored image."""
+        return cls(
+            format=image.format,
+            width=image.width,
+            height=image.height,
+            bytes=image.blob.size,
+            sha256=image.blob.sha256,
+        )
+
+
+class ProgressView(_View):
+    """How far a job is; `tiles_done` and `percent` never fall."""
+
+    stage: Stage
+    tiles_done: int
+    tiles_total: int
+    percent: int
+
+
+class FailureView(_View):
+    """Why a job failed."""
+
+    code: str
+    title: str
+    detail: str
+    retryable: bool
+    limit: int | str | None
+    actual: int | str | None
+
+    @classmethod
+    def of(cls, failure: Failure) -> Self:
+        """A failure as it is shown."""
+        return cls(
+            code=failure.code,
+            title=failure.title,
+            detail=failure.detail,
+            retryable=failure.retryable,
+            limit=failure.limit,
+            actual=failure.actual,
+        )
+
+
+class JobUrls(_View):
+    """Where a job can be followed, fetched and canceled (with DELETE)."""
+
+    self: str
+    result: str
+    cancel: str
+
+
+class JobView(_View):
+    """A job as its owner sees it."""
+
+    id: str
+    status: JobStatus
+    task: str
+    model: str
+    model_version: str
+    model_sha256: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime
+    queue_position: int | None
+    """Jobs before this one; null for a job that does not wait."""
+    attempt: int
+    cancel_requested: bool
+    purged: bool
+    """Whether the files were deleted on request."""
+    progress: ProgressView
+    timings: dict[str, float]
+    """Seconds per stage."""
+    input: ImageView
+    output: ImageView | None
+    error: FailureView | None
+    urls: JobUrls
+
+    @classmethod
+    def of(cls, job: Job, *, queue_position: int | None) -> Self:
+        """A job as it is shown."""
+        here = f"/v1/jobs/{job.id}"
+        return cls(
+            id=job.id,
+            status=job.status,
+            task=job.task,
+            model=job.model,
+            model_version=job.model_version,
+            model_sha256=job.model_sha256,
+            created_at=_moment(job.created_at),
+            started_at=None if job.started_at is None else _moment(job.started_at),
+            finished_at=None if job.finished_at is None else _moment(job.finished_at),
+            expires_at=_moment(job.expires_at),
+            queue_position=queue_position,
+            attempt=job.attempt,
+            cancel_requested=job.cancel_requested,
+            purged=job.purged,
+            progress=ProgressView(
+                stage=job.progress.stage,
+                tiles_done=job.progress.tiles_done,
+                tiles_total=job.progress.tiles_total,
+                percent=job.progress.percent,
+            ),
+            timings=dict(job.timings),
+            input=ImageView.of(job.source),
+            output=None if job.result is None else ImageView.of(job.result),
+            error=None if job.failure is None else FailureView.of(job.failure),
+            urls=JobUrls(self=here, result=f"{here}/result", cancel=here),
+        )
+
+
+class TaskView(_View):
+    """One thing that the service does."""
+
+    name: str
+    task: str
+    """What is restored; several models may do the same."""
+    version: str
+    sha256: str
+    architecture: str
+    scale: int
+    channels: int
+    tile: int
+    overlap: int
+    min_side: int
+    max_side: int
+    max_pixels: int
+    formats: list[str]
+    quality: dict[str, float]
+    """Figures that were measured for these weights."""
+
+    @classmethod
+    def of(cls, contract: ModelContract, limits: Limits) -> Self:
+        """A model under the service's limits."""
+        return cls(
+            name=contract.name,
+            task=contract.task,
+            version=contract.version,
+            sha256=contract.sha256,
+            architecture=contract.architecture,
+            scale=contract.scale,
+            channels=contract.input_channels,
+            tile=contract.tile,
+            overlap=contract.overlap,
+            min_side=limits.min_side,
+            max_side=limits.side,
+            max_pixels=min(limits.pixels, limits.output_pixels // contract.scale**2),
+            formats=[item.value for item in ImageFormat],
+            quality=dict(contract.quality),
+        )
+
+
+class TaskList(_View):
+    """Everything that the service does."""
+
+    tasks: list[TaskView]
+
+
+class Problem(_View):
+    """RFC 9457 problem details, the body of every answer that is an error."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    retryable: bool
+    limit: int | str | None
+    actual: int | str | None
+    errors: list[dict[str, str]]
+
+    @classmethod
+    def of(cls, error: ServiceError, *, instance: str, request_id: str) -> Self:
+        """The public part of an error."""
+        return cls(
+            type=f"/docs/errors#{error.code}",
+            title=error.title,
+            status=error.status,
+            detail=error.detail or error.title,
+            instance=instance,
+            code=error.code,
+            request_id=request_id,
+            retryable=error.retryable,
+            limit=error.limit,
+            actual=error.actual,
+            errors=[dict(item) for item in error.errors],
+        )
+
+
+class HealthView(_View):
+    """Whether the service can do jobs now, and what keeps it from it."""
+
+    ready: bool
+    components: dict[str, str]
+    """`ready`, or what is wrong."""
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,148 @@
+"""The service's settings: one frozen class, and the only module that reads the environment.
+
+`HIIR_TRITON_URL=gpu1:8001` sets a field, `HIIR_JOBS__LEASE_SECONDS=10` a nested one. Settings are
+built once in each composition root (`api.app`, `worker.tasks`) and handed down from there.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.limits import Limits
+
+
+class RedisDatabase(StrEnum):
+    """Databases of the one Redis server, apart so that blobs can be moved or flushed alone."""
+
+    BROKER = "0"
+    STATE = "1"
+    BLOBS = "2"
+
+
+class LogFormat(StrEnum):
+    """How a log line is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class JobSettings(BaseModel):
+    """Lifetimes of jobs and of what guards them, in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lease_seconds: PositiveFloat = 30
+    """A worker that was silent for so long has lost its job. It reports every third of it."""
+
+    max_attempts: PositiveInt = 3
+    """Leases that may end in silence before the job is given up as `worker-lost`."""
+
+    reaper_seconds: PositiveFloat = 5
+    """Time between two looks of the reaper, which is also the worker's heartbeat."""
+
+    republish_seconds: PositiveFloat = 30
+    """Age of a queue message at which the reaper stops trusting that it still exists."""
+
+    input_seconds: PositiveInt = 3600
+    """Life of an upload, counted again from each lease; also how long a job waits for Triton."""
+
+    result_seconds: PositiveInt = 3600
+    """Life of a finished result."""
+
+    record_seconds: PositiveInt = 86_400
+    """Life of the job's record, longer than the result's so that 410 can be told from 404."""
+
+    soft_time_limit: PositiveInt = 1800
+    """A job that runs longer fails with `timeout`: 12 megapixels take minutes on a small CPU."""
+
+    hard_time_limit: PositiveInt = 1860
+    """Process kill for a job that did not react to the soft limit; the reaper cleans up."""
+
+    store_retry_seconds: PositiveFloat = 120
+    """How long a worker with a finished result keeps trying to hand it to an absent Redis."""
+
+
+class InferenceSettings(BaseModel):
+    """How tiles travel to Triton."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tiles_in_flight: PositiveInt = 4
+    """Tiles of one job that wait at Triton at once: enough to fill its batches."""
+
+    tile_seconds: PositiveFloat = 120
+    """Deadline of one tile, its wait behind other jobs' tiles included."""
+
+    outage_seconds: PositiveFloat = 300
+    """How long a running job waits for an absent Triton before it goes back to the queue."""
+
+
+class Settings(BaseSettings):
+    """Everything that a deployment can change."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HIIR_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    host: str = "127.0.0.1"
+    port: PositiveInt = 8000
+
+    redis_url: str = "redis://127.0.0.1:6379"
+    """Server without a database number: the service uses three (see `RedisDatabase`)."""
+
+    triton_url: str = "127.0.0.1:8001"
+    """gRPC address, `host:port`: tiles go here."""
+
+    triton_http_url: str = "http://127.0.0.1:8002"
+    """HTTP address: the API asks it for readiness."""
+
+    model_repository: Path = Path("model_repository")
+    spool_dir: Path | None = None
+    """Where uploads are spooled; the system's temporary folder unless given."""
+
+    log_format: LogFormat = LogFormat.TEXT
+    log_level: str = "INFO"
+
+    limits: Limits = Limits()
+    jobs: JobSettings = JobSettings()
+    inference: InferenceSettings = InferenceSettings()
+
+    @field_validator("redis_url")
+    @classmethod
+    def _without_database(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
+            raise ValueError("must look like redis://host:port")
+        if parts.path.strip("/") or parts.query:
+            raise ValueError("must name no database and no query: the service uses databases 0-2")
+        return value.rstrip("/")
+
+    @field_validator("triton_url")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or "/" in value or not port.isdigit():
+            raise ValueError("must look like host:port, without a scheme")
+        return value
+
+    @field_validator("triton_http_url")
+    @classmethod
+    def _http_address(cls, value: str) -> str:
+        if urlsplit(value).scheme not in {"http", "https"}:
+            raise ValueError("must look like http://host:port")
+        return value.rstrip("/")
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        known = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
+        if value.upper() not in known:
+            raise ValueError(f"must be one of {', '.join(sorted(known))}")
+        return value.upper()
+
+    def database_url(self, database: RedisDatabase) -> str:
+        """Address of one database of the Redis server."""
+        return f"{self.redis_url}/{database}"

@@ -1,0 +1,86 @@
+"""Log lines that carry the request and the job that they belong to."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from service.settings import LogFormat, Settings
+
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+_job_id: ContextVar[str | None] = ContextVar("job_id", default=None)
+
+
+@contextmanager
+def request_context(request_id: str) -> Iterator[None]:
+    """Mark all that is logged inside with a request's id."""
+    token = _request_id.set(request_id)
+    try:
+        yield
+    finally:
+        _request_id.reset(token)
+
+
+@contextmanager
+def job_context(job_id: str) -> Iterator[None]:
+    """Mark all that is logged inside with a job's id."""
+    token = _job_id.set(job_id)
+    try:
+        yield
+    finally:
+        _job_id.reset(token)
+
+
+def current_request_id() -> str | None:
+    """Id of the request being served, if one is."""
+    return _request_id.get()
+
+
+class _ContextFormatter(logging.Formatter):
+    """Adds the ids; subclasses decide how a line looks."""
+
+    def ids(self) -> dict[str, str]:
+        found = {"request_id": _request_id.get(), "job_id": _job_id.get()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class TextFormatter(_ContextFormatter):
+    """`12:00:01 INFO service.api.jobs: accepted job_id=...`, for people."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s%(ids)s", "%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, and the traceback after it if there is one."""
+        record.ids = "".join(f" {name}={value}" for name, value in self.ids().items())
+        return super().format(record)
+
+
+class JsonFormatter(_ContextFormatter):
+    """One JSON object a line, for machines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, the traceback inside it."""
+        line = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **self.ids(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send every log line to standard error in the chosen format."""
+    handler = logging.StreamHandler()
+    as_json = settings.log_format is LogFormat.JSON
+    handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level)
+    for chatty in ("httpx", "httpcore", "PIL"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -1,0 +1,184 @@
+"""Receive one image: stream it, count it, spool it to disk, hash it.
+
+Memory per upload is bounded by a chunk. The form's framing is Starlette's parser, which spools
+each file as it comes; the count of bytes lies before it and covers framing and fields too.
+"""
+
+import re
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
+
+from service.errors import (
+    BodyTooLarge,
+    DuplicateParameter,
+    InvalidMultipart,
+    MissingFile,
+    TooManyFiles,
+    UnknownParameter,
+    UnsupportedMediaType,
+    UploadInterrupted,
+)
+from service.limits import MIB, Limits
+
+_FILE_FIELD = "file"
+_NAME_CHARACTERS = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A received file and the form fields that came with it."""
+
+    file: BinaryIO
+    filename: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The file from its start, in pieces."""
+        self.file.seek(0)
+        while piece := self.file.read(MIB):
+            yield piece
+
+    def close(self) -> None:
+        """Remove the spooled file."""
+        self.file.close()
+
+
+async def receive_upload(
+    *,
+    headers: Headers,
+    stream: AsyncIterator[bytes],
+    limits: Limits,
+    allowed_fields: Sequence[str],
+    spool_dir: Path | None,
+) -> Upload:
+    """Read the body: a form with one `file`, or the image itself.
+
+    Raises `BodyTooLarge` before the first byte is read where `Content-Length` tells, else at the
+    byte that is too much; and what else a body can be wrong in (see the tree in `service.errors`).
+    Nothing stays on disk when it raises.
+    """
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    _check_declared_length(headers, limits.body_bytes)
+    counted = _count(stream, limits.body_bytes)
+    if media_type == "multipart/form-data":
+        return await _receive_form(headers, counted, limits.form_fields, allowed_fields)
+    if media_type.startswith("image/") or media_type == "application/octet-stream":
+        return await _receive_raw(counted, spool_dir)
+    raise UnsupportedMediaType(
+        "Send multipart/form-data with a file, or the image itself as image/* or "
+        "application/octet-stream.",
+        actual=media_type[:100] or "none",
+    )
+
+
+def _check_declared_length(headers: Headers, limit: int) -> None:
+    declared = headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise _too_large(limit, int(declared))
+
+
+async def _count(stream: AsyncIterator[bytes], limit: int) -> AsyncGenerator[bytes, None]:
+    received = 0
+    try:
+        async for chunk in stream:
+            received += len(chunk)
+            if received > limit:
+                raise _too_large(limit, received)
+            yield chunk
+    except ClientDisconnect as error:
+        raise UploadInterrupted("The connection ended before the body did.") from error
+
+
+def _too_large(limit: int, actual: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"A request body may have {limit} bytes; this one has {actual} or more.",
+        limit=limit,
+        actual=actual,
+    )
+
+
+async def _receive_raw(stream: AsyncIterator[bytes], spool_dir: Path | None) -> Upload:
+    file = tempfile.TemporaryFile(dir=spool_dir)  # noqa: SIM115 - the upload owns it from here on
+    try:
+        buffer = bytearray()
+        async for chunk in stream:
+            buffer += chunk
+            if len(buffer) >= MIB:
+                await run_in_threadpool(file.write, bytes(buffer))
+                buffer.clear()
+        await run_in_threadpool(file.write, bytes(buffer))
+    except BaseException:
+        file.close()
+        raise
+    return Upload(file=file)
+
+
+async def _receive_form(
+    headers: Headers,
+    stream: AsyncGenerator[bytes, None],
+    max_parts: int,
+    allowed_fields: Sequence[str],
+) -> Upload:
+    # The parser is told of more files than one, so that the second is refused in our own words.
+    parser = MultiPartParser(headers, stream, max_files=max_parts, max_fields=max_parts)
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise InvalidMultipart(error.message, limit=max_parts) from error
+    try:
+        return _read_form(form, allowed_fields)
+    except BaseException:
+        await form.close()
+        raise
+
+
+def _read_form(form: FormData, allowed_fields: Sequence[str]) -> Upload:
+    items = form.multi_items()
+    files = [(name, value) for name, value in items if isinstance(value, UploadFile)]
+    fields = [(name, value) for name, value in items if isinstance(value, str)]
+    refuse_unknown([name for name, _ in fields], known=allowed_fields)
+    if len(files) > 1:
+        raise TooManyFiles("Send one file for each job.", limit=1, actual=len(files))
+    refuse_unknown([name for name, _ in files], known=[_FILE_FIELD])
+    if not files:
+        raise MissingFile(f"The form has no file named {_FILE_FIELD!r}.")
+    _, upload = files[0]
+    return Upload(
+        file=upload.file, filename=_display_name(upload.filename), fields=dict(fields)
+    )
+
+
+def refuse_unknown(given: Sequence[str], *, known: Sequence[str]) -> None:
+    """Raise `UnknownParameter` or `DuplicateParameter` unless all names are known and differ."""
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        accepted = ", ".join(known) or "none"
+        raise UnknownParameter(
+            f"Accepted here: {accepted}.",
+            limit=accepted,
+            actual=unknown[0][:100],
+            errors=[{"name": name[:100], "problem": "unknown"} for name in unknown],
+        )
+    repeated = sorted({name for name in given if given.count(name) > 1})
+    if repeated:
+        raise DuplicateParameter(
+            "Give each parameter once.",
+            limit=1,
+            actual=given.count(repeated[0]),
+            errors=[{"name": name, "problem": "given more than once"} for name in repeated],
+        )
+
+
+def _display_name(name: str | None) -> str | None:
+    """The client's file name without folders and control characters, for display only."""
+    base = re.split(r"[/\\]", name or "")[-1]
+    printable = "".join(character for character in base if character.isprintable())
+    return printable[-_NAME_CHARACTERS:] or None

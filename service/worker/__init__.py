@@ -1,0 +1,1 @@
+"""The Celery worker: from a queued job to its stored result."""

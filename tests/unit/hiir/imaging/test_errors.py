@@ -1,0 +1,33 @@
+import pickle
+import re
+
+import pytest
+
+from hiir import imaging
+from hiir.imaging import errors
+
+
+def kinds():
+    return errors.ImagingError.__subclasses__()
+
+
+def test_every_error_has_its_own_kebab_case_code():
+    codes = [kind.code for kind in kinds()]
+    assert len(set(codes)) == len(codes) == 11
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", code) for code in codes)
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_every_error_is_drawn_in_the_tree_and_exported(kind):
+    assert re.search(rf"{kind.__name__} +{kind.code} ", errors.__doc__)
+    assert kind.__name__ in imaging.__all__
+
+
+def test_an_error_carries_both_sides_of_the_broken_rule_through_pickling():
+    error = pickle.loads(pickle.dumps(errors.ImageTooLarge("Too large.", limit=10, actual=12)))
+    assert (str(error), error.detail, error.limit, error.actual) == ("Too large.",) * 2 + (10, 12)
+
+
+def test_the_public_names_are_sorted_and_exist():
+    assert imaging.__all__ == sorted(imaging.__all__, key=lambda name: (name.islower(), name))
+    assert all(hasattr(imaging, name) for name in imaging.__all__)

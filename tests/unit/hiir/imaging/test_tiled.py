@@ -1,0 +1,228 @@
+from concurrent.futures import Future
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hiir.imaging import ModelOutputInvalid, TilingCanceled, restore_tiled
+
+
+class FakeEngine:
+    """Answers at once by a function, and remembers what it was given."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.tiles = []
+
+    def submit(self, tile):
+        self.tiles.append(tile)
+        future = Future()
+        future.set_result(self.answer(tile))
+        return future
+
+
+class SlowEngine:
+    """Leaves every future open, except that waiting for one resolves it."""
+
+    def __init__(self, error_at=None):
+        self.open = []
+        self.most_open = 0
+        self.submitted = []
+        self.error_at = error_at
+
+    def submit(self, tile):
+        engine, index = self, len(self.submitted)
+
+        class Pending(Future):
+            def result(self, timeout=None):
+                engine.open.remove(self)
+                if index == engine.error_at:
+                    raise ConnectionError("server went away")
+                return tile
+
+        future = Pending()
+        self.open.append(future)
+        self.submitted.append(future)
+        self.most_open = max(self.most_open, len(self.open))
+        return future
+
+
+def restore(image, contract, engine, *, in_flight=3, on_progress=None, should_stop=None):
+    return restore_tiled(
+        image=image,
+        contract=contract,
+        infer=engine,
+        in_flight=in_flight,
+        on_progress=on_progress or (lambda done, total: None),
+        should_stop=should_stop or (lambda: False),
+    )
+
+
+def enlarge(tile):
+    return tile.repeat(2, axis=2).repeat(2, axis=3)
+
+
+sizes = st.tuples(st.integers(1, 36), st.integers(1, 36))
+any_case = settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@any_case
+@given(size=sizes, tile=st.integers(1, 12), data=st.data(), channels=st.sampled_from([1, 3]))
+def test_an_identity_model_returns_every_image_bit_for_bit(
+    make_contract, make_pixels, size, tile, data, channels
+):
+    size = (min(size[0], 3 * tile), min(size[1], 3 * tile))
+    contract = make_contract(
+        tile=tile,
+        overlap=data.draw(st.integers(0, tile - 1)),
+        size_multiple=1,
+        input_channels=channels,
+        output_channels=channels,
+    )
+    image = make_pixels(*size, channels, seed=data.draw(st.integers(0, 1000)))
+    assert np.array_equal(restore(image, contract, FakeEngine(lambda tile: tile)), image)
+
+
+@any_case
+@given(size=sizes, tile=st.integers(1, 12), data=st.data())
+def test_a_nearest_neighbour_model_enlarges_every_image_exactly(
+    make_contract, make_pixels, size, tile, data
+):
+    size = (min(size[0], 3 * tile), min(size[1], 3 * tile))
+    contract = make_contract(
+        tile=tile, overlap=data.draw(st.integers(0, tile - 1)), size_multiple=1, scale=2
+    )
+    image = make_pixels(*size)
+    expected = image.repeat(2, axis=0).repeat(2, axis=1)
+    assert np.array_equal(restore(image, contract, FakeEngine(enlarge)), expected)
+
+
+def test_tiles_are_contiguous_float32_in_the_unit_range(make_contract, make_pixels):
+    engine = FakeEngine(lambda tile: tile)
+    restore(make_pixels(), make_contract(), engine)
+    for tile in engine.tiles:
+        assert (tile.shape, tile.dtype) == ((1, 3, 16, 16), np.float32)
+        assert tile.flags.c_contiguous
+        assert 0 <= tile.min() <= tile.max() <= 1
+
+
+def test_a_model_may_turn_colour_into_one_channel(make_contract, make_pixels):
+    contract = make_contract(output_channels=1)
+    image = make_pixels()
+    result = restore(image, contract, FakeEngine(lambda tile: tile[:, :1]))
+    assert np.array_equal(result, image[..., :1])
+
+
+def test_no_more_than_the_allowed_tiles_are_in_flight(make_contract, make_pixels):
+    engine = SlowEngine()
+    image = make_pixels()
+    assert np.array_equal(restore(image, make_contract(), engine, in_flight=4), image)
+    assert engine.most_open == 4
+    assert len(engine.submitted) > 8
+
+
+def test_progress_counts_every_tile_from_zero(make_contract, make_pixels):
+    seen = []
+    engine = FakeEngine(lambda tile: tile)
+    restore(make_pixels(), make_contract(), engine, on_progress=lambda *pair: seen.append(pair))
+    total = len(engine.tiles)
+    assert seen == [(done, total) for done in range(total + 1)]
+
+
+def test_a_request_to_stop_cancels_what_is_in_flight(make_contract, make_pixels):
+    engine = SlowEngine()
+    answers = iter([False, False, True])
+    with pytest.raises(TilingCanceled):
+        restore(make_pixels(), make_contract(), engine, should_stop=lambda: next(answers))
+    assert len(engine.submitted) == 4
+    assert [future.cancelled() for future in engine.submitted] == [False, False, True, True]
+
+
+def test_a_request_to_stop_at_the_start_submits_nothing(make_contract, make_pixels):
+    engine = SlowEngine()
+    with pytest.raises(TilingCanceled):
+        restore(make_pixels(), make_contract(), engine, should_stop=lambda: True)
+    assert engine.submitted == []
+
+
+def test_a_failed_tile_fails_the_image_and_cancels_the_rest(make_contract, make_pixels):
+    engine = SlowEngine(error_at=1)
+    with pytest.raises(ConnectionError, match="went away"):
+        restore(make_pixels(), make_contract(), engine)
+    assert all(future.cancelled() for future in engine.submitted[2:])
+
+
+def test_an_error_while_reporting_progress_cancels_what_is_in_flight(make_contract, make_pixels):
+    engine = SlowEngine()
+
+    def report(done, total):
+        if done == 1:
+            raise ConnectionError("store went away")
+
+    with pytest.raises(ConnectionError) as caught:
+        restore(make_pixels(), make_contract(), engine, on_progress=report)
+    assert caught.value.args == ("store went away",)
+    assert [future.cancelled() for future in engine.submitted] == [False, True, True]
+
+
+def poison(tile):
+    spoilt = tile.copy()
+    spoilt[0, 1, 3, 3] = np.nan
+    return spoilt
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda tile: tile[0],
+        lambda tile: tile[..., :-1],
+        lambda tile: tile[:, :1],
+        lambda tile: tile.astype(np.float64),
+        poison,
+        lambda tile: np.where(tile > 0.9, np.float32(np.inf), tile),
+        np.zeros_like,
+        np.ones_like,
+    ],
+)
+def test_an_unusable_output_is_refused(make_contract, make_pixels, answer):
+    with pytest.raises(ModelOutputInvalid):
+        restore(make_pixels(), make_contract(), FakeEngine(answer))
+
+
+def test_a_constant_for_a_structured_tile_of_the_same_level_is_refused(make_contract):
+    image = np.repeat(np.arange(16, dtype=np.uint8) * 17, 16 * 3).reshape(16, 16, 3)
+    with pytest.raises(ModelOutputInvalid, match="constant"):
+        restore(image, make_contract(), FakeEngine(lambda tile: np.full_like(tile, 0.5)))
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_constant_is_the_right_answer_to_a_flat_image(make_contract, level):
+    noise = np.random.default_rng(5).normal(0, 10, (64, 64, 3))
+    image = np.clip(level + noise, 0, 255).astype(np.uint8)
+    contract = make_contract(tile=64, overlap=8)
+    answer = FakeEngine(lambda tile: np.full_like(tile, level / 255))
+    assert (restore(image, contract, answer) == level).all()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((20, 20, 3), np.float32),
+        np.zeros((20, 20), np.uint8),
+        np.zeros((0, 20, 3), np.uint8),
+        np.zeros((20, 20, 4), np.uint8),
+    ],
+)
+def test_an_image_that_does_not_fit_the_contract_is_refused(make_contract, image):
+    engine = SlowEngine()
+    with pytest.raises(ValueError, match=r"expected|channels"):
+        restore(image, make_contract(), engine)
+    assert engine.submitted == []
+
+
+def test_nothing_in_flight_is_refused(make_contract, make_pixels):
+    with pytest.raises(ValueError, match="in_flight"):
+        restore(make_pixels(), make_contract(), SlowEngine(), in_flight=0)
