@@ -8,6 +8,7 @@ chunks are known only to the job that owns it: no second record can disagree.
 import hashlib
 import uuid
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 import redis
 
@@ -37,9 +38,13 @@ class BlobStore:
         """Drop the connections."""
         self._redis.close()
 
-    def put(self, pieces: Iterable[bytes], *, seconds: int) -> Blob:
-        """Store the bytes of `pieces`, of any sizes, for `seconds`; nothing is left on failure."""
-        blob_id, size, digest = uuid.uuid4().hex, 0, hashlib.sha256()
+    def put(self, pieces: Iterable[bytes], *, seconds: int, blob_id: str | None = None) -> Blob:
+        """Store the bytes of `pieces`, of any sizes, for `seconds`; nothing is left on failure.
+
+        Whoever may have to store the same bytes again gives the id, and so replaces the first.
+        """
+        blob_id = blob_id or uuid.uuid4().hex
+        size, digest = 0, hashlib.sha256()
         count = 0
         try:
             for chunk in _rechunk(pieces):
@@ -80,7 +85,7 @@ class BlobStore:
         digest = hashlib.sha256()
         for number in range(count):
             with redis_errors():
-                chunk: bytes | None = self._redis.get(_key(blob.id, number))
+                chunk = cast("bytes | None", self._redis.get(_key(blob.id, number)))
             if chunk is None:
                 raise StoreFault("A stored file expired while it was read.")
             digest.update(chunk)

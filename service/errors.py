@@ -51,7 +51,7 @@ ServiceError                        500 internal-error
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from hiir.imaging.errors import ImagingError
+from hiir.imaging import ImagingError
 
 
 class ServiceError(Exception):
@@ -375,7 +375,8 @@ def error_types() -> Iterator[type[ServiceError]]:
 
 def translate_imaging_error(error: ImagingError) -> ServiceError:
     """The service's error for one of `hiir.imaging`: same code, detail, limit and actual value."""
-    for kind in (*_leaves(ImageRefused), ModelOutputInvalid):
+    kinds: tuple[type[ServiceError], ...] = (*_leaves(ImageRefused), ModelOutputInvalid)
+    for kind in kinds:
         if kind.code == error.code:
             return kind(error.detail, limit=error.limit, actual=error.actual)
     return ServiceError()

@@ -13,14 +13,22 @@ import time
 import uuid
 from threading import BoundedSemaphore
 
-from hiir.imaging.codec import decode
-from hiir.imaging.contract import ModelContract
-from hiir.imaging.errors import ImagingError
-from hiir.imaging.limits import ImageHeader, check_header
-from hiir.imaging.codec import probe
+from hiir.imaging import (
+    ImageHeader,
+    ImagingError,
+    ModelContract,
+    check_header,
+    decode,
+    probe,
+)
 from service.blob_store import BlobStore
-from service.errors import MissingTask, QueueFull, ResultTooLarge, ServiceError
-from service.errors import translate_imaging_error
+from service.errors import (
+    MissingTask,
+    QueueFull,
+    ResultTooLarge,
+    ServiceError,
+    translate_imaging_error,
+)
 from service.job_store import JobStore
 from service.jobs import Blob, Job, StoredImage
 from service.limits import Limits

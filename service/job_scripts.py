@@ -1,9 +1,9 @@
 """The job store's state changes as Lua: Redis runs each whole, so every one is a compare-and-swap.
 
 KEYS[1] is always the job's hash; the id is ARGV[1]. Time is Redis's own, one clock for everyone.
-A script that may be sent twice, because its reply was lost, answers the second time as the first.
+A lease's holder may send its script twice, because the reply was lost: the answer is the same.
 No script writes to a record before it has read its status: an expired record must not come back
-as a fragment.
+as a fragment. A record begins to expire when its job ends, and not before.
 """
 
 _NOW = """
@@ -52,9 +52,13 @@ FINISH = (
     _NOW
     + """
 -- KEYS: job, leases. ARGV: id, token, status, record seconds, lifetime, field, value, ...
--- Returns 1 if this holder ended the job, now or in a call before.
+-- Returns 1 if this holder ended the job, now or in a call before, 0 if the lease is lost, and 2 if
+-- the job was to succeed but is to stop: its owner was promised that nothing of it will be left.
 if redis.call('HGET', KEYS[1], 'finished_by') == ARGV[2] then return 1 end
 if status ~= 'running' or redis.call('HGET', KEYS[1], 'lease') ~= ARGV[2] then return 0 end
+if ARGV[3] == 'succeeded' and redis.call('HEXISTS', KEYS[1], 'cancel_requested') == 1 then
+  return 2
+end
 redis.call('HSET', KEYS[1], 'status', ARGV[3], 'finished_by', ARGV[2],
   'finished_at', string.format('%.3f', now), 'expires_at', string.format('%.3f', now + ARGV[5]),
   unpack(ARGV, 6))
@@ -69,9 +73,12 @@ RELEASE = (
     _NOW
     + """
 -- KEYS: job, queued, leases. ARGV: id, token. Gives the job back as if it had not been taken.
+-- Returns 1 if it was given back, 0 if the lease is lost, 2 if the job is to stop instead.
+if status == 'queued' and redis.call('HGET', KEYS[1], 'released_by') == ARGV[2] then return 1 end
 if status ~= 'running' or redis.call('HGET', KEYS[1], 'lease') ~= ARGV[2] then return 0 end
+if redis.call('HEXISTS', KEYS[1], 'cancel_requested') == 1 then return 2 end
 redis.call('HINCRBY', KEYS[1], 'attempt', -1)
-redis.call('HSET', KEYS[1], 'status', 'queued', 'stage', 'queued',
+redis.call('HSET', KEYS[1], 'status', 'queued', 'stage', 'queued', 'released_by', ARGV[2],
   'published_at', string.format('%.3f', now))
 redis.call('HDEL', KEYS[1], 'lease')
 redis.call('ZREM', KEYS[3], ARGV[1])
@@ -86,7 +93,7 @@ CANCEL = (
 -- KEYS: job, queued. ARGV: id, record seconds. Returns the status that it found, or nil.
 if status == 'queued' then
   redis.call('HSET', KEYS[1], 'status', 'canceled', 'cancel_requested', '1',
-    'finished_at', string.format('%.3f', now))
+    'finished_at', string.format('%.3f', now), 'expires_at', string.format('%.3f', now + ARGV[2]))
   redis.call('ZREM', KEYS[2], ARGV[1])
   redis.call('EXPIRE', KEYS[1], ARGV[2])
 elseif status == 'running' then
@@ -119,7 +126,8 @@ else
   redis.call('ZADD', KEYS[2], redis.call('HGET', KEYS[1], 'created_at'), ARGV[1])
   return 'queued'
 end
-redis.call('HSET', KEYS[1], 'status', status, 'finished_at', at)
+redis.call('HSET', KEYS[1], 'status', status, 'finished_at', at,
+  'expires_at', string.format('%.3f', now + ARGV[3]))
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return status
 """

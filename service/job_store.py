@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import cast
 
 import redis
 
@@ -72,10 +73,10 @@ class JobStore:
             self._redis.ping()
 
     def create(self, job: Job) -> None:
-        """Write a new, queued job."""
+        """Write a new, queued job; its record does not expire before the job has ended."""
         with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(_key(job.id), mapping=dict(job.to_fields()))
-            pipe.expire(_key(job.id), self._settings.record_seconds)
+            for field, value in job.to_fields().items():
+                pipe.hset(_key(job.id), field, value)
             pipe.zadd(_QUEUED, {job.id: job.created_at})
             pipe.execute()
 
@@ -89,14 +90,13 @@ class JobStore:
     def get(self, job_id: str) -> Job | None:
         """The job, or None if there is no record of it."""
         with redis_errors():
-            fields: Mapping[str, str] = self._redis.hgetall(_key(job_id))
+            fields = cast("Mapping[str, str]", self._redis.hgetall(_key(job_id)))
         return Job.from_fields(fields) if fields else None
 
     def queue_position(self, job_id: str) -> int | None:
         """Number of jobs before this one, or None if it does not wait."""
         with redis_errors():
-            rank: int | None = self._redis.zrank(_QUEUED, job_id)
-        return rank
+            return cast("int | None", self._redis.zrank(_QUEUED, job_id))
 
     def queue_depth(self) -> int:
         """Number of jobs that wait."""
@@ -139,12 +139,15 @@ class JobStore:
         with redis_errors():
             return LeaseState(self._report(keys=[_key(lease.job.id), _LEASES], args=args))
 
-    def finish(self, lease: Lease, outcome: Outcome) -> bool:
-        """End the job; False if the lease was lost, and nothing was written."""
+    def finish(self, lease: Lease, outcome: Outcome) -> LeaseState:
+        """End the job. Only if it says `HELD` was anything written.
+
+        `STOP` answers a success that comes after the job's owner has asked to cancel it.
+        """
         succeeded = outcome.status is JobStatus.SUCCEEDED
         record = self._settings.record_seconds
         with redis_errors():
-            written = self._finish(
+            state = self._finish(
                 keys=[_key(lease.job.id), _LEASES],
                 args=[
                     *(lease.job.id, lease.token, outcome.status.value, record),
@@ -152,15 +155,18 @@ class JobStore:
                     *(part for pair in outcome.to_fields().items() for part in pair),
                 ],
             )
-        return bool(written)
+        return LeaseState(state)
 
-    def release(self, lease: Lease) -> bool:
-        """Put the job back into the queue without counting the attempt; False if it was lost."""
+    def release(self, lease: Lease) -> LeaseState:
+        """Put the job back into the queue without counting the attempt.
+
+        Only if it says `HELD` was anything written; `STOP` is for a job that is to be canceled.
+        """
         with redis_errors():
-            released = self._release(
+            state = self._release(
                 keys=[_key(lease.job.id), _QUEUED, _LEASES], args=[lease.job.id, lease.token]
             )
-        return bool(released)
+        return LeaseState(state)
 
     def reclaim_silent(self) -> tuple[Job, ...]:
         """Take jobs from holders that fell silent: back into the queue, or to their end."""
@@ -172,7 +178,7 @@ class JobStore:
             silent = self._redis.zrange(
                 _LEASES, "-inf", str(self._now()), byscore=True, offset=0, num=_BATCH
             )
-            for job_id in silent:
+            for job_id in cast("list[str]", silent):
                 status = self._reclaim(
                     keys=[_key(job_id), _QUEUED, _LEASES],
                     args=[
@@ -196,7 +202,7 @@ class JobStore:
         with redis_errors():
             return tuple(
                 job_id
-                for job_id in self._redis.zrange(_QUEUED, 0, _BATCH - 1)
+                for job_id in cast("list[str]", self._redis.zrange(_QUEUED, 0, _BATCH - 1))
                 if self._republish(
                     keys=[_key(job_id), _QUEUED], args=[job_id, self._settings.republish_seconds]
                 )
@@ -220,6 +226,17 @@ class JobStore:
             pipe.zremrangebyscore(_WORKERS, "-inf", now)
             pipe.zadd(_WORKERS, {worker: now + seconds})
             pipe.execute()
+
+    def is_live(self, worker: str) -> bool:
+        """Whether this worker said so lately."""
+        with redis_errors():
+            until: float | None = self._redis.zscore(_WORKERS, worker)
+            return until is not None and until > self._now()
+
+    def retire(self, worker: str) -> None:
+        """Say that a worker takes no more jobs."""
+        with redis_errors():
+            self._redis.zrem(_WORKERS, worker)
 
     def live_workers(self) -> int:
         """Number of workers that said so lately."""

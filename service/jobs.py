@@ -228,16 +228,25 @@ class Outcome:
 
     status: JobStatus
     timings: Mapping[str, float]
+    tiles: int | None = None
+    """All of them, for a job that succeeded: it may end before its progress was ever told."""
     result: StoredImage | None = None
     failure: Failure | None = None
+    model_version: str | None = None
+    """What really restored it: the models may have been replaced while it waited."""
+    model_sha256: str | None = None
 
     def to_fields(self) -> dict[str, str]:
         """The fields that end a job."""
         fields = {"timings": json.dumps(dict(self.timings))}
+        if self.model_version is not None and self.model_sha256 is not None:
+            fields |= {"model_version": self.model_version, "model_sha256": self.model_sha256}
         if self.result is not None:
             fields["result"] = self.result.to_json()
         if self.failure is not None:
             fields["failure"] = self.failure.to_json()
+        if self.tiles is not None:
+            fields |= {"tiles_done": str(self.tiles), "tiles_total": str(self.tiles)}
         if self.status is JobStatus.SUCCEEDED:
             fields["stage"] = Stage.DONE.value
         return fields

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
-from hiir.imaging.limits import ImageLimits
+from hiir.imaging import ImageLimits
 
 MIB = 1024 * 1024
 

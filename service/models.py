@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from hiir.imaging.contract import ModelContract
-from hiir.imaging.errors import ContractError
+from hiir.imaging import ContractError, ModelContract
 from service.errors import UnknownTask
 from service.text_format import Message, TextFormatError, parse_text_format
 
@@ -45,9 +44,7 @@ class ModelCatalogue:
             return self._contracts[task]
         except KeyError:
             known = ", ".join(self._contracts)
-            raise UnknownTask(
-                f"The tasks are: {known}.", limit=known, actual=task[:100]
-            ) from None
+            raise UnknownTask(f"The tasks are: {known}.", limit=known, actual=task[:100]) from None
 
 
 def _read_contract(path: Path) -> ModelContract:

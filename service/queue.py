@@ -5,8 +5,7 @@ without harm: the job's lease decides who works, and the reaper publishes again 
 """
 
 from celery import Celery
-from kombu import Queue
-from kombu.exceptions import KombuError, OperationalError
+from kombu.exceptions import KombuError
 
 from service.errors import QueueUnavailable
 from service.settings import RedisDatabase, Settings
@@ -18,6 +17,10 @@ _PUBLISH_SECONDS = 2.0
 # Longer than the broker's blocking read, and than the health check that ends a dead connection.
 _CONSUME_SECONDS = 60.0
 _HEALTH_CHECK_SECONDS = 25
+# A process that has grown beyond this is replaced after its job: the allocator gives little back.
+_CHILD_KIBIBYTES = 1024 * 1024
+# On a machine under load the four seconds of the default end in processes killed at birth.
+_CHILD_START_SECONDS = 60.0
 
 
 def build_celery(settings: Settings, *, consumes: bool) -> Celery:
@@ -30,21 +33,26 @@ def build_celery(settings: Settings, *, consumes: bool) -> Celery:
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
-        task_queues=(Queue(INTERACTIVE),),
+        task_queues={INTERACTIVE: {"exchange": INTERACTIVE, "routing_key": INTERACTIVE}},
         task_default_queue=INTERACTIVE,
         task_create_missing_queues=False,
         # A killed process must not take its message along; the lease's attempts end poison.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         task_acks_on_timeout=True,
-        task_soft_time_limit=limits.soft_time_limit,
+        # The soft limit is the job's own, checked where it can stop in good order.
         task_time_limit=limits.hard_time_limit,
+        # Processes, not threads: one that a decoder crashes, that leaks or that must be killed at
+        # the time limit takes a single job with it, and two images are encoded on two cores.
+        worker_pool="prefork",
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
         worker_max_tasks_per_child=200,
-        worker_soft_shutdown_timeout=60,
+        worker_max_memory_per_child=_CHILD_KIBIBYTES,
+        worker_proc_alive_timeout=_CHILD_START_SECONDS,
         # A job outlives a broker that blinks: it would only be begun again from its first tile.
         worker_cancel_long_running_tasks_on_connection_loss=False,
+        # Liveness is the worker's own heartbeat in the job store (`service.worker.health`).
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
@@ -75,7 +83,6 @@ class JobQueue:
                 *connection.connection_errors,
                 *connection.channel_errors,
                 KombuError,
-                OperationalError,
                 OSError,
             )
 

@@ -5,8 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from hiir.imaging.contract import ModelContract
-from hiir.imaging.formats import ImageFormat
+from hiir.imaging import ImageFormat, ModelContract
 from service.errors import ServiceError
 from service.jobs import Failure, Job, JobStatus, Stage, StoredImage
 from service.limits import Limits

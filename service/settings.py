@@ -1,14 +1,22 @@
 """The service's settings: one frozen class, and the only module that reads the environment.
 
 `HIIR_TRITON_URL=gpu1:8001` sets a field, `HIIR_JOBS__LEASE_SECONDS=10` a nested one. Settings are
-built once in each composition root (`api.app`, `worker.tasks`) and handed down from there.
+built once in each composition root (`api.app`, `worker.app`) and handed down from there.
 """
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.limits import Limits
@@ -35,7 +43,7 @@ class JobSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     lease_seconds: PositiveFloat = 30
-    """A worker that was silent for so long has lost its job. It reports every third of it."""
+    """A worker that was silent for so long has lost its job. It reports at least every third."""
 
     max_attempts: PositiveInt = 3
     """Leases that may end in silence before the job is given up as `worker-lost`."""
@@ -46,14 +54,15 @@ class JobSettings(BaseModel):
     republish_seconds: PositiveFloat = 30
     """Age of a queue message at which the reaper stops trusting that it still exists."""
 
-    input_seconds: PositiveInt = 3600
-    """Life of an upload, counted again from each lease; also how long a job waits for Triton."""
+    input_seconds: PositiveInt = 21_600
+    """How long a job may wait, for a worker or for Triton, and the life of its upload until then.
+    A full queue of large images takes a small CPU hours."""
 
     result_seconds: PositiveInt = 3600
     """Life of a finished result."""
 
     record_seconds: PositiveInt = 86_400
-    """Life of the job's record, longer than the result's so that 410 can be told from 404."""
+    """Life of an ended job's record, longer than its result's so that 410 can be told from 404."""
 
     soft_time_limit: PositiveInt = 1800
     """A job that runs longer fails with `timeout`: 12 megapixels take minutes on a small CPU."""
@@ -62,7 +71,18 @@ class JobSettings(BaseModel):
     """Process kill for a job that did not react to the soft limit; the reaper cleans up."""
 
     store_retry_seconds: PositiveFloat = 120
-    """How long a worker with a finished result keeps trying to hand it to an absent Redis."""
+    """How long a worker with a job under way keeps trying to reach an absent Redis."""
+
+    drain_seconds: PositiveFloat = 15
+    """How long a worker that is asked to end goes on with its jobs before it gives them back."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.hard_time_limit <= self.soft_time_limit:
+            raise ValueError("hard_time_limit must be longer than soft_time_limit")
+        if self.record_seconds < self.result_seconds:
+            raise ValueError("record_seconds must not be shorter than result_seconds")
+        return self
 
 
 class InferenceSettings(BaseModel):
@@ -78,6 +98,10 @@ class InferenceSettings(BaseModel):
 
     outage_seconds: PositiveFloat = 300
     """How long a running job waits for an absent Triton before it goes back to the queue."""
+
+    fault_seconds: PositiveFloat = 60
+    """How long a tile is tried again that Triton answers with a fault of its own, as it does while
+    one of its processes is dead and not yet replaced."""
 
 
 class Settings(BaseSettings):
@@ -100,9 +124,6 @@ class Settings(BaseSettings):
     """HTTP address: the API asks it for readiness."""
 
     model_repository: Path = Path("model_repository")
-    spool_dir: Path | None = None
-    """Where uploads are spooled; the system's temporary folder unless given."""
-
     log_format: LogFormat = LogFormat.TEXT
     log_level: str = "INFO"
 

@@ -28,9 +28,7 @@ class TextFormatError(ValueError):
 
 def parse_text_format(text: str) -> Message:
     """Read one message; raises `TextFormatError`."""
-    parser = _Parser(text)
-    message = parser.message(until="")
-    return message
+    return _Parser(text).message(until="")
 
 
 class _Parser:
@@ -48,7 +46,7 @@ class _Parser:
             if not re.fullmatch(r"\w+", name):
                 raise TextFormatError(f"expected a field name, found {name!r}")
             values = fields.setdefault(name, [])
-            if self._skip(":") or self._next in _CLOSING:
+            if self._skip(":") or self._next in {"[", *_CLOSING}:
                 values.extend(self._values())
             else:
                 raise TextFormatError(f"expected ':' after {name}, found {self._next!r}")

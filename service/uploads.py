@@ -1,4 +1,4 @@
-"""Receive one image: stream it, count it, spool it to disk, hash it.
+"""Receive one image: stream it, count it, spool it to the system's temporary folder (`TMPDIR`).
 
 Memory per upload is bounded by a chunk. The form's framing is Starlette's parser, which spools
 each file as it comes; the count of bytes lies before it and covers framing and fields too.
@@ -8,7 +8,6 @@ import re
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import BinaryIO
 
 from starlette.concurrency import run_in_threadpool
@@ -57,7 +56,6 @@ async def receive_upload(
     stream: AsyncIterator[bytes],
     limits: Limits,
     allowed_fields: Sequence[str],
-    spool_dir: Path | None,
 ) -> Upload:
     """Read the body: a form with one `file`, or the image itself.
 
@@ -71,7 +69,7 @@ async def receive_upload(
     if media_type == "multipart/form-data":
         return await _receive_form(headers, counted, limits.form_fields, allowed_fields)
     if media_type.startswith("image/") or media_type == "application/octet-stream":
-        return await _receive_raw(counted, spool_dir)
+        return await _receive_raw(counted)
     raise UnsupportedMediaType(
         "Send multipart/form-data with a file, or the image itself as image/* or "
         "application/octet-stream.",
@@ -105,8 +103,8 @@ def _too_large(limit: int, actual: int) -> BodyTooLarge:
     )
 
 
-async def _receive_raw(stream: AsyncIterator[bytes], spool_dir: Path | None) -> Upload:
-    file = tempfile.TemporaryFile(dir=spool_dir)  # noqa: SIM115 - the upload owns it from here on
+async def _receive_raw(stream: AsyncIterator[bytes]) -> Upload:
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the upload owns it from here on
     try:
         buffer = bytearray()
         async for chunk in stream:
@@ -132,7 +130,8 @@ async def _receive_form(
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise InvalidMultipart(error.message, limit=max_parts) from error
+        limit = max_parts if error.message.startswith("Too many") else None
+        raise InvalidMultipart(error.message, limit=limit) from error
     try:
         return _read_form(form, allowed_fields)
     except BaseException:
@@ -151,9 +150,7 @@ def _read_form(form: FormData, allowed_fields: Sequence[str]) -> Upload:
     if not files:
         raise MissingFile(f"The form has no file named {_FILE_FIELD!r}.")
     _, upload = files[0]
-    return Upload(
-        file=upload.file, filename=_display_name(upload.filename), fields=dict(fields)
-    )
+    return Upload(file=upload.file, filename=_display_name(upload.filename), fields=dict(fields))
 
 
 def refuse_unknown(given: Sequence[str], *, known: Sequence[str]) -> None:

@@ -1,1 +1,1 @@
-"""Tile inference: the seam to Triton."""
+"""Tiles to Triton and back."""

@@ -1,1 +1,1 @@
-"""The Celery worker: from a queued job to its stored result."""
+"""The worker: takes jobs from the queue and restores their images. Begin with `pipeline`."""

@@ -1,0 +1,288 @@
+"""Triton as a tile engine: the only module that knows tritonclient, and that translates its errors.
+
+A tile is tried again for as long as what is wrong may pass. Triton's word on a model's readiness is
+not asked: a model whose process is dead stays "ready", while its tiles fail until it is replaced.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from enum import Enum, auto
+from functools import partial
+from typing import Any, TypeVar
+
+import grpc
+from tritonclient.grpc import (
+    InferenceServerClient,
+    InferInput,
+    InferRequestedOutput,
+    model_config_pb2,
+)
+from tritonclient.utils import InferenceServerException
+
+from hiir.imaging import ContractError, FloatPixels, ModelContract
+from service.errors import (
+    InferenceFailed,
+    InferenceUnavailable,
+    ModelMismatch,
+    ModelOutputInvalid,
+    ServiceError,
+)
+from service.settings import InferenceSettings
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_INPUT, _OUTPUT = "input", "output"
+_CONFIG_SECONDS = 10.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 2.0
+_CHANNEL = (
+    # Arguments of one's own replace tritonclient's, its message sizes without limit among them.
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # gRPC's own pauses grow to minutes: a server that is back would not be noticed.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
+
+
+class Trouble(Enum):
+    """What a failed call says of the next one."""
+
+    AWAY = auto()
+    """The server does not answer: it may be starting, restarting, or behind with its work."""
+    FAULT = auto()
+    """The server answers that something in it is broken: it may be healed, or stay so."""
+    REFUSED = auto()
+    """The server will say the same to the same request."""
+
+
+TROUBLE: Mapping[grpc.StatusCode, Trouble] = {
+    grpc.StatusCode.ABORTED: Trouble.AWAY,
+    grpc.StatusCode.CANCELLED: Trouble.AWAY,
+    grpc.StatusCode.DEADLINE_EXCEEDED: Trouble.AWAY,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Trouble.AWAY,
+    grpc.StatusCode.UNAVAILABLE: Trouble.AWAY,
+    grpc.StatusCode.DATA_LOSS: Trouble.FAULT,
+    grpc.StatusCode.INTERNAL: Trouble.FAULT,
+    grpc.StatusCode.NOT_FOUND: Trouble.FAULT,
+    grpc.StatusCode.UNKNOWN: Trouble.FAULT,
+    grpc.StatusCode.ALREADY_EXISTS: Trouble.REFUSED,
+    grpc.StatusCode.FAILED_PRECONDITION: Trouble.REFUSED,
+    grpc.StatusCode.INVALID_ARGUMENT: Trouble.REFUSED,
+    grpc.StatusCode.OK: Trouble.REFUSED,
+    grpc.StatusCode.OUT_OF_RANGE: Trouble.REFUSED,
+    grpc.StatusCode.PERMISSION_DENIED: Trouble.REFUSED,
+    grpc.StatusCode.UNAUTHENTICATED: Trouble.REFUSED,
+    grpc.StatusCode.UNIMPLEMENTED: Trouble.REFUSED,
+}
+
+
+class TritonClient:
+    """One channel to one server, for one process.
+
+    It is opened by the first engine: a channel that exists before a fork hangs in the child.
+    """
+
+    def __init__(self, *, url: str, settings: InferenceSettings) -> None:
+        self._url = url
+        self._settings = settings
+        self._client: InferenceServerClient | None = None
+
+    @contextmanager
+    def engine(self, contract: ModelContract) -> Iterator["TritonEngine"]:
+        """An engine for one image; what it still has in flight at the end is canceled."""
+        if self._client is None:
+            self._client = InferenceServerClient(self._url, channel_args=_CHANNEL)
+        engine = TritonEngine(client=self._client, contract=contract, settings=self._settings)
+        try:
+            yield engine
+        finally:
+            engine.abort()
+            engine.close()
+
+    def close(self) -> None:
+        """Close the channel."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+class TritonEngine:
+    """The tiles of one image, several in flight (a `hiir.imaging.TileEngine`)."""
+
+    def __init__(
+        self,
+        *,
+        client: InferenceServerClient,
+        contract: ModelContract,
+        settings: InferenceSettings,
+    ) -> None:
+        self._client = client
+        self._contract = contract
+        self._settings = settings
+        self._threads = ThreadPoolExecutor(settings.tiles_in_flight, thread_name_prefix="tile")
+        self._aborted = threading.Event()
+        self._lock = threading.Lock()
+        self._calls: set[Any] = set()
+
+    def require_model(self) -> None:
+        """Raise `ModelMismatch` unless Triton serves the model of the contract.
+
+        Raises also what a tile can raise, and is patient like it.
+        """
+        name = self._contract.name
+        config = self._persist(
+            lambda: self._client.get_model_config(name, client_timeout=_CONFIG_SECONDS).config
+        )
+        check_served(config, self._contract)
+
+    def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
+        """Start on a `(1, C, t, t)` float32 [0, 1] tile, giving `(1, C', t * scale, t * scale)`.
+
+        The future raises `InferenceUnavailable` if Triton stayed away for too long, `ModelMismatch`
+        or `InferenceFailed` if it refused the tile or kept failing, `CancelledError` once aborted.
+        """
+        return self._threads.submit(copy_context().run, self._persist, partial(self._infer, tile))
+
+    def abort(self) -> None:
+        """Cancel every tile, here and in Triton; callable from any thread."""
+        self._aborted.set()
+        with self._lock:
+            calls = tuple(self._calls)
+        for call in calls:
+            call.cancel()
+
+    def close(self) -> None:
+        """Wait for the tiles' threads, which an abort has made short."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _persist(self, call: Callable[[], T]) -> T:
+        """Repeat a call until it succeeds, can no longer, or the engine is aborted."""
+        failing_since: float | None = None
+        pause = _FIRST_PAUSE_SECONDS
+        while not self._aborted.is_set():
+            try:
+                return call()
+            except (InferenceServerException, grpc.RpcError) as error:
+                problem, patience = translate_triton_error(error, self._settings)
+                now = time.monotonic()
+                failing_since = failing_since or now
+                if now - failing_since >= patience and not self._aborted.is_set():
+                    raise problem from error
+                logger.info("Triton fails a call, which is tried again: %s", error)
+            # Jitter, so that the tiles of all workers do not fall on a restarted server at once.
+            self._aborted.wait(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        raise CancelledError
+
+    def _infer(self, tile: FloatPixels) -> FloatPixels:
+        tensor = InferInput(_INPUT, list(tile.shape), "FP32")
+        tensor.set_data_from_numpy(tile)
+        answer: Future[Any] = Future()
+        call = self._client.async_infer(
+            model_name=self._contract.name,
+            inputs=[tensor],
+            outputs=[InferRequestedOutput(_OUTPUT)],
+            callback=partial(_settle, answer),
+            client_timeout=self._settings.tile_seconds,
+        )
+        with self._lock:
+            self._calls.add(call)
+        try:
+            if self._aborted.is_set():  # in the meantime: nobody else would cancel this one
+                call.cancel()
+            return _read_output(answer.result())
+        finally:
+            with self._lock:
+                self._calls.discard(call)
+
+
+def check_served(config: Any, contract: ModelContract) -> None:
+    """Raise `ModelMismatch` unless a model's `ModelConfig` (protobuf) fulfils its contract."""
+    side = contract.tile
+    wanted = {
+        "input": (_INPUT, "TYPE_FP32", (contract.input_channels, side, side)),
+        "output": (
+            _OUTPUT,
+            "TYPE_FP32",
+            (contract.output_channels, side * contract.scale, side * contract.scale),
+        ),
+    }
+    served = {"input": _tensors(config.input), "output": _tensors(config.output)}
+    for end, tensor in wanted.items():
+        if served[end] != [tensor]:
+            raise ModelMismatch(
+                f"The served model has another {end} than its contract says.",
+                limit=str([tensor]),
+                actual=str(served[end]),
+            )
+    if config.max_batch_size < 1:
+        raise ModelMismatch("The served model takes no batches.", limit=1, actual=0)
+    try:
+        parameters = {key: value.string_value for key, value in config.parameters.items()}
+        theirs = ModelContract.from_parameters(parameters)
+    except ContractError as error:
+        raise ModelMismatch("The served model carries no valid contract.") from error
+    if theirs != contract:
+        raise ModelMismatch(
+            "The inference server and the worker have different versions of the model.",
+            limit=f"{contract.version} {contract.sha256}",
+            actual=f"{theirs.version} {theirs.sha256}",
+        )
+
+
+def translate_triton_error(
+    error: Exception, settings: InferenceSettings
+) -> tuple[ServiceError, float]:
+    """The service's error for one of tritonclient or gRPC, and the seconds it is given to pass."""
+    status = _status(error)
+    match TROUBLE.get(status, Trouble.REFUSED) if status else Trouble.REFUSED:
+        case Trouble.AWAY:
+            away = InferenceUnavailable("The inference server does not answer.")
+            return away, settings.outage_seconds
+        case Trouble.FAULT if status is grpc.StatusCode.NOT_FOUND:
+            missing = ModelMismatch("The inference server does not serve the model.")
+            return missing, settings.fault_seconds
+        case Trouble.FAULT:
+            return InferenceFailed("The inference server kept failing."), settings.fault_seconds
+        case Trouble.REFUSED:
+            return InferenceFailed("The inference server refused a tile."), 0.0
+
+
+def _status(error: Exception) -> grpc.StatusCode | None:
+    """gRPC's status; tritonclient keeps it as text, and has none where it refuses by itself."""
+    if isinstance(error, InferenceServerException):
+        name = str(error.status()).removeprefix("StatusCode.")
+        return grpc.StatusCode.__members__.get(name)
+    code = getattr(error, "code", None)
+    return code() if callable(code) else None
+
+
+def _settle(answer: Future[Any], result: Any, error: InferenceServerException | None) -> None:
+    if error is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(result)
+
+
+def _read_output(result: Any) -> FloatPixels:
+    try:
+        output: FloatPixels | None = result.as_numpy(_OUTPUT)
+    except ValueError as error:  # fewer bytes than the shape has room for
+        raise ModelOutputInvalid("The model's tensor is not complete.") from error
+    if output is None:
+        raise ModelOutputInvalid(f"The model gave no tensor named {_OUTPUT!r}.")
+    return output
+
+
+def _tensors(entries: Any) -> list[tuple[str, str, tuple[int, ...]]]:
+    """Name, element type and dimensions of each input or output of a model."""
+    names = model_config_pb2.DataType
+    return [(entry.name, names.Name(entry.data_type), tuple(entry.dims)) for entry in entries]

@@ -1,0 +1,86 @@
+"""The worker's composition root: `celery -A service.worker.app worker`.
+
+Celery's parent process consumes messages and forks the processes that run the task. Each of them
+builds its own pipeline, and with it its own connections, at its first job; the parent has its own
+for the caretaker.
+"""
+
+import functools
+import uuid
+from typing import Any
+
+from celery import Celery, bootsteps, signals
+
+from service.blob_store import BlobStore
+from service.job_store import JobStore
+from service.models import ModelCatalogue
+from service.queue import JobQueue, build_celery
+from service.settings import Settings
+from service.telemetry import configure_logging
+from service.worker.caretaker import Caretaker, DrainFlag
+from service.worker.pipeline import Pipeline
+from service.worker.reaper import Reaper
+from service.worker.tasks import define_task
+
+_PULSE_SECONDS = 1.0
+
+
+def create_worker(settings: Settings) -> Celery:
+    """Build the application. Raises `ModelRepositoryError` if there is nothing to serve."""
+    app = build_celery(settings, consumes=True)
+    models = ModelCatalogue.read(settings.model_repository)
+    drain = DrainFlag()
+    caretaker = _build_caretaker(settings, drain)
+
+    @functools.cache
+    def pipeline() -> Pipeline:
+        return Pipeline.build(settings, models=models, drain=drain)
+
+    define_task(app, pipeline)
+    app.steps["consumer"].add(_pulse_step(caretaker))
+    _connect_signals(settings, caretaker)
+    return app
+
+
+def _build_caretaker(settings: Settings, drain: DrainFlag) -> Caretaker:
+    jobs = JobStore.from_settings(settings)
+    reaper = Reaper(
+        owner=uuid.uuid4().hex,
+        jobs=jobs,
+        blobs=BlobStore.from_settings(settings),
+        queue=JobQueue.from_settings(settings),
+        settings=settings.jobs,
+    )
+    return Caretaker(jobs=jobs, reaper=reaper, drain=drain, settings=settings.jobs)
+
+
+def _pulse_step(caretaker: Caretaker) -> type:
+    class Pulse(bootsteps.StartStopStep):  # type: ignore[misc] # celery has no types
+        """Part of the consumer: begins with each connection to the broker, ends with it."""
+
+        requires = ("celery.worker.consumer:Tasks",)
+
+        def start(self, parent: Any) -> None:
+            caretaker.pulse()
+            parent.timer.call_repeatedly(_PULSE_SECONDS, caretaker.pulse)
+
+    return Pulse
+
+
+def _connect_signals(settings: Settings, caretaker: Caretaker) -> None:
+    def set_up_logging(**_: object) -> None:
+        configure_logging(settings)
+
+    def begin(sender: Any, **_: object) -> None:
+        caretaker.start(sender.hostname)
+
+    def wind_down(**_: object) -> None:
+        caretaker.wind_down()
+
+    # Celery keeps weak references to receivers unless told otherwise.
+    signals.setup_logging.connect(set_up_logging, weak=False)
+    signals.worker_ready.connect(begin, weak=False)
+    signals.worker_shutting_down.connect(wind_down, weak=False)
+
+
+app = create_worker(Settings())

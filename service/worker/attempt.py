@@ -1,0 +1,263 @@
+"""One worker's try at one job, and the one place that decides how it ends.
+
+nothing raised          succeeded (by the step that stored the result)
+stopped by its owner    canceled
+stopped by its time     failed, timeout
+stopped by the worker's end, or Triton away      back into the queue, not counted
+lease lost, or Redis away                        left as it is: the reaper decides
+MemoryError             failed, out-of-memory
+an error of the tree    failed, with its code
+anything else           failed, internal-error
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from types import TracebackType
+from typing import Self, TypeVar
+
+from hiir.imaging import ImagingError, ModelContract
+from service.blob_store import BlobStore
+from service.errors import (
+    InferenceUnavailable,
+    InputExpired,
+    JobTimedOut,
+    OutOfMemory,
+    ResultTooLarge,
+    ServiceError,
+    StoreUnavailable,
+    translate_imaging_error,
+)
+from service.job_store import JobStore, Lease, LeaseState
+from service.jobs import Failure, JobStatus, Outcome, Progress, Stage, StoredImage
+from service.queue import JobQueue
+from service.settings import Settings
+from service.worker.caretaker import DrainFlag
+from service.worker.heartbeat import Heartbeat, Stopped, StopReason
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_RETRY_SECONDS = 0.5
+
+
+class Attempt:
+    """Holds the lease around the block: whatever happens inside becomes the job's end."""
+
+    def __init__(
+        self,
+        *,
+        lease: Lease,
+        jobs: JobStore,
+        blobs: BlobStore,
+        queue: JobQueue,
+        settings: Settings,
+        drain: DrainFlag,
+    ) -> None:
+        self._lease = lease
+        self._job = lease.job
+        self._jobs = jobs
+        self._blobs = blobs
+        self._queue = queue
+        self._limits = settings.limits
+        self._settings = settings.jobs
+        self._heartbeat = Heartbeat(
+            jobs=jobs, lease=lease, settings=settings.jobs, should_drain=drain.is_set
+        )
+        self._timings: dict[str, float] = {}
+        self._stage = Stage.DECODE
+        self._entered = time.monotonic()
+
+    def __enter__(self) -> Self:
+        source = self._job.source
+        logger.info(
+            "%s, attempt %d: %s of %dx%d pixels",
+            *(self._job.task, self._job.attempt, source.format, source.width, source.height),
+        )
+        self._heartbeat.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        try:
+            if isinstance(error, Exception):
+                self._end(error)
+        except ServiceError as unwritten:
+            logger.exception("the job's end is not written (%s): its lease ends", unwritten.code)
+        finally:
+            self._heartbeat.end()
+        return isinstance(error, Exception)
+
+    def enter(self, stage: Stage) -> None:
+        """Begin the next stage, unless the job is to stop."""
+        self._close_stage(stage)
+        self._heartbeat.progress = Progress(
+            stage=stage,
+            tiles_done=self._heartbeat.progress.tiles_done,
+            tiles_total=self._heartbeat.progress.tiles_total,
+        )
+        self._check()
+
+    def tell_tiles(self, done: int, total: int) -> None:
+        """Note how many tiles are blended."""
+        self._heartbeat.progress = Progress(stage=self._stage, tiles_done=done, tiles_total=total)
+
+    def is_stopped(self) -> bool:
+        """Whether the job is to stop."""
+        return self._heartbeat.reason is not None
+
+    def interrupting(self, interrupt: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call `interrupt`, from another thread, if the job is to stop inside the block."""
+        return self._heartbeat.interrupting(interrupt)
+
+    def fetch_source(self) -> bytes:
+        """The uploaded file. Raises `InputExpired`, or `StoreFault` if it is damaged."""
+
+        def fetch() -> bytes:
+            blob = self._job.source.blob
+            self._blobs.touch(blob, seconds=self._settings.input_seconds)
+            pieces = self._blobs.open(blob)
+            if pieces is None:
+                raise InputExpired("The uploaded file was deleted before the job could be done.")
+            return b"".join(pieces)
+
+        return self._persist(fetch, stoppable=True)
+
+    def succeed(self, content: bytes, *, width: int, height: int, model: ModelContract) -> None:
+        """Store the result and end the job, however long Redis makes one wait."""
+        if len(content) > self._limits.result_bytes:
+            raise ResultTooLarge(
+                f"The restored file has {len(content)} bytes.",
+                limit=self._limits.result_bytes,
+                actual=len(content),
+            )
+
+        def hand_over() -> LeaseState:
+            # Both again each time, and under the same id: between the two Redis may have lost the
+            # first, and a reply that was lost must not leave a second copy.
+            blob = self._blobs.put(
+                [content], seconds=self._settings.result_seconds, blob_id=self._lease.token
+            )
+            self._close_stage(Stage.DONE)
+            source = self._job.source
+            result = StoredImage(
+                blob=blob,
+                format=source.format,
+                media_type=source.media_type,
+                extension=source.extension,
+                width=width,
+                height=height,
+            )
+            outcome = Outcome(
+                status=JobStatus.SUCCEEDED,
+                timings=self._timings,
+                tiles=self._heartbeat.progress.tiles_total,
+                result=result,
+                model_version=model.version,
+                model_sha256=model.sha256,
+            )
+            state = self._jobs.finish(self._lease, outcome)
+            if state is not LeaseState.HELD:
+                self._blobs.delete(blob)
+            return state
+
+        match self._persist(hand_over):
+            case LeaseState.LOST:
+                raise Stopped(StopReason.LEASE_LOST)
+            case LeaseState.STOP:
+                raise Stopped(StopReason.CANCELED)
+            case LeaseState.HELD:
+                logger.info("succeeded, %d bytes, %s", len(content), self._timings)
+                self._delete_source()
+
+    def _check(self) -> None:
+        if self._heartbeat.reason is not None:
+            raise Stopped(self._heartbeat.reason)
+
+    def _end(self, error: Exception) -> None:
+        reason = error.reason if isinstance(error, Stopped) else self._heartbeat.reason
+        match reason:
+            case StopReason.LEASE_LOST:
+                logger.warning("the lease is lost: what was done is dropped")
+            case StopReason.CANCELED:
+                self._finish(JobStatus.CANCELED)
+            case StopReason.TIMED_OUT:
+                limit = self._settings.soft_time_limit
+                self._fail(JobTimedOut(f"A job may take {limit} seconds.", limit=limit))
+            case StopReason.DRAINED:
+                self._give_back()
+            case None:
+                self._end_by_error(error)
+
+    def _end_by_error(self, error: Exception) -> None:
+        match error:
+            case StoreUnavailable():
+                logger.error("the job store stayed away: the lease ends, the reaper decides")
+            case InferenceUnavailable() if time.time() < self._latest:
+                logger.warning("Triton stayed away: the job goes back into the queue")
+                self._give_back()
+            case ImagingError():
+                self._fail(translate_imaging_error(error))
+            case ServiceError():
+                self._fail(error)
+            case MemoryError():
+                self._fail(OutOfMemory("The worker has not enough memory for this image."))
+            case _:
+                logger.error("a fault of ours", exc_info=error)
+                self._fail(ServiceError("The job failed through a fault of the service."))
+
+    @property
+    def _latest(self) -> float:
+        """When a job has waited long enough for Triton, in seconds since the epoch."""
+        return self._job.created_at + self._settings.input_seconds
+
+    def _fail(self, error: ServiceError) -> None:
+        logger.warning("failed: %s %s", error.code, error.detail, exc_info=error.__cause__)
+        self._finish(JobStatus.FAILED, Failure.from_error(error))
+
+    def _finish(self, status: JobStatus, failure: Failure | None = None) -> None:
+        self._close_stage(Stage.DONE)
+        outcome = Outcome(status=status, timings=self._timings, failure=failure)
+        if self._persist(lambda: self._jobs.finish(self._lease, outcome)) is LeaseState.HELD:
+            logger.info("ended: %s", status.value)
+            self._delete_source()
+
+    def _give_back(self) -> None:
+        match self._persist(lambda: self._jobs.release(self._lease)):
+            case LeaseState.STOP:
+                self._finish(JobStatus.CANCELED)
+            case LeaseState.HELD:
+                logger.info("given back")
+                with suppress(ServiceError):  # else the reaper announces it
+                    self._queue.publish(self._job.id)
+            case LeaseState.LOST:
+                logger.warning("the lease was lost before the job could be given back")
+
+    def _delete_source(self) -> None:
+        with suppress(ServiceError):  # else its lifetime ends it
+            self._blobs.delete(self._job.source.blob)
+
+    def _persist(self, action: Callable[[], T], *, stoppable: bool = False) -> T:
+        """Repeat `action` while Redis is away; raises `StoreUnavailable` when it stays away."""
+        give_up = time.monotonic() + self._settings.store_retry_seconds
+        while True:
+            try:
+                return action()
+            except StoreUnavailable:
+                if time.monotonic() >= give_up:
+                    raise
+            if stoppable:
+                self._check()
+            time.sleep(_RETRY_SECONDS)
+
+    def _close_stage(self, following: Stage) -> None:
+        if following is self._stage:
+            return
+        now = time.monotonic()
+        self._timings[self._stage.value] = round(now - self._entered, 3)
+        self._stage, self._entered = following, now

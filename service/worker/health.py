@@ -1,0 +1,27 @@
+"""`python -m service.worker.health`: exit status 0 if the worker of this host is alive.
+
+For a container's health check. Asks for the heartbeat that the worker writes while its event loop
+turns and is connected: a process that merely exists is not healthy.
+"""
+
+import socket
+import sys
+
+from service.errors import ServiceError
+from service.job_store import JobStore
+from service.settings import Settings
+
+
+def main() -> int:
+    """The exit status."""
+    jobs = JobStore.from_settings(Settings())
+    try:
+        return 0 if jobs.is_live(f"celery@{socket.gethostname()}") else 1
+    except ServiceError:
+        return 1
+    finally:
+        jobs.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

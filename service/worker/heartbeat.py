@@ -1,0 +1,132 @@
+"""A thread beside a job under way: tells its progress, extends its lease, learns why to stop.
+
+Everything that can stop a job meets here: its owner, a lost lease, its time limit, and the end of
+the worker. The job itself looks at one flag.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
+from enum import Enum, auto
+from typing import Self
+
+from service.errors import ServiceError
+from service.job_store import JobStore, Lease, LeaseState
+from service.jobs import Progress
+from service.settings import JobSettings
+
+logger = logging.getLogger(__name__)
+
+_BEAT_SECONDS = 0.5
+
+
+class StopReason(Enum):
+    """Why a job does not go on to its end."""
+
+    LEASE_LOST = auto()
+    """The worker was silent for too long; whatever it does now counts for nothing."""
+    CANCELED = auto()
+    """The job's owner asked for it."""
+    TIMED_OUT = auto()
+    """The job ran for longer than a job may."""
+    DRAINED = auto()
+    """The worker is about to end."""
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: the job was asked to stop, and did
+    """Raised between two steps of a job that is to stop."""
+
+    def __init__(self, reason: StopReason) -> None:
+        super().__init__(reason.name)
+        self.reason = reason
+
+
+class Heartbeat:
+    """Beats for one lease, at most twice a second, from `start` to `end`."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        lease: Lease,
+        settings: JobSettings,
+        should_drain: Callable[[], bool],
+    ) -> None:
+        self._jobs = jobs
+        self._lease = lease
+        self._settings = settings
+        self._should_drain = should_drain
+        self._deadline = time.monotonic() + settings.soft_time_limit
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._reason: StopReason | None = None
+        self._interrupt: Callable[[], None] | None = None
+        self._away = False
+        self.progress = Progress()
+        """What the next beat tells; set by the job's own thread."""
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._beat_until_end,), name="heartbeat", daemon=True
+        )
+
+    def start(self) -> Self:
+        """Begin to beat."""
+        self._thread.start()
+        return self
+
+    def end(self) -> None:
+        """Beat no more."""
+        self._ended.set()
+        self._thread.join()
+
+    @property
+    def reason(self) -> StopReason | None:
+        """Why the job is to stop; None while it may go on. The first reason stays."""
+        return self._reason
+
+    @contextmanager
+    def interrupting(self, interrupt: Callable[[], None]) -> Iterator[None]:
+        """Call `interrupt`, from the heartbeat's thread, as soon as the block is to be left."""
+        with self._lock:
+            self._interrupt = interrupt
+            if self._reason is not None:
+                interrupt()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._interrupt = None
+
+    def _beat_until_end(self) -> None:
+        pause = min(_BEAT_SECONDS, self._settings.lease_seconds / 3)
+        while not self._ended.wait(pause):
+            reason = self._report() or self._look_around()
+            if reason is not None and self._reason is None:
+                with self._lock:
+                    self._reason = reason
+                    if self._interrupt is not None:
+                        self._interrupt()
+
+    def _report(self) -> StopReason | None:
+        try:
+            state = self._jobs.report(self._lease, self.progress)
+        except ServiceError as error:
+            if not self._away:
+                logger.warning("the heartbeat is not heard (%s); it goes on", error.code)
+            self._away = True
+            return None
+        self._away = False
+        match state:
+            case LeaseState.LOST:
+                return StopReason.LEASE_LOST
+            case LeaseState.STOP:
+                return StopReason.CANCELED
+            case LeaseState.HELD:
+                return None
+
+    def _look_around(self) -> StopReason | None:
+        if time.monotonic() >= self._deadline:
+            return StopReason.TIMED_OUT
+        return StopReason.DRAINED if self._should_drain() else None

@@ -1,0 +1,109 @@
+"""One job, from its message to its end. Read this file first: the steps are all here, in order.
+
+    lease -> fetch -> decode -> tile -> Triton -> blend -> encode -> store -> finish
+
+What each step does stands in its own module; what becomes of a job whose step fails, or that has to
+stop in between, stands in `attempt`.
+"""
+
+import io
+import logging
+from dataclasses import dataclass
+from typing import Self
+
+from hiir.imaging import ImageLimits, ModelContract, decode, encode, restore_tiled
+from service.blob_store import BlobStore
+from service.errors import ModelMismatch, StoreUnavailable, UnknownTask
+from service.inference.triton import TritonClient
+from service.job_store import JobStore, Lease
+from service.jobs import Job, Stage
+from service.models import ModelCatalogue
+from service.queue import JobQueue
+from service.settings import Settings
+from service.telemetry import job_context
+from service.worker.attempt import Attempt
+from service.worker.caretaker import DrainFlag
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """Does one job at a time; built once in each worker process, after it was forked."""
+
+    settings: Settings
+    jobs: JobStore
+    blobs: BlobStore
+    queue: JobQueue
+    models: ModelCatalogue
+    triton: TritonClient
+    drain: DrainFlag
+
+    @classmethod
+    def build(cls, settings: Settings, *, models: ModelCatalogue, drain: DrainFlag) -> Self:
+        """Wire everything; connects to nothing."""
+        return cls(
+            settings=settings,
+            jobs=JobStore.from_settings(settings),
+            blobs=BlobStore.from_settings(settings),
+            queue=JobQueue.from_settings(settings),
+            models=models,
+            triton=TritonClient(url=settings.triton_url, settings=settings.inference),
+            drain=drain,
+        )
+
+    def run(self, job_id: str, *, worker: str) -> None:
+        """Take the job if it waits, and bring it to an end or back into the queue."""
+        with job_context(job_id):
+            try:
+                lease = self.jobs.lease(job_id, worker=worker)
+            except StoreUnavailable:
+                logger.warning("the job store is away: the reaper will announce the job again")
+                return
+            if lease is None:
+                logger.info("nothing to do: the job has ended, or another worker has it")
+                return
+            with self._attempt(lease) as attempt:
+                self._restore(lease.job, attempt)
+
+    def _restore(self, job: Job, attempt: Attempt) -> None:
+        contract = self._find_model(job)
+        source = attempt.fetch_source()
+        attempt.enter(Stage.DECODE)
+        image = decode(io.BytesIO(source), self._limits)
+        attempt.enter(Stage.RESTORE)
+        with self.triton.engine(contract) as engine, attempt.interrupting(engine.abort):
+            engine.require_model()
+            pixels = restore_tiled(
+                image=image.pixels,
+                contract=contract,
+                infer=engine,
+                in_flight=self.settings.inference.tiles_in_flight,
+                on_progress=attempt.tell_tiles,
+                should_stop=attempt.is_stopped,
+            )
+        attempt.enter(Stage.ENCODE)
+        content = encode(pixels, like=image)
+        height, width = pixels.shape[:2]
+        attempt.enter(Stage.STORE)
+        attempt.succeed(content, width=width, height=height, model=contract)
+
+    def _attempt(self, lease: Lease) -> Attempt:
+        return Attempt(
+            lease=lease,
+            jobs=self.jobs,
+            blobs=self.blobs,
+            queue=self.queue,
+            settings=self.settings,
+            drain=self.drain,
+        )
+
+    def _find_model(self, job: Job) -> ModelContract:
+        try:
+            return self.models.get(job.task)
+        except UnknownTask as error:
+            raise ModelMismatch("The job's model is no longer served.", actual=job.task) from error
+
+    @property
+    def _limits(self) -> ImageLimits:
+        return self.settings.limits.image_limits()

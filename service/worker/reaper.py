@@ -1,0 +1,84 @@
+"""Finds the jobs that nobody tends: a worker died with one, or a message was lost.
+
+Every worker has a reaper; a lock in Redis lets one of them look at a time.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from service.blob_store import BlobStore
+from service.errors import ServiceError, StoreUnavailable
+from service.job_store import JobStore
+from service.jobs import JobStatus
+from service.queue import JobQueue
+from service.settings import JobSettings
+from service.telemetry import job_context
+
+logger = logging.getLogger(__name__)
+
+_LOCK_PERIODS = 3
+
+
+class Reaper:
+    """One look after the other, each complete in itself."""
+
+    def __init__(
+        self,
+        *,
+        owner: str,
+        jobs: JobStore,
+        blobs: BlobStore,
+        queue: JobQueue,
+        settings: JobSettings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._owner = owner
+        self._jobs = jobs
+        self._blobs = blobs
+        self._queue = queue
+        self._settings = settings
+        self._clock = clock
+        self._away = False
+        self._reclaims_from = clock()
+
+    def look(self) -> None:
+        """Re-queue or end silent jobs, and announce again those whose message may be lost."""
+        try:
+            self._look()
+        except StoreUnavailable:
+            self._away = True
+        except ServiceError as error:
+            logger.exception("a look failed: %s", error.code)
+
+    def _look(self) -> None:
+        lock_seconds = _LOCK_PERIODS * self._settings.reaper_seconds
+        is_reaper = self._jobs.hold_reaper(self._owner, seconds=lock_seconds)
+        if self._away:
+            # While Redis was away nobody could be heard: silence says nothing before a whole
+            # lease has passed.
+            self._away = False
+            self._reclaims_from = self._clock() + self._settings.lease_seconds
+        if not is_reaper:
+            return
+        if self._clock() >= self._reclaims_from:
+            self._reclaim()
+        for job_id in self._jobs.unpublished():
+            with job_context(job_id):
+                logger.info("announced again: its message may be lost")
+                self._publish(job_id)
+
+    def _reclaim(self) -> None:
+        for job in self._jobs.reclaim_silent():
+            with job_context(job.id):
+                logger.warning("silent in attempt %d: %s", job.attempt, job.status.value)
+                if job.status is JobStatus.QUEUED:
+                    self._publish(job.id)
+                elif job.status.is_terminal:
+                    with suppress(ServiceError):  # else its lifetime ends it
+                        self._blobs.delete(job.source.blob)
+
+    def _publish(self, job_id: str) -> None:
+        with suppress(ServiceError):  # else it is announced at a later look
+            self._queue.publish(job_id)
