@@ -3,9 +3,12 @@
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from service.embedded.addresses import Addresses
 from service.embedded.console import Console
@@ -16,6 +19,7 @@ from service.embedded.supervisor import StackError
 from service.embedded.triton_release import TritonUnavailableError, ensure_tritonserver
 
 _SAMPLES = Path("samples")
+_INTERRUPTED = 128 + signal.SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,49 +30,66 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, value in vars(options).items()
         if name in StackSettings.model_fields and value is not None
     }
-    settings = StackSettings(**given)
     console = Console()
     try:
-        if options.command == "up":
-            return _up(settings, console, options)
-        if options.command == "sample":
-            return asyncio.run(_sample(_api_url(settings, options.url), console, options))
-        console.line("up", f"Triton is in {ensure_tritonserver(settings.cache_dir).root}")
-    except (StackError, TritonUnavailableError) as error:
+        return int(options.run(StackSettings(**given), console, options))
+    except ValidationError as error:
+        for problem in error.errors(include_input=False):  # an address may hold a password
+            field = ".".join(map(str, problem["loc"]))
+            console.line("up", f"error: {field}: {problem['msg']}")
+    except (StackError, SampleError, TritonUnavailableError) as error:
         console.line("up", f"error: {error}")
-        return 1
-    return 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return 1
 
 
 def _up(settings: StackSettings, console: Console, options: argparse.Namespace) -> int:
     async def work(addresses: Addresses) -> int:
         status = 0
         if options.sample or options.once:
-            status = await _sample(addresses.api_url, console, options)
+            try:
+                status = await _restore(addresses.api_url, settings, console, options)
+            except SampleError as error:
+                console.line("sample", f"error: {error}")
+                status = 1
         if options.once:
             return status
         console.line("up", f"serving on {addresses.api_url}; Ctrl-C stops everything")
         await asyncio.Event().wait()  # until a signal
         return 0
 
-    return run_stack(settings, console=console, work=work)
+    status = run_stack(settings, console=console, work=work)
+    if status is None:  # by a signal, which is how serving ends
+        return _INTERRUPTED if options.once else 0
+    return status
 
 
-async def _sample(api_url: str, console: Console, options: argparse.Namespace) -> int:
-    try:
-        report = await restore_sample(api_url=api_url, samples=options.samples, out_dir=options.out)
-    except SampleError as error:
-        console.line("sample", f"error: {error}")
-        return 1
+def _sample(settings: StackSettings, console: Console, options: argparse.Namespace) -> int:
+    api_url = options.url or _running_api(settings)
+    return asyncio.run(_restore(api_url, settings, console, options))
+
+
+def _fetch(settings: StackSettings, console: Console, _: argparse.Namespace) -> int:
+    release = ensure_tritonserver(
+        settings.cache_dir, on_download=lambda text: console.line("triton", text)
+    )
+    console.line("triton", f"ready in {release.root}")
+    return 0
+
+
+async def _restore(
+    api_url: str, settings: StackSettings, console: Console, options: argparse.Namespace
+) -> int:
+    out_dir = options.out or settings.data_dir / "out"
+    report = await restore_sample(api_url=api_url, samples=options.samples, out_dir=out_dir)
     for line in str(report).splitlines():
         console.line("sample", line)
     return 0 if report.good else 1
 
 
-def _api_url(settings: StackSettings, given: str | None) -> str:
-    """The address given, or that of the stack which runs on the data directory."""
-    if given is not None:
-        return given
+def _running_api(settings: StackSettings) -> str:
+    """Address of the stack that runs on the data directory."""
     path = settings.data_dir / "stack.json"
     try:
         return str(json.loads(path.read_text())["api_url"])
@@ -78,26 +99,32 @@ def _api_url(settings: StackSettings, given: str | None) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m service.embedded", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(required=True)
 
     up = commands.add_parser("up", help="start the whole stack and serve until Ctrl-C")
-    up.add_argument("--host")
-    up.add_argument("--port", type=int)
-    up.add_argument("--model-repository", type=Path)
-    up.add_argument("--worker-concurrency", type=int)
+    up.set_defaults(run=_up)
+    up.add_argument("--host", help="where the API listens (127.0.0.1)")
+    up.add_argument("--port", type=int, help="the API's port (8000, or the next free one)")
+    up.add_argument("--model-repository", type=Path, help="what Triton serves (model_repository)")
+    up.add_argument("--worker-concurrency", type=int, help="jobs done at once (2)")
     up.add_argument("--sample", action="store_true", help="restore the sample when ready")
-    up.add_argument("--once", action="store_true", help="end after the sample, 0 or 1")
+    up.add_argument("--once", action="store_true", help="end after the sample, with 0 or 1")
 
     sample = commands.add_parser("sample", help="restore the sample on a running stack")
-    sample.add_argument("--url", help="the API's address")
+    sample.set_defaults(run=_sample)
+    sample.add_argument("--url", help="the API's address, unless a stack runs on --data-dir")
 
     fetch = commands.add_parser("fetch", help="get the Triton release into the cache")
-    fetch.add_argument("--cache-dir", type=Path)
-    up.add_argument("--cache-dir", type=Path)
+    fetch.set_defaults(run=_fetch)
+
     for command in (up, sample):
-        command.add_argument("--data-dir", type=Path)
-        command.add_argument("--samples", type=Path, default=_SAMPLES)
-        command.add_argument("--out", type=Path, default=Path(".hiir/out"))
+        command.add_argument("--data-dir", type=Path, help="what survives a restart (.hiir)")
+        command.add_argument(
+            "--samples", type=Path, default=_SAMPLES, help="folder of the bundled sample"
+        )
+        command.add_argument("--out", type=Path, help="where the result goes (DATA_DIR/out)")
+    for command in (up, fetch):
+        command.add_argument("--cache-dir", type=Path, help="where the Triton release is kept")
     return parser
 
 

@@ -36,7 +36,8 @@ class Addresses:
     async def choose(cls, settings: StackSettings) -> Self:
         """Take the addresses that were given and free ports for the rest.
 
-        Raises `StackError` when a port asked for by name is taken or a given server not found.
+        Raises `StackError` when a port asked for by name is taken, the host is not this machine's,
+        or a given server is not found.
         """
         taken = {_API_PORT, _REDIS_PORT, _GRPC_PORT, _HTTP_PORT, _METRICS_PORT}
         redis_url, redis_port = settings.redis_url, None
@@ -74,11 +75,14 @@ def _near(default: int, taken: set[int], host: str = "127.0.0.1") -> int:
 
 
 def _api_port(settings: StackSettings, taken: set[int]) -> int:
-    if settings.port is None:
-        return _near(_API_PORT, taken, settings.host)
-    if not is_free(settings.host, settings.port):
-        raise StackError(f"port {settings.port} on {settings.host} is taken")
-    return settings.port
+    try:
+        if settings.port is None:
+            return _near(_API_PORT, taken, settings.host)
+        if is_free(settings.host, settings.port):
+            return settings.port
+    except OSError as error:
+        raise StackError(f"nobody can listen on {settings.host}: {error}") from error
+    raise StackError(f"port {settings.port} on {settings.host} is taken")
 
 
 async def _find_http(triton_url: str) -> str:

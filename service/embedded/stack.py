@@ -19,6 +19,7 @@ from service.embedded.settings import StackSettings
 from service.embedded.supervisor import Component, StackError, Supervisor
 from service.embedded.triton import TritonServer, is_triton_ready, unique_shm_prefix
 from service.embedded.triton_release import ensure_tritonserver
+from service.settings import Settings
 
 _PROBE_TIMEOUT_S = 5.0
 _WORKER_GRACE_S = 30.0  # ends the job under way, if it is short
@@ -29,10 +30,11 @@ def run_stack(
     *,
     console: Console,
     work: Callable[[Addresses], Awaitable[int]],
-) -> int:
-    """Run the stack around `work`, until that is done or a signal asks to stop; the exit status.
+) -> int | None:
+    """Run the stack around `work`; returns its exit status, or None after a signal to stop.
 
-    Raises `StackError` or `TritonUnavailableError` when it cannot come up or be kept up.
+    Raises `StackError` or `TritonUnavailableError` when it cannot come up or be kept up, and
+    pydantic's `ValidationError` for settings that its children would refuse.
     """
     with _sole_owner(settings.data_dir):
         return asyncio.run(_run(settings, console, work))
@@ -40,11 +42,12 @@ def run_stack(
 
 async def _run(
     settings: StackSettings, console: Console, work: Callable[[Addresses], Awaitable[int]]
-) -> int:
+) -> int | None:
     addresses = await Addresses.choose(settings)
+    Settings(redis_url=addresses.redis_url, triton_url=addresses.triton_url)
     state = settings.data_dir / "stack.json"
     supervisor = Supervisor(
-        components=_components(settings, addresses),
+        components=_components(settings, addresses, console),
         console=console,
         on_change=lambda pids: _write_state(state, addresses, pids),
     )
@@ -55,12 +58,14 @@ async def _run(
         return await supervisor.run(lambda: work(addresses))
     except asyncio.CancelledError:
         console.line("up", "stopped")
-        return 0
+        return None
     finally:
         state.unlink(missing_ok=True)
 
 
-def _components(settings: StackSettings, addresses: Addresses) -> tuple[Component, ...]:
+def _components(
+    settings: StackSettings, addresses: Addresses, console: Console
+) -> tuple[Component, ...]:
     """In the order of their start: nobody waits for one that comes after."""
     environment = {
         **os.environ,
@@ -74,7 +79,7 @@ def _components(settings: StackSettings, addresses: Addresses) -> tuple[Componen
     }
     return (
         _redis(settings, addresses),
-        _triton(settings, addresses),
+        _triton(settings, addresses, console),
         _worker(settings, environment),
         _api(addresses, environment),
     )
@@ -102,7 +107,7 @@ def _redis(settings: StackSettings, addresses: Addresses) -> Component:
     )
 
 
-def _triton(settings: StackSettings, addresses: Addresses) -> Component:
+def _triton(settings: StackSettings, addresses: Addresses, console: Console) -> Component:
     if addresses.triton_ports is None:
         return Component(
             name="triton",
@@ -112,7 +117,9 @@ def _triton(settings: StackSettings, addresses: Addresses) -> Component:
     _require_models(settings.model_repository)
     grpc, http, metrics = addresses.triton_ports
     server = TritonServer(
-        release=ensure_tritonserver(settings.cache_dir),
+        release=ensure_tritonserver(
+            settings.cache_dir, on_download=lambda text: console.line("triton", text)
+        ),
         model_repository=settings.model_repository.resolve(),
         work_dir=settings.data_dir.resolve() / "triton",
         grpc_port=grpc,
@@ -169,6 +176,8 @@ def _api(addresses: Addresses, environment: Mapping[str, str]) -> Component:
         command=(
             *(sys.executable, "-m", "uvicorn", "--factory", "service.api.app:create_app"),
             *("--host", addresses.host, "--port", str(addresses.port)),
+            # Longer than a proxy's idle time; shorter than the grace before the kill.
+            *("--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "5"),
         ),
         environment=environment,
     )

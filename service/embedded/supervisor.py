@@ -40,7 +40,7 @@ class Component:
     environment: Mapping[str, str] = field(default_factory=dict)
     before_start: Callable[[], None] = _nothing
     after_stop: Callable[[], None] = _nothing
-    start_timeout_s: float = 60
+    start_timeout_s: float = 120
     stop_grace_s: float = 10
     death_signal: signal.Signals = signal.SIGTERM
 

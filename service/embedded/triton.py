@@ -1,9 +1,12 @@
 """Triton as a child process: its backend directory, command line, environment and probe."""
 
+import contextlib
 import ctypes
 import importlib.resources
+import importlib.util
 import itertools
 import os
+import re
 import shutil
 import sys
 import sysconfig
@@ -17,6 +20,7 @@ from service.embedded.triton_release import TritonRelease, TritonUnavailableErro
 
 _SHM_DIR = Path("/dev/shm")  # noqa: S108 - where Triton's Python backend puts its regions
 _SHM_MARK = "triton_hiir"
+_SHM_NAME = re.compile(rf"{_SHM_MARK}_(?P<pid>\d+)_(?P<started>\d+)_")
 _EXIT_TIMEOUT_S = 5  # with a dead stub Triton always waits for the whole of it
 _PROBE_TIMEOUT_S = 5.0
 _instances = itertools.count()
@@ -45,13 +49,16 @@ class TritonServer:
         return f"127.0.0.1:{self.grpc_port}"
 
     def command(self) -> tuple[str, ...]:
-        """Command line: local addresses only, models loaded at start and never by a client."""
+        """Command line: local addresses only, models loaded at start and never by a client.
+
+        A client that may load a model may bring its files along: that would be code of its own.
+        """
         return (
             str(self.release.server),
             f"--model-repository={self.model_repository}",
             f"--backend-directory={self._backends}",
-            "--model-control-mode=explicit",
-            "--load-model=*",
+            "--model-control-mode=none",
+            "--exit-on-error=true",
             "--disable-auto-complete-config",
             "--http-address=127.0.0.1",
             f"--http-port={self.http_port}",
@@ -81,6 +88,7 @@ class TritonServer:
 
         Raises `TritonUnavailableError` when this Python cannot host the backend.
         """
+        _require_onnxruntime()
         _require_python_library()
         self.remove_shared_memory()
         _remove_stale_shared_memory()
@@ -134,14 +142,24 @@ def unique_shm_prefix() -> str:
 
 def _remove_stale_shared_memory() -> None:
     """Remove regions whose owner, told by process id and start time, is no longer there."""
-    for region in _SHM_DIR.glob(f"{_SHM_MARK}_*"):
-        pid, started = region.name.removeprefix(f"{_SHM_MARK}_").split("_")[:2]
-        if started_at(int(pid)) != started:
-            region.unlink(missing_ok=True)
+    for region in _SHM_DIR.iterdir():
+        match = _SHM_NAME.match(region.name)
+        if match and started_at(int(match["pid"])) != match["started"]:
+            with contextlib.suppress(PermissionError):  # another user's: theirs to clear
+                region.unlink(missing_ok=True)
 
 
 def _python_library_dirs() -> list[str]:
     return [sysconfig.get_config_var("LIBDIR"), str(Path(sys.base_prefix, "lib"))]
+
+
+def _require_onnxruntime() -> None:
+    """It comes with an extra; without it Triton would say so in a long trace of its own."""
+    if importlib.util.find_spec("onnxruntime") is None:
+        raise TritonUnavailableError(
+            "onnxruntime is not installed: install hiir-restore[embedded], or set HIIR_TRITON_URL "
+            "to a running server"
+        )
 
 
 def _require_python_library() -> None:

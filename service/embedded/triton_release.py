@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,9 @@ class TritonRelease:
         return path
 
 
-def ensure_tritonserver(cache_dir: Path) -> TritonRelease:
+def ensure_tritonserver(
+    cache_dir: Path, *, on_download: Callable[[str], None] = lambda _: None
+) -> TritonRelease:
     """Return the release in `cache_dir`, downloading it (55 MB, once) when it is not there.
 
     Safe to call from several processes at once: one fetches, the others wait for it.
@@ -76,6 +78,7 @@ def ensure_tritonserver(cache_dir: Path) -> TritonRelease:
     cache_dir.mkdir(parents=True, exist_ok=True)
     with _exclusive(cache_dir / "tritonserver.lock"):
         if not release.root.is_dir():
+            on_download(f"getting Triton once, 55 MB, into {cache_dir}")
             with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".fetch-") as scratch:
                 wheel = _download(Path(scratch))
                 unpack(wheel, release.root, sha256=_SHA256)

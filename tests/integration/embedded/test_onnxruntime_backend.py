@@ -1,7 +1,11 @@
 """The backend shim inside a real Triton, through Triton's own client."""
 
 import asyncio
+import dataclasses
 import functools
+import os
+import re
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +17,8 @@ import tritonclient.grpc as triton
 from onnx import TensorProto, helper
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from service.embedded.triton import TritonServer, is_triton_ready
+from service.embedded.ports import choose_port
+from service.embedded.triton import TritonServer, is_triton_ready, unique_shm_prefix
 
 pytestmark = pytest.mark.integration
 ModelWriter = Callable[[Path, str, onnx.GraphProto, str], None]
@@ -94,12 +99,36 @@ def test_text_arrives_as_text(client: triton.InferenceServerClient) -> None:
     )
 
 
-def test_a_config_that_misdescribes_its_model_is_refused(
-    client: triton.InferenceServerClient, repository: Path, model_writer: ModelWriter
+def test_a_config_that_misdescribes_its_model_ends_the_server(
+    server: TritonServer, tmp_path: Path, taken_ports: set[int], model_writer: ModelWriter
 ) -> None:
-    model_writer(repository, "misdescribed", _lookup(), LOOKUP_CONFIG % "TYPE_FP16")
-    with pytest.raises(InferenceServerException, match=r"tensor\(float16\).*tensor\(float\)"):
-        client.load_model("misdescribed")
+    model_writer(tmp_path / "models", "misdescribed", _lookup(), LOOKUP_CONFIG % "TYPE_FP16")
+    other = dataclasses.replace(
+        server,
+        model_repository=tmp_path / "models",
+        work_dir=tmp_path,
+        grpc_port=choose_port(18_001, taken=taken_ports),
+        http_port=choose_port(18_101, taken=taken_ports),
+        metrics_port=choose_port(18_201, taken=taken_ports),
+        shm_prefix=unique_shm_prefix(),
+    )
+    other.prepare()
+    ended = subprocess.run(
+        other.command(),
+        env={**os.environ, **other.environment()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    other.remove_shared_memory()
+    assert ended.returncode != 0
+    assert re.search(r"tensor\(float16\).*tensor\(float\)", ended.stderr)
+
+
+def test_no_client_may_load_a_model(client: triton.InferenceServerClient) -> None:
+    with pytest.raises(InferenceServerException, match="not allowed"):
+        client.load_model("identity")
 
 
 def test_readiness_is_false_where_nobody_listens() -> None:

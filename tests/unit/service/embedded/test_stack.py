@@ -1,0 +1,113 @@
+"""The components of one machine's stack, before any of them runs."""
+
+import io
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.embedded import stack as module
+from service.embedded.addresses import Addresses
+from service.embedded.console import Console
+from service.embedded.settings import StackSettings
+from service.embedded.stack import run_stack
+from service.embedded.supervisor import StackError
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StackSettings:
+    """Settings by which Redis and Triton run elsewhere."""
+    for field in StackSettings.model_fields:
+        monkeypatch.delenv(f"HIIR_{field.upper()}", raising=False)
+    return StackSettings(
+        redis_url="redis://user:secret@cache:6379",
+        triton_url="gpu:8001",
+        triton_http_url="http://gpu:8000",
+        data_dir=tmp_path / "data",
+        model_repository=tmp_path / "models",
+        port=None,
+    )
+
+
+@pytest.fixture
+def addresses(given: StackSettings) -> Addresses:
+    return Addresses(
+        host="127.0.0.1",
+        port=8000,
+        redis_url=str(given.redis_url),
+        redis_port=None,
+        triton_url=str(given.triton_url),
+        triton_http_url=str(given.triton_http_url),
+        triton_ports=None,
+    )
+
+
+def run(settings: StackSettings) -> int | None:
+    async def nothing(addresses: Addresses) -> int:
+        return 0
+
+    return run_stack(settings, console=Console(stream=io.StringIO()), work=nothing)
+
+
+def test_every_child_of_ours_is_told_where_the_others_are(
+    given: StackSettings, addresses: Addresses
+) -> None:
+    components = module._components(given, addresses, Console(stream=io.StringIO()))
+    assert [component.name for component in components] == ["redis", "triton", "worker", "api"]
+    for component in components[2:]:
+        assert component.environment["HIIR_REDIS_URL"] == given.redis_url
+        assert component.environment["HIIR_TRITON_URL"] == "gpu:8001"
+        assert component.environment["HIIR_TRITON_HTTP_URL"] == "http://gpu:8000"
+        assert component.environment["HIIR_MODEL_REPOSITORY"] == str(given.model_repository)
+
+
+def test_servers_of_somebody_else_are_not_started(
+    given: StackSettings, addresses: Addresses
+) -> None:
+    redis, triton, *_ = module._components(given, addresses, Console(stream=io.StringIO()))
+    assert redis.command == triton.command == ()
+
+
+def test_a_password_is_not_shown(given: StackSettings, addresses: Addresses) -> None:
+    components = module._components(given, addresses, Console(stream=io.StringIO()))
+    assert not any("secret" in component.address for component in components)
+    assert not any("secret" in part for component in components for part in component.command)
+
+
+def test_a_repository_without_models_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match="holds no model"):
+        module._require_models(tmp_path)
+
+
+def test_a_model_that_was_not_exported_is_named(tmp_path: Path) -> None:
+    model = tmp_path / "denoise-color"
+    model.mkdir()
+    (model / "config.pbtxt").touch()
+    with pytest.raises(StackError, match=r"denoise-color has no .*make export"):
+        module._require_models(tmp_path)
+    (model / "1").mkdir()
+    (model / "1/model.onnx").touch()
+    module._require_models(tmp_path)
+
+
+def test_settings_that_the_children_refuse_are_refused_before_they_start(
+    given: StackSettings,
+) -> None:
+    with pytest.raises(ValidationError, match="databases 0-2"):
+        run(given.model_copy(update={"redis_url": "redis://cache:6379/3"}))
+
+
+def test_two_stacks_never_share_a_folder(given: StackSettings) -> None:
+    with module._sole_owner(given.data_dir), pytest.raises(StackError, match="another stack"):
+        run(given)
+
+
+def test_the_state_file_is_for_its_owner_alone(addresses: Addresses, tmp_path: Path) -> None:
+    path = tmp_path / "stack.json"
+    module._write_state(path, addresses, {"api": 7})
+    module._write_state(path, addresses, {"api": 8})
+    assert json.loads(path.read_text())["pids"] == {"api": 8}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
