@@ -1,0 +1,173 @@
+"""docker-compose.yml: valid, safe, and in agreement with the service's settings."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+COMPOSE = ROOT / "docker-compose.yml"
+ANSWERING = ("api", "worker", "redis", "triton-cpu", "triton-gpu")
+Service = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    return yaml.safe_load(COMPOSE.read_text())
+
+
+@pytest.fixture(scope="module")
+def services(compose: dict[str, Any]) -> dict[str, Service]:
+    return compose["services"]
+
+
+def check_schema(path: Path) -> subprocess.CompletedProcess[str]:
+    command = [Path(sys.executable).with_name("check-jsonschema")]
+    command += ["--builtin-schema", "vendor.compose-spec", path]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def interpolate(text: str, **variables: str) -> str:
+    """Compose's `${NAME}`, `${NAME:-default}` and `${NAME:?message}`."""
+
+    def value(match: re.Match[str]) -> str:
+        name, operator, rest = match["name"], match["operator"], match["rest"]
+        if name in variables:
+            return variables[name]
+        if operator == ":-":
+            return rest
+        raise KeyError(f"{name}: {rest or 'not set'}")
+
+    pattern = r"\$\{(?P<name>\w+)(?:(?P<operator>:[-?])(?P<rest>[^}]*))?\}"
+    return re.sub(pattern, value, text)
+
+
+def test_it_follows_the_compose_specification() -> None:
+    checked = check_schema(COMPOSE)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_the_schema_check_notices_a_misspelt_key(tmp_path: Path) -> None:
+    broken = tmp_path / "docker-compose.yml"
+    broken.write_text(COMPOSE.read_text().replace("healthcheck:", "healthchek:", 1))
+    assert check_schema(broken).returncode == 1
+
+
+@pytest.mark.parametrize("profile", ["cpu", "gpu"])
+def test_each_profile_is_a_whole_service(services: dict[str, Service], profile: str) -> None:
+    started = {name for name, service in services.items() if profile in service["profiles"]}
+    assert started == {"api", "worker", "redis", f"triton-{profile}"}
+
+
+def test_the_profiles_differ_in_the_device_alone(services: dict[str, Service]) -> None:
+    cpu, gpu = dict(services["triton-cpu"]), dict(services["triton-gpu"])
+    (device,) = gpu.pop("deploy")["resources"]["reservations"]["devices"]
+    assert device["capabilities"] == ["gpu"]
+    assert (cpu.pop("profiles"), gpu.pop("profiles")) == (["cpu"], ["gpu"])
+    assert cpu == gpu
+
+
+@pytest.mark.parametrize("name", ANSWERING)
+def test_each_server_has_a_health_check(services: dict[str, Service], name: str) -> None:
+    check = services[name]["healthcheck"]
+    assert check["test"][0] in {"CMD", "CMD-SHELL"}
+    assert {"interval", "timeout", "retries", "start_period"} <= check.keys()
+
+
+def test_nobody_starts_before_what_it_needs_is_healthy(services: dict[str, Service]) -> None:
+    for name in ("api", "worker"):
+        needed = services[name]["depends_on"]
+        assert needed.keys() == {"redis", "triton-cpu", "triton-gpu"}
+        assert all(need["condition"] == "service_healthy" for need in needed.values())
+        # Only the one of the chosen profile exists.
+        assert not needed["triton-cpu"]["required"]
+        assert not needed["triton-gpu"]["required"]
+
+
+def test_only_the_api_is_reachable_and_by_default_from_this_machine_alone(
+    services: dict[str, Service], compose: dict[str, Any]
+) -> None:
+    assert [name for name, service in services.items() if "ports" in service] == ["api"]
+    (port,) = services["api"]["ports"]
+    assert interpolate(port) == "127.0.0.1:8000:8000"
+    assert compose["networks"]["backend"]["internal"] is True
+    assert "edge" in services["api"]["networks"]
+    for name in ("worker", "redis", "triton-cpu", "triton-gpu"):
+        assert list(services[name]["networks"]) == ["backend"]
+
+
+def test_no_container_has_rights_that_it_does_not_need(services: dict[str, Service]) -> None:
+    for name, service in services.items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert not service.get("privileged"), name
+    for name in ANSWERING:
+        assert services[name]["read_only"] is True, name
+
+
+def test_no_container_runs_as_root(services: dict[str, Service]) -> None:
+    for name, service in services.items():
+        if "build" in service:  # the Dockerfile's own tests hold its user
+            assert "user" not in service or interpolate(service["user"]) not in {"0", "root"}
+        else:
+            assert service["user"].partition(":")[0] not in {"", "0", "root"}, name
+
+
+def test_images_are_pinned(services: dict[str, Service]) -> None:
+    for service in services.values():
+        if "image" in service:
+            _, _, tag = service["image"].rpartition(":")
+            assert re.match(r"\d", tag), service["image"]
+
+
+def test_a_password_is_required(services: dict[str, Service]) -> None:
+    with pytest.raises(KeyError, match="HIIR_REDIS_PASSWORD"):
+        interpolate(services["api"]["environment"]["HIIR_REDIS_URL"])
+    assert any("HIIR_REDIS_PASSWORD:?" in part for part in services["redis"]["command"])
+
+
+@pytest.mark.parametrize("name", ["api", "worker"])
+def test_what_the_containers_are_told_is_what_the_settings_read(
+    services: dict[str, Service], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = {f"HIIR_{field.upper()}" for field in Settings.model_fields}
+    environment = services[name]["environment"]
+    assert environment.keys() <= fields
+    for variable in fields:
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, interpolate(value, HIIR_REDIS_PASSWORD="s3cret"))
+    settings = Settings()
+    assert settings.redis_url == "redis://:s3cret@redis:6379"
+    triton = services["triton-cpu"]
+    assert "triton" in triton["networks"]["backend"]["aliases"]
+    assert settings.triton_url == "triton:8001"
+
+
+def test_everyone_sees_the_same_models_and_nobody_can_change_them(
+    services: dict[str, Service],
+) -> None:
+    for name in ("api", "worker", "triton-cpu", "triton-gpu"):
+        assert services[name]["volumes"] == ["./model_repository:/models:ro"]
+    assert "--model-repository=/models" in services["triton-cpu"]["command"]
+    assert "--model-control-mode=none" in services["triton-cpu"]["command"]
+    assert services["api"]["environment"]["HIIR_MODEL_REPOSITORY"] == "/models"
+
+
+def test_jobs_survive_a_restart_of_redis(services: dict[str, Service]) -> None:
+    command = services["redis"]["command"]
+    options = dict(zip(command[1::2], command[2::2], strict=True))
+    assert (options["--appendonly"], options["--maxmemory-policy"]) == ("yes", "noeviction")
+    assert services["redis"]["volumes"] == ["redis-data:/data"]
+
+
+def test_what_is_built_has_its_dockerfile(services: dict[str, Service]) -> None:
+    for service in services.values():
+        if "build" in service:
+            assert (ROOT / service["build"]["dockerfile"]).is_file()
