@@ -6,49 +6,37 @@ against `ImageLimits` before anything is decoded, without Pillow's process-wide 
 """
 
 import io
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from PIL import Image
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import jpeg_factory
+from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from hiir.imaging.errors import (
     EmptyImage,
-    ImageCorrupt,
     ImageTooLarge,
     UnsupportedImageFormat,
     UnsupportedPixelMode,
 )
+from hiir.imaging.file_header import read_header
 from hiir.imaging.formats import SIGNATURE_BYTES, ImageFormat, sniff_format
 from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
 from hiir.imaging.metadata import ImageMetadata, turn_upright
 from hiir.imaging.modes import Planes, join_planes, split_planes
 from hiir.imaging.pillow_errors import translated
 from hiir.imaging.pixels import Uint8Pixels
-
-__all__ = [
-    "DecodedImage",
-    "ImageFormat",
-    "ImageHeader",
-    "ImageLimits",
-    "check_header",
-    "decode",
-    "encode",
-    "probe",
-]
+from hiir.imaging.tiff_writer import write_tiff
 
 _PLUGINS: Mapping[ImageFormat, Callable[[BinaryIO], ImageFile]] = {
     ImageFormat.AVIF: AvifImageFile,
     ImageFormat.BMP: BmpImageFile,
-    ImageFormat.JPEG: jpeg_factory,
+    ImageFormat.JPEG: JpegImageFile,
     ImageFormat.PNG: PngImageFile,
     ImageFormat.TIFF: TiffImageFile,
     ImageFormat.WEBP: WebPImageFile,
@@ -58,15 +46,11 @@ _WRITE_OPTIONS: Mapping[ImageFormat, Mapping[str, Any]] = {
     ImageFormat.BMP: {},
     ImageFormat.JPEG: {"quality": 95, "subsampling": "4:4:4"},
     ImageFormat.PNG: {},
-    ImageFormat.TIFF: {"compression": "tiff_adobe_deflate"},
     ImageFormat.WEBP: {"quality": 95},
 }
 _MAX_SIDE_WRITTEN = {ImageFormat.JPEG: 65_500, ImageFormat.WEBP: 16_383}
 _WITHOUT_ALPHA = (ImageFormat.JPEG, ImageFormat.BMP)
 _JPEG_XMP_BYTES = 65_504
-_MAX_PAGES_COUNTED = 100
-_BITS_PER_SAMPLE = 258
-_XMP_TAG = 700
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,7 +76,7 @@ def probe(source: bytes | BinaryIO) -> ImageHeader:
     try:
         image_format = _sniff(stream)
         with translated(stream, image_format), _PLUGINS[image_format](stream) as image:
-            return _read_header(image, stream, image_format)
+            return read_header(image, stream, image_format)
     finally:
         stream.seek(0)
 
@@ -105,11 +89,11 @@ def decode(source: bytes | BinaryIO, limits: ImageLimits) -> DecodedImage:
     stream = _as_stream(source)
     image_format = _sniff(stream)
     with translated(stream, image_format), _PLUGINS[image_format](stream) as image:
-        header = _read_header(image, stream, image_format)
+        header = read_header(image, stream, image_format)
         check_header(header, limits)
         image.load()
         metadata = turn_upright(image)
-        planes = split_planes(image)
+        planes = split_planes(image, bit_depth=header.bit_depth)
     return DecodedImage(
         header=header,
         pixels=planes.pixels,
@@ -134,8 +118,11 @@ def encode(
     _check_writable(target, pixels, like)
     image = join_planes(Planes(pixels=pixels, alpha=like.alpha, gray=like.gray))
     output = io.BytesIO()
-    options = {**_WRITE_OPTIONS[target], **_metadata_options(target, like.metadata)}
-    image.save(output, format=target.name, **options)
+    if target is ImageFormat.TIFF:
+        write_tiff(image, output, like.metadata)
+    else:
+        options = {**_WRITE_OPTIONS[target], **_metadata_options(target, like.metadata)}
+        image.save(output, format=target.name, **options)
     return output.getvalue()
 
 
@@ -156,61 +143,6 @@ def _sniff(stream: BinaryIO) -> ImageFormat:
             f"The content is none of the accepted image formats: {known}.", limit=known
         )
     return image_format
-
-
-def _read_header(image: ImageFile, stream: BinaryIO, image_format: ImageFormat) -> ImageHeader:
-    return ImageHeader(
-        format=image_format,
-        width=image.width,
-        height=image.height,
-        frames=_count_frames(image, image_format),
-        mode=image.mode,
-        bit_depth=_read_bit_depth(image, stream, image_format),
-    )
-
-
-def _count_frames(image: ImageFile, image_format: ImageFormat) -> int:
-    if image_format is ImageFormat.JPEG:
-        return 1  # cameras append previews and depth maps (MPO); the photo is the first image
-    if not isinstance(image, TiffImageFile):
-        return int(getattr(image, "n_frames", 1))
-    try:
-        for page in range(1, _MAX_PAGES_COUNTED):
-            image.seek(page)
-    except EOFError:
-        return image.tell() + 1
-    finally:
-        image.seek(0)
-    return _MAX_PAGES_COUNTED
-
-
-def _read_bit_depth(image: ImageFile, stream: BinaryIO, image_format: ImageFormat) -> int:
-    """Read from the file what Pillow's mode does not tell: it reduces deep colour silently."""
-    if isinstance(image, TiffImageFile):
-        return int(max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))))
-    position = stream.tell()
-    try:
-        if image_format is ImageFormat.PNG:
-            stream.seek(24)
-            return stream.read(1)[0]
-        if image_format is ImageFormat.AVIF:
-            stream.seek(0)
-            return _read_avif_bit_depth(stream.read())
-    finally:
-        stream.seek(position)
-    return 8
-
-
-def _read_avif_bit_depth(data: bytes) -> int:
-    # The codec configuration box: marker and version, profile and level, then tier, high bit
-    # depth, twelve bit. Colour and alpha have one each.
-    configurations = [match[1][0] for match in re.finditer(rb"av1C\x81.(.)", data, re.DOTALL)]
-    if not configurations:
-        raise ImageCorrupt("The AVIF file has no codec configuration.")
-    flags = max(configurations, key=lambda value: value & 0x60)
-    if not flags & 0x40:
-        return 8
-    return 12 if flags & 0x20 else 10
 
 
 def _check_writable(target: ImageFormat, pixels: Uint8Pixels, like: DecodedImage) -> None:
@@ -238,10 +170,4 @@ def _metadata_options(target: ImageFormat, metadata: ImageMetadata) -> dict[str,
         text = PngInfo()
         text.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
         options["pnginfo"] = text
-    if metadata.xmp and target is ImageFormat.TIFF:
-        exif = Image.Exif()
-        if metadata.exif:
-            exif.load(metadata.exif)
-        exif[_XMP_TAG] = metadata.xmp
-        options["exif"] = exif.tobytes()
     return {key: value for key, value in options.items() if value is not None}

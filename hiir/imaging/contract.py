@@ -125,7 +125,7 @@ def _parse(key: str, text: str) -> Any:
     parser = _PARSERS.get(key, str)
     try:
         return parser(text)
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise ContractError(f"Model contract: {key} cannot be {text!r}.", actual=text) from error
 
 

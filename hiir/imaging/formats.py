@@ -33,6 +33,7 @@ _PREFIXES = {
     (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): ImageFormat.TIFF,
     (b"BM",): ImageFormat.BMP,
 }
+_AVIF_BRANDS = {b"avif", b"avis"}
 
 
 def sniff_format(start: bytes) -> ImageFormat | None:
@@ -42,7 +43,15 @@ def sniff_format(start: bytes) -> ImageFormat | None:
             return image_format
     if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
         return ImageFormat.WEBP
-    # The main brand may be a generic one, which HEIC shares; AVIF then stands among the others.
-    if start[4:8] == b"ftyp" and (b"avif" in start[8:] or b"avis" in start[8:]):
+    if start[4:8] == b"ftyp" and not _AVIF_BRANDS.isdisjoint(_brands(start)):
         return ImageFormat.AVIF
     return None
+
+
+def _brands(start: bytes) -> set[bytes]:
+    """Brands in a file type box: the main one, a version, then all that the file is compatible to.
+
+    The main brand may be a generic one, which HEIC shares.
+    """
+    end = min(int.from_bytes(start[:4], "big"), len(start))
+    return {start[place : place + 4] for place in (8, *range(16, end, 4))}

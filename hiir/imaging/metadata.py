@@ -23,7 +23,12 @@ _LAYOUT_TAGS = frozenset(
         700, 33723, 34377, 34675, 37724,
     }
 )  # fmt: skip
-_SIZE_TAGS = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
+# The stored size, and a camera's word that its file keeps to the rules for memory cards.
+_PHOTO_TAGS = (
+    ExifTags.Base.ExifImageWidth,
+    ExifTags.Base.ExifImageHeight,
+    ExifTags.Base.ExifInteroperabilityOffset,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +82,11 @@ def _read_exif(image: Image.Image) -> bytes | None:
     exif = image.getexif()
     for tag in _LAYOUT_TAGS & set(exif):
         del exif[tag]
-    photo = exif.get_ifd(ExifTags.IFD.Exif)
-    for size_tag in _SIZE_TAGS:
-        photo.pop(size_tag, None)
+    if ExifTags.IFD.Exif in exif:
+        photo = exif.get_ifd(ExifTags.IFD.Exif)
+        for photo_tag in _PHOTO_TAGS:
+            photo.pop(photo_tag, None)
+    exif.bigtiff = False  # only a BigTIFF can hold EXIF of its own kind
     return exif.tobytes() if exif else None
 
 

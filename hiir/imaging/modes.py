@@ -47,10 +47,14 @@ def check_mode(mode: str) -> None:
         )
 
 
-def split_planes(image: Image.Image) -> Planes:
-    """Convert a loaded image by the table."""
+def split_planes(image: Image.Image, *, bit_depth: int = 8) -> Planes:
+    """Convert a loaded image by the table; `bit_depth` is that of the file it came from.
+
+    Raises `UnsupportedPixelMode` for a mode that is not in the table.
+    """
     check_mode(image.mode)
-    working = _WORKING_MODES[image.mode]
+    _scale_transparent_level(image, bit_depth)
+    working = "L" if _has_gray_palette(image) else _WORKING_MODES[image.mode]
     if image.has_transparency_data:
         working = _WITH_ALPHA[working]
     samples = np.asarray(image if image.mode == working else image.convert(working))
@@ -81,6 +85,25 @@ def join_planes(planes: Planes) -> Image.Image:
         alpha = alpha.resize(colour.size, Image.Resampling.BICUBIC)
     colour.putalpha(alpha)
     return colour
+
+
+def _scale_transparent_level(image: Image.Image, bit_depth: int) -> None:
+    """Bring a gray PNG's transparent level to 8 bits: Pillow scales the samples, but not it."""
+    level = image.info.get("transparency")
+    if image.mode == "L" and isinstance(level, int):
+        white = 2**bit_depth - 1
+        image.info["transparency"] = (level & white) * 255 // white
+
+
+def _has_gray_palette(image: Image.Image) -> bool:
+    """Tell an indexed black-and-white photo, so that a colour model cannot tint it.
+
+    Not where a profile comes with it: that is one for colours, and has to stay true.
+    """
+    if image.mode != "P" or image.info.get("icc_profile"):
+        return False
+    colours = np.reshape(image.getpalette("RGB") or [], (-1, 3))
+    return bool((colours == colours[:, :1]).all())
 
 
 def _replicate(gray: Uint8Pixels) -> Uint8Pixels:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 from hiir.imaging.formats import ImageFormat
+from hiir.imaging.tiff_directory import TiffDirectory
 
 _TAIL = 64 * 1024
-_TIFF_OFFSETS, _TIFF_COUNTS = (273, 324), (279, 325)
 
 
 def ends_early(stream: BinaryIO, image_format: ImageFormat) -> bool:
@@ -21,7 +21,7 @@ def ends_early(stream: BinaryIO, image_format: ImageFormat) -> bool:
     length = stream.seek(0, io.SEEK_END)
     try:
         return _CHECKS[image_format](stream, length)
-    except struct.error:
+    except (EOFError, struct.error):
         return True  # not even the fields that tell the length are there
 
 
@@ -55,31 +55,8 @@ def _avif(stream: BinaryIO, length: int) -> bool:
     return position > length
 
 
-def _tiff(stream: BinaryIO, length: int) -> bool:
-    stream.seek(0)
-    order = "<" if stream.read(2) == b"II" else ">"
-    (version,) = _unpack(stream, 2, f"{order}H")
-    if version != 42:
-        return False  # BigTIFF: no shorter way to know than to decode it
-    (directory,) = _unpack(stream, 4, f"{order}I")
-    (entries,) = _unpack(stream, directory, f"{order}H")
-    ranges: dict[int, tuple[int, ...]] = {}
-    for index in range(entries):
-        position = directory + 2 + 12 * index
-        tag, kind, count = _unpack(stream, position, f"{order}HHI")
-        if tag in (*_TIFF_OFFSETS, *_TIFF_COUNTS):
-            code, size = ("H", 2) if kind == 3 else ("I", 4)
-            place = position + 8
-            if count * size > 4:
-                (place,) = _unpack(stream, place, f"{order}I")
-            if place + count * size > length:
-                return True
-            ranges[tag] = _unpack(stream, place, f"{order}{count}{code}")
-    return any(
-        offset + size > length
-        for offsets, counts in zip(_TIFF_OFFSETS, _TIFF_COUNTS, strict=True)
-        for offset, size in zip(ranges.get(offsets, ()), ranges.get(counts, ()), strict=False)
-    )
+def _tiff(stream: BinaryIO, _length: int) -> bool:
+    return TiffDirectory(stream).lacks_pixels()
 
 
 def _tail(stream: BinaryIO, length: int) -> bytes:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ def test_tiles_cover_the_image_and_overlap_enough(tile, data, extra):
     for starts, length in ((plan.tops, height), (plan.lefts, width)):
         assert starts[0] == 0
         assert starts[-1] + tile == length
-        steps = [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+        steps = [later - earlier for earlier, later in pairwise(starts)]
         assert all(1 <= step <= tile - overlap for step in steps)
         assert not steps or max(steps) - min(steps) <= 1
 

@@ -1,0 +1,79 @@
+"""What an opened file says about itself beyond Pillow's size and mode: frames and bit depth."""
+
+import re
+from typing import BinaryIO
+
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from hiir.imaging.errors import ImageCorrupt
+from hiir.imaging.formats import ImageFormat
+from hiir.imaging.limits import ImageHeader
+from hiir.imaging.tiff_directory import TiffDirectory
+
+_MAX_PAGES_COUNTED = 100
+_BITS_PER_SAMPLE = 258
+
+
+def read_header(image: ImageFile, stream: BinaryIO, image_format: ImageFormat) -> ImageHeader:
+    """Describe `image`, which Pillow has opened on `stream` and not loaded.
+
+    Raises `ImageCorrupt`, and `EOFError` or whatever Pillow raises on a TIFF that is damaged.
+    """
+    if isinstance(image, TiffImageFile):
+        # Pillow only warns of a field that it cannot read, which may be the one how to decode.
+        TiffDirectory(stream)
+    return ImageHeader(
+        format=image_format,
+        width=image.width,
+        height=image.height,
+        frames=_count_frames(image, image_format),
+        mode=image.mode,
+        bit_depth=_read_bit_depth(image, stream, image_format),
+    )
+
+
+def _count_frames(image: ImageFile, image_format: ImageFormat) -> int:
+    if image_format is ImageFormat.JPEG:
+        return 1  # cameras append previews and depth maps (MPO); the photo is the first image
+    if not isinstance(image, TiffImageFile):
+        return int(getattr(image, "n_frames", 1))
+    try:
+        for page in range(1, _MAX_PAGES_COUNTED):
+            image.seek(page)
+    except EOFError:
+        return image.tell() + 1
+    finally:
+        image.seek(0)
+    return _MAX_PAGES_COUNTED
+
+
+def _read_bit_depth(image: ImageFile, stream: BinaryIO, image_format: ImageFormat) -> int:
+    """Read what Pillow's mode does not tell: it reduces deep colour to 8 bits silently."""
+    if isinstance(image, TiffImageFile):
+        return int(max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))))
+    if image_format is ImageFormat.PNG:
+        return _read_png_bit_depth(image)
+    if image_format is ImageFormat.AVIF:
+        stream.seek(0)
+        return _read_avif_bit_depth(stream.read())
+    return 8
+
+
+def _read_png_bit_depth(image: ImageFile) -> int:
+    # From the layout that the decoder is going to use ("L;4", "RGB;16B"), and not from a fixed
+    # place in the file: a second header chunk may have replaced the first.
+    digits = re.search(r"\d+", str(image.tile[0].args))
+    return int(digits[0]) if digits else 8
+
+
+def _read_avif_bit_depth(data: bytes) -> int:
+    # The codec configuration box: marker and version, profile and level, then tier, high bit
+    # depth, twelve bit. Colour and alpha have one each.
+    configurations = [match[1][0] for match in re.finditer(rb"av1C\x81.(.)", data, re.DOTALL)]
+    if not configurations:
+        raise ImageCorrupt("The AVIF file has no codec configuration.")
+    flags = max(configurations, key=lambda value: value & 0x60)
+    if not flags & 0x40:
+        return 8
+    return 12 if flags & 0x20 else 10

@@ -1,0 +1,67 @@
+"""How far a TIFF reaches by its own word: its fields, and the strips or tiles of its pixels.
+
+Read by numpy in a few operations, since the number of fields and of strips is the sender's choice.
+"""
+
+import io
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+# Bytes of one value by type of field; 0 for types that do not exist.
+_SIZES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8, 0])
+_INTEGERS = (3, 4, 16)
+# Tags of offsets and of byte counts: strips, tiles.
+_PIXELS = ((273, 279), (324, 325))
+
+
+class TiffDirectory:
+    """The first directory of a TIFF file; raises `EOFError` if any of it lies beyond the end."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._length = stream.seek(0, io.SEEK_END)
+        order = "<" if self._read(0, "u1")[0] == ord("I") else ">"
+        wider = self._read(2, f"{order}u2")[0] == 43  # BigTIFF: the same fields with more room
+        start, number, self._width = (8, 8, 8) if wider else (4, 2, 4)
+        short, wide = f"{order}u2", f"{order}u{self._width}"
+        directory = int(self._read(start, wide)[0])
+        entries = int(self._read(directory, f"{order}u{number}")[0])
+        layout = [("tag", short), ("type", short), ("count", wide), ("value", wide)]
+        self._order = order
+        self._place = directory + number
+        self._fields = self._read(self._place, layout, entries)
+        # In float64: a hostile count may be too large for any product of integers.
+        sizes = self._fields["count"].astype(np.float64)
+        sizes *= _SIZES[self._fields["type"].clip(max=len(_SIZES) - 1)]
+        self._outside = sizes > self._width
+        if (self._fields["value"] + sizes > self._length)[self._outside].any():
+            raise EOFError
+
+    def lacks_pixels(self) -> bool:
+        """Whether a strip or a tile ends, by its word, beyond the file; raises `EOFError`, too."""
+        for offsets, counts in _PIXELS:
+            starts, sizes = self._numbers(offsets), self._numbers(counts)
+            shared = min(len(starts), len(sizes))
+            if (starts[:shared] + sizes[:shared] > self._length).any():
+                return True
+        return False
+
+    def _numbers(self, tag: int) -> npt.NDArray[np.float64]:
+        fitting = (self._fields["tag"] == tag) & np.isin(self._fields["type"], _INTEGERS)
+        if not fitting.any():
+            return np.empty(0)
+        index = int(fitting.argmax())
+        field = self._fields[index]
+        inline = self._place + self._fields.itemsize * index + 4 + self._width
+        place = int(field["value"]) if self._outside[index] else inline
+        layout = f"{self._order}u{_SIZES[field['type']]}"
+        return self._read(place, layout, int(field["count"])).astype(np.float64)
+
+    def _read(self, place: int, layout: Any, count: int = 1) -> npt.NDArray[Any]:
+        size = count * np.dtype(layout).itemsize
+        if place + size > self._length:
+            raise EOFError
+        self._stream.seek(place)
+        return np.frombuffer(self._stream.read(size), layout)

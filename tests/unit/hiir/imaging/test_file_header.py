@@ -1,0 +1,118 @@
+import io
+import struct
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from hiir.imaging import (
+    ImageCorrupt,
+    ImageFormat,
+    ImageLimits,
+    TooManyFrames,
+    UnsupportedPixelMode,
+    decode,
+    probe,
+)
+
+
+def deepen_avif(data, bits):
+    """Let an 8-bit AVIF say that it has more: in its codec configuration and pixel information."""
+    flags = {10: 0x40, 12: 0x60}[bits]
+    at = data.index(b"av1C") + 6
+    data = data[:at] + bytes([data[at] | flags]) + data[at + 1 :]
+    at = data.index(b"pixi") + 9
+    return data[:at] + bytes([bits] * 3) + data[at + 3 :]
+
+
+def refused(data, bits):
+    assert probe(data).bit_depth == bits
+    with pytest.raises(UnsupportedPixelMode, match=f"{bits} bits per sample") as caught:
+        decode(data, ImageLimits())
+    return (caught.value.limit, caught.value.actual) == (8, bits)
+
+
+@pytest.mark.parametrize("colour_type", [0, 2, 4, 6])
+def test_a_png_of_16_bits_is_refused_and_not_halved(make_png, colour_type):
+    samples = {0: 1, 2: 3, 4: 2, 6: 4}[colour_type]
+    deep = np.full((20, 20, samples), 300, np.uint16)
+    assert refused(make_png(deep, bit_depth=16, colour_type=colour_type), 16)
+
+
+def test_a_second_png_header_cannot_hide_the_depth(make_png):
+    deep = np.full((20, 20, 3), 300, np.uint16)
+    shallow = (b"IHDR", struct.pack(">IIBBBBB", 20, 20, 8, 2, 0, 0, 0))
+    assert refused(make_png(deep, bit_depth=16, colour_type=2, before_header=[shallow]), 16)
+
+
+@pytest.mark.parametrize("bit_depth", [1, 2, 4, 8])
+def test_a_shallow_png_tells_its_depth(make_png, bit_depth):
+    levels = np.arange(400).reshape(20, 20) % 2**bit_depth
+    data = make_png(levels, bit_depth=bit_depth)
+    assert probe(data).bit_depth == bit_depth
+    scaled = levels * (255 // (2**bit_depth - 1))
+    assert np.array_equal(decode(data, ImageLimits()).pixels[..., 0], scaled)
+
+
+@pytest.mark.parametrize("shape", [(20, 20), (20, 20, 3), (20, 20, 4)])
+def test_a_tiff_of_16_bits_is_refused_and_not_halved(shape):
+    output = io.BytesIO()
+    deep = np.full(shape, 300, np.uint16)
+    photometric = "minisblack" if len(shape) == 2 else "rgb"
+    tifffile.imwrite(output, deep, photometric=photometric)
+    assert refused(output.getvalue(), 16)
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_a_tiff_of_32_bits_is_refused(make_file, mode):
+    assert refused(make_file("TIFF", image=Image.new(mode, (20, 20))), 32)
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_an_avif_of_more_than_8_bits_is_refused_and_not_reduced(make_file, bits):
+    assert refused(deepen_avif(make_file("AVIF"), bits), bits)
+
+
+def test_an_avif_without_a_codec_configuration_is_corrupt(make_file, monkeypatch):
+    data = make_file("AVIF").replace(b"av1C\x81", b"av1C\x91")
+    with pytest.raises(ImageCorrupt):
+        probe(data)
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "AVIF", "TIFF"])
+def test_an_animation_or_a_second_page_is_refused_before_decoding(
+    make_file, make_pixels, image_format
+):
+    more = [Image.fromarray(make_pixels(seed=seed)) for seed in (1, 2)]
+    data = make_file(image_format, save_all=True, append_images=more)
+    assert probe(data).frames == 3
+    with pytest.raises(TooManyFrames, match="3 frames or pages") as caught:
+        decode(data, ImageLimits())
+    assert (caught.value.limit, caught.value.actual) == (1, 3)
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "AVIF", "TIFF"])
+def test_the_first_frame_is_restored_where_more_are_allowed(make_file, make_pixels, image_format):
+    more = [Image.fromarray(make_pixels(seed=1))]
+    data = make_file(image_format, save_all=True, append_images=more)
+    image = decode(data, ImageLimits(max_frames=2))
+    with Image.open(io.BytesIO(data)) as reference:
+        assert np.array_equal(image.pixels, np.asarray(reference.convert("RGB")))
+
+
+def test_counting_the_pages_of_a_tiff_ends_at_a_hundred(make_file):
+    page = Image.new("L", (16, 16))
+    data = make_file("TIFF", image=page, save_all=True, append_images=[page] * 120)
+    assert probe(data).frames == 100
+
+
+def test_pages_of_a_tiff_that_point_in_a_circle_end():
+    output = io.BytesIO()
+    tifffile.imwrite(output, np.zeros((20, 20), np.uint8), metadata=None)
+    data = bytearray(output.getvalue())
+    (first,) = struct.unpack_from("<I", data, 4)
+    (entries,) = struct.unpack_from("<H", data, first)
+    struct.pack_into("<I", data, first + 2 + 12 * entries, first)
+    assert probe(bytes(data)).frames == 1
+    assert probe(bytes(data)).format is ImageFormat.TIFF
