@@ -1,0 +1,73 @@
+"""The direction of imports, as the contracts in pyproject.toml say it."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
+    linter = Path(sys.executable).with_name("lint-imports")
+    command = [linter, "--no-cache", "--config", root / "pyproject.toml"]
+    return subprocess.run(
+        command,
+        cwd=root,
+        env={"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.fixture
+def copied_tree(tmp_path: Path) -> Path:
+    """The code alone, for a test that spoils it."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.safetensors")
+    for package in ("hiir", "service"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_every_contract_is_kept() -> None:
+    linted = lint_imports(ROOT)
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contract"),
+    [
+        ("hiir/imaging/errors.py", "import torch", "imaging is free of torch"),
+        ("hiir/imaging/errors.py", "import service.errors", "the library never imports"),
+        ("hiir/layers/windows.py", "import hiir.models", "library layers"),
+        ("service/errors.py", "import hiir.models", "of the library the product knows"),
+        ("service/uploads.py", "import onnxruntime", "the product runs no network"),
+        ("service/errors.py", "import service.jobs", "product layers"),
+        ("service/api/app.py", "import service.inference.triton", "the API knows neither"),
+        ("service/worker/pipeline.py", "import fastapi", "the worker knows nothing of HTTP"),
+        ("service/worker/pipeline.py", "import tritonclient.grpc", "Triton's client"),
+        ("service/intake.py", "import redis", "Redis is used by the stores"),
+        ("service/intake.py", "import celery", "Celery is used by"),
+    ],
+)
+def test_an_import_in_the_wrong_direction_breaks_its_contract(
+    copied_tree: Path, module: str, line: str, contract: str
+) -> None:
+    path = copied_tree / module
+    path.write_text(f"{path.read_text()}\n{line}\n")
+    linted = lint_imports(copied_tree)
+    assert linted.returncode == 1
+    broken = [text for text in linted.stdout.splitlines() if " BROKEN" in text]
+    assert any(text.startswith(contract) for text in broken), linted.stdout
+
+
+@pytest.mark.parametrize("package", ["hiir", "service"])
+def test_the_roots_import_nothing(package: str) -> None:
+    tree = ast.parse((ROOT / package / "__init__.py").read_text())
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
