@@ -1,0 +1,1 @@
+"""Building blocks of the Hi-IR architecture, on NHWC tokens."""

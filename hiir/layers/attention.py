@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from hiir.layers.position_bias import ContinuousPositionBias
 from hiir.layers.windows import merge_windows, split_windows
@@ -83,7 +83,7 @@ class WindowAttention(nn.Module):
         """Mix ``(B, H, W, C)`` tokens, H and W multiples of the region, into the same shape."""
         _, height, width, _ = tokens.shape
         qkv = split_windows(self.qkv(tokens), window=self.window, region=self.region)
-        q, k, v = qkv.split((self.qk_channels, self.qk_channels, self.channels), dim=-1)
+        q, k, v = torch.split(qkv, [self.qk_channels, self.qk_channels, self.channels], dim=-1)
         mixed = self._attend(self._heads(q), self._heads(k), self._heads(v))
         windows = mixed.transpose(1, 2).reshape(-1, self.window**2, self.channels)
         return merge_windows(
@@ -96,9 +96,10 @@ class WindowAttention(nn.Module):
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         if self.similarity is Similarity.COSINE:
-            q, k = F.normalize(q, dim=-1), F.normalize(k, dim=-1)
+            q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
             scale = self.scale.clamp(max=_MAX_COSINE_SCALE)
         else:
             scale = self.scale
         logits = (q * scale) @ k.transpose(-2, -1) + self.position_bias()
-        return logits.softmax(dim=-1) @ v
+        mixed: Tensor = logits.softmax(dim=-1) @ v
+        return mixed

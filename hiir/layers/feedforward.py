@@ -5,7 +5,7 @@ parameter counts are met only with it.
 """
 
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 __all__ = ["LocalFeedForward", "Mlp"]
 
@@ -24,10 +24,12 @@ class LocalFeedForward(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map ``(B, H, W, C)`` to ``(B, H, W, C)``; the squeeze-excite sees the whole plane."""
-        hidden = F.gelu(self.expand(tokens))
+        hidden = functional.gelu(self.expand(tokens))
         # A permuted NHWC tensor is channels_last: the convolution copies nothing.
-        hidden = F.gelu(self.depthwise(hidden.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
-        gate = self.excite(F.relu(self.squeeze(hidden.mean(dim=(1, 2), keepdim=True)))).sigmoid()
+        hidden = functional.gelu(self.depthwise(hidden.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+        gate = self.excite(
+            functional.relu(self.squeeze(hidden.mean(dim=(1, 2), keepdim=True)))
+        ).sigmoid()
         projected: Tensor = self.project(hidden * gate)
         return projected
 
@@ -42,5 +44,5 @@ class Mlp(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map ``(B, H, W, C)`` to ``(B, H, W, C)``."""
-        projected: Tensor = self.project(F.gelu(self.expand(tokens)))
+        projected: Tensor = self.project(functional.gelu(self.expand(tokens)))
         return projected

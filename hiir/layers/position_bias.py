@@ -6,7 +6,7 @@ attention owns one, with 2 -> 512 -> heads weights (4,608 parameters at 6 heads)
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 __all__ = ["ContinuousPositionBias"]
 
@@ -42,7 +42,7 @@ class ContinuousPositionBias(nn.Module):
         """Return the bias ``(heads, window**2, window**2)`` to add to the attention logits."""
         if self.frozen is not None:
             return self.frozen
-        table = self.head(F.relu(self.hidden(self.coordinates)))
+        table = self.head(functional.relu(self.hidden(self.coordinates)))
         table = _BOUND * torch.sigmoid(table)
         tokens = self.window * self.window
         bias = table[self.index].view(tokens, tokens, -1)
@@ -64,8 +64,10 @@ def _relative_coordinates(window: int) -> tuple[Tensor, Tensor]:
     offsets = torch.arange(-(window - 1), window, dtype=torch.float32)
     grid = torch.stack(torch.meshgrid(offsets, offsets, indexing="ij"), dim=-1)
     scaled = grid / max(window - 1, 1) * _COORDINATE_RANGE
-    log_spaced = scaled.sign() * torch.log2(1.0 + scaled.abs()) / torch.log2(
-        torch.tensor(1.0 + _COORDINATE_RANGE)
+    log_spaced = (
+        scaled.sign()
+        * torch.log2(1.0 + scaled.abs())
+        / torch.log2(torch.tensor(1.0 + _COORDINATE_RANGE))
     )
     position = torch.arange(window)
     tokens = torch.stack(torch.meshgrid(position, position, indexing="ij"), dim=-1).view(-1, 2)

@@ -33,9 +33,7 @@ def split_windows(tokens: Tensor, *, window: int, region: int) -> Tensor:
     return cells.permute(0, 1, 4, 3, 6, 2, 5, 7).reshape(-1, window * window, c)
 
 
-def merge_windows(
-    windows: Tensor, *, height: int, width: int, window: int, region: int
-) -> Tensor:
+def merge_windows(windows: Tensor, *, height: int, width: int, window: int, region: int) -> Tensor:
     """Put gathered windows back into the plane: the inverse of :func:`split_windows`.
 
     Args:

@@ -1,0 +1,1 @@
+"""The Hi-IR architectures, their presets and released weights."""

@@ -7,14 +7,16 @@ before the first level: it is ours, for models that run on two CPU cores.
 
 from dataclasses import dataclass
 from math import lcm
+from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from hiir.layers.attention import Similarity
 from hiir.layers.hierarchical import HierarchicalLayer
 from hiir.layers.initialization import Initialization, initialize
+from hiir.layers.position_bias import ContinuousPositionBias
 from hiir.layers.resampling import Downsample, Upsample, fold_pixels, unfold_pixels
 from hiir.layers.stage_convolution import StageConvolution, StageConvolutionKind
 
@@ -62,7 +64,7 @@ class UShapeConfig:
 
     def channels(self, level: int) -> int:
         """Width of an encoder level."""
-        return self.width * 2**level
+        return self.width << level
 
 
 class _Stage(nn.Module):
@@ -122,6 +124,13 @@ class UShape(nn.Module):
         )
         initialize(self, config.initialization)
 
+    def freeze(self) -> Self:
+        """Fix what depends on the weights alone, for inference; returns the model itself."""
+        for module in self.modules():
+            if isinstance(module, ContinuousPositionBias):
+                module.freeze()
+        return self
+
     def _decoder_channels(self, level: int) -> int:
         widened = self.config.wide_decoder and level == 0
         return self.config.channels(level) * (2 if widened else 1)
@@ -139,12 +148,16 @@ class UShape(nn.Module):
         height, width = image.shape[-2:]
         multiple = self.config.size_multiple
         missing = (-width % multiple, -height % multiple)
-        padded = F.pad(image, (0, missing[0], 0, missing[1]), "replicate") if any(missing) else image
+        padded = (
+            functional.pad(image, (0, missing[0], 0, missing[1]), "replicate")
+            if any(missing)
+            else image
+        )
 
         folded = fold_pixels(padded.permute(0, 2, 3, 1), self.config.stem)
         tokens = self.embed(folded.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         skips: list[Tensor] = []
-        for stage, down in zip(self.encoder[:-1], self.down, strict=True):  # type: ignore[arg-type]
+        for stage, down in zip(self.encoder[:-1], self.down, strict=True):
             tokens = stage(tokens)
             skips.append(tokens)
             tokens = down(tokens)

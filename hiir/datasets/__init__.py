@@ -1,0 +1,1 @@
+"""Clean images and the batches drawn from them."""

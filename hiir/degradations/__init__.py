@@ -1,0 +1,1 @@
+"""What is done to clean images: pure functions of image and generator."""

@@ -1,0 +1,1 @@
+"""Measured quality: metrics, engines, whole test sets."""

@@ -1,0 +1,1 @@
+"""From a released model to what Triton serves."""

@@ -1,0 +1,79 @@
+"""A released model: trained weights in one safetensors file that carries its own contract."""
+
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from hiir.imaging import ContractError, ModelContract
+from hiir.models.presets import build_model
+from hiir.models.ushape import UShape
+
+__all__ = ["Release", "ReleaseError", "list_releases", "load_release", "write_release", "zoo_path"]
+
+
+class ReleaseError(ValueError):
+    """A weights file is missing, damaged, or does not fit its architecture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A model with its trained weights, in evaluation mode, and what it promises."""
+
+    model: UShape
+    contract: ModelContract
+
+
+def zoo_path(name: str) -> Path:
+    """Where the weights of a shipped model lie."""
+    return Path(str(files("hiir"))) / "zoo" / f"{name}.safetensors"
+
+
+def list_releases() -> tuple[str, ...]:
+    """Names of the shipped models."""
+    return tuple(sorted(path.stem for path in zoo_path("any").parent.glob("*.safetensors")))
+
+
+def load_release(name: str) -> Release:
+    """Load a shipped model by name; raises `ReleaseError`."""
+    path = zoo_path(name)
+    if not path.is_file():
+        known = ", ".join(list_releases()) or "none"
+        raise ReleaseError(f"no model {name!r} is shipped; those shipped are {known}")
+    return read_release(path)
+
+
+def read_release(path: Path) -> Release:
+    """Load a weights file: strict keys, finite float values; raises `ReleaseError`."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+            weights = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        # A file cannot hold its own hash: it is the one part of the contract that is computed.
+        metadata.pop("format", None)
+        contract = ModelContract.from_parameters({**metadata, "sha256": sha256})
+        model = build_model(contract.architecture)
+        model.load_state_dict(weights, strict=True)
+    except (SafetensorError, OSError, ContractError, ValueError, RuntimeError) as error:
+        raise ReleaseError(f"{path}: {error}") from error
+    if not all(bool(value.isfinite().all()) for value in weights.values()):
+        raise ReleaseError(f"{path}: holds weights that are not finite")
+    return Release(model=model.eval().freeze(), contract=contract)
+
+
+def write_release(
+    path: Path, *, weights: dict[str, Tensor], contract: ModelContract, dtype: torch.dtype
+) -> None:
+    """Write weights with their contract (its ``sha256`` is not stored) as a whole or not at all."""
+    metadata = contract.to_parameters()
+    del metadata["sha256"]
+    scratch = path.with_suffix(".tmp")
+    stored = {name: tensor.detach().to(dtype).contiguous() for name, tensor in weights.items()}
+    save_file(stored, scratch, metadata={**metadata, "format": "pt"})
+    scratch.replace(path)

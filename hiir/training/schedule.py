@@ -1,0 +1,23 @@
+"""Learning rate as a function of the step alone, so that resuming needs no state."""
+
+import math
+
+from hiir.training.config import TrainingConfig
+
+__all__ = ["learning_rate"]
+
+
+def learning_rate(config: TrainingConfig, step: int) -> float:
+    """Rate for a step counted from 0: linear warm-up, constant, cosine decay.
+
+    Warm-up lets large models converge (Hi-IR, section 4).
+    """
+    peak, schedule = config.optimizer.lr, config.schedule
+    if step < schedule.warmup:
+        return peak * (step + 1) / schedule.warmup
+    decay_from = config.steps * (1 - schedule.decay_share)
+    if step < decay_from:
+        return peak
+    progress = (step - decay_from) / (config.steps - decay_from)
+    low = schedule.lr_min
+    return low + (peak - low) * (1 + math.cos(math.pi * progress)) / 2
