@@ -131,6 +131,7 @@ class TritonEngine:
         self._aborted = threading.Event()
         self._lock = threading.Lock()
         self._calls: set[Any] = set()
+        self._failing = False
 
     def require_model(self) -> None:
         """Raise `ModelMismatch` unless Triton serves the model of the contract.
@@ -169,14 +170,19 @@ class TritonEngine:
         pause = _FIRST_PAUSE_SECONDS
         while not self._aborted.is_set():
             try:
-                return call()
+                answer = call()
             except (InferenceServerException, grpc.RpcError) as error:
                 problem, patience = translate_triton_error(error, self._settings)
                 now = time.monotonic()
                 failing_since = failing_since or now
                 if now - failing_since >= patience and not self._aborted.is_set():
                     raise problem from error
-                logger.info("Triton fails a call, which is tried again: %s", error)
+                if not self._failing:  # one line for an outage, not one for each tile and try
+                    logger.warning("Triton fails; its calls are tried again: %s", error)
+                self._failing = True
+            else:
+                self._failing = False
+                return answer
             # Jitter, so that the tiles of all workers do not fall on a restarted server at once.
             self._aborted.wait(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

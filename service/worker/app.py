@@ -7,9 +7,11 @@ for the caretaker.
 
 import functools
 import uuid
+import warnings
 from typing import Any
 
 from celery import Celery, bootsteps, signals
+from celery.exceptions import CPendingDeprecationWarning
 
 from service.blob_store import BlobStore
 from service.job_store import JobStore
@@ -38,6 +40,8 @@ def create_worker(settings: Settings) -> Celery:
 
     define_task(app, pipeline)
     app.steps["consumer"].add(_pulse_step(caretaker))
+    # Told at each loss of the broker, of a setting whose value here is chosen (`service.queue`).
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     _connect_signals(settings, caretaker)
     return app
 

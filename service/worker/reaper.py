@@ -64,10 +64,11 @@ class Reaper:
             return
         if self._clock() >= self._reclaims_from:
             self._reclaim()
-        for job_id in self._jobs.unpublished():
-            with job_context(job_id):
-                logger.info("announced again: its message may be lost")
-                self._publish(job_id)
+        waiting = self._jobs.unpublished()
+        for job_id in waiting:
+            self._publish(job_id)
+        if waiting:
+            logger.info("announced %d waiting jobs again: messages may be lost", len(waiting))
 
     def _reclaim(self) -> None:
         for job in self._jobs.reclaim_silent():

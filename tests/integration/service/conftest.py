@@ -1,0 +1,132 @@
+"""One service for the folder's tests, with short leases so that recovery takes seconds."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.embedded.ports import choose_port
+from service.embedded.redis import RedisServer
+from service.embedded.settings import StackSettings
+from service.embedded.triton import TritonServer, unique_shm_prefix
+from service.embedded.triton_release import ensure_tritonserver
+from tests.integration.service.models import add_identity
+from tests.integration.service.stack import Process, Stack, python, ready
+
+SETTINGS = {
+    "HIIR_JOBS__LEASE_SECONDS": "6",
+    "HIIR_JOBS__REAPER_SECONDS": "0.5",
+    "HIIR_JOBS__REPUBLISH_SECONDS": "2",
+    "HIIR_JOBS__DRAIN_SECONDS": "1",
+    "HIIR_INFERENCE__OUTAGE_SECONDS": "12",
+    "HIIR_LIMITS__PIXELS": "13000000",
+    "HIIR_LIMITS__SIDE": "5000",
+    "HIIR_LIMITS__BODY_BYTES": "20000000",
+}
+
+
+@pytest.fixture(scope="session")
+def service_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The models `identity`, `slow-identity` and, with large tiles, `large-identity`."""
+    root = tmp_path_factory.mktemp("service_repository")
+    add_identity(root, "identity")
+    add_identity(root, "slow-identity", slow=True)
+    add_identity(root, "large-identity", tile=256, overlap=32)
+    return root
+
+
+@pytest.fixture(scope="session")
+def running_stack(
+    tmp_path_factory: pytest.TempPathFactory, taken_ports: set[int], service_repository: Path
+) -> Iterator[Stack]:
+    """The service as long as the session; a test that kills a part of it starts that again."""
+    folder = tmp_path_factory.mktemp("service")
+    redis = RedisServer(
+        data_dir=folder / "redis", port=choose_port(26_379, taken=taken_ports), max_memory="512mb"
+    )
+    triton = TritonServer(
+        release=ensure_tritonserver(StackSettings().cache_dir),
+        model_repository=service_repository,
+        work_dir=folder / "triton",
+        grpc_port=choose_port(28_001, taken=taken_ports),
+        http_port=choose_port(28_101, taken=taken_ports),
+        metrics_port=choose_port(28_201, taken=taken_ports),
+        shm_prefix=unique_shm_prefix(),
+    )
+    spool = tmp_path_factory.mktemp("spool")
+    port = choose_port(28_301, taken=taken_ports)
+    url = f"http://127.0.0.1:{port}"
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("HIIR_")}
+    environment = {
+        **clean,
+        **SETTINGS,
+        "HIIR_REDIS_URL": redis.url,
+        "HIIR_TRITON_URL": triton.grpc_url,
+        "HIIR_TRITON_HTTP_URL": triton.http_url,
+        "HIIR_MODEL_REPOSITORY": str(service_repository),
+        "TMPDIR": str(spool),
+    }
+
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+
+        def is_api_alive() -> bool:
+            try:
+                return client.get("/livez").status_code == httpx.codes.OK
+            except httpx.HTTPError:
+                return False
+
+        stack = Stack(
+            redis=Process(
+                name="redis",
+                command=redis.command(),
+                environment=clean,
+                log=folder / "redis.log",
+                is_ready=ready(redis.is_ready),
+                prepare=redis.prepare,
+            ),
+            triton=Process(
+                name="triton",
+                command=triton.command(),
+                environment={**clean, **triton.environment()},
+                log=folder / "triton.log",
+                is_ready=ready(triton.is_ready),
+                prepare=triton.prepare,
+            ),
+            worker=Process(
+                name="worker",
+                command=python(
+                    *("celery", "-A", "service.worker.app", "worker", "-Q", "interactive"),
+                    *("-c", "2", "--without-gossip", "--without-mingle", "-l", "info"),
+                ),
+                environment=environment,
+                log=folder / "worker.log",
+                is_ready=lambda: True,
+            ),
+            api=Process(
+                name="api",
+                command=python(
+                    *("uvicorn", "--factory", "service.api.app:create_app"),
+                    *("--host", "127.0.0.1", "--port", str(port), "--no-access-log"),
+                ),
+                environment=environment,
+                log=folder / "api.log",
+                is_ready=is_api_alive,
+            ),
+            redis_url=redis.url,
+            spool=spool,
+            client=client,
+        )
+        try:
+            yield stack
+        finally:
+            stack.kill()
+            triton.remove_shared_memory()
+
+
+@pytest.fixture
+def stack(running_stack: Stack) -> Stack:
+    """The service, complete and ready."""
+    running_stack.start()
+    return running_stack
