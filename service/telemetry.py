@@ -11,6 +11,8 @@ from service.settings import LogFormat, Settings
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 _job_id: ContextVar[str | None] = ContextVar("job_id", default=None)
 
+_ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+
 
 @contextmanager
 def request_context(request_id: str) -> Iterator[None]:
@@ -55,6 +57,10 @@ class TextFormatter(_ContextFormatter):
         """One line, and the traceback after it if there is one."""
         record.ids = "".join(f" {name}={value}" for name, value in self.ids().items())
         return super().format(record)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        """The line itself; a client's line break in it cannot begin another."""
+        return super().formatMessage(record).translate(_ESCAPED)
 
 
 class JsonFormatter(_ContextFormatter):

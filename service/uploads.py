@@ -119,6 +119,23 @@ async def _receive_raw(stream: AsyncIterator[bytes]) -> Upload:
     return Upload(file=file)
 
 
+class _FormParser(MultiPartParser):
+    """Insists on the closing boundary: without it a form was cut, and its last part is dropped."""
+
+    _ended = False
+
+    def on_end(self) -> None:
+        self._ended = True
+
+    async def parse(self) -> FormData:
+        form = await super().parse()
+        if not self._ended:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise MultiPartException("The form ends before its closing boundary.")
+        return form
+
+
 async def _receive_form(
     headers: Headers,
     stream: AsyncGenerator[bytes, None],
@@ -126,12 +143,14 @@ async def _receive_form(
     allowed_fields: Sequence[str],
 ) -> Upload:
     # The parser is told of more files than one, so that the second is refused in our own words.
-    parser = MultiPartParser(headers, stream, max_files=max_parts, max_fields=max_parts)
+    parser = _FormParser(headers, stream, max_files=max_parts, max_fields=max_parts)
     try:
         form = await parser.parse()
     except MultiPartException as error:
         limit = max_parts if error.message.startswith("Too many") else None
         raise InvalidMultipart(error.message, limit=limit) from error
+    except UnicodeError as error:
+        raise InvalidMultipart("The form's charset cannot decode it.") from error
     try:
         return _read_form(form, allowed_fields)
     except BaseException:

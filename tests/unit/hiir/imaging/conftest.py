@@ -1,4 +1,4 @@
-"""Images as files, and a contract to restore them by."""
+"""Images as files."""
 
 import io
 import struct
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from hiir.imaging import ImageLimits, ModelContract
+from hiir.imaging import ImageLimits
 
 MakePixels = Callable[..., np.ndarray]
 MakeFile = Callable[..., bytes]
@@ -88,29 +88,6 @@ def any_size() -> ImageLimits:
 @pytest.fixture(scope="session")
 def icc_profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-@pytest.fixture
-def make_contract() -> Callable[..., ModelContract]:
-    def make(**changes: Any) -> ModelContract:
-        values: dict[str, Any] = {
-            "name": "denoise-color",
-            "task": "denoise-color",
-            "version": "1",
-            "architecture": "ushape-compact",
-            "scale": 1,
-            "input_channels": 3,
-            "output_channels": 3,
-            "tile": 16,
-            "overlap": 4,
-            "size_multiple": 8,
-            "sha256": "0123456789abcdef" * 4,
-            "provenance": {"data": "synthetic, é"},
-            "quality": {"psnr": 30.4321},
-        }
-        return ModelContract(**{**values, **changes})
-
-    return make
 
 
 def _pack_bits(values: np.ndarray, bit_depth: int) -> bytes:

@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.settings import LogFormat, RedisDatabase, Settings
+
+
+def test_the_defaults_stand_without_an_environment():
+    settings = Settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert settings.jobs.soft_time_limit < settings.jobs.hard_time_limit
+    assert settings.jobs.result_seconds <= settings.jobs.record_seconds
+
+
+def test_the_environment_sets_fields_by_their_prefixed_names(monkeypatch):
+    monkeypatch.setenv("HIIR_PORT", "9000")
+    monkeypatch.setenv("HIIR_MODEL_REPOSITORY", "/srv/models")
+    monkeypatch.setenv("HIIR_LOG_FORMAT", "json")
+    settings = Settings()
+    assert settings.port == 9000
+    assert settings.model_repository == Path("/srv/models")
+    assert settings.log_format is LogFormat.JSON
+
+
+def test_a_name_without_the_prefix_sets_nothing(monkeypatch):
+    monkeypatch.setenv("PORT", "9000")
+    monkeypatch.setenv("REDIS_URL", "redis://elsewhere:1")
+    assert Settings() == Settings(port=8000, redis_url="redis://127.0.0.1:6379")
+
+
+def test_the_environment_sets_nested_fields_one_by_one(monkeypatch):
+    monkeypatch.setenv("HIIR_JOBS__LEASE_SECONDS", "2.5")
+    monkeypatch.setenv("HIIR_LIMITS__BODY_BYTES", "1000")
+    monkeypatch.setenv("HIIR_INFERENCE__TILES_IN_FLIGHT", "2")
+    settings = Settings()
+    assert settings.jobs.lease_seconds == 2.5
+    assert settings.limits.body_bytes == 1000
+    assert settings.inference.tiles_in_flight == 2
+    assert settings.jobs.max_attempts == Settings().jobs.max_attempts
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HIIR_JOBS__LEASE_SECONDZ", "1"),
+        ("HIIR_LIMITS__PIXEL", "1"),
+        ("HIIR_INFERENCE__TILES", "1"),
+    ],
+)
+def test_a_misspelt_nested_field_is_refused(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        Settings()
+
+
+def test_a_misspelt_field_in_code_is_refused():
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        Settings(redis="redis://127.0.0.1:6379")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HIIR_PORT", "0"),
+        ("HIIR_PORT", "http"),
+        ("HIIR_REDIS_URL", "127.0.0.1:6379"),
+        ("HIIR_REDIS_URL", "http://127.0.0.1:6379"),
+        ("HIIR_REDIS_URL", "redis://"),
+        ("HIIR_REDIS_URL", "redis://127.0.0.1:6379/3"),
+        ("HIIR_REDIS_URL", "redis://127.0.0.1:6379?db=3"),
+        ("HIIR_TRITON_URL", "http://127.0.0.1:8001"),
+        ("HIIR_TRITON_URL", "127.0.0.1"),
+        ("HIIR_TRITON_URL", ":8001"),
+        ("HIIR_TRITON_URL", "gpu:grpc"),
+        ("HIIR_TRITON_HTTP_URL", "127.0.0.1:8002"),
+        ("HIIR_TRITON_HTTP_URL", "grpc://127.0.0.1:8002"),
+        ("HIIR_LOG_LEVEL", "LOUD"),
+        ("HIIR_LOG_FORMAT", "xml"),
+        ("HIIR_LIMITS__PIXELS", "0"),
+        ("HIIR_LIMITS__PIXELS", "12.5"),
+        ("HIIR_JOBS__LEASE_SECONDS", "0"),
+        ("HIIR_JOBS__MAX_ATTEMPTS", "-1"),
+        ("HIIR_JOBS__HARD_TIME_LIMIT", "1"),
+        ("HIIR_JOBS__RECORD_SECONDS", "1"),
+        ("HIIR_INFERENCE__TILE_SECONDS", "soon"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_at_the_start(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_settings_cannot_be_changed():
+    settings = Settings()
+    for part, name in (
+        (settings, "port"),
+        (settings.jobs, "max_attempts"),
+        (settings.limits, "pixels"),
+        (settings.inference, "tile_seconds"),
+    ):
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(part, name, 1)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://cache:6379", "redis://cache:6379/", "rediss://u:p@cache:1"]
+)
+def test_each_database_has_its_own_address_on_the_one_server(url):
+    addresses = [Settings(redis_url=url).database_url(database) for database in RedisDatabase]
+    assert addresses == [f"{url.rstrip('/')}/{number}" for number in (0, 1, 2)]
+
+
+def test_a_trailing_slash_does_not_double(monkeypatch):
+    assert Settings(triton_http_url="http://gpu:8002/").triton_http_url == "http://gpu:8002"
+
+
+def test_a_log_level_may_be_written_small():
+    assert Settings(log_level="debug").log_level == "DEBUG"
