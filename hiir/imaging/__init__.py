@@ -27,7 +27,7 @@ from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
 from hiir.imaging.metadata import ImageMetadata
 from hiir.imaging.padding import pad_to_tile
 from hiir.imaging.pixels import FloatPixels, Uint8Pixels, Uint16Pixels, from_unit, to_unit
-from hiir.imaging.tiled import TileEngine, restore_tiled
+from hiir.imaging.tiled import TileEngine, restore_bands, restore_tiled
 
 __all__ = [
     "ContractError",
@@ -63,6 +63,7 @@ __all__ = [
     "pad_to_tile",
     "plan_tiles",
     "probe",
+    "restore_bands",
     "restore_tiled",
     "to_unit",
 ]

@@ -48,7 +48,12 @@ _WRITE_OPTIONS: Mapping[ImageFormat, Mapping[str, Any]] = {
     ImageFormat.PNG: {},
     ImageFormat.WEBP: {"quality": 95},
 }
-_MAX_SIDE_WRITTEN = {ImageFormat.JPEG: 65_500, ImageFormat.WEBP: 16_383}
+# AVIF itself allows 65536; readers built on libavif take half of it.
+_MAX_SIDE_WRITTEN = {
+    ImageFormat.AVIF: 32_768,
+    ImageFormat.JPEG: 65_500,
+    ImageFormat.WEBP: 16_383,
+}
 _WITHOUT_ALPHA = (ImageFormat.JPEG, ImageFormat.BMP)
 _JPEG_XMP_BYTES = 65_504
 

@@ -1,11 +1,14 @@
 """Grow an image that is smaller than one tile."""
 
+from typing import Any, TypeVar, cast
+
 import numpy as np
+import numpy.typing as npt
 
-from hiir.imaging.pixels import Uint8Pixels
+_Pixels = TypeVar("_Pixels", bound=npt.NDArray[Any])
 
 
-def pad_to_tile(image: Uint8Pixels, tile: int) -> Uint8Pixels:
+def pad_to_tile(image: _Pixels, tile: int) -> _Pixels:
     """Return `(H, W, C)` pixels with both sides at least `tile`; the same array if they are.
 
     Rows are added below and columns to the right, so that the original stays at the origin and is
@@ -18,4 +21,5 @@ def pad_to_tile(image: Uint8Pixels, tile: int) -> Uint8Pixels:
     missing_columns = max(tile - image.shape[1], 0)
     if missing_rows == 0 and missing_columns == 0:
         return image
-    return np.pad(image, ((0, missing_rows), (0, missing_columns), (0, 0)), mode="reflect")
+    margins = ((0, missing_rows), (0, missing_columns), (0, 0))
+    return cast("_Pixels", np.pad(image, margins, mode="reflect"))

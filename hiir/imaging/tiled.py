@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from hiir.imaging.blending import RowBlender
+from hiir.imaging.blending import RowBand, RowBlender
 from hiir.imaging.contract import ModelContract
 from hiir.imaging.errors import ModelOutputInvalid, TilingCanceled
 from hiir.imaging.geometry import TilePlan, plan_tiles
@@ -53,6 +53,36 @@ def restore_tiled(
     and whatever the engine's futures raise; in each case what is in flight is canceled first.
     Raises `ValueError` if the image does not fit the contract.
     """
+    height, width = (side * contract.scale for side in image.shape[:2])
+    output = np.empty((height, width, contract.output_channels), np.uint8)
+    bands = restore_bands(
+        image=image,
+        contract=contract,
+        infer=infer,
+        in_flight=in_flight,
+        on_progress=on_progress,
+        should_stop=should_stop,
+    )
+    with closing(bands):
+        for band in bands:
+            output[band.top : band.top + len(band.rows)] = from_unit(band.rows, np.uint8)
+    return output
+
+
+def restore_bands(
+    *,
+    image: Uint8Pixels | FloatPixels,
+    contract: ModelContract,
+    infer: TileEngine,
+    in_flight: int,
+    on_progress: Callable[[int, int], None],
+    should_stop: Callable[[], bool],
+) -> Generator[RowBand, None, None]:
+    """Yield the restored rows from top to bottom as `restore_tiled` would, but in float32.
+
+    The image is uint8, or float32 on the scale of [0, 1], beyond which unclipped noise may go.
+    Rows are not clipped either, and cropped to the image. The same errors are raised.
+    """
     _check_input(image, contract, in_flight)
     height, width, _ = image.shape
     scale = contract.scale
@@ -64,7 +94,6 @@ def restore_tiled(
         overlap=contract.overlap,
     )
     blender = RowBlender(plan=plan, scale=scale, channels=contract.output_channels)
-    output = np.empty((height * scale, width * scale, contract.output_channels), np.uint8)
     tiles = _restore_in_order(
         image=padded,
         plan=plan,
@@ -77,17 +106,18 @@ def restore_tiled(
         on_progress(0, len(plan))
         for done, tile in enumerate(tiles, start=1):
             band = blender.add(tile)
-            if band is not None:
-                # What lies beyond the image is padding: the slices on both sides leave it out.
-                rows = output[band.top : band.top + len(band.rows)]
-                rows[:] = from_unit(band.rows[: len(rows), : output.shape[1]], np.uint8)
+            if band is not None and band.top < height * scale:
+                # What lies beyond the image is padding.
+                rows = band.rows[: height * scale - band.top, : width * scale]
+                yield RowBand(top=band.top, rows=rows)
             on_progress(done, len(plan))
-    return output
 
 
-def _check_input(image: Uint8Pixels, contract: ModelContract, in_flight: int) -> None:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.size == 0:
-        raise ValueError(f"expected (H, W, C) uint8 pixels, got {image.shape} {image.dtype}")
+def _check_input(image: Uint8Pixels | FloatPixels, contract: ModelContract, in_flight: int) -> None:
+    if image.dtype not in (np.uint8, np.float32) or image.ndim != 3 or image.size == 0:
+        raise ValueError(
+            f"expected (H, W, C) uint8 or float32 pixels, got {image.shape} {image.dtype}"
+        )
     if image.shape[2] != contract.input_channels:
         raise ValueError(
             f"{contract.name} takes {contract.input_channels} channels, got {image.shape[2]}"
@@ -98,7 +128,7 @@ def _check_input(image: Uint8Pixels, contract: ModelContract, in_flight: int) ->
 
 def _restore_in_order(
     *,
-    image: Uint8Pixels,
+    image: Uint8Pixels | FloatPixels,
     plan: TilePlan,
     contract: ModelContract,
     infer: TileEngine,
@@ -107,7 +137,7 @@ def _restore_in_order(
 ) -> Generator[FloatPixels, None, None]:
     """Yield each tile's `(t * scale, t * scale, C')` output in the plan's order."""
     waiting = iter(plan)
-    pending: deque[tuple[Uint8Pixels, Future[FloatPixels]]] = deque()
+    pending: deque[tuple[Uint8Pixels | FloatPixels, Future[FloatPixels]]] = deque()
     side = plan.tile
     try:
         for _ in range(len(plan)):
@@ -126,11 +156,17 @@ def _restore_in_order(
             future.cancel()
 
 
-def _to_tensor(pixels: Uint8Pixels) -> FloatPixels:
-    return np.ascontiguousarray(to_unit(pixels).transpose(2, 0, 1))[np.newaxis]
+def _to_float(pixels: Uint8Pixels | FloatPixels) -> FloatPixels:
+    return pixels if pixels.dtype == np.float32 else to_unit(pixels)  # type: ignore[return-value, arg-type]
 
 
-def _check_output(result: FloatPixels, source: Uint8Pixels, contract: ModelContract) -> None:
+def _to_tensor(pixels: Uint8Pixels | FloatPixels) -> FloatPixels:
+    return np.ascontiguousarray(_to_float(pixels).transpose(2, 0, 1))[np.newaxis]
+
+
+def _check_output(
+    result: FloatPixels, source: Uint8Pixels | FloatPixels, contract: ModelContract
+) -> None:
     side = contract.tile * contract.scale
     expected = (1, contract.output_channels, side, side)
     if result.shape != expected or result.dtype != np.float32:
@@ -149,7 +185,7 @@ def _check_output(result: FloatPixels, source: Uint8Pixels, contract: ModelContr
         )
 
 
-def _may_become_flat(source: Uint8Pixels, level: float) -> bool:
+def _may_become_flat(source: Uint8Pixels | FloatPixels, level: float) -> bool:
     """Tell the right answer to a noisy but flat `(t, t, C)` tile from a dead model's constant.
 
     Blank paper or a clipped sky may well come back as one value. Then the input has that level,
@@ -157,7 +193,7 @@ def _may_become_flat(source: Uint8Pixels, level: float) -> bool:
     """
     cell = max(len(source) // _GRID, 1)
     cells = len(source) // cell
-    inside = to_unit(source[: cells * cell, : cells * cell])
+    inside = _to_float(source[: cells * cell, : cells * cell])
     means = inside.reshape(cells, cell, cells, cell, -1).mean(axis=(1, 3))
     structure = np.ptp(means, axis=(0, 1)).max()
     return bool(structure <= _FLAT_RANGE and abs(means.mean() - level) <= _LEVEL_TOLERANCE)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hiir.imaging import ModelOutputInvalid, TilingCanceled, restore_tiled
+from hiir.imaging import ModelOutputInvalid, TilingCanceled, restore_bands, restore_tiled
 
 
 class FakeEngine:
@@ -144,6 +144,27 @@ def test_a_nearest_neighbour_model_enlarges_every_image_exactly(make_contract, t
     expected = image.repeat(2, axis=0).repeat(2, axis=1)
     contract = make_contract(**changes, scale=2)
     assert np.array_equal(restore(image, contract, FakeEngine(enlarge)), expected)
+
+
+@any_case
+@given(tiling=tilings(), data=st.data())
+def test_float_pixels_come_back_bit_for_bit_in_bands_beyond_the_unit_range(
+    make_contract, tiling, data
+):
+    changes, size = tiling
+    generator = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    image = generator.normal(0.5, 1, (*size, 3)).astype(np.float32)
+    bands = restore_bands(
+        image=image,
+        contract=make_contract(**changes),
+        infer=FakeEngine(lambda tile: tile),
+        in_flight=2,
+        on_progress=lambda done, total: None,
+        should_stop=lambda: False,
+    )
+    tops, rows = zip(*((band.top, band.rows.copy()) for band in bands), strict=True)
+    assert np.array_equal(np.concatenate(rows), image)
+    assert list(tops) == np.cumsum([0, *map(len, rows[:-1])]).tolist()
 
 
 def test_a_model_that_is_not_the_identity_is_noticed(make_contract, make_pixels):
