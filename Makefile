@@ -20,7 +20,7 @@ up: install export ## start the stack, restore the sample, serve until Ctrl-C; O
 export: install ## build model_repository/*/1/model.onnx from the trained weights
 	$(BIN)/hiir export $(ARGS)
 
-train: install ## train a model, for example: make train ARGS="--config denoise-color"
+train: install ## train a model, for example: make train ARGS=denoise-color
 	$(BIN)/hiir train $(ARGS)
 
 test: $(VENV)/.dev export ## run every test; the servers that they need are started by them
