@@ -109,8 +109,11 @@ class ServiceError(RuntimeError):
 class ServiceRestorer:
     """Sends 8-bit PNG files to a running service: what a client gets."""
 
-    def __init__(self, *, url: str, task: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=60, trust_env=False)
+    def __init__(
+        self, *, url: str, task: str, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        """Describe the service; ``transport`` replaces the network."""
+        self._client = httpx.Client(base_url=url, timeout=60, trust_env=False, transport=transport)
         self._task = task
 
     def restore(self, image: FloatPixels) -> Uint8Pixels:

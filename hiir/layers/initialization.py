@@ -42,9 +42,9 @@ def initialize(model: nn.Module, kind: Initialization) -> None:
             match kind:
                 case Initialization.ZERO_LAYERNORM if isinstance(module, nn.LayerNorm):
                     module.weight.zero_()
-                case Initialization.RESIDUAL_RESCALE if isinstance(
-                    module, nn.Linear
-                ) and name.endswith(".project"):
+                case Initialization.RESIDUAL_RESCALE if (
+                    isinstance(module, nn.Linear) and name.rpartition(".")[2] == "project"
+                ):
                     module.weight.mul_(_RESIDUAL_RESCALE)
                 case Initialization.WEIGHT_RESCALE if isinstance(module, nn.Linear | nn.Conv2d):
                     module.weight.mul_(_WEIGHT_RESCALE)

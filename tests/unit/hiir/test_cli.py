@@ -1,0 +1,90 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from skimage.data import astronaut
+
+from hiir import cli
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.fromarray(astronaut()[:80, 100:200]).save(folder / "0.png")
+    return folder
+
+
+def test_eval_prints_one_json_object(photos: Path, capsys) -> None:
+    status = cli.main(
+        ["eval", "--model", "denoise-color", "--set", str(photos), "--sigma", "25", "--json"]
+    )
+    report = json.loads(capsys.readouterr().out)
+    assert status == 0
+    assert {"model", "engine", "set", "sigma", "seed", "psnr", "ssim", "n"} <= set(report)
+    assert report["psnr"] > 25
+    assert report["n"] == 1
+
+
+def test_a_shipped_model_beats_its_noisy_input_on_both_engines(
+    photos: Path, tmp_path, capsys
+) -> None:
+    repository = tmp_path / "repository"
+    assert cli.main(["export", "denoise-color", "--repository", str(repository)]) == 0
+    figures = {}
+    for engine in ("torch", "onnx"):
+        capsys.readouterr()
+        cli.main(
+            [
+                *("eval", "--model", "denoise-color", "--set", str(photos), "--sigma", "25"),
+                *("--json", "--engine", engine, "--repository", str(repository)),
+            ]
+        )
+        figures[engine] = json.loads(capsys.readouterr().out)["psnr"]
+    assert figures["torch"] == pytest.approx(figures["onnx"], abs=0.001)
+    assert figures["torch"] > 25
+
+
+def test_eval_prints_a_table_for_people(photos: Path, capsys) -> None:
+    cli.main(["eval", "--model", "input", "--set", str(photos), "--sigma", "50"])
+    assert "| 0.png | 14." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["eval", "--model", "nonsense", "--set", ".", "--sigma", "5"], "those shipped are"),
+        (["eval", "--model", "input", "--set", "absent", "--sigma", "5"], "absent is no folder"),
+        (["train", "nonsense"], "no configuration 'nonsense'"),
+        (["export", "nonsense"], "those shipped are"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(arguments, message, capsys) -> None:
+    assert cli.main(arguments) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_models_lists_presets_and_releases(capsys) -> None:
+    assert cli.main(["models", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["preset"] == "ushape-compact-color"
+    assert row["parameters"] == 900_732
+    assert "denoise-color" in row["released"]
+
+
+def test_up_becomes_the_embedded_stack(monkeypatch) -> None:
+    calls = []
+    monkeypatch.setattr(os, "execv", lambda path, arguments: calls.append(arguments))
+    cli.main(["up", "--once"])
+    assert calls == [[sys.executable, "-m", "service.embedded", "up", "--once"]]
+
+
+def test_help_does_not_wait_for_torch() -> None:
+    script = "import sys; from hiir import cli; cli._parser(); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,0 +1,44 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from skimage.data import astronaut, coffee
+
+from hiir.training.config import TrainingConfig, load_config
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A root with `train` and `validation` of crops of scikit-image's photos."""
+    for name, photo in (("train", astronaut()), ("validation", coffee())):
+        folder = tmp_path / "photos" / name
+        folder.mkdir(parents=True)
+        for number in range(2):
+            crop = photo[:256, 100 * number : 100 * number + 256]
+            Image.fromarray(crop).save(folder / f"{number}.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def make_config(photos: Path, tmp_path: Path) -> Callable[..., TrainingConfig]:
+    """Give a function that shrinks the shipped experiment to seconds."""
+
+    def make(*overrides: str, steps: int = 4) -> TrainingConfig:
+        small: dict[str, Any] = {
+            "data.root": photos,
+            "data.train": "[train]",
+            "data.validation": "validation",
+            "data.cache": tmp_path / "cache",
+            "phases": f"[{{until: {steps}, batch: 1, patch: 64}}]",
+            "schedule.warmup": 2,
+            "validation_images": 1,
+            "validation_sigmas": "[25]",
+            "log_every": 1,
+            "bf16": "false",
+        }
+        given = tuple(f"{key}={value}" for key, value in small.items())
+        return load_config("denoise-color", overrides=given + overrides)
+
+    return make
