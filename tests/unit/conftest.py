@@ -1,11 +1,20 @@
-"""A model's contract, for the library and the service."""
+"""A model's contract, for the library and the service, and patience for properties."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hiir.imaging import ModelContract
+
+# The machine may be busy with other work, and the fixtures that examples share are factories.
+settings.register_profile(
+    "patient",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("patient")
 
 
 @pytest.fixture

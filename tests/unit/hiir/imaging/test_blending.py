@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hiir.imaging import RowBlender, plan_tiles
@@ -17,7 +17,6 @@ def blend(canvas, plan, scale):
             yield band
 
 
-@settings(deadline=None)
 @given(
     tile=st.integers(1, 12),
     scale=st.integers(1, 3),

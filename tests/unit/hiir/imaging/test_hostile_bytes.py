@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
@@ -52,9 +52,7 @@ MUTATIONS = st.lists(
     min_size=1,
     max_size=8,
 )
-many = settings(
-    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+many = settings(max_examples=300)
 
 
 @pytest.fixture

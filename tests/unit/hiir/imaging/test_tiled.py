@@ -2,7 +2,7 @@ from concurrent.futures import Future
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hiir.imaging import ModelOutputInvalid, TilingCanceled, restore_bands, restore_tiled
@@ -90,9 +90,7 @@ def images(draw, size, channels):
             return np.full(shape, draw(st.integers(0, 255)), np.uint8)
 
 
-any_case = settings(
-    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+any_case = settings(max_examples=200)
 
 
 @any_case
