@@ -52,6 +52,13 @@ class Pipeline:
             drain=drain,
         )
 
+    def close(self) -> None:
+        """Drop every connection."""
+        self.triton.close()
+        self.queue.close()
+        self.blobs.close()
+        self.jobs.close()
+
     def run(self, job_id: str, *, worker: str) -> None:
         """Take the job if it waits, and bring it to an end or back into the queue."""
         with job_context(job_id):

@@ -29,11 +29,12 @@ SETTINGS = {
 
 @pytest.fixture(scope="session")
 def service_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The models `identity`, `slow-identity` and, with large tiles, `large-identity`."""
+    """Models that give back what they are sent; one is slow, two have larger tiles."""
     root = tmp_path_factory.mktemp("service_repository")
     add_identity(root, "identity")
     add_identity(root, "slow-identity", slow=True)
     add_identity(root, "large-identity", tile=256, overlap=32)
+    add_identity(root, "huge-identity", tile=1024)
     return root
 
 
@@ -115,6 +116,8 @@ def running_stack(
                 is_ready=is_api_alive,
             ),
             redis_url=redis.url,
+            triton_url=triton.grpc_url,
+            triton_http_url=triton.http_url,
             spool=spool,
             client=client,
         )

@@ -87,6 +87,9 @@ class Process:
     def children(self) -> list[psutil.Process]:
         return psutil.Process(self.pid).children(recursive=True)
 
+    def processes(self) -> list[psutil.Process]:
+        return [psutil.Process(self.pid), *self.children()]
+
     def _ready_or_dead(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, f"{self.name} ended: {self.log.read_text()[-2000:]}"
@@ -102,6 +105,8 @@ class Stack:
     worker: Process
     api: Process
     redis_url: str
+    triton_url: str
+    triton_http_url: str
     spool: Path
     client: httpx.Client
 

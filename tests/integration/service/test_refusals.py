@@ -16,7 +16,7 @@ from tests.integration.service.stack import Stack, photo, wait_until, write
 pytestmark = pytest.mark.integration
 # As the folder's conftest sets them.
 MAX_PIXELS, MAX_SIDE, MAX_BODY = 13_000_000, 5000, 20_000_000
-TASKS = "identity, large-identity, slow-identity"
+TASKS = "huge-identity, identity, large-identity, slow-identity"
 MODES = "1, L, LA, P, PA, RGB, RGBA, RGBX"
 NOISE = bytes(range(256)) * 1000
 PNG = write(photo(40, 50))

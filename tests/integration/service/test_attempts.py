@@ -1,0 +1,284 @@
+"""How a worker's try at a job can end, with the pipeline in this very process.
+
+Jobs are made without a message, and taken before the running worker can hear of them.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from service.blob_store import BlobStore
+from service.errors import StoreUnavailable
+from service.job_store import JobStore, LeaseState
+from service.jobs import Job, JobStatus, StoredImage
+from service.models import ModelCatalogue
+from service.settings import InferenceSettings, JobSettings, Settings
+from service.worker import pipeline as pipeline_module
+from service.worker.caretaker import DrainFlag
+from service.worker.pipeline import Pipeline
+from tests.integration.service.models import contract
+from tests.integration.service.stack import Stack, photo, read, wait_until, write
+
+pytestmark = pytest.mark.integration
+SOME_TILES = (110, 160)
+MANY_TILES = (250, 350)
+Maker = Callable[..., Pipeline]
+
+
+@pytest.fixture
+def make_pipeline(
+    stack: Stack, service_repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Maker]:
+    """Give a function that builds the worker's pipeline for the running servers."""
+    made: list[Pipeline] = []
+
+    def make(
+        *,
+        jobs: JobSettings | None = None,
+        inference: InferenceSettings | None = None,
+        triton_url: str | None = None,
+    ) -> Pipeline:
+        settings = Settings(
+            redis_url=stack.redis_url,
+            triton_url=triton_url or stack.triton_url,
+            model_repository=service_repository,
+            jobs=jobs or JobSettings(lease_seconds=6),
+            inference=inference or InferenceSettings(),
+        )
+        models = ModelCatalogue.read(service_repository)
+        made.append(Pipeline.build(settings, models=models, drain=DrainFlag()))
+        return made[-1]
+
+    yield make
+    for pipeline in made:
+        pipeline.close()
+
+
+@pytest.fixture
+def pipeline(make_pipeline: Maker) -> Pipeline:
+    return make_pipeline()
+
+
+def create(pipeline: Pipeline, task: str, *, size: tuple[int, int] = SOME_TILES) -> str:
+    """A queued job without a message."""
+    content = write(photo(*size))
+    blob = pipeline.blobs.put([content], seconds=600)
+    now = time.time()
+    job = Job(
+        id=uuid.uuid4().hex,
+        task=task,
+        model=task,
+        model_version="0",
+        model_sha256="0" * 64,
+        filename=None,
+        source=StoredImage(
+            blob=blob,
+            format="png",
+            media_type="image/png",
+            extension=".png",
+            width=size[1],
+            height=size[0],
+        ),
+        created_at=now,
+        expires_at=now + 600,
+    )
+    pipeline.jobs.create(job)
+    return job.id
+
+
+def run(pipeline: Pipeline, job_id: str) -> Job:
+    pipeline.run(job_id, worker="test")
+    job = pipeline.jobs.get(job_id)
+    assert job is not None
+    return job
+
+
+def failure_code(job: Job) -> str:
+    assert job.status is JobStatus.FAILED
+    assert job.failure is not None
+    assert job.failure.detail
+    return job.failure.code
+
+
+def test_success_tells_which_model_it_was(pipeline: Pipeline) -> None:
+    job = run(pipeline, create(pipeline, "identity"))
+    assert job.status is JobStatus.SUCCEEDED
+    assert (job.model_version, job.model_sha256) == ("1", contract("identity").sha256)
+    assert job.result is not None
+    content = b"".join(pipeline.blobs.open(job.result.blob) or ())
+    assert (read(content) == photo(*SOME_TILES)).all()
+    assert pipeline.blobs.open(job.source.blob) is None
+
+
+def test_job_beyond_its_time_limit_fails(make_pipeline: Maker) -> None:
+    pipeline = make_pipeline(jobs=JobSettings(soft_time_limit=1, hard_time_limit=2))
+    job = run(pipeline, create(pipeline, "slow-identity", size=MANY_TILES))
+    assert failure_code(job) == "timeout"
+    assert job.failure is not None
+    assert job.failure.limit == 1
+    assert pipeline.blobs.open(job.source.blob) is None
+
+
+def test_memory_error_fails_the_job(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    def encode(*_: object, **__: object) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr(pipeline_module, "encode", encode)
+    assert failure_code(run(pipeline, create(pipeline, "identity"))) == "out-of-memory"
+
+
+def test_fault_of_ours_fails_the_job_without_a_word_of_it(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encode(*_: object, **__: object) -> bytes:
+        raise ZeroDivisionError("/secret/path")
+
+    monkeypatch.setattr(pipeline_module, "encode", encode)
+    job = run(pipeline, create(pipeline, "identity"))
+    assert failure_code(job) == "internal-error"
+    assert "secret" not in str(job)
+
+
+def test_expired_input_fails_the_job(pipeline: Pipeline) -> None:
+    job_id = create(pipeline, "identity")
+    job = pipeline.jobs.get(job_id)
+    assert job is not None
+    pipeline.blobs.delete(job.source.blob)
+    assert failure_code(run(pipeline, job_id)) == "input-expired"
+
+
+def test_damaged_input_fails_the_job(stack: Stack, pipeline: Pipeline) -> None:
+    job_id = create(pipeline, "identity")
+    job = pipeline.jobs.get(job_id)
+    assert job is not None
+    with stack.database(2) as redis:
+        redis.setrange(f"hiir:blob:{job.source.blob.id}:0", 500, b"damage")
+    assert failure_code(run(pipeline, job_id)) == "store-fault"
+
+
+def test_input_lives_on_while_its_job_is_done(stack: Stack, pipeline: Pipeline) -> None:
+    job_id = create(pipeline, "slow-identity")
+    job = pipeline.jobs.get(job_id)
+    assert job is not None
+    key = f"hiir:blob:{job.source.blob.id}:0"
+    with stack.database(2) as redis:
+        redis.expire(key, 2)
+        runner = threading.Thread(target=run, args=(pipeline, job_id))
+        runner.start()
+        wait_until(lambda: redis.ttl(key) > 1000, "the upload's life to be extended")
+        runner.join()
+    assert stack.job(job_id)["status"] == "succeeded"
+
+
+def test_job_of_a_model_that_is_gone_fails(pipeline: Pipeline) -> None:
+    assert failure_code(run(pipeline, create(pipeline, "retired"))) == "model-mismatch"
+
+
+def test_too_large_a_result_fails_the_job(
+    make_pipeline: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = make_pipeline()
+    monkeypatch.setattr(pipeline_module, "encode", lambda *_, **__: bytes(257 * 1024 * 1024))
+    job = run(pipeline, create(pipeline, "identity"))
+    assert failure_code(job) == "result-too-large"
+    assert job.failure is not None
+    assert (job.failure.limit, job.failure.actual) == (256 * 1024 * 1024, 257 * 1024 * 1024)
+
+
+def test_drained_job_goes_back_into_the_queue(stack: Stack, pipeline: Pipeline) -> None:
+    stack.worker.kill()
+    job_id = create(pipeline, "slow-identity", size=MANY_TILES)
+    pipeline.drain.set()
+    job = run(pipeline, job_id)
+    assert (job.status, job.attempt) == (JobStatus.QUEUED, 0)
+    assert pipeline.jobs.queue_position(job_id) == 0
+    with stack.database(0) as redis:
+        assert any(job_id in message for message in redis.lrange("interactive", 0, -1))
+    stack.start()
+    stack.ends_succeeded_once(job_id, photo(*MANY_TILES))
+
+
+def test_canceled_job_that_is_drained_is_canceled(stack: Stack, pipeline: Pipeline) -> None:
+    job_id = create(pipeline, "identity")
+    lease = pipeline.jobs.lease(job_id, worker="test")
+    assert lease is not None
+    pipeline.jobs.cancel(job_id)
+    assert pipeline.jobs.release(lease) is LeaseState.STOP
+    assert stack.job(job_id)["status"] == "running"
+    assert stack.wait_end(job_id)["status"] == "canceled", "the reaper ends it"
+
+
+def test_job_that_waited_too_long_for_triton_fails(make_pipeline: Maker) -> None:
+    pipeline = make_pipeline(
+        triton_url="127.0.0.1:1",
+        jobs=JobSettings(input_seconds=1),
+        inference=InferenceSettings(outage_seconds=1.5),
+    )
+    job = run(pipeline, create(pipeline, "identity"))
+    assert failure_code(job) == "inference-unavailable"
+    assert job.failure is not None
+    assert job.failure.retryable
+
+
+def test_success_after_a_cancellation_is_not_written(
+    pipeline: Pipeline, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stack.blob_keys()
+    job_id = create(pipeline, "identity")
+    put = BlobStore.put
+
+    def cancel_then_put(self: BlobStore, *args: object, **options: object) -> object:
+        pipeline.jobs.cancel(job_id)
+        return put(self, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(BlobStore, "put", cancel_then_put)
+    job = run(pipeline, job_id)
+    assert job.status is JobStatus.CANCELED
+    assert stack.blob_keys() <= before
+
+
+def test_result_of_a_lost_lease_is_dropped(
+    pipeline: Pipeline, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stack.blob_keys()
+    job_id = create(pipeline, "identity")
+    put = BlobStore.put
+
+    def lose_then_put(self: BlobStore, *args: object, **options: object) -> object:
+        with stack.database(1) as redis:
+            redis.hset(f"hiir:job:{job_id}", "lease", "another")
+        return put(self, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(BlobStore, "put", lose_then_put)
+    job = run(pipeline, job_id)
+    assert job.status is JobStatus.RUNNING
+    assert job.result is None
+    (source,) = stack.blob_keys() - before
+    assert job.source.blob.id in source.decode()
+    pipeline.jobs.cancel(job_id)
+    assert stack.wait_end(job_id)["status"] == "canceled", "the reaper ends it"
+
+
+def test_reply_that_was_lost_leaves_one_result(
+    pipeline: Pipeline, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stack.blob_keys()
+    finish = JobStore.finish
+    calls = []
+
+    def finish_unheard(self: JobStore, *args: object) -> object:
+        calls.append(finish(self, *args))  # type: ignore[arg-type]
+        if len(calls) == 1:
+            raise StoreUnavailable
+        return calls[-1]
+
+    monkeypatch.setattr(JobStore, "finish", finish_unheard)
+    job_id = create(pipeline, "identity")
+    run(pipeline, job_id)
+    assert calls == [LeaseState.HELD, LeaseState.HELD]
+    stack.ends_succeeded_once(job_id, photo(*SOME_TILES))
+    assert len(stack.blob_keys() - before) == 1

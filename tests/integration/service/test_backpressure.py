@@ -1,0 +1,103 @@
+"""More than the service can take: the one too many is turned away with a time to come back."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service.api.app import create_app
+from service.limits import Limits
+from service.settings import Settings
+from tests.integration.service.stack import Stack, photo, write
+
+pytestmark = pytest.mark.integration
+PNG = write(photo(40, 50))
+MakeApp = Callable[..., FastAPI]
+
+
+@pytest.fixture
+def make_app(stack: Stack, service_repository: Path) -> Iterator[MakeApp]:
+    """Give a function that builds an API of its own on the running servers."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    made: list[FastAPI] = []
+
+    def make(**limits: int) -> FastAPI:
+        settings = Settings(
+            redis_url=stack.redis_url,
+            triton_url=stack.triton_url,
+            triton_http_url=stack.triton_http_url,
+            model_repository=service_repository,
+            limits=Limits(**limits),  # type: ignore[arg-type]
+        )
+        made.append(create_app(settings))
+        return made[-1]
+
+    yield make
+    for app in made:
+        app.state.services.close()
+    root.handlers[:], level = before
+    root.setLevel(level)
+
+
+def client_of(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+
+
+async def submit(client: httpx.AsyncClient, body: Any = PNG) -> httpx.Response:
+    return await client.post(
+        "/v1/jobs?task=identity", content=body, headers={"content-type": "image/png"}
+    )
+
+
+def test_full_queue_is_told_before_the_body_is_read(stack: Stack, make_app: MakeApp) -> None:
+    stack.worker.kill()
+
+    async def unread() -> AsyncIterator[bytes]:
+        raise AssertionError("the body was read")
+        yield b""
+
+    async def overfill() -> tuple[httpx.Response, httpx.Response, httpx.Response]:
+        async with client_of(make_app(queue_depth=1)) as client:
+            first = await submit(client)
+            second = await submit(client, unread())
+            await client.delete(first.json()["urls"]["cancel"])
+            third = await submit(client)
+            await client.delete(third.json()["urls"]["cancel"])
+            return first, second, third
+
+    first, second, third = asyncio.run(overfill())
+    assert (first.status_code, third.status_code) == (202, 202)
+    assert (second.status_code, second.json()["code"]) == (503, "queue-full")
+    assert (second.json()["limit"], second.json()["actual"]) == (1, 1)
+    assert int(second.headers["retry-after"]) > 1
+
+
+def test_one_upload_too_many_is_turned_away(make_app: MakeApp) -> None:
+    async def crowd() -> tuple[httpx.Response, httpx.Response]:
+        arrived, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield PNG[:100]
+            arrived.set()
+            await go_on.wait()
+            yield PNG[100:]
+
+        async with client_of(make_app(concurrent_uploads=1)) as client:
+            first = asyncio.create_task(submit(client, slow()))
+            await arrived.wait()
+            second = await submit(client)
+            assert (await client.get("/livez")).status_code == 200
+            go_on.set()
+            return await first, second
+
+    first, second = asyncio.run(crowd())
+    assert first.status_code == 202
+    assert (second.status_code, second.json()["code"]) == (503, "server-busy")
+    assert second.json()["limit"] == 1
+    assert int(second.headers["retry-after"]) >= 1

@@ -1,0 +1,109 @@
+"""Bytes in a real Redis: whole, or not at all."""
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from redis import Redis
+
+from service.blob_store import BlobStore
+from service.embedded.redis import RedisServer
+from service.errors import StoreFault, StoreUnavailable
+from service.settings import Settings
+
+pytestmark = pytest.mark.integration
+MIB = 2**20
+
+
+@pytest.fixture
+def redis(redis_server: RedisServer) -> Iterator["Redis[bytes]"]:
+    """The blobs' database, emptied."""
+    with Redis.from_url(f"{redis_server.url}/2") as client:
+        client.flushdb()
+        yield client
+
+
+@pytest.fixture
+def store(redis_server: RedisServer, redis: "Redis[bytes]") -> Iterator[BlobStore]:
+    store = BlobStore.from_settings(Settings(redis_url=redis_server.url))
+    yield store
+    store.close()
+
+
+def noise(size: int) -> bytes:
+    return np.random.default_rng(size).bytes(size)
+
+
+@pytest.mark.parametrize("size", [0, 1, MIB - 1, MIB, MIB + 1, 3 * MIB + 7])
+def test_bytes_come_back_in_any_pieces(store: BlobStore, redis: "Redis[bytes]", size: int) -> None:
+    content = noise(size)
+    pieces = (content[start : start + 300_001] for start in range(0, size, 300_001))
+    blob = store.put(pieces, seconds=60)
+    assert (blob.size, blob.sha256) == (size, hashlib.sha256(content).hexdigest())
+    assert b"".join(store.open(blob) or ()) == content
+    assert all(0 < redis.ttl(key) <= 60 for key in redis.scan_iter())
+    assert max(redis.strlen(key) for key in redis.scan_iter()) <= MIB
+    store.touch(blob, seconds=600)
+    assert all(60 < redis.ttl(key) <= 600 for key in redis.scan_iter())
+    store.delete(blob)
+    assert not redis.keys()
+    store.delete(blob)
+
+
+def test_same_id_replaces(store: BlobStore, redis: "Redis[bytes]") -> None:
+    first = store.put([noise(2 * MIB)], seconds=60, blob_id="x")
+    assert store.put([noise(2 * MIB)], seconds=60, blob_id="x") == first
+    assert len(redis.keys()) == 2
+
+
+def test_blob_without_one_of_its_chunks_is_gone(store: BlobStore, redis: "Redis[bytes]") -> None:
+    blob = store.put([noise(3 * MIB)], seconds=60)
+    redis.delete(f"hiir:blob:{blob.id}:1")
+    assert store.open(blob) is None
+
+
+def test_chunk_that_goes_while_it_is_read_is_an_error(
+    store: BlobStore, redis: "Redis[bytes]"
+) -> None:
+    blob = store.put([noise(3 * MIB)], seconds=60)
+    pieces = store.open(blob)
+    assert pieces is not None
+    next(pieces)
+    redis.flushdb()
+    with pytest.raises(StoreFault):
+        next(pieces)
+
+
+def test_damage_never_looks_like_a_whole_file(store: BlobStore, redis: "Redis[bytes]") -> None:
+    blob = store.put([noise(3 * MIB)], seconds=60)
+    redis.setrange(f"hiir:blob:{blob.id}:0", 5, b"damage")
+    received = []
+    with pytest.raises(StoreFault):
+        received.extend(store.open(blob) or ())
+    assert sum(map(len, received)) < blob.size
+
+
+def test_failed_upload_leaves_nothing(store: BlobStore, redis: "Redis[bytes]") -> None:
+    def pieces() -> Iterator[bytes]:
+        yield noise(2 * MIB)
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="disk"):
+        store.put(pieces(), seconds=60)
+    assert not redis.keys()
+
+
+def test_full_redis_is_unavailable_and_keeps_what_it_has(
+    store: BlobStore, redis: "Redis[bytes]"
+) -> None:
+    kept = store.put([noise(MIB)], seconds=60)
+    limit = redis.config_get("maxmemory")["maxmemory"]
+    redis.config_set("maxmemory", redis.info("memory")["used_memory"])
+    try:
+        with pytest.raises(StoreUnavailable):
+            store.put([noise(4 * MIB)], seconds=60)
+    finally:
+        redis.config_set("maxmemory", limit)
+    assert b"".join(store.open(kept) or ()) == noise(MIB)
+    assert len(redis.keys()) == 1

@@ -1,0 +1,310 @@
+"""Jobs in a real Redis: who may change what, and when."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from redis import Redis
+
+from service.embedded.redis import RedisServer
+from service.errors import InputExpired, StoreUnavailable
+from service.job_store import JobStore, Lease, LeaseState
+from service.jobs import (
+    Blob,
+    Failure,
+    Job,
+    JobStatus,
+    Outcome,
+    Progress,
+    Stage,
+    StoredImage,
+)
+from service.settings import JobSettings, Settings
+
+pytestmark = pytest.mark.integration
+IMAGE = StoredImage(
+    blob=Blob(id="b" * 32, size=10, sha256="c" * 64),
+    format="png",
+    media_type="image/png",
+    extension=".png",
+    width=20,
+    height=30,
+)
+SUCCESS = Outcome(status=JobStatus.SUCCEEDED, timings={"decode": 0.5}, tiles=9, result=IMAGE)
+FAILURE = Outcome(
+    status=JobStatus.FAILED, timings={}, failure=Failure.from_error(InputExpired("Gone."))
+)
+CANCELED = Outcome(status=JobStatus.CANCELED, timings={})
+OpenStore = Callable[..., JobStore]
+
+
+@pytest.fixture
+def redis(redis_server: RedisServer) -> Iterator["Redis[str]"]:
+    """The stores' database, emptied."""
+    with Redis.from_url(f"{redis_server.url}/1", decode_responses=True) as client:
+        client.flushdb()
+        yield client
+
+
+@pytest.fixture
+def open_store(redis_server: RedisServer, redis: "Redis[str]") -> Iterator[OpenStore]:
+    opened: list[JobStore] = []
+
+    def open_one(**settings: float) -> JobStore:
+        jobs = JobSettings(**settings)  # type: ignore[arg-type]
+        opened.append(JobStore.from_settings(Settings(redis_url=redis_server.url, jobs=jobs)))
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store: OpenStore) -> JobStore:
+    return open_store()
+
+
+def create(store: JobStore, **changes: object) -> Job:
+    now = time.time()
+    job = Job(
+        id=uuid.uuid4().hex,
+        task="identity",
+        model="identity",
+        model_version="1",
+        model_sha256="d" * 64,
+        filename=None,
+        source=IMAGE,
+        created_at=now,
+        expires_at=now + 100,
+    )
+    store.create(replace(job, **changes))  # type: ignore[arg-type]
+    return replace(job, **changes)  # type: ignore[arg-type]
+
+
+def lease(store: JobStore, job: Job) -> Lease:
+    taken = store.lease(job.id, worker="one")
+    assert taken is not None
+    return taken
+
+
+def get(store: JobStore, job: Job) -> Job:
+    found = store.get(job.id)
+    assert found is not None
+    return found
+
+
+def test_record_is_read_as_it_was_written(store: JobStore) -> None:
+    job = create(store, filename="ä/b.png")
+    assert get(store, job) == job
+    assert store.get("unknown") is None
+
+
+def test_queue_is_in_order_of_creation(store: JobStore) -> None:
+    second = create(store, created_at=200.0)
+    first = create(store, created_at=100.0)
+    assert store.queue_depth() == 2
+    assert [store.queue_position(job.id) for job in (first, second)] == [0, 1]
+    lease(store, first)
+    assert store.queue_position(first.id) is None
+    assert store.queue_position(second.id) == 0
+
+
+def test_one_of_many_gets_the_lease(store: JobStore) -> None:
+    for _ in range(20):
+        job = create(store)
+        with ThreadPoolExecutor(8) as workers:
+            taken = list(workers.map(lambda _: store.lease(job.id, worker="w"), range(8)))  # noqa: B023
+        assert sum(found is not None for found in taken) == 1
+        assert get(store, job).attempt == 1
+
+
+def test_leased_job_runs(store: JobStore) -> None:
+    taken = lease(store, create(store))
+    assert taken.job.status is JobStatus.RUNNING
+    assert taken.job.progress.stage is Stage.DECODE
+    assert taken.job.started_at == pytest.approx(time.time(), abs=60)
+
+
+def test_unknown_or_discarded_job_is_not_leased(store: JobStore, redis: "Redis[str]") -> None:
+    job = create(store)
+    store.discard(job.id)
+    assert store.lease(job.id, worker="w") is None
+    assert not redis.keys("*"), "a fragment of a record has come to life"
+
+
+def test_progress_never_falls(store: JobStore) -> None:
+    taken = lease(store, create(store))
+    for done in (5, 3):
+        progress = Progress(stage=Stage.RESTORE, tiles_done=done, tiles_total=9)
+        assert store.report(taken, progress) is LeaseState.HELD
+    assert get(store, taken.job).progress == Progress(
+        stage=Stage.RESTORE, tiles_done=5, tiles_total=9
+    )
+
+
+@pytest.mark.parametrize("outcome", [SUCCESS, FAILURE, CANCELED])
+def test_job_ends_once(store: JobStore, outcome: Outcome) -> None:
+    taken = lease(store, create(store))
+    assert store.finish(taken, outcome) is LeaseState.HELD
+    ended = get(store, taken.job)
+    assert ended.status is outcome.status
+    assert ended.result == outcome.result
+    assert ended.failure == outcome.failure
+    for again in (SUCCESS, FAILURE, CANCELED):
+        store.finish(taken, again)
+        assert get(store, taken.job) == ended
+    assert store.report(taken) is LeaseState.LOST
+    assert store.release(taken) is LeaseState.LOST
+    assert store.lease(taken.job.id, worker="w") is None
+    store.cancel(taken.job.id)
+    assert get(store, taken.job).status is outcome.status
+
+
+def test_script_whose_reply_was_lost_answers_again(store: JobStore) -> None:
+    taken = lease(store, create(store))
+    assert [store.finish(taken, SUCCESS) for _ in range(2)] == [LeaseState.HELD] * 2
+    other = lease(store, create(store))
+    assert [store.release(other) for _ in range(2)] == [LeaseState.HELD] * 2
+    assert get(store, other.job).attempt == 0
+
+
+def test_holder_that_lost_its_lease_can_change_nothing(open_store: OpenStore) -> None:
+    store = open_store(lease_seconds=0.05)
+    job = create(store)
+    old = lease(store, job)
+    time.sleep(0.1)
+    (taken,) = store.reclaim_silent()
+    assert taken.status is JobStatus.QUEUED
+    new = lease(store, job)
+    assert new.job.attempt == 2
+    before = get(store, job)
+    progress = Progress(stage=Stage.STORE, tiles_done=9, tiles_total=9)
+    assert store.report(old, progress) is LeaseState.LOST
+    assert store.finish(old, SUCCESS) is LeaseState.LOST
+    assert store.release(old) is LeaseState.LOST
+    assert get(store, job) == before
+    assert store.finish(new, SUCCESS) is LeaseState.HELD
+
+
+def test_report_keeps_the_lease(open_store: OpenStore) -> None:
+    store = open_store(lease_seconds=3)
+    taken = lease(store, create(store))
+    for _ in range(5):
+        time.sleep(0.8)
+        assert store.report(taken) is LeaseState.HELD
+        assert store.reclaim_silent() == ()
+
+
+def test_job_is_given_up_after_its_attempts(open_store: OpenStore) -> None:
+    store = open_store(lease_seconds=0.02, max_attempts=2)
+    job = create(store)
+    for expected in (JobStatus.QUEUED, JobStatus.FAILED):
+        lease(store, job)
+        time.sleep(0.05)
+        (taken,) = store.reclaim_silent()
+        assert taken.status is expected
+    ended = get(store, job)
+    assert ended.failure is not None
+    assert ended.failure.code == "worker-lost"
+    assert ended.finished_at is not None
+    assert store.reclaim_silent() == ()
+
+
+def test_silent_job_that_was_to_stop_is_canceled(open_store: OpenStore) -> None:
+    store = open_store(lease_seconds=0.02)
+    job = create(store)
+    lease(store, job)
+    store.cancel(job.id)
+    time.sleep(0.05)
+    (taken,) = store.reclaim_silent()
+    assert taken.status is JobStatus.CANCELED
+
+
+def test_released_job_counts_no_attempt(store: JobStore) -> None:
+    job = create(store)
+    for _ in range(5):
+        taken = lease(store, job)
+        assert taken.job.attempt == 1
+        assert store.release(taken) is LeaseState.HELD
+    assert store.queue_position(job.id) == 0
+
+
+def test_cancellation_by_state(store: JobStore) -> None:
+    waiting, running, done = create(store), create(store), create(store)
+    taken = lease(store, running)
+    store.finish(lease(store, done), SUCCESS)
+    found = [store.cancel(job.id) for job in (waiting, running, done)]
+    assert [job.status for job in found if job] == ["queued", "running", "succeeded"]
+    assert get(store, waiting).status is JobStatus.CANCELED
+    assert store.queue_depth() == 0
+    assert store.lease(waiting.id, worker="w") is None
+    assert get(store, running).cancel_requested
+    assert store.report(taken) is LeaseState.STOP
+    assert store.finish(taken, SUCCESS) is LeaseState.STOP
+    assert store.release(taken) is LeaseState.STOP
+    assert store.finish(taken, CANCELED) is LeaseState.HELD
+    assert get(store, done).purged
+    assert store.cancel("unknown") is None
+
+
+def test_record_expires_only_after_the_end(open_store: OpenStore, redis: "Redis[str]") -> None:
+    store = open_store(record_seconds=7200, result_seconds=3600)
+    succeeded, failed, canceled, silent = (create(store) for _ in range(4))
+    keys = [f"hiir:job:{job.id}" for job in (succeeded, failed, canceled)]
+    taken = lease(store, succeeded)
+    store.report(taken)
+    assert [redis.ttl(key) for key in keys] == [-1, -1, -1]
+    store.finish(taken, SUCCESS)
+    store.finish(lease(store, failed), FAILURE)
+    store.cancel(canceled.id)
+    assert all(7100 < redis.ttl(key) <= 7200 for key in keys)
+    now = time.time()
+    left = [get(store, job).expires_at - now for job in (succeeded, failed, canceled)]
+    assert left == pytest.approx([3600, 7200, 7200], abs=60)
+    assert redis.ttl(f"hiir:job:{silent.id}") == -1
+
+
+def test_message_is_thought_lost_once_in_a_period(open_store: OpenStore) -> None:
+    store = open_store(republish_seconds=1.5)
+    now = time.time()
+    old, new = create(store, created_at=now - 10), create(store, created_at=now + 10)
+    assert store.unpublished() == (old.id,)
+    assert store.unpublished() == ()
+    time.sleep(1.6)
+    assert store.unpublished() == (old.id,)
+    lease(store, old)
+    time.sleep(1.6)
+    assert store.unpublished() == ()
+    assert store.queue_position(new.id) == 0
+
+
+def test_one_reaper_at_a_time(store: JobStore) -> None:
+    assert store.hold_reaper("one", seconds=1)
+    assert store.hold_reaper("one", seconds=1)
+    assert not store.hold_reaper("two", seconds=1)
+    time.sleep(1.1)
+    assert store.hold_reaper("two", seconds=1)
+
+
+def test_workers_are_alive_for_as_long_as_they_said(store: JobStore) -> None:
+    assert store.live_workers() == 0
+    store.beat("one", seconds=60)
+    store.beat("two", seconds=0.05)
+    time.sleep(0.1)
+    assert store.live_workers() == 1
+    assert store.is_live("one")
+    assert not store.is_live("two")
+    assert not store.is_live("three")
+    store.retire("one")
+    assert store.live_workers() == 0
+
+
+def test_absent_redis_is_told_in_the_service_s_own_words() -> None:
+    store = JobStore.from_settings(Settings(redis_url="redis://127.0.0.1:1"))
+    with pytest.raises(StoreUnavailable):
+        store.get("x")
+    store.close()

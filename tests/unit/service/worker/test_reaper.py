@@ -1,0 +1,143 @@
+"""What the reaper does with what it finds, and what it leaves alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from service.errors import QueueUnavailable, StoreFault, StoreUnavailable
+from service.jobs import Blob, Job, JobStatus
+from service.settings import JobSettings
+from service.worker.reaper import Reaper
+
+
+@dataclass
+class World:
+    """Everything the reaper touches, and its clock."""
+
+    silent: list[Job] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    is_reaper: bool = True
+    error: Exception | None = None
+    queue_error: Exception | None = None
+    now: float = 0.0
+    published: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+
+    def hold_reaper(self, owner: str, *, seconds: float) -> bool:
+        assert owner
+        assert seconds > 1
+        if self.error is not None:
+            raise self.error
+        return self.is_reaper
+
+    def reclaim_silent(self) -> tuple[Job, ...]:
+        found, self.silent = tuple(self.silent), []
+        return found
+
+    def unpublished(self) -> tuple[str, ...]:
+        return tuple(self.waiting)
+
+    def publish(self, job_id: str) -> None:
+        if self.queue_error is not None:
+            raise self.queue_error
+        self.published.append(job_id)
+
+    def delete(self, blob: Blob) -> None:
+        self.deleted.append(blob.id)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def reaper(world: World) -> Reaper:
+    return Reaper(
+        owner="me",
+        jobs=world,  # type: ignore[arg-type]
+        blobs=world,  # type: ignore[arg-type]
+        queue=world,  # type: ignore[arg-type]
+        settings=JobSettings(lease_seconds=30, reaper_seconds=5),
+        clock=lambda: world.now,
+    )
+
+
+def test_silent_job_is_announced_again(
+    world: World, reaper: Reaper, make_job: Callable[..., Job]
+) -> None:
+    world.silent = [make_job(status=JobStatus.QUEUED)]
+    reaper.look()
+    assert world.published == ["a" * 32]
+    assert not world.deleted
+
+
+@pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.CANCELED])
+def test_upload_of_a_job_that_is_given_up_is_deleted(
+    world: World, reaper: Reaper, make_job: Callable[..., Job], status: JobStatus
+) -> None:
+    world.silent = [make_job(status=status)]
+    reaper.look()
+    assert world.deleted == ["b" * 32]
+    assert not world.published
+
+
+def test_job_that_another_took_in_the_meantime_is_left_alone(
+    world: World, reaper: Reaper, make_job: Callable[..., Job]
+) -> None:
+    world.silent = [make_job(status=JobStatus.RUNNING)]
+    reaper.look()
+    assert not world.deleted
+    assert not world.published
+
+
+def test_waiting_jobs_are_announced_again(world: World, reaper: Reaper) -> None:
+    world.waiting = ["one", "two"]
+    reaper.look()
+    assert world.published == ["one", "two"]
+
+
+def test_other_reaper_is_left_to_it(
+    world: World, reaper: Reaper, make_job: Callable[..., Job]
+) -> None:
+    world.is_reaper = False
+    world.silent = [make_job(status=JobStatus.QUEUED)]
+    world.waiting = ["one"]
+    reaper.look()
+    assert not world.published
+
+
+def test_silence_during_an_outage_of_redis_is_forgiven_for_a_lease(
+    world: World, reaper: Reaper, make_job: Callable[..., Job]
+) -> None:
+    world.error = StoreUnavailable()
+    reaper.look()
+    world.error, world.now = None, 100
+    world.silent = [make_job(status=JobStatus.QUEUED)]
+    reaper.look()
+    world.now = 129
+    reaper.look()
+    assert not world.published
+    world.now = 131
+    reaper.look()
+    assert world.published == ["a" * 32]
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable(), StoreFault()])
+def test_look_survives_every_error_of_the_store(
+    world: World, reaper: Reaper, error: Exception
+) -> None:
+    world.error = error
+    reaper.look()
+    world.error, world.now = None, 1000
+    world.waiting = ["one"]
+    reaper.look()
+    assert world.published == ["one"]
+
+
+def test_look_survives_an_absent_queue(world: World, reaper: Reaper) -> None:
+    world.queue_error = QueueUnavailable()
+    world.waiting = ["one", "two"]
+    reaper.look()
+    assert not world.published
