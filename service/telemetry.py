@@ -88,5 +88,8 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
+    for server in ("uvicorn", "uvicorn.error"):  # it starts with handlers of its own
+        logging.getLogger(server).handlers.clear()
+        logging.getLogger(server).propagate = True
     for chatty in ("httpx", "httpcore", "PIL"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -36,6 +36,7 @@ class RedisServer:
             "appendonly": "yes",
             "appendfsync": "everysec",
             "save": "",
+            "loglevel": "warning",
             "maxmemory": self.max_memory,
             "maxmemory-policy": "noeviction",
         }

@@ -149,7 +149,7 @@ def _worker(settings: StackSettings, environment: Mapping[str, str]) -> Componen
         address="the queue",
         is_ready=is_started,
         command=(
-            *(sys.executable, "-m", "celery", "-A", "service.worker.app", "worker"),
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "service.worker.app", "worker"),
             *("-Q", "interactive", "-c", str(settings.worker_concurrency)),
             *("--without-gossip", "--without-mingle", "-l", "info"),
         ),
@@ -176,6 +176,7 @@ def _api(addresses: Addresses, environment: Mapping[str, str]) -> Component:
         command=(
             *(sys.executable, "-m", "uvicorn", "--factory", "service.api.app:create_app"),
             *("--host", addresses.host, "--port", str(addresses.port)),
+            "--no-access-log",  # the API writes its own, with the request's id
             # Longer than a proxy's idle time; shorter than the grace before the kill.
             *("--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "5"),
         ),

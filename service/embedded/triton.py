@@ -68,6 +68,9 @@ class TritonServer:
             f"--metrics-port={self.metrics_port}",
             f"--backend-config=python,shm-region-prefix-name={self.shm_prefix}",
             f"--exit-timeout-secs={_EXIT_TIMEOUT_S}",
+            # Inference here is on the CPU: no search for what only a GPU has.
+            "--pinned-memory-pool-byte-size=0",
+            "--allow-gpu-metrics=false",
             "--log-info=false",
         )
 

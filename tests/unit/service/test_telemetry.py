@@ -132,3 +132,14 @@ def test_configuring_twice_writes_each_line_once(capsys):
         configure_logging(Settings())
     logging.getLogger("service").info("once")
     assert capsys.readouterr().err.count("once") == 1
+
+
+def test_the_server_of_the_api_writes_in_the_chosen_format_too(capsys):
+    server = logging.getLogger("uvicorn")
+    server.addHandler(logging.StreamHandler(sys.stdout))  # as uvicorn does before the app is built
+    server.propagate = False
+    configure_logging(Settings(log_format="json"))
+    logging.getLogger("uvicorn.error").info("Started server process")
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert json.loads(written.err)["message"] == "Started server process"
