@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 # Nothing is compiled ahead: of torch's thousands of modules a run imports a fraction.
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 
+# What .venv holds is compiled when it is first imported, whatever the caller's shell prefers.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install up export train test lint lock clean
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from service.embedded.ports import PortTakenError, choose_port, is_free
+from service.embedded.ports import PortTakenError, choose_port, reserve
 from service.embedded.settings import StackSettings
 from service.embedded.supervisor import StackError
 from service.embedded.triton import is_triton_ready
@@ -78,7 +78,7 @@ def _api_port(settings: StackSettings, taken: set[int]) -> int:
     try:
         if settings.port is None:
             return _near(_API_PORT, taken, settings.host)
-        if is_free(settings.host, settings.port):
+        if reserve(settings.host, settings.port):
             return settings.port
     except OSError as error:
         raise StackError(f"nobody can listen on {settings.host}: {error}") from error

@@ -1,11 +1,13 @@
 """Free ports: the wanted one, the next one, or a clear refusal."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from service.embedded.ports import PortTakenError, choose_port, is_free
+from service.embedded.ports import PortTakenError, choose_port, is_free, reserve
 
 
 @pytest.fixture
@@ -50,9 +52,24 @@ def test_a_promised_port_is_not_given_twice() -> None:
 
 
 def test_no_free_port_is_an_error_that_names_the_range(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.embedded.ports.is_free", lambda host, port: False)
+    monkeypatch.setattr("service.embedded.ports.reserve", lambda host, port: False)
     with pytest.raises(PortTakenError, match="from 65500 to 65535"):
         choose_port(65_500, taken=set())
+
+
+def test_a_port_promised_in_another_process_is_stepped_over() -> None:
+    code = (
+        "from service.embedded.ports import choose_port\n"
+        "print(choose_port(43_000, taken=set()), flush=True)\n"
+        "input()"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        theirs = int(other.stdout.readline())  # nobody listens there yet
+        assert choose_port(43_000, taken=set()) != theirs
+        assert not reserve("127.0.0.1", theirs)
+        other.communicate(b"\n")
 
 
 def test_an_address_of_another_machine_is_an_error_and_not_taken() -> None:
