@@ -27,6 +27,7 @@ from service.errors import (
     QueueFull,
     ResultTooLarge,
     ServiceError,
+    StoreUnavailable,
     translate_imaging_error,
 )
 from service.job_store import JobStore
@@ -62,11 +63,16 @@ class Intake:
         self._checks = BoundedSemaphore(limits.concurrent_checks)
 
     def require_room(self) -> None:
-        """Raise `QueueFull` if too many jobs wait, before a body is read."""
+        """Raise `QueueFull` or `StoreUnavailable` if there is none, before a body is read."""
         depth = self._jobs.queue_depth()
         if depth >= self._limits.queue_depth:
             raise QueueFull(
                 "Too many jobs are waiting.", limit=self._limits.queue_depth, actual=depth
+            )
+        percent = self._jobs.memory_percent()
+        if percent >= self._limits.store_percent:
+            raise StoreUnavailable(
+                "The job store is nearly full.", limit=self._limits.store_percent, actual=percent
             )
 
     def find_model(self, task: str | None) -> ModelContract:

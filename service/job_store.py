@@ -103,6 +103,12 @@ class JobStore:
         with redis_errors():
             return int(self._redis.zcard(_QUEUED))
 
+    def memory_percent(self) -> int:
+        """Part of Redis's `maxmemory` that is in use; 0 where none is set."""
+        with redis_errors():
+            memory = self._redis.info("memory")
+        return int(100 * memory["used_memory"] / memory["maxmemory"]) if memory["maxmemory"] else 0
+
     def cancel(self, job_id: str) -> Job | None:
         """End a queued job, ask a running one to stop, mark a finished one as purged.
 

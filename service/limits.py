@@ -32,10 +32,14 @@ class Limits(BaseModel):
     """Bodies being received at once; each may occupy `body_bytes` of disk."""
 
     concurrent_checks: PositiveInt = 2
-    """Uploads being decoded at once to prove them whole; each may occupy `4 * pixels` bytes."""
+    """Uploads being decoded at once to prove them whole; each may occupy `7 * pixels` bytes."""
 
     queue_depth: PositiveInt = 1000
     """Jobs waiting; beyond it a submission would only time out later."""
+
+    store_percent: PositiveInt = 85
+    """Part of Redis's `maxmemory` in use at which submissions are refused: the rest is for the
+    results of the jobs that were accepted."""
 
     def image_limits(self) -> ImageLimits:
         """The part that an image's header is held against."""

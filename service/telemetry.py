@@ -91,5 +91,6 @@ def configure_logging(settings: Settings) -> None:
     for server in ("uvicorn", "uvicorn.error"):  # it starts with handlers of its own
         logging.getLogger(server).handlers.clear()
         logging.getLogger(server).propagate = True
-    for chatty in ("httpx", "httpcore", "PIL"):
+    # Celery's two would say of each message what its job says better.
+    for chatty in ("httpx", "httpcore", "PIL", "celery.app.trace", "celery.worker.strategy"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

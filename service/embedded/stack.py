@@ -179,7 +179,6 @@ def _api(addresses: Addresses, environment: Mapping[str, str]) -> Component:
             "--no-access-log",  # the API writes its own, with the request's id
             # Longer than a proxy's idle time; shorter than the grace before the kill.
             *("--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "5"),
-            "--no-access-log",  # each request has a line of the application's own
         ),
         environment=environment,
     )

@@ -19,6 +19,7 @@ from service.worker.reaper import Reaper
 logger = logging.getLogger(__name__)
 
 _LIVE_PERIODS = 3
+_LEAST_LIVE_SECONDS = 5.0  # on a busy machine the event loop may turn this late
 
 
 class DrainFlag:
@@ -106,4 +107,4 @@ class Caretaker:
 
     @property
     def _live_seconds(self) -> float:
-        return _LIVE_PERIODS * self._settings.reaper_seconds
+        return max(_LIVE_PERIODS * self._settings.reaper_seconds, _LEAST_LIVE_SECONDS)

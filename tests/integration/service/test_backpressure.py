@@ -101,3 +101,22 @@ def test_one_upload_too_many_is_turned_away(make_app: MakeApp) -> None:
     assert (second.status_code, second.json()["code"]) == (503, "server-busy")
     assert second.json()["limit"] == 1
     assert int(second.headers["retry-after"]) >= 1
+
+
+def test_nearly_full_store_takes_no_more_jobs(stack: Stack, make_app: MakeApp) -> None:
+    async def send() -> httpx.Response:
+        async with client_of(make_app(store_percent=1)) as client:
+            return await submit(client)
+
+    before = stack.stored()
+    with stack.database(2) as redis:
+        redis.set("ballast", bytes(16 * 2**20), ex=60)
+        try:
+            answer = asyncio.run(send())
+        finally:
+            redis.delete("ballast")
+    assert (answer.status_code, answer.json()["code"]) == (503, "store-unavailable")
+    assert answer.json()["limit"] == 1
+    assert answer.json()["actual"] >= 3
+    assert int(answer.headers["retry-after"]) >= 1
+    assert stack.stored() == before
