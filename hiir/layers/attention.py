@@ -1,34 +1,27 @@
-"""Multi-head attention of one window, with half-width queries and keys.
+"""Multi-head attention of one window, with queries and keys narrower than the values.
 
-Provenance: Hi-IR, section 3 (L1 and L2 information flow) and section 4 with Eq. 4-5 (dot product
-against cosine similarity when the model is scaled up).
+Provenance: Hi-IR, section 3 (L1 and L2 information flow).
 """
-
-from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hiir.layers.position_bias import ContinuousPositionBias
+from hiir.layers.similarity import (
+    Similarity,
+    attend,
+    attend_fused,
+    scale_parameter,
+    scaled_query_and_key,
+)
 from hiir.layers.windows import merge_windows, split_windows
 
-__all__ = ["Similarity", "WindowAttention"]
-
-# Swin V2 keeps the learned temperature of cosine attention at 0.01 or more.
-_MAX_COSINE_SCALE = 100.0
-_INITIAL_COSINE_SCALE = 10.0
-
-
-class Similarity(StrEnum):
-    """How a query is compared with a key."""
-
-    DOT = "dot"
-    COSINE = "cosine"
+__all__ = ["WindowAttention"]
 
 
 class WindowAttention(nn.Module):
-    """``Linear(C -> C/2 + C/2 + C)``, then attention inside contiguous or dispersed windows.
+    """``Linear(C -> Q + Q + C)``, then attention inside contiguous or dispersed windows.
 
     There is no output projection: in a v3 layer L2 reads the output of L1 directly, and one
     projection closes both.
@@ -42,9 +35,9 @@ class WindowAttention(nn.Module):
         window: int,
         region: int,
         similarity: Similarity = Similarity.DOT,
-        qk_ratio: float = 0.5,
+        qk_channels: int | None = None,
     ) -> None:
-        """Build the attention.
+        """Build the attention; `LayerConfig` holds the rules that its sizes keep.
 
         Args:
             channels: C, divisible by ``heads``.
@@ -52,54 +45,75 @@ class WindowAttention(nn.Module):
             window: tokens on a side of one window.
             region: tokens on a side of the area that a window spans (``window`` for L1).
             similarity: dot product or cosine.
-            qk_ratio: width of q and of k as a share of C (v3: one half; v1, v2: whole).
-
-        Raises:
-            ValueError: when the widths do not divide.
+            qk_channels: Q, the width of q and of k, divisible by ``heads`` (C / 2 unless given).
         """
         super().__init__()
-        self.qk_channels = int(channels * qk_ratio)
-        if channels % heads or self.qk_channels % heads:
-            raise ValueError(
-                f"{channels} channels (q, k: {self.qk_channels}) do not divide into {heads} heads"
-            )
-        if region % window:
-            raise ValueError(f"region {region} is no multiple of window {window}")
+        self.qk_channels = channels // 2 if qk_channels is None else qk_channels
         self.channels = channels
         self.heads = heads
         self.window = window
         self.region = region
         self.similarity = similarity
         self.qkv = nn.Linear(channels, 2 * self.qk_channels + channels)
-        self.position_bias = ContinuousPositionBias(window=window, heads=heads)
-        initial = (
-            (self.qk_channels // heads) ** -0.5
-            if similarity is Similarity.DOT
-            else _INITIAL_COSINE_SCALE
+        self.position_bias = ContinuousPositionBias(height=window, width=window, heads=heads)
+        self.scale = scale_parameter(
+            similarity, heads=heads, head_channels=self.qk_channels // heads
         )
-        self.scale = nn.Parameter(torch.full((heads, 1, 1), initial))
+        self.register_buffer("fused_weight", None, persistent=False)
+        self.register_buffer("fused_bias", None, persistent=False)
+        self.fused_weight: Tensor | None
+        self.fused_bias: Tensor | None
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Mix ``(B, H, W, C)`` tokens, H and W multiples of the region, into the same shape."""
         _, height, width, _ = tokens.shape
-        qkv = split_windows(self.qkv(tokens), window=self.window, region=self.region)
-        q, k, v = torch.split(qkv, [self.qk_channels, self.qk_channels, self.channels], dim=-1)
-        mixed = self._attend(self._heads(q), self._heads(k), self._heads(v))
-        windows = mixed.transpose(1, 2).reshape(-1, self.window**2, self.channels)
+        windows = split_windows(tokens, window=self.window, region=self.region)
         return merge_windows(
-            windows, height=height, width=width, window=self.window, region=self.region
+            self.mix(windows), height=height, width=width, window=self.window, region=self.region
         )
 
-    def _heads(self, tokens: Tensor) -> Tensor:
-        n, t, c = tokens.shape
-        return tokens.view(n, t, self.heads, c // self.heads).transpose(1, 2)
-
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        if self.similarity is Similarity.COSINE:
-            q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
-            scale = self.scale.clamp(max=_MAX_COSINE_SCALE)
+    def mix(self, windows: Tensor) -> Tensor:
+        """Mix ``(N, window**2, C)`` tokens of windows into the same shape."""
+        n, t, _ = windows.shape
+        # Exported graphs fuse in a runtime of their own, which has no use for the padding.
+        weight = None if torch.onnx.is_in_onnx_export() else self.fused_weight
+        if weight is not None:
+            qkv = functional.linear(windows, weight, self.fused_bias)
+            q, k, v = qkv.view(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
         else:
-            scale = self.scale
-        logits = (q * scale) @ k.transpose(-2, -1) + self.position_bias()
-        mixed: Tensor = logits.softmax(dim=-1) @ v
-        return mixed
+            qkv = self.qkv(windows)
+            widths = [self.qk_channels, self.qk_channels, self.channels]
+            q, k, v = (
+                part.view(n, t, self.heads, -1).transpose(1, 2)
+                for part in torch.split(qkv, widths, dim=-1)
+            )
+        if weight is None or self.similarity is Similarity.COSINE:
+            q, k = scaled_query_and_key(q, k, scale=self.scale, similarity=self.similarity)
+        mixed = (attend if weight is None else attend_fused)(q, k, v, bias=self.position_bias())
+        return mixed.transpose(1, 2).reshape(n, t, self.channels)
+
+    @torch.no_grad()
+    def freeze(self) -> None:
+        """Prepare for inference with the present weights: fixed bias, fused attention.
+
+        Torch's fused attention falls back to a slow path unless queries, keys and values are
+        equally wide. Rows of zeros bring q and k to the width of v, which changes no product of
+        the two; a dot product's scale goes into the rows of q.
+        """
+        self.position_bias.freeze()
+        weight = torch.cat((self.qkv.weight, self.qkv.bias[:, None]), dim=1)
+        q, k, v = (
+            rows.view(self.heads, -1, self.channels + 1)
+            for rows in torch.split(weight, [self.qk_channels, self.qk_channels, self.channels])
+        )
+        if self.similarity is Similarity.DOT:
+            q = q * self.scale
+        missing = (self.channels - self.qk_channels) // self.heads
+        padded = [functional.pad(rows, (0, 0, 0, missing)) for rows in (q, k)]
+        fused = torch.stack((*padded, v)).flatten(0, 2)
+        self.fused_weight, self.fused_bias = fused[:, :-1].contiguous(), fused[:, -1].contiguous()
+
+    def thaw(self) -> None:
+        """Let the weights decide again (training)."""
+        self.position_bias.thaw()
+        self.fused_weight = self.fused_bias = None

@@ -4,6 +4,8 @@ Provenance: Swin Transformer V2 (log-spaced continuous position bias), as Hi-IR 
 attention owns one, with 2 -> 512 -> heads weights (4,608 parameters at 6 heads).
 """
 
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -18,59 +20,74 @@ _BOUND = 16.0
 
 
 class ContinuousPositionBias(nn.Module):
-    """Bias of every query-key pair of a square window, for each head.
+    """Bias of every query-key pair of a window, for each head.
 
     The bias depends on the weights alone, not on the input: :meth:`freeze` turns it into a
     constant for inference.
     """
 
-    def __init__(self, *, window: int, heads: int) -> None:
+    def __init__(self, *, height: int, width: int, heads: int) -> None:
         super().__init__()
-        self.window = window
+        self.tokens = height * width
         self.hidden = nn.Linear(2, _HIDDEN)
         self.head = nn.Linear(_HIDDEN, heads, bias=False)
-        coordinates, index = _relative_coordinates(window)
+        device = self.hidden.weight.device
+        coordinates, index = (t.to(device) for t in _relative_coordinates(height, width))
         # Derived from the window alone: kept out of checkpoints.
         self.register_buffer("coordinates", coordinates, persistent=False)
         self.register_buffer("index", index, persistent=False)
+        self.register_buffer("table", None, persistent=False)
         self.register_buffer("frozen", None, persistent=False)
         self.coordinates: Tensor
         self.index: Tensor
+        self.table: Tensor | None
         self.frozen: Tensor | None
 
     def forward(self) -> Tensor:
-        """Return the bias ``(heads, window**2, window**2)`` to add to the attention logits."""
-        if self.frozen is not None:
-            return self.frozen
-        table = self.head(functional.relu(self.hidden(self.coordinates)))
-        table = _BOUND * torch.sigmoid(table)
-        tokens = self.window * self.window
-        bias = table[self.index].view(tokens, tokens, -1)
-        return bias.permute(2, 0, 1).contiguous()
+        """Return the bias ``(heads, tokens, tokens)`` to add to the attention logits."""
+        if self.frozen is None or self.table is None:
+            return self._spread(self._tabulate())
+        # A graph holds the small table: its runtime spreads it once, when it loads.
+        return self._spread(self.table) if torch.onnx.is_in_onnx_export() else self.frozen
 
     def freeze(self) -> None:
         """Compute the bias once from the present weights and return that constant from then on."""
         with torch.no_grad():
-            self.frozen = None
-            self.frozen = self.forward().detach()
+            self.table = self._tabulate()
+            self.frozen = self._spread(self.table)
 
     def thaw(self) -> None:
         """Let the weights decide again (training)."""
-        self.frozen = None
+        self.table = self.frozen = None
+
+    def _tabulate(self) -> Tensor:
+        """The bias of every offset ``((2h-1) * (2w-1), heads)``."""
+        table = self.head(functional.relu(self.hidden(self.coordinates)))
+        return _BOUND * torch.sigmoid(table)
+
+    def _spread(self, table: Tensor) -> Tensor:
+        bias = table[self.index].view(self.tokens, self.tokens, -1)
+        return bias.permute(2, 0, 1).contiguous()
 
 
-def _relative_coordinates(window: int) -> tuple[Tensor, Tensor]:
-    """Log-spaced offsets ``((2w-1)**2, 2)`` and, for each token pair, the row that it uses."""
-    offsets = torch.arange(-(window - 1), window, dtype=torch.float32)
-    grid = torch.stack(torch.meshgrid(offsets, offsets, indexing="ij"), dim=-1)
-    scaled = grid / max(window - 1, 1) * _COORDINATE_RANGE
-    log_spaced = (
-        scaled.sign()
-        * torch.log2(1.0 + scaled.abs())
-        / torch.log2(torch.tensor(1.0 + _COORDINATE_RANGE))
-    )
-    position = torch.arange(window)
-    tokens = torch.stack(torch.meshgrid(position, position, indexing="ij"), dim=-1).view(-1, 2)
-    delta = tokens[:, None] - tokens[None, :] + (window - 1)
-    index = delta[..., 0] * (2 * window - 1) + delta[..., 1]
-    return log_spaced.view(-1, 2), index.view(-1)
+@cache
+def _relative_coordinates(height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Log-spaced offsets ``((2h-1) * (2w-1), 2)``, and the row that each token pair uses.
+
+    On the CPU whatever the default device: a large network asks hundreds of times for the same.
+    """
+    axes = [_log_spaced(height), _log_spaced(width)]
+    offsets = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
+    rows, columns = torch.arange(height, device="cpu"), torch.arange(width, device="cpu")
+    tokens = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1).view(-1, 2)
+    delta = tokens[:, None] - tokens[None, :]
+    index = (delta[..., 0] + height - 1) * (2 * width - 1) + delta[..., 1] + width - 1
+    return offsets.view(-1, 2), index.view(-1)
+
+
+def _log_spaced(side: int) -> Tensor:
+    """The offsets ``1 - side`` to ``side - 1``, spread over [-1, 1] by the logarithm."""
+    offsets = torch.arange(-(side - 1), side, dtype=torch.float32, device="cpu")
+    scaled = offsets / max(side - 1, 1) * _COORDINATE_RANGE
+    most = torch.log2(torch.tensor(1.0 + _COORDINATE_RANGE, device="cpu"))
+    return scaled.sign() * torch.log2(1.0 + scaled.abs()) / most

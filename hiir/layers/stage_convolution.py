@@ -1,7 +1,7 @@
 """The convolution that closes a stage of layers.
 
 Provenance: Hi-IR, section 4 (scaling up: a bottleneck instead of the heavy 3x3 converges when the
-model is large) and Table 3 (conv1, linear, conv3).
+model is large) and Tables 4 and 18 (conv1, linear, conv3).
 """
 
 from enum import StrEnum

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from hiir.imaging import ContractError, ModelContract
+from hiir.models.architecture import RestorationModel
 from hiir.models.presets import build_model
-from hiir.models.ushape import UShape
 
 __all__ = ["Release", "ReleaseError", "list_releases", "load_release", "write_release", "zoo_path"]
 
@@ -25,7 +25,7 @@ class ReleaseError(ValueError):
 class Release:
     """A model with its trained weights, in evaluation mode, and what it promises."""
 
-    model: UShape
+    model: RestorationModel
     contract: ModelContract
 
 

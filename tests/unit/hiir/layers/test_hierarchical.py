@@ -1,27 +1,74 @@
 import pytest
 import torch
 
-from hiir.layers.attention import Similarity, WindowAttention
-from hiir.layers.hierarchical import HierarchicalLayer
+from hiir.layers.attention import WindowAttention
+from hiir.layers.axial import AxialAttention
+from hiir.layers.hierarchical import InterleavedLayer, build_layer
 from hiir.layers.initialization import Initialization, initialize
+from hiir.layers.layer_config import LayerConfig, LayerVersion
 from hiir.layers.position_bias import ContinuousPositionBias
+from hiir.layers.similarity import Similarity
 from hiir.layers.stage_convolution import StageConvolution, StageConvolutionKind
+
+BASE = {"channels": 180, "heads": 6, "local_window": 16, "dispersed_window": 16, "region": 64}
+SMALL = {"channels": 16, "heads": 2, "local_window": 4, "dispersed_window": 4, "region": 8}
 
 
 def parameters(module: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-@pytest.mark.parametrize(("with_l3", "published"), [(True, 371_838), (False, 302_988)])
-def test_layer_has_the_published_number_of_parameters(with_l3: bool, published: int) -> None:
-    layer = HierarchicalLayer(
-        channels=180, heads=6, local_window=16, dispersed_window=16, region=64, with_l3=with_l3
-    )
-    assert parameters(layer) == published
+@pytest.mark.parametrize(
+    ("version", "with_l3", "counted"),
+    [
+        (LayerVersion.V1, True, 334_644),
+        (LayerVersion.V2, True, 469_938),
+        (LayerVersion.V3, True, 371_838),
+        (LayerVersion.V3, False, 302_988),
+        (LayerVersion.V4, True, 371_838 + 41_808),
+    ],
+)
+def test_layers_have_the_parameters_that_make_the_published_sums(version, with_l3, counted) -> None:
+    layer = build_layer(LayerConfig(**BASE, version=version, with_l3=with_l3), index=0)
+    assert parameters(layer) == counted
+
+
+def test_v1_takes_turns_between_the_window_and_the_region() -> None:
+    config = LayerConfig(**BASE, version=LayerVersion.V1)
+    layers = [build_layer(config, index=index) for index in range(4)]
+    assert all(isinstance(layer, InterleavedLayer) for layer in layers)
+    assert [layer.attention.region for layer in layers] == [16, 64, 16, 64]
+
+
+@pytest.mark.parametrize("similarity", list(Similarity))
+@pytest.mark.parametrize("version", list(LayerVersion))
+def test_frozen_layers_compute_what_live_ones_do(version, similarity) -> None:
+    torch.manual_seed(0)
+    layer = build_layer(LayerConfig(**SMALL, version=version, similarity=similarity), index=0)
+    tokens = torch.rand(1, 16, 16, 16)
+    with torch.no_grad():
+        for module in layer.modules():
+            if isinstance(module, WindowAttention | AxialAttention):
+                for parameter in module.parameters():
+                    parameter.mul_(2)
+        expected = layer(tokens)
+        for module in layer.modules():
+            if isinstance(module, WindowAttention | AxialAttention):
+                module.freeze()
+        torch.testing.assert_close(layer(tokens), expected)
+
+
+def test_the_flow_beyond_reaches_along_rows_and_columns_of_its_length() -> None:
+    attention = AxialAttention(channels=4, heads=1, length=8, similarity=Similarity.DOT)
+    tokens = torch.rand(1, 16, 16, 4, requires_grad=True)
+    attention(tokens)[0, 2, 3].sum().backward()
+    reached = tokens.grad.abs().sum(dim=-1)[0] > 0
+    assert reached[:8, :8].all()
+    assert reached.sum() == 64
 
 
 def test_position_bias_has_the_published_number_of_parameters() -> None:
-    assert parameters(ContinuousPositionBias(window=16, heads=6)) == 4608
+    assert parameters(ContinuousPositionBias(height=16, width=16, heads=6)) == 4608
 
 
 @pytest.mark.parametrize("similarity", list(Similarity))
@@ -43,38 +90,19 @@ def test_attention_is_the_textbook_formula_inside_a_window(similarity: Similarit
 
 def test_bias_depends_on_the_offset_alone_and_tells_directions_apart() -> None:
     torch.manual_seed(0)
-    bias = ContinuousPositionBias(window=4, heads=1)()[0].detach()
+    bias = ContinuousPositionBias(height=4, width=4, heads=1)()[0].detach()
     assert bias[0, 1] == bias[1, 2] == bias[4, 5]
     assert bias[0, 1] != bias[1, 0]
 
 
 def test_frozen_bias_equals_the_live_one_until_it_is_thawed() -> None:
-    bias = ContinuousPositionBias(window=4, heads=2)
+    bias = ContinuousPositionBias(height=4, width=4, heads=2)
     live = bias().detach()
     bias.freeze()
     torch.nn.init.zeros_(bias.head.weight)
     assert torch.equal(bias(), live)
     bias.thaw()
     assert not torch.equal(bias(), live)
-
-
-def test_every_parameter_of_a_layer_gets_a_gradient() -> None:
-    layer = HierarchicalLayer(channels=16, heads=2, local_window=4, dispersed_window=4, region=8)
-    layer(torch.rand(1, 16, 16, 16)).square().mean().backward()
-    idle = [name for name, p in layer.named_parameters() if p.grad is None or not p.grad.any()]
-    assert idle == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"channels": 10, "heads": 3, "window": 4, "region": 4}, "10 channels.*3 heads"),
-        ({"channels": 8, "heads": 2, "window": 4, "region": 6}, "region 6.*window 4"),
-    ],
-)
-def test_widths_and_windows_that_do_not_divide_are_refused(arguments, message) -> None:
-    with pytest.raises(ValueError, match=message):
-        WindowAttention(**arguments)
 
 
 def test_stage_convolutions_have_the_sizes_of_the_paper() -> None:
@@ -92,13 +120,14 @@ def test_stage_convolutions_have_the_sizes_of_the_paper() -> None:
     ("kind", "name", "expected"),
     [
         (Initialization.ZERO_LAYERNORM, "norm_attention.weight", 0.0),
+        (Initialization.ZERO_LAYERNORM, "norm_attention.bias", 0.0),
         (Initialization.RESIDUAL_RESCALE, "project.weight", 0.0002),
         (Initialization.WEIGHT_RESCALE, "feedforward.expand.weight", 0.002),
         (Initialization.TRUNC_NORMAL, "feedforward.expand.weight", 0.02),
     ],
 )
 def test_initialisations_scale_what_they_name(kind, name, expected) -> None:
-    layer = HierarchicalLayer(channels=64, heads=2, local_window=4, dispersed_window=4, region=8)
+    layer = build_layer(LayerConfig(**{**SMALL, "channels": 64}), index=0)
     initialize(layer, kind)
     weight = dict(layer.named_parameters())[name]
     assert weight.square().mean().sqrt().item() == pytest.approx(expected, rel=0.1)

@@ -1,0 +1,46 @@
+"""Every registered preset at a depth that tests can afford."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from hiir.models.architecture import ArchitectureConfig, RestorationModel
+from hiir.models.columnar import ColumnarConfig
+from hiir.models.presets import PRESETS
+
+# At their initialisation attention and bias are next to nothing, and no test would miss them.
+_SCALE_UP = 6
+
+
+def shrink(config: ArchitectureConfig) -> ArchitectureConfig:
+    """The same widths, heads, layers and convolutions, only fewer layers and a smaller region.
+
+    Repetition adds nothing to what is tested: a stage of two layers has both of v1's kinds.
+    """
+    if isinstance(config, ColumnarConfig):
+        return replace(config, layers=(2,), region=2 * config.dispersed_window)
+    if sum(config.layers) > 6:
+        return replace(config, layers=(1,) * len(config.layers), decoder_layers=(1, 1, 1))
+    return config
+
+
+@pytest.fixture(params=sorted(PRESETS))
+def preset(request: pytest.FixtureRequest) -> ArchitectureConfig:
+    return shrink(PRESETS[request.param])
+
+
+@pytest.fixture
+def scale_up() -> Callable[[RestorationModel], RestorationModel]:
+    """Make a model's attention matter, and freeze it for inference."""
+
+    def scale(model: RestorationModel) -> RestorationModel:
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                attention = {"local", "dispersed", "attention", "beyond"} & set(name.split("."))
+                if attention and not name.endswith("scale"):
+                    parameter.mul_(_SCALE_UP)
+        return model.eval().freeze()
+
+    return scale

@@ -1,0 +1,63 @@
+"""One behavioural suite over every registered preset."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from hiir.models.architecture import ArchitectureConfig
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+def image(preset: ArchitectureConfig, height: int, width: int, *, batch: int = 1) -> torch.Tensor:
+    return torch.rand(batch, preset.in_channels, height, width)
+
+
+def test_any_size_goes_in_and_the_promised_size_comes_out(preset) -> None:
+    model = preset.build().eval()
+    with torch.inference_mode():
+        restored = model(image(preset, 37, 19, batch=2))
+    scale = preset.upscale
+    assert restored.shape == (2, preset.out_channels, 37 * scale, 19 * scale)
+    assert restored.isfinite().all()
+
+
+def test_every_parameter_gets_a_gradient(preset) -> None:
+    model = preset.build()
+    side = preset.size_multiple
+    model(image(preset, side, side)).square().mean().backward()
+    idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert idle == []
+
+
+def test_weights_survive_a_safetensors_file(preset, tmp_path: Path) -> None:
+    model, other = preset.build().eval(), preset.build().eval()
+    save_file(model.state_dict(), tmp_path / "weights.safetensors")
+    other.load_state_dict(load_file(tmp_path / "weights.safetensors"), strict=True)
+    tile = image(preset, preset.size_multiple, preset.size_multiple)
+    with torch.inference_mode():
+        assert torch.equal(model(tile), other(tile))
+
+
+def test_freezing_changes_nothing_but_the_rounding(preset, scale_up) -> None:
+    model = preset.build().eval()
+    tile = image(preset, preset.size_multiple, preset.size_multiple)
+    frozen = scale_up(model)
+    with torch.inference_mode():
+        fast = frozen(tile)
+        exact = frozen.thaw()(tile)
+    assert (fast - exact).abs().max() <= 1e-5 * exact.abs().max()
+
+
+def test_padding_is_that_of_the_size_multiple(preset) -> None:
+    model = preset.build().eval()
+    side, scale = preset.size_multiple, preset.upscale
+    cut = image(preset, side, side)[..., :-1, :-1]
+    padded = torch.nn.functional.pad(cut, (0, 1, 0, 1), "replicate")
+    with torch.inference_mode():
+        torch.testing.assert_close(model(cut), model(padded)[..., :-scale, :-scale])
