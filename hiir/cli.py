@@ -19,6 +19,7 @@ __all__ = ["main"]
 
 _ENGINES = ("torch", "onnx", "service")
 _REPOSITORY = Path("model_repository")
+_SAMPLE = Path(__file__).parents[1] / "samples" / "astronaut.png"
 _SERVICE_URL = "http://127.0.0.1:8000"
 
 
@@ -97,6 +98,28 @@ def _restorer(options: argparse.Namespace) -> "Restorer":
     )
 
 
+def _degrade(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from hiir.datasets.photo import Colour, read_photo
+    from hiir.degradations.recipe import read_recipe
+    from hiir.degradations.sheet import contact_sheet
+    from hiir.imaging import to_unit
+
+    if options.sheet is not None:
+        photo = to_unit(np.ascontiguousarray(read_photo(options.image, Colour.RGB)))
+        contact_sheet(photo, seed=options.seed, only=tuple(options.only)).save(options.sheet)
+        print(options.sheet)
+        return 0
+    if not (options.recipe and options.set and options.output):
+        raise ValueError("give --sheet OUT.png, or --recipe RECIPE --set DIR --output DIR")
+    from hiir.datasets.pairs import write_pairs
+
+    count = write_pairs(options.set, read_recipe(options.recipe), options.output, seed=options.seed)
+    print(f"{count} pairs in {options.output}")
+    return 0
+
+
 def _export(options: argparse.Namespace) -> int:
     from hiir.export.triton import export_release
     from hiir.models.release import list_releases, load_release
@@ -158,6 +181,16 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--url", default=_SERVICE_URL, help="of the running service")
     evaluate.add_argument("--json", action="store_true")
     evaluate.set_defaults(run=_eval)
+
+    degrade = commands.add_parser("degrade", help="show degradations, or write degraded pairs")
+    degrade.add_argument("--sheet", type=Path, metavar="OUT.png", help="each at three strengths")
+    degrade.add_argument("--image", type=Path, default=_SAMPLE, help="photo of the sheet")
+    degrade.add_argument("--only", nargs="*", default=[], metavar="NAME", help="rows of the sheet")
+    degrade.add_argument("--recipe", help="YAML, a YAML file, or the name of a configuration")
+    degrade.add_argument("--set", type=Path, metavar="DIR", help="clean images")
+    degrade.add_argument("--output", type=Path, metavar="DIR", help="for the pairs")
+    degrade.add_argument("--seed", type=int, default=0, help="of all chance")
+    degrade.set_defaults(run=_degrade)
 
     export = commands.add_parser("export", help="write model_repository/ from the shipped weights")
     export.add_argument("model", nargs="*", help="all shipped models unless named")

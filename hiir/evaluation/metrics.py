@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-__all__ = ["luma", "psnr", "ssim"]
+__all__ = ["psnr", "ssim"]
 
 # Samples from 0 to 255: uint8, or float where nothing has rounded them.
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
@@ -37,15 +37,6 @@ def ssim(reference: Image, image: Image) -> float:
         raise ValueError(f"SSIM needs {_WINDOW}x{_WINDOW} pixels, got {reference.shape[:2]}")
     channels = range(reference.shape[2])
     return float(np.mean([_ssim_channel(reference[..., c], image[..., c]) for c in channels]))
-
-
-def luma(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """BT.601 luma (16 to 235) of ``(H, W, 3)`` uint8 RGB, as ``(H, W, 1)`` uint8 rounded."""
-    weights = np.array([65.481, 128.553, 24.966]) / 255.0
-    values: npt.NDArray[np.uint8] = np.rint(image.astype(np.float64) @ weights + 16.0).astype(
-        np.uint8
-    )
-    return values[..., np.newaxis]
 
 
 def _ssim_channel(reference: Image, image: Image) -> float:

@@ -88,3 +88,20 @@ def test_up_becomes_the_embedded_stack(monkeypatch) -> None:
 def test_help_does_not_wait_for_torch() -> None:
     script = "import sys; from hiir import cli; cli._parser(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_degrade_draws_a_sheet_of_the_sample(tmp_path: Path, capsys) -> None:
+    sheet = tmp_path / "sheet.png"
+    assert cli.main(["degrade", "--sheet", str(sheet), "--only", "noise", "jpeg"]) == 0
+    with Image.open(sheet) as image:
+        assert image.size == (4 * 264 + 8, 2 * 282 + 8)
+
+
+def test_degrade_writes_pairs(photos: Path, tmp_path: Path, capsys) -> None:
+    output = tmp_path / "pairs"
+    recipe = "[{kind: jpeg, quality: 10}]"
+    arguments = ["--recipe", recipe, "--set", str(photos), "--output", str(output)]
+    assert cli.main(["degrade", *arguments]) == 0
+    assert sorted(path.name for path in output.iterdir()) == ["0.png", "0_gt.png"]
+    assert cli.main(["degrade", "--recipe", recipe]) == 1
+    assert "--set DIR" in capsys.readouterr().err

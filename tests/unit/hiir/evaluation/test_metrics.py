@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
-from skimage.color import rgb2ycbcr
 from skimage.data import astronaut
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from hiir.evaluation.metrics import luma, psnr, ssim
+from hiir.evaluation.metrics import psnr, ssim
 
 
 @pytest.fixture
@@ -39,15 +38,6 @@ def test_ssim_is_scikit_images_with_the_settings_of_wang(pair) -> None:
         full=True,
     )[1][5:-5, 5:-5].mean()
     assert ssim(*pair) == pytest.approx(expected, abs=1e-6)
-
-
-def test_luma_is_scikit_images_rounded(pair) -> None:
-    expected = np.rint(rgb2ycbcr(pair[0])[..., 0])
-    assert np.abs(luma(pair[0])[..., 0] - expected).max() <= 1
-    assert (luma(np.full((1, 1, 3), 255, np.uint8)), luma(np.zeros((1, 1, 3), np.uint8))) == (
-        235,
-        16,
-    )
 
 
 @pytest.mark.parametrize("metric", [psnr, ssim])

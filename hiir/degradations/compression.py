@@ -1,0 +1,55 @@
+"""JPEG compression by libjpeg, the library behind nearly every JPEG file."""
+
+import io
+from enum import StrEnum
+
+import numpy as np
+from PIL import Image
+
+from hiir.imaging import FloatPixels, from_unit, to_unit
+
+__all__ = ["ChromaSubsampling", "compress_jpeg"]
+
+
+class ChromaSubsampling(StrEnum):
+    """How many chroma samples are kept; gray images have none."""
+
+    HALVED = "4:2:0"
+    """Half along both sides: what cameras and OpenCV write."""
+    FULL = "4:4:4"
+
+
+def compress_jpeg(
+    image: FloatPixels,
+    quality: int,
+    *,
+    subsampling: ChromaSubsampling = ChromaSubsampling.HALVED,
+    phase: tuple[int, int] = (0, 0),
+) -> FloatPixels:
+    """Write an image as a JPEG file and read it again.
+
+    Args:
+        image: ``(H, W, 1 or 3)`` float32; rounded to 8 bits and clipped first, as in a file.
+        quality: of libjpeg, 1 to 100.
+        subsampling: of the chroma.
+        phase: rows and columns, 0 to 15, by which the grid of blocks is shifted: a photo that was
+            cropped after compression has any.
+
+    Returns:
+        ``(H, W, C)`` float32 [0, 1], multiples of 1/255.
+
+    Raises:
+        ValueError: for a quality outside 1 to 100.
+    """
+    if not 1 <= quality <= 100:
+        raise ValueError(f"JPEG quality must be from 1 to 100, not {quality}")
+    height, width, channels = image.shape
+    top, left = phase
+    shifted = np.pad(from_unit(image, np.uint8), ((top, 0), (left, 0), (0, 0)), mode="edge")
+    file = io.BytesIO()
+    # Pillow takes gray pixels without their channel axis.
+    picture = Image.fromarray(shifted[..., 0] if channels == 1 else shifted)
+    picture.save(file, "JPEG", quality=quality, subsampling=subsampling.value)
+    with Image.open(file) as decoded:
+        pixels = np.asarray(decoded).reshape(height + top, width + left, channels)
+    return to_unit(pixels[top:, left:])

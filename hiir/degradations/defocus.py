@@ -1,0 +1,90 @@
+"""Defocus by depth: every layer of a scene spreads as a disk, and near ones cover far ones."""
+
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from hiir.degradations.convolution import convolve, disk
+from hiir.imaging import FloatPixels
+
+__all__ = ["View", "circle_of_confusion", "defocus", "view_kernel"]
+
+_ROLL_OFF = 0.35  # share of the radius over which a half-aperture fades out at the middle
+
+
+class View(StrEnum):
+    """What part of the aperture a picture sees through; a dual-pixel sensor has two halves."""
+
+    WHOLE = "whole"
+    LEFT = "left"
+    RIGHT = "right"
+
+
+def circle_of_confusion(
+    depth: npt.NDArray[np.float32], *, focus: float, strength: float
+) -> npt.NDArray[np.float32]:
+    """Signed radius of the blur disk of a thin lens.
+
+    Args:
+        depth: ``(H, W)`` distances, above 0, in any unit.
+        focus: distance in that unit that is sharp.
+        strength: radius in pixels of what is infinitely far when ``focus`` is 1.
+
+    Returns:
+        ``(H, W)`` radii in pixels: positive behind the focus, negative before it.
+    """
+    return np.asarray(strength * (1 / focus - 1 / depth), np.float32)
+
+
+def view_kernel(radius: float, view: View) -> npt.NDArray[np.float64]:
+    """Point spread function: a disk, or the half of it that a dual-pixel view receives.
+
+    Behind the focus the left view spreads to the left; before it (a negative radius) the halves
+    change sides. The mean of both is the disk.
+    """
+    kernel = disk(abs(radius))
+    if view is View.WHOLE:
+        return kernel
+    offsets = np.arange(kernel.shape[1]) - kernel.shape[1] // 2
+    fade = np.clip(0.5 + offsets / max(2 * _ROLL_OFF * abs(radius), 1e-6), 0, 1)
+    if (view is View.LEFT) != (radius < 0):
+        fade = fade[::-1]
+    return 2 * kernel * fade
+
+
+def defocus(
+    image: FloatPixels,
+    radius: npt.NDArray[np.float32],
+    *,
+    view: View = View.WHOLE,
+    gamma: float = 2.2,
+    step: float = 0.75,
+) -> FloatPixels:
+    """Blur an image by a map of disk radii, from the farthest layer to the nearest.
+
+    Args:
+        image: ``(H, W, C)`` float32 [0, 1].
+        radius: ``(H, W)`` signed radii in pixels: larger is farther.
+        view: part of the aperture.
+        gamma: exponent from stored values to light, in which highlights become disks.
+        step: pixels of radius that one layer spans; finer layers take longer.
+
+    Returns:
+        ``(H, W, C)`` float32 [0, 1].
+    """
+    light = np.clip(image, 0, 1) ** np.float32(gamma)
+    levels = np.rint(radius / step).astype(np.int64)
+    colour = np.zeros_like(light)
+    coverage = np.zeros((*radius.shape, 1), np.float32)
+    for level in np.unique(levels)[::-1]:
+        inside = (levels == level)[..., None].astype(np.float32)
+        layer = np.concatenate([light * inside, inside], axis=2)
+        if level:
+            layer = np.maximum(convolve(layer, view_kernel(level * step, view)), 0)
+        opacity = np.minimum(layer[..., -1:], 1)
+        colour = colour * (1 - opacity) + layer[..., :-1]
+        coverage = coverage * (1 - opacity) + opacity
+    # A near layer that fades out uncovers ground that no pixel has seen: the seen stands for it.
+    seen = np.clip(colour / np.maximum(coverage, 1e-6), 0, 1)
+    return np.asarray(seen ** np.float32(1 / gamma), np.float32)

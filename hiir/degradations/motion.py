@@ -1,0 +1,98 @@
+"""Motion blur: a camera that shakes while its shutter is open, or frames that are averaged."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from hiir.degradations.convolution import convolve
+from hiir.imaging import FloatPixels
+
+__all__ = ["average_frames", "blur_by_trajectory", "draw_trajectory", "trajectory_kernel"]
+
+_SAMPLES = 256  # of a trajectory: far below a pixel apart
+Trajectory = npt.NDArray[np.float64]
+
+
+def draw_trajectory(random: np.random.Generator, *, length: float) -> Trajectory:
+    """Draw the path of a shaking camera, centred on its mean.
+
+    A particle with inertia, pulled back to where it began, pushed at random, and jerked once in a
+    while, after Boracchi and Foi (2012): some paths are nearly straight, some curl.
+
+    Args:
+        random: source of the path.
+        length: of the path in pixels.
+
+    Returns:
+        ``(256, 2)`` float64: row and column at equal intervals of time.
+    """
+    restlessness = random.uniform(0.0, 0.7)
+    angle = random.uniform(0, 2 * np.pi)
+    velocity = np.exp(1j * angle)
+    position, path = 0j, np.empty(_SAMPLES, np.complex128)
+    pushes = random.normal(size=(_SAMPLES, 2)) @ np.array([1, 1j])
+    jerks = random.random(_SAMPLES) < 0.02 * restlessness
+    for index in range(_SAMPLES):
+        path[index] = position
+        change = restlessness * (0.12 * pushes[index] - 0.003 * position)
+        if jerks[index]:
+            change += 2 * velocity * (np.exp(1j * (np.pi + random.uniform(-0.5, 0.5))) - 0.5)
+        velocity = velocity + change
+        velocity /= abs(velocity)  # speed stays, direction wanders
+        position += velocity
+    path *= length / _SAMPLES
+    path -= path.mean()
+    return np.stack([path.imag, path.real], axis=1)
+
+
+def trajectory_kernel(trajectory: Trajectory) -> npt.NDArray[np.float64]:
+    """Point spread function of a path: each point shares its weight among four pixels.
+
+    Returns:
+        ``(n, n)`` float64 with odd n, sum 1.
+    """
+    reach = int(np.ceil(np.abs(trajectory).max())) + 1
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1))
+    base = np.floor(trajectory).astype(np.int64)
+    fraction = trajectory - base
+    for row in (0, 1):
+        for column in (0, 1):
+            weight = np.abs(1 - row - fraction[:, 0]) * np.abs(1 - column - fraction[:, 1])
+            np.add.at(kernel, (base[:, 0] + row + reach, base[:, 1] + column + reach), weight)
+    normalized: npt.NDArray[np.float64] = kernel / kernel.sum()
+    return normalized
+
+
+def blur_by_trajectory(
+    image: FloatPixels, trajectory: Trajectory, *, gamma: float = 2.2
+) -> FloatPixels:
+    """Blur as light is blurred: highlights draw streaks.
+
+    Args:
+        image: ``(H, W, C)`` float32 [0, 1].
+        trajectory: of the camera, in pixels.
+        gamma: exponent from stored values to light; 1 blurs the stored values.
+
+    Returns:
+        ``(H, W, C)`` float32 [0, 1].
+    """
+    light = np.clip(image, 0, 1) ** np.float32(gamma)
+    blurred = np.clip(convolve(light, trajectory_kernel(trajectory)), 0, 1)
+    return np.asarray(blurred ** np.float32(1 / gamma), np.float32)
+
+
+def average_frames(frames: Sequence[FloatPixels], *, gamma: float = 2.2) -> FloatPixels:
+    """Merge frames of a fast camera into one long exposure, as the GoPro set was made.
+
+    Args:
+        frames: ``(H, W, C)`` float32 [0, 1] each, of one shape.
+        gamma: exponent from stored values to light; 1 averages the stored values.
+
+    Raises:
+        ValueError: without frames.
+    """
+    if not frames:
+        raise ValueError("there is no frame to average")
+    light = np.mean([np.clip(frame, 0, 1) ** gamma for frame in frames], axis=0)
+    return np.asarray(light ** (1 / gamma), np.float32)

@@ -1,0 +1,163 @@
+"""Fog, rain and snow, composed by transmission and depth."""
+
+import numpy as np
+import numpy.typing as npt
+
+from hiir.degradations.convolution import convolve
+from hiir.degradations.depth import draw_relief
+from hiir.imaging import FloatPixels
+
+__all__ = ["add_fog", "add_rain", "add_snow"]
+
+
+def add_fog(
+    image: FloatPixels,
+    depth: npt.NDArray[np.float32],
+    *,
+    density: float,
+    airlight: npt.NDArray[np.float32],
+) -> FloatPixels:
+    """Veil an image by what the air scatters: ``J t + A (1 - t)``, ``t = exp(-density depth)``.
+
+    Args:
+        image: ``(H, W, C)`` float32 [0, 1].
+        depth: ``(H, W)`` float32.
+        density: scattering per unit of depth, 0 for clear air.
+        airlight: ``(C,)`` colour of the veil [0, 1].
+
+    Returns:
+        ``(H, W, C)`` float32 [0, 1].
+    """
+    transmission = np.exp(-np.float32(density) * depth)[..., None]
+    return np.asarray(image * transmission + airlight * (1 - transmission), np.float32)
+
+
+def add_rain(
+    image: FloatPixels,
+    random: np.random.Generator,
+    *,
+    amount: float,
+    length: float,
+    fog: float,
+) -> FloatPixels:
+    """Heavy rain: streaks in the air before the scene, the far ones lost in the fog they make.
+
+    Args:
+        image: ``(H, W, C)`` float32 [0, 1].
+        random: source of scene and drops.
+        amount: of rain, 0 to 1.
+        length: of near streaks in pixels.
+        fog: density of the veil over the depth of the scene; 0 for none.
+
+    Returns:
+        ``(H, W, C)`` float32 [0, 1].
+    """
+    shape = (image.shape[0], image.shape[1])
+    depth = draw_relief(shape, random)
+    airlight = _airlight(image, random)
+    angle = random.normal(0, np.radians(12))
+    light = np.zeros((*shape, 1), np.float32)
+    layers = 3
+    for layer in range(layers):
+        # From near to far: shorter, finer, denser, fainter.
+        distance = (layer + 1) / layers
+        streak = max(length * (1.2 - distance), 3.0)
+        share = amount * 0.05 * distance**2
+        falling = angle + random.normal(0, 0.03)
+        light += (0.65 - 0.4 * distance) * _streaks(
+            shape, random, share=share, length=streak, width=1.3 - distance, angle=falling
+        )
+    # A drop bends light of the whole sky into the picture: it brightens, and never beyond white.
+    brightness = np.float32(max(airlight.mean(), 0.75) * random.uniform(0.85, 1.0))
+    opacity = np.clip(light, 0, 0.7)
+    veiled = add_fog(image, depth, density=fog, airlight=airlight)
+    wet = veiled + opacity * np.maximum(brightness - 0.5 * veiled, 0)
+    return np.asarray(np.clip(wet, 0, 1), np.float32)
+
+
+def _streaks(
+    shape: tuple[int, int],
+    random: np.random.Generator,
+    *,
+    share: float,
+    length: float,
+    width: float,
+    angle: float,
+) -> npt.NDArray[np.float32]:
+    """``(H, W, 1)`` opacity of streaks that begin at a share of all pixels."""
+    drops = (random.random(shape) < 8 * share / length) * random.uniform(0.15, 1, shape)
+    seeds = drops.astype(np.float32)[..., None]
+    return np.asarray(np.maximum(convolve(seeds, _line(length, width, angle)), 0), np.float32)
+
+
+def _line(length: float, width: float, angle: float) -> npt.NDArray[np.float64]:
+    """Streak that fades towards its ends, brightest 1; ``angle`` in radians off the vertical."""
+    reach = int(np.ceil(length / 2 + width)) + 1
+    rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
+    along = rows * np.cos(angle) + columns * np.sin(angle)
+    across = columns * np.cos(angle) - rows * np.sin(angle)
+    ends = np.clip(1 - np.abs(2 * along / length) ** 4, 0, 1)
+    profile: npt.NDArray[np.float64] = ends * np.exp(-0.5 * (across / (0.45 * width + 0.15)) ** 2)
+    return np.asarray(profile / profile.max())
+
+
+def add_snow(
+    image: FloatPixels,
+    random: np.random.Generator,
+    *,
+    amount: float,
+    size: float,
+    haze: float = 0.3,
+) -> FloatPixels:
+    """Falling snow: flakes of several scales, near ones large, soft and drawn out by their fall.
+
+    Args:
+        image: ``(H, W, C)`` float32 [0, 1].
+        random: source of scene and flakes.
+        amount: of snow, 0 to 1.
+        size: diameter in pixels of near flakes.
+        haze: density of the veil that far flakes make.
+
+    Returns:
+        ``(H, W, C)`` float32 [0, 1].
+    """
+    shape = (image.shape[0], image.shape[1])
+    airlight = np.maximum(_airlight(image, random), np.float32(0.8))
+    snowy = add_fog(image, draw_relief(shape, random), density=haze * amount, airlight=airlight)
+    drift = random.normal(0, 0.5)
+    # Shares are of the area that the flakes of a scale cover.
+    for scale, share in ((0.12, 0.05), (0.2, 0.05), (0.35, 0.04), (0.6, 0.03), (1.0, 0.02)):
+        diameter = max(size * scale, 1.2)
+        chance = share * amount / (0.8 * diameter**2)
+        seeds = (random.random(shape) < chance) * random.uniform(0.35, 1, shape)
+        flake = _flake(diameter, angle=drift + random.normal(0, 0.15), random=random)
+        # Near flakes are out of focus, and light falls through them.
+        opacity = convolve(seeds.astype(np.float32)[..., None], flake)
+        opacity = np.clip(opacity, 0, 1) * np.float32(1 - 0.35 * scale)
+        snowy = snowy * (1 - opacity) + np.float32(random.uniform(0.88, 1.0)) * opacity
+    return np.asarray(np.clip(snowy, 0, 1), np.float32)
+
+
+def _flake(
+    diameter: float, *, angle: float, random: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Soft, irregular blob that is drawn out along its fall, brightest 1."""
+    stretch = random.uniform(1.0, 1.8)
+    reach = int(np.ceil(diameter * stretch / 2)) + 2
+    rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
+    along = (rows * np.cos(angle) + columns * np.sin(angle)) / stretch
+    across = columns * np.cos(angle) - rows * np.sin(angle)
+    turn = np.arctan2(along, across)
+    waves = random.uniform(-0.12, 0.12, 3)
+    uneven = 1 + sum(waves[k] * np.cos((k + 2) * turn + 9 * waves[k - 1]) for k in range(3))
+    edge = np.clip((diameter / 2 * uneven - np.hypot(along, across)) / (0.6 * diameter) + 0.5, 0, 1)
+    profile: npt.NDArray[np.float64] = edge**2 * (3 - 2 * edge)
+    return np.asarray(profile / max(profile.max(), 1e-9))
+
+
+def _airlight(image: FloatPixels, random: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Colour of an overcast sky that goes with the image: nearly gray, brighter than most of it."""
+    bright = float(np.quantile(image, 0.9))
+    level = np.clip(random.uniform(0.6, 1.0) * (0.5 + 0.5 * bright), 0.4, 1.0)
+    tint = random.normal(0, 0.01, image.shape[2])
+    return np.asarray(np.clip(level + tint, 0, 1), np.float32)

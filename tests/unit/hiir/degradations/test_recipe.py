@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from hiir.degradations.recipe import Recipe, RecipeError, read_recipe
+from hiir.degradations.sheet import SHEET, contact_sheet
+
+EVERY_KIND = {
+    "noise": {"sigma": [5, 50], "clip_share": 0.5},
+    "file": {},
+    "jpeg": {"quality": [10, 40]},
+    "downscale": {"factor": 2},
+    "motion": {"length": [5, 20]},
+    "defocus": {"radius": [1, 4]},
+    "bayer": {},
+    "fog": {"density": [0.2, 1]},
+    "rain": {"amount": [0.2, 1]},
+    "snow": {"amount": [0.2, 1]},
+    "raindrops": {"amount": [0.05, 0.2]},
+    "one-of": {"choices": [{"kind": "noise", "sigma": 20}, {"kind": "jpeg", "quality": 10}]},
+}
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_a_step_is_a_function_of_seed_and_index(photo, kind: str) -> None:
+    recipe = Recipe.model_validate([{"kind": kind, **EVERY_KIND[kind]}])
+    before = photo.copy()
+    first = recipe.degrade(photo, seed=3, index=5)
+    np.testing.assert_array_equal(first, recipe.degrade(photo, seed=3, index=5))
+    np.testing.assert_array_equal(photo, before)
+    assert first.dtype == np.float32
+    assert first.shape[0] == photo.shape[0] // recipe.scale
+    if kind not in ("file", "downscale", "bayer"):  # of four patterns two may be the same
+        assert not np.array_equal(first, recipe.degrade(photo, seed=3, index=6))
+        assert not np.array_equal(first, recipe.degrade(photo, seed=4, index=5))
+
+
+def test_steps_follow_one_another(photo) -> None:
+    recipe = Recipe.model_validate(
+        [{"kind": "downscale", "factor": 2}, {"kind": "noise", "sigma": 10}, {"kind": "file"}]
+    )
+    degraded = recipe.degrade(photo, seed=0, index=0)
+    assert recipe.scale == 2
+    assert degraded.shape == (48, 60, 3)
+    np.testing.assert_allclose(degraded * 255, np.rint(degraded * 255), atol=1e-4)
+
+
+def test_a_dual_pixel_sensor_gives_two_views(photo) -> None:
+    recipe = Recipe.model_validate([{"kind": "defocus", "radius": 6, "dual_pixel": True}])
+    views = recipe.degrade(photo, seed=0, index=0)
+    assert recipe.views == 2
+    assert views.shape == (96, 120, 6)
+    assert not np.allclose(views[..., :3], views[..., 3:])
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "downscale", "motion", "bayer"])
+def test_a_patch_with_its_margin_is_the_middle_of_a_larger_image(photo, kind: str) -> None:
+    recipe = Recipe.model_validate([{"kind": kind, **EVERY_KIND[kind]}])
+    margin = recipe.margin
+    assert margin % recipe.scale == 0
+    random = np.random.default_rng(0)
+    degraded, clean = recipe.degrade_patch(photo, random)
+    np.testing.assert_array_equal(clean, photo[margin:-margin, margin:-margin])
+    whole = recipe.apply(photo, np.random.default_rng(0))
+    low = margin // recipe.scale
+    np.testing.assert_array_equal(degraded, whole[low:-low, low:-low])
+
+
+def test_the_middle_does_not_depend_on_what_is_beyond_the_margin(photo) -> None:
+    recipe = Recipe.model_validate([{"kind": "motion", "length": [20, 30]}])
+    spoilt = photo.copy()
+    margin = recipe.margin
+    spoilt[:2], spoilt[-2:], spoilt[:, :2], spoilt[:, -2:] = 0, 0, 1, 1
+    for seed in range(20):
+        first, second = (
+            recipe.degrade_patch(image, np.random.default_rng(seed))[0] for image in (photo, spoilt)
+        )
+        inner = np.s_[2:-2, 2:-2]
+        np.testing.assert_allclose(first[inner], second[inner], atol=1e-3)
+    assert margin == 17
+
+
+def test_margins_add_up_in_pixels_of_the_clean_image() -> None:
+    steps = [{"kind": "downscale", "factor": 3}, {"kind": "jpeg", "quality": 10}]
+    assert Recipe.model_validate(steps).margin == 6 + 3 * 16
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([{"kind": "nonsense"}], "nonsense"),
+        ([{"kind": "noise", "sigma": [9, 300]}], "sigma goes from"),
+        ([{"kind": "noise", "sigma": 10, "color": 1}], "color"),
+        ([{"kind": "jpeg", "quality": [0, 10]}], "quality goes from 1"),
+        ([{"kind": "rain", "amount": [0.9, 0.1]}], "from low to high"),
+        ([{"kind": "one-of", "choices": []}], "at least 1"),
+        (
+            [{"kind": "one-of", "choices": [{"kind": "file"}, {"kind": "downscale", "factor": 2}]}],
+            "one size",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused(steps: list, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Recipe.model_validate(steps)
+
+
+def test_a_recipe_is_read_from_text_and_from_a_file(tmp_path) -> None:
+    text = "[{kind: motion, length: 20}, {kind: noise, sigma: [0, 5]}]"
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    assert read_recipe(text) == read_recipe(str(path))
+    for wrong in ("absent.yaml", "[{kind: nonsense}]", "{", "just words"):
+        with pytest.raises(RecipeError, match="no recipe"):
+            read_recipe(wrong)
+
+
+def test_noise_of_one_level_is_recognised() -> None:
+    assert Recipe.model_validate([{"kind": "noise", "sigma": 25}]).only_noise is not None
+    for steps in (
+        [{"kind": "noise", "sigma": [5, 25]}],
+        [{"kind": "noise", "sigma": 25}, {"kind": "file"}],
+        [{"kind": "noise", "sigma": 25, "clip_share": 0.5}],
+        [],
+    ):
+        assert Recipe.model_validate(steps).only_noise is None
+
+
+def test_the_sheet_has_a_row_a_degradation_and_three_strengths(photo) -> None:
+    sheet = contact_sheet(photo, seed=0)
+    cell = (photo.shape[0] + 26, photo.shape[1] + 8)
+    assert sheet.size == (4 * cell[1] + 8, len(SHEET) * cell[0] + 8)
+    assert contact_sheet(photo, seed=0, only=("rain",)).size[1] == cell[0] + 8
+    with pytest.raises(KeyError):
+        contact_sheet(photo, seed=0, only=("nonsense",))
