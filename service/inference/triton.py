@@ -94,13 +94,21 @@ class TritonClient:
         self._url = url
         self._settings = settings
         self._client: InferenceServerClient | None = None
+        # The client keeps the call that it is just sending in an attribute of its own: of two
+        # threads that send at once, one would be given the other's tile.
+        self._sending = threading.Lock()
 
     @contextmanager
     def engine(self, contract: ModelContract) -> Iterator["TritonEngine"]:
         """An engine for one image; what it still has in flight at the end is canceled."""
         if self._client is None:
             self._client = InferenceServerClient(self._url, channel_args=_CHANNEL)
-        engine = TritonEngine(client=self._client, contract=contract, settings=self._settings)
+        engine = TritonEngine(
+            client=self._client,
+            sending=self._sending,
+            contract=contract,
+            settings=self._settings,
+        )
         try:
             yield engine
         finally:
@@ -121,10 +129,12 @@ class TritonEngine:
         self,
         *,
         client: InferenceServerClient,
+        sending: threading.Lock,
         contract: ModelContract,
         settings: InferenceSettings,
     ) -> None:
         self._client = client
+        self._sending = sending
         self._contract = contract
         self._settings = settings
         self._threads = ThreadPoolExecutor(settings.tiles_in_flight, thread_name_prefix="tile")
@@ -192,13 +202,14 @@ class TritonEngine:
         tensor = InferInput(_INPUT, list(tile.shape), "FP32")
         tensor.set_data_from_numpy(tile)
         answer: Future[Any] = Future()
-        call = self._client.async_infer(
-            model_name=self._contract.name,
-            inputs=[tensor],
-            outputs=[InferRequestedOutput(_OUTPUT)],
-            callback=partial(_settle, answer),
-            client_timeout=self._settings.tile_seconds,
-        )
+        with self._sending:
+            call = self._client.async_infer(
+                model_name=self._contract.name,
+                inputs=[tensor],
+                outputs=[InferRequestedOutput(_OUTPUT)],
+                callback=partial(_settle, answer),
+                client_timeout=self._settings.tile_seconds,
+            )
         with self._lock:
             self._calls.add(call)
         try:

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tritonclient.grpc import InferenceServerClient
 
 from service.errors import InferenceFailed, InferenceUnavailable, ModelMismatch
+from service.inference import triton as triton_module
 from service.inference.triton import TritonClient, TritonEngine
 from service.settings import InferenceSettings
 from tests.integration.service.models import contract
@@ -42,9 +44,20 @@ def tile(side: int = 64, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((1, 3, side, side), np.float32)
 
 
-def test_tiles_come_back_to_whom_they_belong(open_engine: OpenEngine) -> None:
-    tiles = [tile(seed=seed) for seed in range(20)]
-    with open_engine() as engine:
+def test_tiles_come_back_to_whom_they_belong(
+    open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Sluggish(InferenceServerClient):
+        """Stays for long where two threads could take each other's call."""
+
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if name == "_call_future":
+                time.sleep(0.005)
+
+    monkeypatch.setattr(triton_module, "InferenceServerClient", Sluggish)
+    tiles = [tile(seed=seed) for seed in range(50)]
+    with open_engine(tiles_in_flight=8) as engine:
         engine.require_model()
         for sent, future in [(sent, engine.submit(sent)) for sent in tiles]:
             np.testing.assert_array_equal(future.result(60), sent)
