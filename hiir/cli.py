@@ -133,25 +133,19 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from hiir.models.presets import PRESETS, build_model
-    from hiir.models.release import list_releases, load_release
+    from hiir.models.card import comparison_table, describe, preset_table
+    from hiir.models.presets import PRESETS
+    from hiir.models.published import CONTRADICTIONS, PUBLISHED, compare
 
-    releases = [load_release(name).contract for name in list_releases()]
-    rows = [
-        {
-            "preset": preset,
-            "parameters": sum(p.numel() for p in build_model(preset).parameters()),
-            "released": {c.name: dict(c.quality) for c in releases if c.architecture == preset},
-        }
-        for preset in PRESETS
-    ]
-    if options.json:
-        print(json.dumps(rows))
-        return 0
-    for row in rows:
-        print(f"{row['preset']}: {row['parameters']:,} parameters")
-        for name, quality in row["released"].items():  # type: ignore[attr-defined]
-            print(f"  {name}: " + ", ".join(f"{key} {value}" for key, value in quality.items()))
+    if options.counts:
+        comparisons = [compare(row) for row in PUBLISHED]
+        if options.json:
+            print(json.dumps([comparison.to_json() for comparison in comparisons]))
+        else:
+            print(comparison_table(comparisons), *CONTRADICTIONS, sep="\n")
+        return 0 if all(comparison.match for comparison in comparisons) else 1
+    cards = [describe(name) for name in options.preset or PRESETS]
+    print(json.dumps([card.to_json() for card in cards]) if options.json else preset_table(cards))
     return 0
 
 
@@ -199,6 +193,8 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(run=_export)
 
     models = commands.add_parser("models", help="list presets and shipped models")
+    models.add_argument("preset", nargs="*", help="all presets unless named")
+    models.add_argument("--counts", action="store_true", help="hold them against the paper's")
     models.add_argument("--json", action="store_true")
     models.set_defaults(run=_models)
 

@@ -19,6 +19,7 @@ class Stage(nn.Module):
         self, config: LayerConfig, *, depth: int, convolution: StageConvolutionKind
     ) -> None:
         super().__init__()
+        self.config = config
         self.layers = nn.Sequential(*(build_layer(config, index=i) for i in range(depth)))
         self.convolution = StageConvolution(channels=config.channels, kind=convolution)
 

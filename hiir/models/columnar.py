@@ -1,8 +1,8 @@
 """The columnar Hi-IR, for super-resolution.
 
 Provenance: Hi-IR, section 3.4, Figure 8 and Table 17, after SwinIR's macro-architecture. Table 17
-prints Large as 8 stages of 8 layers, which makes 25.39 M parameters at x4; 10 stages of 10 make the
-39.22 M that Table 8 prints, and are what is built here. The light tail is ours, for models that run
+prints Large as 8 stages of 8 layers, which makes 25.39 M parameters at x2; 10 stages of 10 make the
+39.07 M that Table 8 prints, and are what is built here. The light tail is ours, for models that run
 on two CPU cores.
 """
 

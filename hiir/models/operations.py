@@ -1,4 +1,4 @@
-"""Multiply-accumulates of a network, counted while it runs on shapes alone.
+"""Parameters and multiply-accumulates of a network, counted on shapes alone.
 
 The convention is fvcore's, which the paper's figures follow: one multiply-accumulate of a linear
 layer, a convolution or an attention product counts one, a global average counts one per value, and
@@ -6,21 +6,48 @@ normalisation, activations, additions and rearrangements count nothing. In it Ba
 G at 128x128, where the paper prints 287.20.
 """
 
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from hiir.layers.hierarchical import build_layer
+from hiir.layers.layer_config import LayerConfig
+from hiir.layers.stage import Stage
 from hiir.models.architecture import ArchitectureConfig
 
-__all__ = ["count_macs", "count_parameters", "model_macs"]
+__all__ = ["Cost", "count_macs", "measure_cost"]
 
 
-def model_macs(config: ArchitectureConfig, *, height: int, width: int) -> int:
-    """Multiply-accumulates of one image of ``height x width`` input pixels; computes nothing."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a network takes."""
+
+    parameters: int
+    macs: int
+
+
+def measure_cost(config: ArchitectureConfig, *, height: int, width: int) -> Cost:
+    """Cost of one image of ``height x width`` input pixels, from the real modules.
+
+    Nothing is stored or computed: the modules are on the device ``meta``. Layers that are equal
+    and see equal planes are counted once and added as often as they stand there.
+    """
     with torch.device("meta"):
-        return count_macs(config.build(), torch.empty(1, config.in_channels, height, width))
+        model = config.build()
+        image = torch.empty(1, config.in_channels, height, width)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    ledger: list[_Line] = []
+    for stage in model.modules():
+        if isinstance(stage, Stage):
+            entries = (_Entry(stage.config, i, ledger) for i in range(len(stage.layers)))
+            stage.layers = nn.Sequential(*entries)
+    macs = count_macs(model, image)
+    # Counted afterwards: a count inside a count would be counted twice.
+    return Cost(parameters=parameters, macs=macs + sum(_layer_macs(*line) for line in ledger))
 
 
 def count_macs(module: nn.Module, *inputs: Tensor) -> int:
@@ -31,10 +58,26 @@ def count_macs(module: nn.Module, *inputs: Tensor) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-def count_parameters(config: ArchitectureConfig) -> int:
-    """Learned values of a network; none are stored for it."""
+_Line = tuple[LayerConfig, int, tuple[int, ...]]
+
+
+class _Entry(nn.Module):
+    """Stands for a layer, and notes which plane it would have seen."""
+
+    def __init__(self, config: LayerConfig, index: int, ledger: list[_Line]) -> None:
+        super().__init__()
+        self.config, self.index, self.ledger = config, index, ledger
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        # Layers differ by their place only in v1, where L1 and L2 take turns.
+        self.ledger.append((self.config, self.index % 2, tuple(tokens.shape)))
+        return tokens
+
+
+@cache
+def _layer_macs(config: LayerConfig, index: int, shape: tuple[int, ...]) -> int:
     with torch.device("meta"):
-        return sum(parameter.numel() for parameter in config.build().parameters())
+        return count_macs(build_layer(config, index=index), torch.empty(shape))
 
 
 def _average_flops(shape: tuple[int, ...], *_: Any, **__: Any) -> int:

@@ -61,6 +61,7 @@ def test_eval_prints_a_table_for_people(photos: Path, capsys) -> None:
         (["eval", "--model", "input", "--set", "absent", "--sigma", "5"], "absent is no folder"),
         (["train", "nonsense"], "no configuration 'nonsense'"),
         (["export", "nonsense"], "those shipped are"),
+        (["models", "nonsense"], "the presets are"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(arguments, message, capsys) -> None:
@@ -71,11 +72,18 @@ def test_what_cannot_be_done_is_said_in_one_line(arguments, message, capsys) -> 
 
 
 def test_models_lists_presets_and_releases(capsys) -> None:
-    assert cli.main(["models", "--json"]) == 0
+    assert cli.main(["models", "ushape-compact-color", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert row["preset"] == "ushape-compact-color"
     assert row["parameters"] == 900_732
+    assert (row["gmacs"], row["gmacs_input"], row["receptive_field"]) == (2.923, "256x256", 1028)
+    assert row["contract"]["size_multiple"] == 64
     assert "denoise-color" in row["released"]
+
+
+def test_models_lists_a_line_for_people(capsys) -> None:
+    assert cli.main(["models", "columnar-compact-x3"]) == 0
+    assert "3 -> 3 channels, x3, sides in multiples of 32" in capsys.readouterr().out
 
 
 def test_up_becomes_the_embedded_stack(monkeypatch) -> None:
