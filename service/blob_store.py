@@ -65,9 +65,15 @@ class BlobStore:
         like a complete file. Raises `StoreFault` there, or if a chunk expires in the middle.
         """
         count = _count(blob)
-        with redis_errors():
-            found = self._redis.exists(*(_key(blob.id, number) for number in range(count)))
-        return self._read(blob, count) if found == count else None
+        return self._read(blob, count) if self._is_whole(blob) else None
+
+    def open_part(self, blob: Blob, *, start: int, stop: int) -> Iterator[bytes] | None:
+        """Bytes `start` to before `stop` in pieces, or None if (part of) the blob is gone.
+
+        The hash is of the whole, so that a part is not checked against it. Raises `StoreFault` if
+        a chunk expires in the middle.
+        """
+        return self._read_part(blob, start, stop) if self._is_whole(blob) else None
 
     def touch(self, blob: Blob, *, seconds: int) -> None:
         """Start the blob's lifetime anew."""
@@ -84,14 +90,29 @@ class BlobStore:
     def _read(self, blob: Blob, count: int) -> Iterator[bytes]:
         digest = hashlib.sha256()
         for number in range(count):
-            with redis_errors():
-                chunk = cast("bytes | None", self._redis.get(_key(blob.id, number)))
-            if chunk is None:
-                raise StoreFault("A stored file expired while it was read.")
+            chunk = self._chunk(blob, number)
             digest.update(chunk)
             if number == count - 1 and digest.hexdigest() != blob.sha256:
                 raise StoreFault("A stored file is damaged.")
             yield chunk
+
+    def _read_part(self, blob: Blob, start: int, stop: int) -> Iterator[bytes]:
+        for number in range(start // _CHUNK_BYTES, -(-stop // _CHUNK_BYTES)):
+            base = number * _CHUNK_BYTES
+            yield self._chunk(blob, number)[max(start - base, 0) : stop - base]
+
+    def _chunk(self, blob: Blob, number: int) -> bytes:
+        with redis_errors():
+            chunk = cast("bytes | None", self._redis.get(_key(blob.id, number)))
+        if chunk is None:
+            raise StoreFault("A stored file expired while it was read.")
+        return chunk
+
+    def _is_whole(self, blob: Blob) -> bool:
+        count = _count(blob)
+        with redis_errors():
+            found = self._redis.exists(*(_key(blob.id, number) for number in range(count)))
+        return bool(found == count)
 
     def _unlink(self, blob_id: str, count: int) -> None:
         try:

@@ -11,6 +11,7 @@ ServiceError                        500 internal-error
 │   ├── MethodNotAllowed            405 method-not-allowed
 │   ├── BodyTooLarge                413 body-too-large
 │   ├── UnsupportedMediaType        415 unsupported-media-type
+│   ├── RangeNotSatisfiable         416 range-not-satisfiable
 │   ├── MissingFile                 422 missing-file
 │   ├── MissingTask                 422 missing-task
 │   ├── TooManyFiles                422 too-many-files
@@ -132,6 +133,12 @@ class UnsupportedMediaType(RequestRefused):
     """Neither a form nor an image body."""
 
     code, status, title = "unsupported-media-type", 415, "Unsupported media type"
+
+
+class RangeNotSatisfiable(RequestRefused):
+    """The range that was asked for begins behind the file's end."""
+
+    code, status, title = "range-not-satisfiable", 416, "Range not satisfiable"
 
 
 class MissingFile(RequestRefused):

@@ -10,9 +10,10 @@ import httpx
 from fastapi import Depends, Request
 
 from service.blob_store import BlobStore
-from service.errors import ServerBusy
+from service.errors import JobNotFound, ServerBusy
 from service.intake import Intake
 from service.job_store import JobStore
+from service.jobs import Job
 from service.models import ModelCatalogue
 from service.queue import JobQueue
 from service.readiness import Readiness
@@ -78,12 +79,24 @@ class Services:
             triton=triton,
         )
 
+    def find_job(self, job_id: str) -> Job:
+        """The job; raises `JobNotFound`."""
+        job = self.jobs.get(job_id)
+        if job is None:
+            raise unknown_job(job_id)
+        return job
+
     def close(self) -> None:
         """Drop every connection."""
         self.triton.close()
         self.queue.close()
         self.blobs.close()
         self.jobs.close()
+
+
+def unknown_job(job_id: str) -> JobNotFound:
+    """The error for an id that nobody has, or no longer."""
+    return JobNotFound("No job has this id, or its record has expired.", actual=job_id[:100])
 
 
 def get_services(request: Request) -> Services:

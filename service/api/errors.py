@@ -12,6 +12,7 @@ from service.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
+    RangeNotSatisfiable,
     ServiceError,
     UnsupportedMediaType,
 )
@@ -34,6 +35,8 @@ def problem_response(
         extra["Retry-After"] = str(error.retry_after)
     if isinstance(error, BodyTooLarge):
         extra["Connection"] = "close"  # or the rest of the body would still be read, and dropped
+    if isinstance(error, RangeNotSatisfiable):
+        extra["Content-Range"] = f"bytes */{error.limit}"
     problem = Problem.of(error, instance=instance, request_id=current_request_id() or "")
     return JSONResponse(
         problem.model_dump(), status_code=error.status, headers=extra, media_type=PROBLEM_TYPE

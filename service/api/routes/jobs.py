@@ -1,25 +1,15 @@
-"""Jobs: submit, follow, fetch, cancel."""
+"""Jobs: submit, follow, cancel."""
 
 import contextlib
-import time
 from collections.abc import Sequence
-from pathlib import PurePath
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from service.api.dependencies import Services, ServicesDependency, refuse_parameters
-from service.errors import (
-    JobCanceled,
-    JobNotFinished,
-    JobNotFound,
-    ResultExpired,
-    ServiceError,
-)
-from service.jobs import Job, JobStatus, StoredImage
+from service.api.dependencies import Services, ServicesDependency, refuse_parameters, unknown_job
+from service.errors import ServiceError
+from service.jobs import Job, JobStatus
 from service.schemas import JobView
 from service.uploads import Upload, receive_upload, refuse_unknown
 
@@ -54,10 +44,6 @@ _BODY: dict[str, Any] = {
         }
     ],
 }
-_RESULT: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The restored image.", "content": {"image/*": {}}},
-    304: {"description": "The image that `If-None-Match` names."},
-}
 
 
 @router.post("", status_code=202, openapi_extra=_BODY)
@@ -82,27 +68,7 @@ async def submit_job(request: Request, response: Response, services: ServicesDep
 @router.get("/{job_id}", dependencies=[Depends(refuse_parameters)])
 def follow_job(job_id: str, services: ServicesDependency) -> JobView:
     """Tell a job's state and, while it runs, how many of its tiles are done."""
-    return _show(services, _find(services, job_id))
-
-
-@router.get(
-    "/{job_id}/result",
-    dependencies=[Depends(refuse_parameters)],
-    response_class=Response,
-    responses=_RESULT,
-)
-def fetch_result(job_id: str, request: Request, services: ServicesDependency) -> Response:
-    """Download the restored image: it has the format of the one that was sent."""
-    job = _find(services, job_id)
-    result = _result_of(job)
-    headers = _result_headers(job, result)
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    pieces = services.blobs.open(result.blob)
-    if pieces is None:
-        raise _expired()
-    headers["Content-Length"] = str(result.blob.size)
-    return StreamingResponse(pieces, media_type=result.media_type, headers=headers)
+    return _show(services, services.find_job(job_id))
 
 
 @router.delete(
@@ -114,14 +80,14 @@ def cancel_job(job_id: str, response: Response, services: ServicesDependency) ->
     """Cancel a job that has not ended, or delete the files of one that has; repeatable."""
     before = services.jobs.cancel(job_id)
     if before is None:
-        raise _unknown(job_id)
+        raise unknown_job(job_id)
     if before.status is JobStatus.RUNNING:
         response.status_code = 202  # its worker stops, and deletes the files
     else:
         for image in (before.source, before.result):
             if image is not None:
                 services.blobs.delete(image.blob)
-    return _show(services, _find(services, job_id))
+    return _show(services, services.find_job(job_id))
 
 
 def _require_service(services: Services, task: str | None) -> None:
@@ -154,45 +120,3 @@ def _show(services: Services, job: Job) -> JobView:
 def _retry_after(view: JobView) -> int:
     """Seconds after which a look at the job may be worth it."""
     return min(1 + (view.queue_position or 0), _LONGEST_WAIT_SECONDS)
-
-
-def _find(services: Services, job_id: str) -> Job:
-    job = services.jobs.get(job_id)
-    if job is None:
-        raise _unknown(job_id)
-    return job
-
-
-def _result_of(job: Job) -> StoredImage:
-    match job.status:
-        case JobStatus.FAILED if job.failure is not None:
-            raise job.failure.to_error()
-        case JobStatus.CANCELED:
-            raise JobCanceled("The job was canceled before it was done.")
-        case JobStatus.SUCCEEDED if job.result is not None:
-            if job.purged or job.expires_at <= time.time():
-                raise _expired()
-            return job.result
-        case _:
-            raise JobNotFinished("The job is not done yet.", actual=job.status.value)
-
-
-def _result_headers(job: Job, result: StoredImage) -> dict[str, str]:
-    # For display only: a name on the client's disk, made from the one that it sent.
-    name = f"{PurePath(job.filename or job.id).stem}-restored{result.extension}"
-    plain = name.encode("ascii", "replace").decode().translate({ord(c): "_" for c in '"\\?%'})
-    left = max(int(job.expires_at - time.time()), 0)
-    return {
-        "ETag": f'"{result.blob.sha256}"',
-        "Cache-Control": f"private, max-age={left}",
-        "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}",
-        "X-Content-Type-Options": "nosniff",
-    }
-
-
-def _unknown(job_id: str) -> JobNotFound:
-    return JobNotFound("No job has this id, or its record has expired.", actual=job_id[:100])
-
-
-def _expired() -> ResultExpired:
-    return ResultExpired("The result was deleted, or its time is over.")

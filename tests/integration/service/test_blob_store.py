@@ -51,6 +51,19 @@ def test_bytes_come_back_in_any_pieces(store: BlobStore, redis: "Redis[bytes]", 
     store.delete(blob)
 
 
+def test_part_is_the_same_bytes_across_chunks(store: BlobStore, redis: "Redis[bytes]") -> None:
+    content = noise(3 * MIB + 7)
+    blob = store.put([content], seconds=60)
+    edges = (0, 1, MIB - 1, MIB, MIB + 1, 3 * MIB, blob.size)
+    for start in edges:
+        for stop in edges:
+            if start < stop:
+                pieces = store.open_part(blob, start=start, stop=stop)
+                assert b"".join(pieces or ()) == content[start:stop], (start, stop)
+    redis.delete(f"hiir:blob:{blob.id}:3")
+    assert store.open_part(blob, start=0, stop=1) is None
+
+
 def test_same_id_replaces(store: BlobStore, redis: "Redis[bytes]") -> None:
     first = store.put([noise(2 * MIB)], seconds=60, blob_id="x")
     assert store.put([noise(2 * MIB)], seconds=60, blob_id="x") == first

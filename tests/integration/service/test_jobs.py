@@ -85,6 +85,35 @@ def test_result_names_itself_and_is_not_sent_twice(stack: Stack) -> None:
     assert not again.content
 
 
+def test_interrupted_download_goes_on_where_it_stopped(stack: Stack) -> None:
+    # Of noise, so that the file has more than one chunk of the store.
+    noise = np.random.default_rng(0).integers(0, 256, (700, 900, 3), np.uint8)
+    job_id = stack.submit(write(noise), "huge-identity")["id"]
+    stack.wait_end(job_id)
+    url = f"/v1/jobs/{job_id}/result"
+    whole = stack.client.get(url)
+    assert whole.headers["accept-ranges"] == "bytes"
+    assert 3000 < int(whole.headers["cache-control"].removeprefix("private, max-age=")) <= 3600
+    size, etag = len(whole.content), whole.headers["etag"]
+    assert size > 1_500_000
+    got = b""
+    for start in range(0, size, 700_000):
+        asked = {"range": f"bytes={start}-{start + 699_999}", "if-range": etag}
+        answer = stack.client.get(url, headers=asked)
+        assert answer.status_code == 206
+        last = min(start + 700_000, size) - 1
+        assert answer.headers["content-range"] == f"bytes {start}-{last}/{size}"
+        assert answer.headers["content-length"] == str(len(answer.content))
+        assert answer.headers["etag"] == etag
+        got += answer.content
+    assert got == whole.content
+    changed = stack.client.get(url, headers={"range": "bytes=0-1", "if-range": '"other"'})
+    assert (changed.status_code, changed.content) == (200, whole.content)
+    behind = stack.client.get(url, headers={"range": f"bytes={size}-"})
+    assert (behind.status_code, behind.json()["code"]) == (416, "range-not-satisfiable")
+    assert behind.headers["content-range"] == f"bytes */{size}"
+
+
 def test_jpeg_comes_back_as_jpeg_with_its_exif_orientation_applied(stack: Stack) -> None:
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
     content = write(photo(*SOME_TILES), "JPEG", exif=exif)

@@ -1,0 +1,97 @@
+"""Download of a job's result: the whole file or a part of it, to be kept as long as we keep it."""
+
+import time
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
+
+from service.api.byte_range import is_unchanged, wanted_range
+from service.api.dependencies import ServicesDependency, refuse_parameters
+from service.errors import JobCanceled, JobNotFinished, ResultExpired
+from service.jobs import Job, JobStatus, StoredImage
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+_TEXT = {"schema": {"type": "string"}}
+_HEADERS: dict[str, Any] = {
+    "ETag": {"description": "The file's SHA-256, quoted.", **_TEXT},
+    "Accept-Ranges": {"description": "`bytes`.", **_TEXT},
+    "Cache-Control": {"description": "`private`, for as long as the result is kept.", **_TEXT},
+    "Content-Disposition": {"description": "A name for the file, from the one sent.", **_TEXT},
+}
+_FILE: dict[str, Any] = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The restored image.", "headers": _HEADERS, "content": _FILE},
+    206: {
+        "description": "The part of it that `Range` names.",
+        "headers": {**_HEADERS, "Content-Range": {"description": "Which part.", **_TEXT}},
+        "content": _FILE,
+    },
+    304: {"description": "The image that `If-None-Match` names.", "headers": _HEADERS},
+}
+
+
+@router.get(
+    "/{job_id}/result",
+    dependencies=[Depends(refuse_parameters)],
+    response_class=Response,
+    responses=_RESPONSES,
+)
+def fetch_result(job_id: str, request: Request, services: ServicesDependency) -> Response:
+    """Download the restored image, or a range of it: it has the format of the one that was sent."""
+    job = services.find_job(job_id)
+    result = result_of(job)
+    headers = result_headers(job, result)
+    if is_unchanged(request.headers, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    size = result.blob.size
+    part = wanted_range(request.headers, size=size, etag=headers["ETag"])
+    if part is None:
+        pieces = services.blobs.open(result.blob)
+        status, headers["Content-Length"] = 200, str(size)
+    else:
+        pieces = services.blobs.open_part(result.blob, start=part.start, stop=part.stop)
+        status, headers["Content-Length"] = 206, str(part.length)
+        headers["Content-Range"] = part.content_range
+    if pieces is None:
+        raise _expired()
+    return StreamingResponse(
+        pieces, status_code=status, media_type=result.media_type, headers=headers
+    )
+
+
+def result_of(job: Job) -> StoredImage:
+    """The job's result; raises what says why there is none (yet, or any more)."""
+    match job.status:
+        case JobStatus.FAILED if job.failure is not None:
+            raise job.failure.to_error()
+        case JobStatus.CANCELED:
+            raise JobCanceled("The job was canceled before it was done.")
+        case JobStatus.SUCCEEDED if job.result is not None:
+            if job.purged or job.expires_at <= time.time():
+                raise _expired()
+            return job.result
+        case _:
+            raise JobNotFinished("The job is not done yet.", actual=job.status.value)
+
+
+def result_headers(job: Job, result: StoredImage) -> dict[str, str]:
+    """Everything but the length."""
+    # For display only: a name on the client's disk, made from the one that it sent.
+    name = f"{PurePath(job.filename or job.id).stem}-restored{result.extension}"
+    plain = name.encode("ascii", "replace").decode().translate({ord(c): "_" for c in '"\\?%'})
+    left = max(int(job.expires_at - time.time()), 0)
+    return {
+        "ETag": f'"{result.blob.sha256}"',
+        "Accept-Ranges": "bytes",
+        "Cache-Control": f"private, max-age={left}",
+        "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def _expired() -> ResultExpired:
+    return ResultExpired("The result was deleted, or its time is over.")
