@@ -21,7 +21,7 @@ ROOT = FOLDER.parent
 EXTRAS = {"dev": ("embedded", "train", "dev"), "train": ("embedded", "train"), "runtime": ()}
 HEADER = "# Written by `make lock` from pyproject.toml; {what}. Do not edit.\n"
 CONTENTS = {
-    "dev": "everything, with what tests and checks the code",
+    "dev": "everything that `make test` and `make lint` need",
     "train": "what `make up` needs: the embedded stack, training and export",
     "runtime": "what API and worker need in their images",
 }
