@@ -10,7 +10,6 @@ the reaper: the job is done, and only nobody asks for it.
 import contextlib
 import logging
 import time
-import uuid
 from threading import BoundedSemaphore
 
 from hiir.imaging import (
@@ -82,16 +81,29 @@ class Intake:
             raise MissingTask(f"Name one of the tasks: {known}.", limit=known)
         return self._models.get(task)
 
-    def accept(self, upload: Upload, model: ModelContract) -> Job:
+    def accept(
+        self,
+        upload: Upload,
+        model: ModelContract,
+        *,
+        job_id: str,
+        tenant: str,
+        client_id: str | None = None,
+        fingerprint: str | None = None,
+    ) -> Job:
         """Check the image, store it, queue the job; nothing remains if any of it fails.
 
+        A job that has this id already is given back as it is: its submission was made before.
         Raises `ImageRefused`, `ResultTooLarge`, `StoreUnavailable` or `QueueUnavailable`.
         """
         header = self._check(upload, model)
         blob = self._blobs.put(upload.pieces(), seconds=self._lifetimes.input_seconds)
         now = time.time()
         job = Job(
-            id=uuid.uuid4().hex,
+            id=job_id,
+            tenant=tenant,
+            client_id=client_id,
+            fingerprint=fingerprint,
             task=model.name,
             model=model.name,
             model_version=model.version,
@@ -109,11 +121,14 @@ class Intake:
             expires_at=now + self._lifetimes.record_seconds,
         )
         try:
-            self._jobs.create(job)
-            self._queue.publish(job.id)
+            made = self._jobs.create(job)
+            if made:
+                self._queue.publish(job.id)
         except ServiceError:
-            self._take_back(job.id, blob)
+            self._take_back(job, blob)
             raise
+        if not made:
+            return self._made_before(job, blob)
         logger.info("accepted %s, %s %s bytes", job.task, header.format.value, blob.size)
         return job
 
@@ -137,8 +152,13 @@ class Intake:
                 actual=pixels,
             )
 
-    def _take_back(self, job_id: str, blob: Blob) -> None:
+    def _made_before(self, job: Job, blob: Blob) -> Job:
         with contextlib.suppress(ServiceError):
-            self._jobs.discard(job_id)
+            self._blobs.delete(blob)
+        return self._jobs.get(job.id) or job
+
+    def _take_back(self, job: Job, blob: Blob) -> None:
+        with contextlib.suppress(ServiceError):
+            self._jobs.discard(job)
         with contextlib.suppress(ServiceError):
             self._blobs.delete(blob)

@@ -12,6 +12,24 @@ local now = time[1] + time[2] / 1000000
 local status = redis.call('HGET', KEYS[1], 'status')
 """
 
+CREATE = (
+    _NOW
+    + """
+-- KEYS: job, queued, the tenant's jobs.
+-- ARGV: id, created at, prefix of records, source, field, value, ...
+-- Returns 1 if the job was made, now or in a call before, and 0 if there is another with this id.
+if status then return redis.call('HGET', KEYS[1], 'source') == ARGV[4] and 1 or 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+-- The list is as short as the records are: for each job that comes, two that are gone may go.
+for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, 1)) do
+  if redis.call('EXISTS', ARGV[3] .. id) == 0 then redis.call('ZREM', KEYS[3], id) end
+end
+redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
+return 1
+"""
+)
+
 LEASE = (
     _NOW
     + """
@@ -90,7 +108,8 @@ return 1
 CANCEL = (
     _NOW
     + """
--- KEYS: job, queued. ARGV: id, record seconds. Returns the status that it found, or nil.
+-- KEYS: job, queued. ARGV: id, record seconds, whether an ended job is purged (1 or 0).
+-- Returns the status that it found, or nil.
 if status == 'queued' then
   redis.call('HSET', KEYS[1], 'status', 'canceled', 'cancel_requested', '1',
     'finished_at', string.format('%.3f', now), 'expires_at', string.format('%.3f', now + ARGV[2]))
@@ -98,7 +117,7 @@ if status == 'queued' then
   redis.call('EXPIRE', KEYS[1], ARGV[2])
 elseif status == 'running' then
   redis.call('HSET', KEYS[1], 'cancel_requested', '1')
-elseif status then
+elseif status and ARGV[3] == '1' then
   redis.call('HSET', KEYS[1], 'purged', '1')
 end
 return status

@@ -15,7 +15,7 @@ from typing import cast
 import redis
 
 from service.errors import WorkerLost
-from service.job_scripts import CANCEL, FINISH, LEASE, RECLAIM, RELEASE, REPORT, REPUBLISH
+from service.job_scripts import CANCEL, CREATE, FINISH, LEASE, RECLAIM, RELEASE, REPORT, REPUBLISH
 from service.jobs import Failure, Job, JobStatus, Outcome, Progress
 from service.redis_link import connect, redis_errors
 from service.settings import JobSettings, RedisDatabase, Settings
@@ -49,6 +49,7 @@ class JobStore:
     def __init__(self, *, client: redis.Redis, settings: JobSettings) -> None:
         self._redis = client
         self._settings = settings
+        self._create = client.register_script(CREATE)
         self._lease = client.register_script(LEASE)
         self._report = client.register_script(REPORT)
         self._finish = client.register_script(FINISH)
@@ -72,19 +73,28 @@ class JobStore:
         with redis_errors():
             self._redis.ping()
 
-    def create(self, job: Job) -> None:
-        """Write a new, queued job; its record does not expire before the job has ended."""
-        with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
-            for field, value in job.to_fields().items():
-                pipe.hset(_key(job.id), field, value)
-            pipe.zadd(_QUEUED, {job.id: job.created_at})
-            pipe.execute()
+    def create(self, job: Job) -> bool:
+        """Write a new, queued job, or return False if there is one with its id.
 
-    def discard(self, job_id: str) -> None:
+        Its record does not expire before the job has ended.
+        """
+        fields = job.to_fields()
+        with redis_errors():
+            made = self._create(
+                keys=[_key(job.id), _QUEUED, _index(job.tenant)],
+                args=[
+                    *(job.id, fields["created_at"], _key(""), fields["source"]),
+                    *(part for pair in fields.items() for part in pair),
+                ],
+            )
+        return bool(made)
+
+    def discard(self, job: Job) -> None:
         """Remove a job as if it had never been: its submission failed half-way."""
         with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.delete(_key(job_id))
-            pipe.zrem(_QUEUED, job_id)
+            pipe.delete(_key(job.id))
+            pipe.zrem(_QUEUED, job.id)
+            pipe.zrem(_index(job.tenant), job.id)
             pipe.execute()
 
     def get(self, job_id: str) -> Job | None:
@@ -92,6 +102,38 @@ class JobStore:
         with redis_errors():
             fields = cast("Mapping[str, str]", self._redis.hgetall(_key(job_id)))
         return Job.from_fields(fields) if fields else None
+
+    def newest(
+        self, tenant: str, *, before: tuple[float, str] | None, count: int
+    ) -> tuple[list[Job], tuple[float, str] | None]:
+        """Up to `count` of a tenant's jobs, newest first, and where the next call goes on.
+
+        `before` is what the call before returned; None begins, and ends. Jobs whose record has
+        expired are passed over.
+        """
+        edge = "+inf" if before is None else repr(before[0])
+        with redis_errors():
+            # Some more than wanted: the first of the next page, and those of the last microsecond.
+            listed = self._redis.zrange(
+                _index(tenant),
+                edge,
+                "-inf",
+                desc=True,
+                byscore=True,
+                withscores=True,
+                offset=0,
+                num=count + 1 + _BATCH,
+            )
+            ids = [
+                (float(score), job_id) for job_id, score in cast("list[tuple[str, float]]", listed)
+            ]
+            ids = [entry for entry in ids if before is None or entry < before]
+            with self._redis.pipeline(transaction=False) as pipe:
+                for _, job_id in ids[:count]:
+                    pipe.hgetall(_key(job_id))
+                records = cast("list[Mapping[str, str]]", pipe.execute())
+        jobs = [Job.from_fields(record) for record in records if record]
+        return jobs, ids[count - 1] if len(ids) > count else None
 
     def queue_position(self, job_id: str) -> int | None:
         """Number of jobs before this one, or None if it does not wait."""
@@ -109,8 +151,8 @@ class JobStore:
             memory = self._redis.info("memory")
         return int(100 * memory["used_memory"] / memory["maxmemory"]) if memory["maxmemory"] else 0
 
-    def cancel(self, job_id: str) -> Job | None:
-        """End a queued job, ask a running one to stop, mark a finished one as purged.
+    def cancel(self, job_id: str, *, purge: bool = True) -> Job | None:
+        """End a queued job, ask a running one to stop, mark a finished one as purged if told to.
 
         Returns the job before the call, so that the caller knows which of the three it was.
         """
@@ -119,7 +161,8 @@ class JobStore:
             return None
         with redis_errors():
             status = self._cancel(
-                keys=[_key(job_id), _QUEUED], args=[job_id, self._settings.record_seconds]
+                keys=[_key(job_id), _QUEUED],
+                args=[job_id, self._settings.record_seconds, int(purge)],
             )
         if status is None:
             return None
@@ -252,6 +295,10 @@ class JobStore:
     def _now(self) -> float:
         seconds, microseconds = self._redis.time()
         return float(seconds) + float(microseconds) / 1e6
+
+
+def _index(tenant: str) -> str:
+    return f"hiir:jobs:{tenant}"
 
 
 def _key(job_id: str) -> str:

@@ -8,6 +8,7 @@
 A job ends exactly once: the terminal states have no way out.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,9 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from service.errors import JobFailed, ServiceError
+
+OPEN_TENANT = "open"
+"""Everybody, where no keys are asked for."""
 
 
 class JobStatus(StrEnum):
@@ -169,6 +173,12 @@ class Job:
     attempt: int = 0
     cancel_requested: bool = False
     purged: bool = False
+    tenant: str = OPEN_TENANT
+    """Whose job it is: to anybody else it does not exist."""
+    client_id: str | None = None
+    """The id that the client chose, unique to its tenant; `id` is derived from it."""
+    fingerprint: str | None = None
+    """Of the submission, for a job whose id the client chose."""
     started_at: float | None = None
     finished_at: float | None = None
     timings: Mapping[str, float] = field(default_factory=dict, hash=False)
@@ -176,10 +186,18 @@ class Job:
     result: StoredImage | None = None
     failure: Failure | None = None
 
+    @property
+    def public_id(self) -> str:
+        """What the client calls it."""
+        return self.client_id or self.id
+
     def to_fields(self) -> dict[str, str]:
         """The job as it is created: the fields that are set at submission."""
+        chosen = {"client_id": self.client_id, "fingerprint": self.fingerprint}
         return {
             "id": self.id,
+            "tenant": self.tenant,
+            **{name: value for name, value in chosen.items() if value is not None},
             "task": self.task,
             "model": self.model,
             "model_version": self.model_version,
@@ -214,6 +232,9 @@ class Job:
             attempt=int(fields.get("attempt", 0)),
             cancel_requested="cancel_requested" in fields,
             purged="purged" in fields,
+            tenant=fields.get("tenant", OPEN_TENANT),
+            client_id=fields.get("client_id"),
+            fingerprint=fields.get("fingerprint"),
             started_at=_optional(fields, "started_at"),
             finished_at=_optional(fields, "finished_at"),
             timings=_timings(fields),
@@ -250,6 +271,11 @@ class Outcome:
         if self.status is JobStatus.SUCCEEDED:
             fields["stage"] = Stage.DONE.value
         return fields
+
+
+def derive_job_id(tenant: str, client_id: str) -> str:
+    """The store's id of a job whose client chose one: two tenants may choose the same."""
+    return hashlib.sha256(f"{tenant}\0{client_id}".encode()).hexdigest()[:32]
 
 
 def _optional(fields: Mapping[str, str], key: str) -> float | None:

@@ -28,6 +28,12 @@ class Limits(BaseModel):
 
     result_bytes: PositiveInt = 256 * MIB
 
+    wait_seconds: PositiveInt = 60
+    """Longest time that an answer is held back until the job has ended."""
+
+    list_jobs: PositiveInt = 100
+    """Most jobs on one page of the list."""
+
     concurrent_uploads: PositiveInt = 16
     """Bodies being received at once; each may occupy `body_bytes` of disk."""
 

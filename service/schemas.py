@@ -69,7 +69,7 @@ class FailureView(_View):
 
 
 class JobUrls(_View):
-    """Where a job can be followed, fetched and canceled (with DELETE)."""
+    """Where a job can be followed, fetched and canceled (with POST)."""
 
     self: str
     result: str
@@ -106,9 +106,9 @@ class JobView(_View):
     @classmethod
     def of(cls, job: Job, *, queue_position: int | None) -> Self:
         """A job as it is shown."""
-        here = f"/v1/jobs/{job.id}"
+        here = f"/v1/jobs/{job.public_id}"
         return cls(
-            id=job.id,
+            id=job.public_id,
             status=job.status,
             task=job.task,
             model=job.model,
@@ -132,8 +132,16 @@ class JobView(_View):
             input=ImageView.of(job.source),
             output=None if job.result is None else ImageView.of(job.result),
             error=None if job.failure is None else FailureView.of(job.failure),
-            urls=JobUrls(self=here, result=f"{here}/result", cancel=here),
+            urls=JobUrls(self=here, result=f"{here}/result", cancel=f"{here}/cancel"),
         )
+
+
+class JobList(_View):
+    """One page of jobs, the newest first."""
+
+    jobs: list[JobView]
+    next_cursor: str | None
+    """`cursor` of the next page; null on the last."""
 
 
 class TaskView(_View):

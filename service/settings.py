@@ -64,6 +64,9 @@ class JobSettings(BaseModel):
     record_seconds: PositiveInt = 86_400
     """Life of an ended job's record, longer than its result's so that 410 can be told from 404."""
 
+    idempotency_seconds: PositiveInt = 86_400
+    """How long an idempotency key stands for the submission that it was first sent with."""
+
     soft_time_limit: PositiveInt = 1800
     """A job that runs longer fails with `timeout`: 12 megapixels take minutes on a small CPU."""
 

@@ -1,7 +1,7 @@
 """What the routes work with, built once for each application."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,12 +11,14 @@ from fastapi import Depends, Request
 
 from service.blob_store import BlobStore
 from service.errors import JobNotFound, ServerBusy
+from service.idempotency import IdempotencyStore
 from service.intake import Intake
 from service.job_store import JobStore
-from service.jobs import Job
+from service.jobs import OPEN_TENANT, Job, JobStatus, derive_job_id
 from service.models import ModelCatalogue
 from service.queue import JobQueue
 from service.readiness import Readiness
+from service.schemas import JobView
 from service.settings import Settings
 from service.uploads import refuse_unknown
 
@@ -48,6 +50,7 @@ class Services:
     models: ModelCatalogue
     readiness: Readiness
     intake: Intake
+    idempotency: IdempotencyStore
     uploads: UploadSlots
     triton: httpx.Client
 
@@ -75,28 +78,45 @@ class Services:
                 limits=settings.limits,
                 lifetimes=settings.jobs,
             ),
+            idempotency=IdempotencyStore.from_settings(settings),
             uploads=UploadSlots(settings.limits.concurrent_uploads),
             triton=triton,
         )
 
-    def find_job(self, job_id: str) -> Job:
-        """The job; raises `JobNotFound`."""
-        job = self.jobs.get(job_id)
-        if job is None:
-            raise unknown_job(job_id)
-        return job
+    def find_job(self, job_id: str, *, tenant: str) -> Job:
+        """A tenant's job by the id that it knows; raises `JobNotFound`."""
+        for candidate in (job_id, derive_job_id(tenant, job_id)):
+            job = self.jobs.get(candidate)
+            # Nobody else's; and one whose client chose an id is known by that alone.
+            if job is not None and job.tenant == tenant and job.public_id == job_id:
+                return job
+        raise JobNotFound("No job has this id, or its record has expired.", actual=job_id[:100])
+
+    def show(self, job: Job) -> JobView:
+        """A job as its owner sees it now."""
+        waits = job.status is JobStatus.QUEUED
+        return JobView.of(job, queue_position=self.jobs.queue_position(job.id) if waits else None)
+
+    def cancel(self, job: Job, *, purge: bool) -> Job:
+        """Cancel a job that has not ended, or with `purge` delete the files of one that has.
+
+        Returns the job before: a running one is stopped by its worker, which deletes the files.
+        """
+        before = self.jobs.cancel(job.id, purge=purge) or job
+        never_ran = before.status in {JobStatus.QUEUED, JobStatus.CANCELED}
+        if never_ran or (purge and before.status.is_terminal):
+            for image in (before.source, before.result):
+                if image is not None:
+                    self.blobs.delete(image.blob)
+        return before
 
     def close(self) -> None:
         """Drop every connection."""
         self.triton.close()
+        self.idempotency.close()
         self.queue.close()
         self.blobs.close()
         self.jobs.close()
-
-
-def unknown_job(job_id: str) -> JobNotFound:
-    """The error for an id that nobody has, or no longer."""
-    return JobNotFound("No job has this id, or its record has expired.", actual=job_id[:100])
 
 
 def get_services(request: Request) -> Services:
@@ -105,9 +125,24 @@ def get_services(request: Request) -> Services:
     return services
 
 
+def get_tenant() -> str:
+    """Whose request it is."""
+    return OPEN_TENANT
+
+
 def refuse_parameters(request: Request) -> None:
     """Raise `UnknownParameter` for a query on a route that takes none."""
     refuse_unknown([name for name, _ in request.query_params.multi_items()], known=())
 
 
+def accept_parameters(*known: str) -> Callable[[Request], None]:
+    """A dependency that raises `UnknownParameter` or `DuplicateParameter` for any other query."""
+
+    def refuse(request: Request) -> None:
+        refuse_unknown([name for name, _ in request.query_params.multi_items()], known=known)
+
+    return refuse
+
+
+TenantDependency = Annotated[str, Depends(get_tenant)]
 ServicesDependency = Annotated[Services, Depends(get_services)]

@@ -1,122 +1,174 @@
-"""Jobs: submit, follow, cancel."""
+"""Jobs: submit, follow, list, cancel."""
 
+import base64
+import binascii
 import contextlib
-from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from service.api.dependencies import Services, ServicesDependency, refuse_parameters, unknown_job
-from service.errors import ServiceError
+from service.api.dependencies import (
+    Services,
+    ServicesDependency,
+    TenantDependency,
+    accept_parameters,
+    refuse_parameters,
+)
+from service.api.preferences import Preferences
+from service.api.routes.results import result_response
+from service.api.submission import Submission, submit
+from service.api.submission_document import SUBMISSION
+from service.api.waiting import wait_for_end
+from service.errors import InvalidCursor, InvalidParameter, JobAlreadyTerminal, ServiceError
 from service.jobs import Job, JobStatus
-from service.schemas import JobView
-from service.uploads import Upload, receive_upload, refuse_unknown
+from service.schemas import JobList, JobView
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-_PARAMETERS = ("task",)
-_LONGEST_WAIT_SECONDS = 30
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file", "task"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        "task": {"type": "string"},
-                    },
-                }
-            },
-            "image/*": {"schema": {"type": "string", "format": "binary"}},
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-        },
-    },
-    "parameters": [
-        {
-            "name": "task",
-            "in": "query",
-            "schema": {"type": "string"},
-            "description": "The task, for a body that is the image itself.",
-        }
-    ],
+_LONGEST_PAUSE_SECONDS = 30
+_PAGE_JOBS = 20
+_LOOKED_AT = 1000
+"""Jobs that one request may look at in search of those that a filter lets through."""
+_STOPS: dict[int | str, dict[str, Any]] = {
+    202: {"description": "The job runs and is about to stop.", "model": JobView}
 }
 
 
-@router.post("", status_code=202, openapi_extra=_BODY)
-async def submit_job(request: Request, response: Response, services: ServicesDependency) -> JobView:
+@router.post("", status_code=202, response_model=JobView, **SUBMISSION)
+async def submit_job(
+    request: Request, services: ServicesDependency, tenant: TenantDependency
+) -> Response:
     """Queue one image: a form with `file` and `task`, or the image as body with `?task=`."""
-    query = request.query_params.multi_items()
-    refuse_unknown([name for name, _ in query], known=_PARAMETERS)
-    await run_in_threadpool(_require_service, services, dict(query).get("task"))
-    async with services.uploads.take():
-        upload = await receive_upload(
-            headers=request.headers,
-            stream=request.stream(),
-            limits=services.settings.limits,
-            allowed_fields=_PARAMETERS,
-        )
-        view = await run_in_threadpool(_accept, services, upload, query)
-    response.headers["Location"] = view.urls.self
-    response.headers["Retry-After"] = str(_retry_after(view))
-    return view
+    return await _answer(request, services, await submit(request, services, tenant=tenant))
 
 
-@router.get("/{job_id}", dependencies=[Depends(refuse_parameters)])
-def follow_job(job_id: str, services: ServicesDependency) -> JobView:
-    """Tell a job's state and, while it runs, how many of its tiles are done."""
-    return _show(services, services.find_job(job_id))
+@router.put("/{job_id}", status_code=202, response_model=JobView, **SUBMISSION)
+async def put_job(
+    job_id: str, request: Request, services: ServicesDependency, tenant: TenantDependency
+) -> Response:
+    """Queue one image under an id of one's own; the same again finds the same job."""
+    made = await submit(request, services, tenant=tenant, client_id=job_id)
+    return await _answer(request, services, made)
 
 
-@router.delete(
-    "/{job_id}",
-    dependencies=[Depends(refuse_parameters)],
-    responses={202: {"description": "The job runs and is about to stop.", "model": JobView}},
-)
-def cancel_job(job_id: str, response: Response, services: ServicesDependency) -> JobView:
-    """Cancel a job that has not ended, or delete the files of one that has; repeatable."""
-    before = services.jobs.cancel(job_id)
-    if before is None:
-        raise unknown_job(job_id)
+@router.get("", dependencies=[Depends(accept_parameters("status", "task", "limit", "cursor"))])
+def list_jobs(  # noqa: PLR0917 - FastAPI reads them by name
+    services: ServicesDependency,
+    tenant: TenantDependency,
+    status: JobStatus | None = None,
+    task: str | None = None,
+    limit: Annotated[int, Query(ge=1)] = _PAGE_JOBS,
+    cursor: str | None = None,
+) -> JobList:
+    """List one's jobs, the newest first; a page may be short, or empty, and not be the last."""
+    most = services.settings.limits.list_jobs
+    if limit > most:
+        raise InvalidParameter(f"A page has up to {most} jobs.", limit=most, actual=limit)
+    found: list[Job] = []
+    position = None if cursor is None else _read_cursor(cursor)
+    for _ in range(-(-_LOOKED_AT // limit)):
+        jobs, position = services.jobs.newest(tenant, before=position, count=limit - len(found))
+        found += [job for job in jobs if status in {None, job.status} and task in {None, job.task}]
+        if position is None or len(found) >= limit:
+            break
+    return JobList(
+        jobs=[services.show(job) for job in found],
+        next_cursor=None if position is None else _write_cursor(position),
+    )
+
+
+@router.get("/{job_id}", dependencies=[Depends(accept_parameters("wait"))])
+async def follow_job(
+    job_id: str,
+    request: Request,
+    services: ServicesDependency,
+    tenant: TenantDependency,
+    wait: Annotated[int, Query(ge=0)] = 0,
+) -> JobView:
+    """Tell a job's state and progress: at once, or when it has ended but after `wait` seconds."""
+    job = await run_in_threadpool(services.find_job, job_id, tenant=tenant)
+    seconds = min(wait, services.settings.limits.wait_seconds)
+    job = await wait_for_end(request, services, job, seconds=seconds)
+    return await run_in_threadpool(services.show, job)
+
+
+@router.post("/{job_id}/cancel", dependencies=[Depends(refuse_parameters)], responses=_STOPS)
+def cancel_job(
+    job_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
+) -> JobView:
+    """Cancel a job that has not ended; repeatable."""
+    before = services.cancel(services.find_job(job_id, tenant=tenant), purge=False)
+    if before.status in {JobStatus.SUCCEEDED, JobStatus.FAILED}:
+        raise JobAlreadyTerminal("An ended job cannot be canceled.", actual=before.status.value)
     if before.status is JobStatus.RUNNING:
-        response.status_code = 202  # its worker stops, and deletes the files
+        response.status_code = 202
+    return services.show(services.find_job(job_id, tenant=tenant))
+
+
+@router.delete("/{job_id}", dependencies=[Depends(refuse_parameters)], responses=_STOPS)
+def delete_job(
+    job_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
+) -> JobView:
+    """Cancel a job that has not ended, or delete the files of one that has; repeatable."""
+    before = services.cancel(services.find_job(job_id, tenant=tenant), purge=True)
+    if before.status is JobStatus.RUNNING:
+        response.status_code = 202
+    return services.show(services.find_job(job_id, tenant=tenant))
+
+
+async def _answer(request: Request, services: Services, made: Submission) -> Response:
+    """202 with the job as it was accepted; or, for who waits long enough, 200 with its end."""
+    longest = services.settings.limits.wait_seconds
+    wanted = Preferences.of(request.headers, longest_wait=longest)
+    view = made.view
+    headers = {"Location": view.urls.self}
+    if made.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    ended = await _wait(request, services, made, wanted) if wanted.wait else None
+    if applied := wanted.applied(ended=ended is not None):
+        headers["Preference-Applied"] = applied
+    if ended is None:
+        headers["Retry-After"] = str(_retry_after(view))
+        return JSONResponse(view.model_dump(mode="json"), status_code=202, headers=headers)
+    if wanted.wants_image:
+        response = await run_in_threadpool(result_response, services, ended, request.headers)
     else:
-        for image in (before.source, before.result):
-            if image is not None:
-                services.blobs.delete(image.blob)
-    return _show(services, services.find_job(job_id))
+        response = JSONResponse(JobView.of(ended, queue_position=None).model_dump(mode="json"))
+    response.headers.update(headers)
+    return response
 
 
-def _require_service(services: Services, task: str | None) -> None:
-    """Refuse what can be refused before a byte of the body is read."""
-    if task is not None:
-        services.intake.find_model(task)
-    services.readiness.require_servers()
-    services.intake.require_room()
-
-
-def _accept(services: Services, upload: Upload, query: Sequence[tuple[str, str]]) -> JobView:
-    try:
-        given = [*query, *upload.fields.items()]
-        refuse_unknown([name for name, _ in given], known=_PARAMETERS)
-        model = services.intake.find_model(dict(given).get("task"))
-        job = services.intake.accept(upload, model)
-    finally:
-        upload.close()
-    # The job is queued whatever happens now: an error here would make its sender send it again.
+async def _wait(
+    request: Request, services: Services, made: Submission, wanted: Preferences
+) -> Job | None:
+    # Whatever fails here, the job is accepted: its sender learns that, and asks again.
     with contextlib.suppress(ServiceError):
-        return _show(services, job)
-    return JobView.of(job, queue_position=None)
-
-
-def _show(services: Services, job: Job) -> JobView:
-    waits = job.status is JobStatus.QUEUED
-    return JobView.of(job, queue_position=services.jobs.queue_position(job.id) if waits else None)
+        job = await run_in_threadpool(services.jobs.get, made.job_id)
+        if job is None:
+            return None
+        job = await wait_for_end(request, services, job, seconds=wanted.wait or 0)
+        if job.status.is_terminal:
+            return job
+        if made.cancel_on_disconnect and await request.is_disconnected():
+            await run_in_threadpool(services.cancel, job, purge=False)
+    return None
 
 
 def _retry_after(view: JobView) -> int:
     """Seconds after which a look at the job may be worth it."""
-    return min(1 + (view.queue_position or 0), _LONGEST_WAIT_SECONDS)
+    return min(1 + (view.queue_position or 0), _LONGEST_PAUSE_SECONDS)
+
+
+def _write_cursor(position: tuple[float, str]) -> str:
+    moment, job_id = position
+    return base64.urlsafe_b64encode(f"{moment!r} {job_id}".encode()).decode()
+
+
+def _read_cursor(text: str) -> tuple[float, str]:
+    try:
+        moment, job_id = base64.urlsafe_b64decode(text.encode()).decode().split(" ")
+        return float(moment), job_id
+    except (ValueError, binascii.Error):
+        raise InvalidCursor("Give `next_cursor` of the page before, unchanged.") from None

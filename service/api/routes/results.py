@@ -7,9 +7,15 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.datastructures import Headers
 
 from service.api.byte_range import is_unchanged, wanted_range
-from service.api.dependencies import ServicesDependency, refuse_parameters
+from service.api.dependencies import (
+    Services,
+    ServicesDependency,
+    TenantDependency,
+    refuse_parameters,
+)
 from service.errors import JobCanceled, JobNotFinished, ResultExpired
 from service.jobs import Job, JobStatus, StoredImage
 
@@ -40,15 +46,21 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     response_class=Response,
     responses=_RESPONSES,
 )
-def fetch_result(job_id: str, request: Request, services: ServicesDependency) -> Response:
+def fetch_result(
+    job_id: str, request: Request, services: ServicesDependency, tenant: TenantDependency
+) -> Response:
     """Download the restored image, or a range of it: it has the format of the one that was sent."""
-    job = services.find_job(job_id)
+    return result_response(services, services.find_job(job_id, tenant=tenant), request.headers)
+
+
+def result_response(services: Services, job: Job, asked: Headers) -> Response:
+    """The answer with the result, or with the part that the request's headers name."""
     result = result_of(job)
     headers = result_headers(job, result)
-    if is_unchanged(request.headers, headers["ETag"]):
+    if is_unchanged(asked, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     size = result.blob.size
-    part = wanted_range(request.headers, size=size, etag=headers["ETag"])
+    part = wanted_range(asked, size=size, etag=headers["ETag"])
     if part is None:
         pieces = services.blobs.open(result.blob)
         status, headers["Content-Length"] = 200, str(size)

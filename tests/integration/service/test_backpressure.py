@@ -66,9 +66,9 @@ def test_full_queue_is_told_before_the_body_is_read(stack: Stack, make_app: Make
         async with client_of(make_app(queue_depth=1)) as client:
             first = await submit(client)
             second = await submit(client, unread())
-            await client.delete(first.json()["urls"]["cancel"])
+            await client.post(first.json()["urls"]["cancel"])
             third = await submit(client)
-            await client.delete(third.json()["urls"]["cancel"])
+            await client.post(third.json()["urls"]["cancel"])
             return first, second, third
 
     first, second, third = asyncio.run(overfill())

@@ -113,6 +113,39 @@ def test_queue_is_in_order_of_creation(store: JobStore) -> None:
     assert store.queue_position(second.id) == 0
 
 
+def test_job_is_made_once(store: JobStore) -> None:
+    job = create(store)
+    assert store.create(job), "the same call again, because its reply was lost"
+    other = replace(IMAGE, blob=replace(IMAGE.blob, id="e" * 32))
+    assert not store.create(replace(job, source=other))
+    assert get(store, job) == job
+
+
+def test_jobs_are_listed_newest_first_and_only_their_tenants(store: JobStore) -> None:
+    made = [create(store, tenant="a", created_at=1000.0 + number // 2) for number in range(7)]
+    create(store, tenant="b", created_at=1001.0)
+    expected = sorted(((job.created_at, job.id) for job in made), reverse=True)
+    seen, position = [], None
+    for _ in range(10):
+        jobs, position = store.newest("a", before=position, count=2)
+        seen += [(job.created_at, job.id) for job in jobs]
+        if position is None:
+            break
+    assert seen == expected
+    assert store.newest("c", before=None, count=5) == ([], None)
+
+
+def test_list_forgets_jobs_whose_record_has_expired(store: JobStore, redis: "Redis[str]") -> None:
+    gone = [create(store, created_at=100.0 + number) for number in range(4)]
+    for job in gone:
+        redis.delete(f"hiir:job:{job.id}")
+    kept = [create(store), create(store)]
+    assert redis.zcard("hiir:jobs:open") == 2
+    assert {job.id for job in store.newest("open", before=None, count=9)[0]} == {
+        job.id for job in kept
+    }
+
+
 def test_one_of_many_gets_the_lease(store: JobStore) -> None:
     for _ in range(20):
         job = create(store)
@@ -131,7 +164,7 @@ def test_leased_job_runs(store: JobStore) -> None:
 
 def test_unknown_or_discarded_job_is_not_leased(store: JobStore, redis: "Redis[str]") -> None:
     job = create(store)
-    store.discard(job.id)
+    store.discard(job)
     assert store.lease(job.id, worker="w") is None
     assert not redis.keys("*"), "a fragment of a record has come to life"
 

@@ -225,7 +225,8 @@ def test_unknown_parameter_is_refused(stack: Stack, way: str) -> None:
     query = {"strength": "2"} if way == "query" else {}
     data = {"task": "identity"} | ({"strength": "2"} if way == "form" else {})
     answer = stack.client.post("/v1/jobs", params=query, data=data, files={"file": PNG})
-    problem = expect(answer, 422, "unknown-parameter", limit="task", actual="strength")
+    known = "task, cancel_on_disconnect"
+    problem = expect(answer, 422, "unknown-parameter", limit=known, actual="strength")
     assert problem["errors"] == [{"name": "strength", "problem": "unknown"}]
 
 
@@ -236,10 +237,18 @@ def test_task_in_both_places_is_refused(stack: Stack) -> None:
     expect(answer, 422, "duplicate-parameter", limit=1, actual=2)
 
 
-@pytest.mark.parametrize("path", ["/v1/jobs/x", "/v1/jobs/x/result", "/v1/tasks"])
-def test_query_where_none_is_known_is_refused(stack: Stack, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/v1/jobs", "status, task, limit, cursor"),
+        ("/v1/jobs/x", "wait"),
+        ("/v1/jobs/x/result", "none"),
+        ("/v1/tasks", "none"),
+    ],
+)
+def test_query_that_is_not_known_is_refused(stack: Stack, path: str, known: str) -> None:
     answer = stack.client.get(f"{path}?verbose=1")
-    expect(answer, 422, "unknown-parameter", limit="none", actual="verbose")
+    expect(answer, 422, "unknown-parameter", limit=known, actual="verbose")
 
 
 def test_unknown_page_is_a_problem(stack: Stack) -> None:
@@ -247,9 +256,9 @@ def test_unknown_page_is_a_problem(stack: Stack) -> None:
 
 
 def test_wrong_method_is_a_problem(stack: Stack) -> None:
-    answer = stack.client.put("/v1/jobs")
+    answer = stack.client.put("/v1/tasks")
     expect(answer, 405, "method-not-allowed")
-    assert answer.headers["allow"] == "POST"
+    assert answer.headers["allow"] == "GET"
 
 
 def raw_request(stack: Stack, header: str, *, kind: str = "image/png") -> socket.socket:

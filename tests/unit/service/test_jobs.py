@@ -16,6 +16,7 @@ from service.jobs import (
     Progress,
     Stage,
     StoredImage,
+    derive_job_id,
 )
 
 text = st.text(max_size=40)
@@ -108,6 +109,17 @@ def test_a_new_job_survives_its_record(make_job, filename):
     record = job.to_fields()
     assert all(isinstance(value, str) for value in record.values())
     assert Job.from_fields(record) == job
+
+
+def test_a_job_with_an_id_of_its_clients_survives_its_record(make_job):
+    job = make_job(tenant="a", client_id="x", fingerprint="f")
+    assert Job.from_fields(job.to_fields()) == job
+    assert (job.public_id, make_job().public_id) == ("x", "a" * 32)
+
+
+def test_tenants_may_choose_the_same_id():
+    assert derive_job_id("a", "x") == derive_job_id("a", "x") != derive_job_id("b", "x")
+    assert len(derive_job_id("a", "x")) == 32
 
 
 def test_times_are_kept_to_the_last_bit(make_job):

@@ -14,7 +14,11 @@ from service.schemas import FailureView, HealthView, ImageView, JobView, Problem
 def test_a_new_job_shows_where_it_can_be_followed(make_job):
     view = JobView.of(make_job(), queue_position=3)
     here = f"/v1/jobs/{'a' * 32}"
-    assert view.urls.model_dump() == {"self": here, "result": f"{here}/result", "cancel": here}
+    assert view.urls.model_dump() == {
+        "self": here,
+        "result": f"{here}/result",
+        "cancel": f"{here}/cancel",
+    }
     assert (view.status, view.queue_position, view.attempt) == (JobStatus.QUEUED, 3, 0)
     assert (view.output, view.error, view.started_at, view.finished_at) == (None,) * 4
     assert view.progress.model_dump() == {
@@ -23,6 +27,12 @@ def test_a_new_job_shows_where_it_can_be_followed(make_job):
         "tiles_total": 0,
         "percent": 0,
     }
+
+
+def test_a_job_is_known_by_the_id_that_its_client_chose(make_job):
+    view = JobView.of(make_job(client_id="holiday-17"), queue_position=None)
+    assert (view.id, view.urls.self) == ("holiday-17", "/v1/jobs/holiday-17")
+    assert "a" * 32 not in view.model_dump_json()
 
 
 def test_an_ended_job_shows_its_result_or_its_failure(make_job, make_image):

@@ -1,0 +1,193 @@
+"""From a request with an image to an accepted job: at most one for each key that a client gives."""
+
+import contextlib
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import Request
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from service.api.dependencies import Services
+from service.errors import (
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
+    InvalidJobId,
+    InvalidParameter,
+    JobIdTaken,
+    JobNotFound,
+    ServiceError,
+)
+from service.idempotency import Claim, fingerprint
+from service.jobs import Job, derive_job_id
+from service.schemas import JobView
+from service.uploads import Upload, receive_upload, refuse_unknown
+
+PARAMETERS = ("task", "cancel_on_disconnect")
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_TRUTH = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """An accepted job, and how its sender is to be answered."""
+
+    view: JobView
+    job_id: str
+    """As the stores know it."""
+    replayed: bool = False
+    """Whether it was accepted before, with the same key or under the same id."""
+    cancel_on_disconnect: bool = False
+
+
+async def submit(
+    request: Request, services: Services, *, tenant: str, client_id: str | None = None
+) -> Submission:
+    """Receive, check and queue one image; see `Intake.accept` for what it raises."""
+    query = request.query_params.multi_items()
+    refuse_unknown([name for name, _ in query], known=PARAMETERS)
+    key = _idempotency_key(request)
+    if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
+        raise InvalidJobId("An id has 1 to 128 letters, digits, dots, dashes and underscores.")
+    await run_in_threadpool(_require_service, services, dict(query).get("task"))
+    async with services.uploads.take():
+        upload = await receive_upload(
+            headers=request.headers,
+            stream=request.stream(),
+            limits=services.settings.limits,
+            allowed_fields=PARAMETERS,
+        )
+        sender = _Sender(services=services, tenant=tenant, upload=upload, query=query)
+        if client_id is not None:
+            return await run_in_threadpool(sender.put, client_id)
+        return await run_in_threadpool(sender.post, key)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise IdempotencyKeyInvalid("A key has 1 to 255 visible ASCII characters.", limit=255)
+    return key
+
+
+def _require_service(services: Services, task: str | None) -> None:
+    """Refuse what can be refused before a byte of the body is read."""
+    if task is not None:
+        services.intake.find_model(task)
+    services.readiness.require_servers()
+    services.intake.require_room()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sender:
+    """One received submission; its file is closed by whichever method is called."""
+
+    services: Services
+    tenant: str
+    upload: Upload
+    query: Sequence[tuple[str, str]]
+
+    def post(self, key: str | None) -> Submission:
+        """Make a job; with a key, only if none was made with it."""
+        with contextlib.closing(self.upload):
+            job_id = uuid.uuid4().hex
+            if key is None:
+                return self._submission(self._accept(job_id))
+            claim = self.services.idempotency.begin(
+                tenant=self.tenant, key=f"post:{key}", fingerprint=self._print(), job_id=job_id
+            )
+            if claim.answer is not None:
+                return self._replay(claim.job_id, claim.answer)
+            submission = self._submission(self._claimed(claim))
+            # If it cannot be written: the next one takes up the claim, and finds the job.
+            with contextlib.suppress(ServiceError):
+                self.services.idempotency.complete(claim, submission.view.model_dump_json())
+            return submission
+
+    def put(self, client_id: str) -> Submission:
+        """Make the job with this id, or find it made by the same submission."""
+        with contextlib.closing(self.upload):
+            job_id = derive_job_id(self.tenant, client_id)
+            mark = self._print()
+            taken = JobIdTaken("Another submission has this id.", actual=client_id)
+            try:
+                claim = self.services.idempotency.begin(
+                    tenant=self.tenant, key=f"put:{job_id}", fingerprint=mark, job_id=job_id
+                )
+            except IdempotencyKeyReused:
+                raise taken from None
+            try:
+                known = self.services.jobs.get(job_id)
+                if known is None:
+                    return self._submission(self._accept(job_id, client_id, mark))
+                if known.fingerprint != mark:
+                    raise taken
+                return self._submission(known, replayed=True)
+            finally:  # from here on the job's own record tells
+                self._abandon(claim)
+
+    def _replay(self, job_id: str, answer: str) -> Submission:
+        try:
+            view = JobView.model_validate_json(answer)
+        except ValidationError:  # of another release of the service: the job as it is now, then
+            job = self.services.jobs.get(job_id)
+            if job is None:
+                raise JobNotFound("The job of this key has expired.") from None
+            return self._submission(job, replayed=True)
+        return self._answer(view, job_id=job_id, replayed=True)
+
+    def _claimed(self, claim: Claim) -> Job:
+        try:
+            return self._accept(claim.job_id)
+        except BaseException:
+            self._abandon(claim)
+            raise
+
+    def _abandon(self, claim: Claim) -> None:
+        with contextlib.suppress(ServiceError):  # else it is taken up when it is stale
+            self.services.idempotency.abandon(claim)
+
+    def _accept(self, job_id: str, client_id: str | None = None, mark: str | None = None) -> Job:
+        given = self._given()
+        refuse_unknown([name for name, _ in given], known=PARAMETERS)
+        self._cancels()
+        return self.services.intake.accept(
+            self.upload,
+            self.services.intake.find_model(dict(given).get("task")),
+            job_id=job_id,
+            tenant=self.tenant,
+            client_id=client_id,
+            fingerprint=mark,
+        )
+
+    def _submission(self, job: Job, *, replayed: bool = False) -> Submission:
+        # The job is queued whatever happens now: an error would make its sender send it again.
+        position: int | None = None
+        with contextlib.suppress(ServiceError):
+            position = self.services.jobs.queue_position(job.id)
+        view = JobView.of(job, queue_position=position)
+        return self._answer(view, job_id=job.id, replayed=replayed)
+
+    def _answer(self, view: JobView, *, job_id: str, replayed: bool) -> Submission:
+        return Submission(
+            view=view, job_id=job_id, replayed=replayed, cancel_on_disconnect=self._cancels()
+        )
+
+    def _given(self) -> list[tuple[str, str]]:
+        return [*self.query, *self.upload.fields.items()]
+
+    def _cancels(self) -> bool:
+        value = dict(self._given()).get("cancel_on_disconnect", "false")
+        if value not in _TRUTH:
+            raise InvalidParameter(
+                "cancel_on_disconnect is true or false.", limit="true, false", actual=value[:100]
+            )
+        return _TRUTH[value]
+
+    def _print(self) -> str:
+        named = [*self._given(), ("filename", self.upload.filename or "")]
+        return fingerprint(named, self.upload.pieces())

@@ -1,0 +1,76 @@
+"""What OpenAPI says of a submission: FastAPI sees a request whose body it does not read itself."""
+
+from typing import Any
+
+from service.schemas import JobView
+
+_TEXT = {"schema": {"type": "string"}}
+_FILE = {"schema": {"type": "string", "format": "binary"}}
+_CANCELS = {"type": "string", "enum": ["true", "false"], "default": "false"}
+_HEADERS: dict[str, Any] = {
+    "Location": {"description": "Where the job can be followed.", **_TEXT},
+    "Idempotent-Replayed": {"description": "`true`, if it was accepted before.", **_TEXT},
+    "Preference-Applied": {"description": "What of `Prefer` was honoured.", **_TEXT},
+}
+_RETRY_AFTER = {"description": "Seconds until a look is worth it.", "schema": {"type": "integer"}}
+
+SUBMISSION: dict[str, Any] = {
+    "responses": {
+        200: {
+            "description": "The job, or with `Accept: image/*` its result, ended within `wait`.",
+            "headers": _HEADERS,
+            "model": JobView,
+            "content": {"image/*": _FILE},
+        },
+        202: {
+            "description": "The job is accepted.",
+            "headers": {**_HEADERS, "Retry-After": _RETRY_AFTER},
+        },
+    },
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["file", "task"],
+                        "properties": {
+                            "file": {"type": "string", "format": "binary"},
+                            "task": {"type": "string"},
+                            "cancel_on_disconnect": _CANCELS,
+                        },
+                    }
+                },
+                "image/*": _FILE,
+                "application/octet-stream": _FILE,
+            },
+        },
+        "parameters": [
+            {
+                "name": "task",
+                "in": "query",
+                "schema": {"type": "string"},
+                "description": "The task, for a body that is the image itself.",
+            },
+            {
+                "name": "cancel_on_disconnect",
+                "in": "query",
+                "schema": _CANCELS,
+                "description": "Whether a client that waits, and hangs up, wants the job canceled.",
+            },
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                "description": "However often it is sent with the same, one job is made.",
+            },
+            {
+                "name": "Prefer",
+                "in": "header",
+                "schema": {"type": "string"},
+                "description": "`respond-async`, or `wait=N` seconds for the job's end.",
+            },
+        ],
+    },
+}

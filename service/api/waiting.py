@@ -1,0 +1,31 @@
+"""Wait for a job's end on behalf of a client that would rather not ask again and again."""
+
+import asyncio
+import time
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+
+from service.api.dependencies import Services
+from service.jobs import Job
+
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 0.5
+
+
+async def wait_for_end(request: Request, services: Services, job: Job, *, seconds: float) -> Job:
+    """The job when it has ended, or as it is after `seconds`, or when nobody listens any more.
+
+    It is looked at in pauses that grow: a waiting client holds no thread and no connection to
+    Redis. Raises `StoreUnavailable`.
+    """
+    deadline = time.monotonic() + seconds
+    pause = _FIRST_PAUSE_SECONDS
+    while not job.status.is_terminal:
+        left = deadline - time.monotonic()
+        if left <= 0 or await request.is_disconnected():
+            break
+        await asyncio.sleep(min(pause, left))
+        pause = min(1.5 * pause, _LONGEST_PAUSE_SECONDS)
+        found = await run_in_threadpool(services.jobs.get, job.id)
+        job = found or job
+    return job

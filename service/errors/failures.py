@@ -1,0 +1,58 @@
+# ruff: noqa: N818 - errors are named for what happened
+"""How an accepted job can end without a result; kept with the job."""
+
+from service.errors.base import ServiceError
+
+
+class ProcessingFailed(ServiceError):
+    """How an accepted job can end without a result."""
+
+    code, title = "processing-failed", "Processing failed"
+
+
+class WorkerLost(ProcessingFailed):
+    """Every worker that took the job died over it."""
+
+    code, title, retryable = "worker-lost", "Worker lost", True
+
+
+class JobTimedOut(ProcessingFailed):
+    """The job ran longer than a job may."""
+
+    code, title = "timeout", "Job timed out"
+
+
+class OutOfMemory(ProcessingFailed):
+    """The worker had not enough memory for the image."""
+
+    code, title = "out-of-memory", "Out of memory"
+
+
+class InputExpired(ProcessingFailed):
+    """The upload was gone before a worker could take the job."""
+
+    code, title, retryable = "input-expired", "Input expired", True
+
+
+class InferenceFailed(ProcessingFailed):
+    """Triton answered, and refused the tile."""
+
+    code, title = "inference-failed", "Inference failed"
+
+
+class ModelMismatch(ProcessingFailed):
+    """Triton serves another model than the repository's contract describes."""
+
+    code, title = "model-mismatch", "Model does not match its contract"
+
+
+class ModelOutputInvalid(ProcessingFailed):
+    """The model's answer cannot be an image."""
+
+    code, title, retryable = "model-output-invalid", "Invalid model output", True
+
+
+class StoreFault(ProcessingFailed):
+    """Redis answered, and refused a command: a defect of ours or of its set-up."""
+
+    code, title = "store-fault", "Job store fault"

@@ -1,0 +1,73 @@
+# ruff: noqa: N818 - errors are named for what happened
+"""What was asked of a job cannot be given."""
+
+from service.errors.base import ServiceError
+
+
+class JobProblem(ServiceError):
+    """What was asked of a job cannot be given."""
+
+    code, status, title = "job-problem", 409, "The job cannot do that"
+
+
+class JobNotFound(JobProblem):
+    """No job has this id, or its record has expired."""
+
+    code, status, title = "job-not-found", 404, "No such job"
+
+
+class JobNotFinished(JobProblem):
+    """The result is not there yet."""
+
+    code, title, retryable = "job-not-finished", "Job not finished", True
+    retry_after = 1
+
+
+class JobCanceled(JobProblem):
+    """The job was canceled and has no result."""
+
+    code, title = "job-canceled", "Job canceled"
+
+
+class JobAlreadyTerminal(JobProblem):
+    """The job has ended, and an end cannot be canceled."""
+
+    code, title = "job-already-terminal", "The job has ended"
+
+
+class JobIdTaken(JobProblem):
+    """A job with this id exists, made by another submission."""
+
+    code, title = "job-id-taken", "Job id taken"
+
+
+class SubmissionInProgress(JobProblem):
+    """The first submission with this key or id is not answered yet."""
+
+    code, title, retryable = "submission-in-progress", "Submission in progress", True
+    retry_after = 1
+
+
+class JobFailed(JobProblem):
+    """The job failed: stands for its own problem, with the status that the result route gives."""
+
+    code, title = "job-failed", "Job failed"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        code: str,
+        title: str,
+        retryable: bool,
+        limit: int | str | None = None,
+        actual: int | str | None = None,
+    ) -> None:
+        super().__init__(detail, limit=limit, actual=actual)
+        self.code, self.title, self.retryable = code, title, retryable
+
+
+class ResultExpired(JobProblem):
+    """The result existed and is gone, by time or by request."""
+
+    code, status, title = "result-expired", 410, "Result gone"

@@ -1,0 +1,182 @@
+# ruff: noqa: N818 - errors are named for what happened
+"""The request must change before it can succeed: 4xx."""
+
+from service.errors.base import ServiceError
+
+
+class RequestRefused(ServiceError):
+    """The request must change before it can succeed."""
+
+    code, status, title = "invalid-request", 400, "Invalid request"
+
+
+class InvalidRequest(RequestRefused):
+    """The framework could not make sense of the request."""
+
+
+class InvalidMultipart(RequestRefused):
+    """The form's framing is broken or has too many parts."""
+
+    code, title = "invalid-multipart", "Malformed form"
+
+
+class UploadInterrupted(RequestRefused):
+    """The client went away in the middle of the body."""
+
+    code, title = "upload-interrupted", "Upload interrupted"
+
+
+class NotFound(RequestRefused):
+    """No route has this path."""
+
+    code, status, title = "not-found", 404, "No such page"
+
+
+class UnknownTask(RequestRefused):
+    """No served model has this name."""
+
+    code, status, title = "unknown-task", 404, "Unknown task"
+
+
+class MethodNotAllowed(RequestRefused):
+    """The path exists, but not with this method."""
+
+    code, status, title = "method-not-allowed", 405, "Method not allowed"
+
+
+class BodyTooLarge(RequestRefused):
+    """More bytes than a request may carry, announced or received."""
+
+    code, status, title = "body-too-large", 413, "Request body too large"
+
+
+class UnsupportedMediaType(RequestRefused):
+    """Neither a form nor an image body."""
+
+    code, status, title = "unsupported-media-type", 415, "Unsupported media type"
+
+
+class RangeNotSatisfiable(RequestRefused):
+    """The range that was asked for begins behind the file's end."""
+
+    code, status, title = "range-not-satisfiable", 416, "Range not satisfiable"
+
+
+class MissingFile(RequestRefused):
+    """The form has no file."""
+
+    code, status, title = "missing-file", 422, "No file was sent"
+
+
+class MissingTask(RequestRefused):
+    """The request names no task."""
+
+    code, status, title = "missing-task", 422, "No task was named"
+
+
+class TooManyFiles(RequestRefused):
+    """One job restores one image."""
+
+    code, status, title = "too-many-files", 422, "Too many files"
+
+
+class UnknownParameter(RequestRefused):
+    """A form field or query parameter that the service does not know."""
+
+    code, status, title = "unknown-parameter", 422, "Unknown parameter"
+
+
+class DuplicateParameter(RequestRefused):
+    """A parameter that was given more than once."""
+
+    code, status, title = "duplicate-parameter", 422, "Duplicate parameter"
+
+
+class InvalidParameter(RequestRefused):
+    """A parameter's value is not one of those that it can have."""
+
+    code, status, title = "invalid-parameter", 422, "Invalid parameter"
+
+
+class InvalidJobId(RequestRefused):
+    """The id that the client chose for its job has a form that ids cannot have."""
+
+    code, status, title = "invalid-job-id", 422, "Invalid job id"
+
+
+class InvalidCursor(RequestRefused):
+    """The cursor is not one that the list gave."""
+
+    code, status, title = "invalid-cursor", 422, "Invalid cursor"
+
+
+class IdempotencyKeyInvalid(RequestRefused):
+    """The idempotency key is empty, too long, or not of visible ASCII characters."""
+
+    code, status, title = "idempotency-key-invalid", 422, "Invalid idempotency key"
+
+
+class IdempotencyKeyReused(RequestRefused):
+    """The idempotency key was sent before, with another file or other parameters."""
+
+    code, status, title = "idempotency-key-reused", 422, "Idempotency key reused"
+
+
+class ResultTooLarge(RequestRefused):
+    """The restored image would be, or turned out, larger than a result may be."""
+
+    code, status, title = "result-too-large", 422, "Result too large"
+
+
+class ImageRefused(RequestRefused):
+    """The bytes are not an image that the service restores."""
+
+    code, status, title = "image-refused", 422, "Image refused"
+
+
+class UnsupportedImageFormat(ImageRefused):
+    """Not one of the formats on the list, whatever its name says."""
+
+    code, status, title = "unsupported-image-format", 415, "Unsupported image format"
+
+
+class EmptyImage(ImageRefused):
+    """No bytes at all."""
+
+    code, title = "empty-image", "Empty file"
+
+
+class ImageTruncated(ImageRefused):
+    """The file ends before the image does."""
+
+    code, title = "image-truncated", "Truncated image"
+
+
+class ImageCorrupt(ImageRefused):
+    """The format is known, the content is broken."""
+
+    code, title = "image-corrupt", "Corrupt image"
+
+
+class ImageTooLarge(ImageRefused):
+    """Too many pixels, or too long a side."""
+
+    code, title = "image-too-large", "Image too large"
+
+
+class ImageTooSmall(ImageRefused):
+    """A side is shorter than a model can use."""
+
+    code, title = "image-too-small", "Image too small"
+
+
+class TooManyFrames(ImageRefused):
+    """An animation or a file of several pages."""
+
+    code, title = "too-many-frames", "More than one frame"
+
+
+class UnsupportedPixelMode(ImageRefused):
+    """A bit depth or colour mode that would lose something."""
+
+    code, title = "unsupported-pixel-mode", "Unsupported pixel mode"
