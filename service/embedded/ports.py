@@ -1,5 +1,6 @@
 """Free TCP ports: the wanted one, or the next that nobody has."""
 
+import atexit
 import errno
 import functools
 import socket
@@ -62,4 +63,5 @@ def _claim(port: int) -> socket.socket | None:
         if error.errno == errno.EADDRINUSE:
             return None
         raise
+    atexit.register(claim.close)
     return claim
