@@ -10,10 +10,12 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from hiir.evaluation.engines import Restorer
+    from hiir.degradations.recipe import Recipe
+
+    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
 __all__ = ["main"]
 
@@ -45,12 +47,27 @@ def _up(arguments: list[str]) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from hiir.datasets.parts import write_parts
     from hiir.training.config import load_config
-    from hiir.training.loop import train
     from hiir.training.run_folder import RunFolder
 
     config = load_config(options.config, overrides=tuple(options.set))
-    train(config, RunFolder(options.run_dir or Path("runs") / config.name))
+    if options.pack is not None:
+        folders = (*config.data.train, config.data.validation)
+        size = options.part_mib * 2**20
+        for part in write_parts(config.data.root, folders, options.pack, max_bytes=size):
+            print(part)
+        return 0
+    from hiir.training.loop import train
+
+    train(
+        config,
+        RunFolder(options.run_dir or Path("runs") / config.name),
+        devices=options.devices,
+        nodes=options.nodes,
+        accelerator=options.accelerator,
+        seconds=options.seconds,
+    )
     return 0
 
 
@@ -60,49 +77,92 @@ def _release(options: argparse.Namespace) -> int:
     from hiir.training.run_folder import RunFolder
 
     run = RunFolder(options.run_dir)
-    contract = release_run(run, zoo_path(run.config().name), test_sets=options.test_set)
+    path = zoo_path(run.config().name)
+    contract = release_run(run, path, test_sets=options.test_set, test_pairs=options.test_pairs)
     print(json.dumps(dict(contract.quality), indent=2))
     return 0
 
 
 def _eval(options: argparse.Namespace) -> int:
-    from hiir.evaluation.benchmark import Noise, evaluate
-    from hiir.evaluation.report import to_markdown
+    if options.paper:
+        return _paper(options)
+    from hiir.evaluation.benchmark import evaluate
+    from hiir.evaluation.lpips import Lpips
+    from hiir.evaluation.report import draw_strip, to_markdown
+    from hiir.evaluation.request import EvaluationRequest, RequestError
 
-    noise = Noise(sigma=options.sigma, seed=options.seed, clip=options.clip)
-    evaluation = evaluate(_restorer(options), options.set, noise)
+    if options.model is None:
+        raise RequestError("give --model NAME, or --paper")
+    request = EvaluationRequest(
+        model=options.model,
+        folder=options.set,
+        sigma=options.sigma,
+        quality=options.quality,
+        scale=options.scale,
+        recipe=None if options.degrade is None else _recipe(options.degrade),
+        pairs=options.pairs,
+        seed=options.seed,
+        clip=options.clip,
+        gray=options.gray,
+        engine=options.engine,
+        repository=options.repository,
+        url=options.url,
+    )
+    lpips = Lpips.read(options.lpips) if options.lpips else None
+    samples, convention = request.samples(), request.convention()
+    restorer = request.restorer()
+    evaluation = evaluate(restorer, samples, convention, lpips=lpips)
+    baselines = {
+        name: evaluate(request.restorer(name), samples, convention, lpips=lpips)
+        for name in options.baseline
+    }
+    if options.strip is not None:
+        draw_strip(evaluation, restorer, samples, convention).save(options.strip)
     if options.json:
-        about = {"model": options.model, "engine": options.engine, "set": options.set.name}
-        degradation = {"sigma": noise.sigma, "seed": noise.seed, "clip": noise.clip}
-        print(json.dumps({**about, **degradation, **evaluation.to_json()}))
+        about = {"model": options.model, "engine": options.engine}
+        beside = {"baselines": {name: other.to_json() for name, other in baselines.items()}}
+        print(
+            json.dumps(
+                {
+                    **about,
+                    **samples.to_json(),
+                    **convention.to_json(),
+                    **evaluation.to_json(),
+                    **(beside if baselines else {}),
+                }
+            )
+        )
     else:
-        print(to_markdown(evaluation))
+        print(to_markdown(evaluation, baselines))
     return 0
 
 
-def _restorer(options: argparse.Namespace) -> "Restorer":
-    from hiir.evaluation import engines
-    from hiir.models.release import load_release
+def _paper(options: argparse.Namespace) -> int:
+    from hiir.evaluation.paper import compare
 
-    if options.model == "input":
-        return engines.InputRestorer()
-    if options.engine == "service":
-        return engines.ServiceRestorer(url=options.url, task=options.model)
-    release = load_release(options.model)
-    graph = options.repository / options.model / "1" / "model.onnx"
-    return engines.TiledRestorer(
-        contract=release.contract,
-        engine=engines.TorchTiles(release)
-        if options.engine == "torch"
-        else engines.OnnxTiles(graph),
-    )
+    rows = compare(options.set, seed=options.seed, only=options.model)
+    if options.json:
+        print(json.dumps(rows))
+        return 0
+    print("| set | setting | method | PSNR | SSIM |\n|---|---|---|---|---|")
+    for row in rows:
+        ssim = "" if row["ssim"] is None else f"{row['ssim']:.4f}"
+        name = f"**{row['method']}**" if row["ours"] else row["method"]
+        print(f"| {row['set']} | {row['setting']} | {name} | {row['psnr']:.2f} | {ssim} |")
+    return 0
+
+
+def _recipe(text: str) -> "Recipe":
+    from hiir.degradations.recipe import read_recipe
+    from hiir.training.config import named_recipe
+
+    return named_recipe(text) or read_recipe(text)
 
 
 def _degrade(options: argparse.Namespace) -> int:
     import numpy as np
 
     from hiir.datasets.photo import Colour, read_photo
-    from hiir.degradations.recipe import read_recipe
     from hiir.degradations.sheet import contact_sheet
     from hiir.imaging import to_unit
 
@@ -115,20 +175,33 @@ def _degrade(options: argparse.Namespace) -> int:
         raise ValueError("give --sheet OUT.png, or --recipe RECIPE --set DIR --output DIR")
     from hiir.datasets.pairs import write_pairs
 
-    count = write_pairs(options.set, read_recipe(options.recipe), options.output, seed=options.seed)
+    count = write_pairs(options.set, _recipe(options.recipe), options.output, seed=options.seed)
     print(f"{count} pairs in {options.output}")
     return 0
 
 
 def _export(options: argparse.Namespace) -> int:
+    from hiir.export.artifacts import export_artifacts, untrained_release
     from hiir.export.triton import export_release
+    from hiir.export.triton_config import Target
+    from hiir.models.presets import PRESETS
     from hiir.models.release import list_releases, load_release
 
-    for name in options.model or list_releases():
-        written = export_release(
-            load_release(name), options.repository, instances=options.instances
-        )
-        print(f"{name}: {'exported' if written else 'up to date'}")
+    shipped = list_releases()
+    for name in options.model or [*shipped, *(PRESETS if options.presets else ())]:
+        untrained = name in PRESETS and name not in shipped
+        release = untrained_release(name) if untrained else load_release(name)
+        if not untrained:
+            written = export_release(
+                release,
+                options.repository,
+                target=Target(options.target),
+                instances=options.instances,
+            )
+            print(f"{name}: {'exported' if written else 'up to date'}")
+        if untrained or options.all:
+            for path, written in export_artifacts(release, options.artifacts / name):
+                print(f"{path}: {'exported' if written else 'up to date'}")
     return 0
 
 
@@ -153,23 +226,50 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="hiir", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    _add_training(commands)
+    _add_evaluation(commands)
+    _add_serving(commands)
+    return parser
+
+
+def _add_training(commands: "Commands") -> None:
     train = commands.add_parser("train", help="train a model, or go on with an interrupted run")
     train.add_argument("config", help="name of a shipped configuration, or a YAML file")
     train.add_argument("--run-dir", type=Path, help="folder of the run (default: runs/NAME)")
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    train.add_argument("--devices", type=int, default=1, help="GPUs, or processes on a CPU")
+    train.add_argument("--nodes", type=int, default=1, help="machines, each running this command")
+    train.add_argument("--accelerator", choices=("auto", "cpu", "cuda"), default="auto")
+    train.add_argument("--seconds", type=float, help="stop after, with a checkpoint to go on from")
+    train.add_argument("--pack", type=Path, metavar="DIR", help="only write the data into archives")
+    train.add_argument("--part-mib", type=int, default=48, help="size of an archive at most")
     train.set_defaults(run=_train)
 
     release = commands.add_parser("release", help="ship the weights of a run in hiir/zoo, measured")
     release.add_argument("run_dir", type=Path, help="folder of the run")
     release.add_argument("--test-set", type=Path, action="append", default=[], metavar="DIR")
+    release.add_argument("--test-pairs", type=Path, action="append", default=[], metavar="DIR")
     release.set_defaults(run=_release)
 
-    evaluate = commands.add_parser("eval", help="measure a model on a folder of clean images")
-    evaluate.add_argument("--model", required=True, help="a shipped model, or `input` for none")
+
+def _add_evaluation(commands: "Commands") -> None:
+    evaluate = commands.add_parser("eval", help="measure a model or a baseline on a test set")
+    evaluate.add_argument("--model", help="a shipped model, or input, bicubic, nlm, bm3d, malvar")
     evaluate.add_argument("--set", type=Path, required=True, metavar="DIR")
-    evaluate.add_argument("--sigma", type=float, required=True, help="noise level, 0 to 255")
-    evaluate.add_argument("--seed", type=int, default=0, help="of the noise")
+    evaluate.add_argument("--sigma", type=float, help="noise level, 0 to 255")
+    evaluate.add_argument("--quality", type=int, help="of JPEG, 1 to 100")
+    evaluate.add_argument("--scale", type=int, help="of a bicubic reduction")
+    evaluate.add_argument("--degrade", metavar="RECIPE", help="YAML, a YAML file, or CONFIG:LABEL")
+    evaluate.add_argument("--pairs", action="store_true", help="the set has degraded photos too")
+    evaluate.add_argument("--seed", type=int, default=0, help="of all chance")
     evaluate.add_argument("--clip", action="store_true", help="round and clip noise as files do")
+    evaluate.add_argument("--gray", action="store_true", help="take colour photos as gray ones")
+    evaluate.add_argument("--baseline", action="append", default=[], help="to measure beside it")
+    evaluate.add_argument(
+        "--lpips", type=Path, action="append", help="weights for LPIPS", default=[]
+    )
+    evaluate.add_argument("--strip", type=Path, metavar="OUT.png", help="best, median and worst")
+    evaluate.add_argument("--paper", action="store_true", help="the paper's rows beside ours")
     evaluate.add_argument("--engine", choices=_ENGINES, default="torch")
     evaluate.add_argument("--repository", type=Path, default=_REPOSITORY)
     evaluate.add_argument("--url", default=_SERVICE_URL, help="of the running service")
@@ -186,10 +286,25 @@ def _parser() -> argparse.ArgumentParser:
     degrade.add_argument("--seed", type=int, default=0, help="of all chance")
     degrade.set_defaults(run=_degrade)
 
-    export = commands.add_parser("export", help="write model_repository/ from the shipped weights")
-    export.add_argument("model", nargs="*", help="all shipped models unless named")
-    export.add_argument("--repository", type=Path, default=_REPOSITORY)
+
+def _add_serving(commands: "Commands") -> None:
+    export = commands.add_parser("export", help="write what is served, from the shipped weights")
+    export.add_argument(
+        "model",
+        nargs="*",
+        help="all shipped models unless named; a preset is exported with fresh weights",
+    )
+    export.add_argument("--repository", type=Path, default=_REPOSITORY, help="what Triton serves")
+    export.add_argument("--target", choices=("cpu", "gpu"), default="cpu", help="of the repository")
     export.add_argument("--instances", type=int, default=2, help="of each model, one CPU core each")
+    export.add_argument(
+        "--all",
+        action="store_true",
+        help="every form besides: ONNX in float32, half precision, for 8-bit pixels and for any "
+        "size, TorchScript, and configurations for CPU and GPU",
+    )
+    export.add_argument("--presets", action="store_true", help="every preset besides (13 GB)")
+    export.add_argument("--artifacts", type=Path, default=Path("exports"), help="for all forms")
     export.set_defaults(run=_export)
 
     models = commands.add_parser("models", help="list presets and shipped models")
@@ -199,7 +314,6 @@ def _parser() -> argparse.ArgumentParser:
     models.set_defaults(run=_models)
 
     commands.add_parser("up", help="start the whole service on this machine", add_help=False)
-    return parser
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from PIL import Image
 __all__ = ["IMAGE_SUFFIXES", "DatasetError", "ImagePool", "list_images"]
 
 IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+logger = logging.getLogger(__name__)
 
 
 class DatasetError(ValueError):
@@ -48,14 +51,22 @@ class ImagePool:
         return flat.reshape(height, width, 3)
 
     @classmethod
-    def open(cls, folders: Sequence[Path], *, cache: Path, min_side: int) -> "ImagePool":
+    def open(
+        cls, folders: Sequence[Path], *, cache: Path, min_side: int, skip_corrupt: bool = False
+    ) -> "ImagePool":
         """Map the packed images of ``folders``, packing them into ``cache`` first if need be.
 
         The pack is named after the files, their sizes and times: a changed folder is packed anew.
 
+        Args:
+            folders: of the images.
+            cache: folder of the pack.
+            min_side: least side of an image in pixels.
+            skip_corrupt: leave out what cannot be decoded, with a warning that names it.
+
         Raises:
-            DatasetError: for an empty folder, a file that cannot be decoded, or an image with a
-                side below ``min_side`` pixels.
+            DatasetError: for an empty folder, a file that cannot be decoded (unless skipped), or
+                an image with a side below ``min_side`` pixels.
         """
         paths = [path for folder in folders for path in list_images(folder)]
         stamp = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
@@ -63,16 +74,28 @@ class ImagePool:
         packed, index = cache / f"pool-{key}.u8", cache / f"pool-{key}.json"
         if not index.exists():
             _pack(paths, packed, index)
-        shapes = [tuple(shape) for shape in json.loads(index.read_text())]
-        for path, shape in zip(paths, shapes, strict=True):
-            if min(shape) < min_side:
-                raise DatasetError(f"{path} measures {shape}, a patch needs {min_side} pixels")
+        entries = list(zip(paths, json.loads(index.read_text()), strict=True))
+        for path, entry in entries:
+            _check(path, entry, min_side=min_side, skip_corrupt=skip_corrupt)
+        shapes = [(entry[0], entry[1]) for _, entry in entries if not isinstance(entry, str)]
+        if not shapes:
+            raise DatasetError(f"none of the {len(paths)} images can be decoded")
         return cls(samples=np.memmap(packed, np.uint8, "r"), shapes=shapes)
+
+
+def _check(path: Path, entry: list[int] | str, *, min_side: int, skip_corrupt: bool) -> None:
+    """Refuse or report what cannot be used; an entry is a shape, or why there is none."""
+    if isinstance(entry, str):
+        if not skip_corrupt:
+            raise DatasetError(f"{path} cannot be decoded: {entry}")
+        logger.warning("%s is left out, it cannot be decoded: %s", path, entry)
+    elif min(entry) < min_side:
+        raise DatasetError(f"{path} measures {tuple(entry)}, a patch needs {min_side} pixels")
 
 
 def _pack(paths: Sequence[Path], packed: Path, index: Path) -> None:
     packed.parent.mkdir(parents=True, exist_ok=True)
-    shapes = []
+    entries: list[tuple[int, ...] | str] = []
     scratch = packed.with_suffix(".tmp")
     with scratch.open("wb") as file:
         for path in paths:
@@ -80,9 +103,10 @@ def _pack(paths: Sequence[Path], packed: Path, index: Path) -> None:
                 with Image.open(path) as image:
                     pixels = np.asarray(image.convert("RGB"))
             except (OSError, SyntaxError, ValueError) as error:
-                raise DatasetError(f"{path} cannot be decoded: {error}") from error
+                entries.append(str(error))
+                continue
             file.write(pixels.tobytes())
-            shapes.append(pixels.shape[:2])
+            entries.append(pixels.shape[:2])
     scratch.replace(packed)
     # Last: its presence says that the pack is whole.
-    index.write_text(json.dumps(shapes))
+    index.write_text(json.dumps(entries))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from hiir.imaging import FloatPixels
 
@@ -21,12 +22,27 @@ def convolve(image: FloatPixels, kernel: npt.NDArray[np.float64]) -> FloatPixels
     height, width, _ = image.shape
     above, left = kernel.shape[0] // 2, kernel.shape[1] // 2
     padded = np.pad(image, ((above, above), (left, left), (0, 0)), mode="symmetric")
-    shape = padded.shape[:2]
-    spectrum = np.fft.rfft2(padded, axes=(0, 1)) * np.fft.rfft2(kernel, s=shape)[..., None]
+    shape = (_fast(padded.shape[0]), _fast(padded.shape[1]))
+    planes = torch.from_numpy(padded).permute(2, 0, 1)
+    spectrum = torch.fft.rfft2(planes, s=shape)
+    spectrum *= torch.fft.rfft2(torch.from_numpy(kernel.astype(np.float32)), s=shape)
     # What wraps around lands in the first rows and columns, which are cut off.
-    blurred = np.fft.irfft2(spectrum, s=shape, axes=(0, 1))
+    blurred = torch.fft.irfft2(spectrum, s=shape).permute(1, 2, 0)
     top, start = 2 * above, 2 * left
-    return blurred[top : top + height, start : start + width].astype(np.float32)
+    inner = blurred[top : top + height, start : start + width]
+    return np.asarray(inner.contiguous().numpy(), np.float32)
+
+
+def _fast(length: int) -> int:
+    """The next length that is a product of small factors, as Fourier transforms like it."""
+    while True:
+        rest = length
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return length
+        length += 1
 
 
 def disk(radius: float) -> npt.NDArray[np.float64]:

@@ -39,6 +39,11 @@ __all__ = [
 ]
 
 
+# Pixels of radius that a layer of a defocused scene spans at least, and layers on one side of the
+# focus at most: finer ones are not seen, and take their time.
+_LAYER, _LAYERS = 0.75, 8
+
+
 def _as_pair(value: Any) -> Any:
     return (value, value) if isinstance(value, int | float) else value
 
@@ -217,9 +222,12 @@ class Defocus(_Step):
         # Some scenes lie wholly out of focus, at one side of it.
         offset = depth - np.float32(random.uniform(-0.3, 1.3))
         largest = max(float(np.abs(offset).max()), 1e-6)
-        radius = np.asarray(offset * np.float32(_draw(self.radius, random) / largest), np.float32)
+        widest = _draw(self.radius, random)
+        radius = np.asarray(offset * np.float32(widest / largest), np.float32)
         views = (View.LEFT, View.RIGHT) if self.dual_pixel else (View.WHOLE,)
-        return np.concatenate([defocus(image, radius, view=view) for view in views], axis=2)
+        step = max(_LAYER, widest / _LAYERS)
+        blurred = [defocus(image, radius, view=view, step=step) for view in views]
+        return np.concatenate(blurred, axis=2)
 
 
 class Bayer(_Step):

@@ -1,39 +1,19 @@
-"""Measure a restorer on a folder of clean images, each degraded by a fixed seed."""
+"""Measure a restorer on a test set, by the convention of its task."""
 
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
-import torch
-from PIL import Image
 
-from hiir.datasets.pool import list_images
-from hiir.degradations.noise import add_gaussian_noise
+from hiir.evaluation.conventions import Convention
 from hiir.evaluation.engines import Restorer
-from hiir.evaluation.metrics import psnr, ssim
-from hiir.imaging import FloatPixels, Uint8Pixels, to_unit
+from hiir.evaluation.lpips import Lpips
+from hiir.evaluation.metrics import luma, mae, psnr, ssim
+from hiir.evaluation.samples import Sample, SampleSet
+from hiir.imaging import FloatPixels, Uint8Pixels
 
-__all__ = ["Evaluation", "ImageScore", "Noise", "evaluate"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noise:
-    """Additive white Gaussian noise of one level."""
-
-    sigma: float
-    """On the scale of 255."""
-    seed: int = 0
-    clip: bool = False
-    """Round to 8 bits and clip, as files are; the literature's tables do neither."""
-
-    def degrade(self, clean: Uint8Pixels, index: int) -> FloatPixels:
-        """Noisy version of the image with this index in its set."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + index)
-        image = torch.from_numpy(to_unit(clean))
-        noisy = add_gaussian_noise(image, self.sigma, generator=generator, clip=self.clip)
-        return np.asarray(noisy.numpy(), np.float32)
+__all__ = ["Evaluation", "ImageScore", "evaluate", "score"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +22,15 @@ class ImageScore:
 
     name: str
     psnr: float
-    """dB over all RGB samples."""
+    """dB."""
     ssim: float
+    mae: float
+    """On the scale of [0, 1]."""
+    lpips: float | None
+    """None unless its weights were given."""
     seconds: float
     megapixels: float
+    """Of the clean image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +50,17 @@ class Evaluation:
         return float(np.mean([image.ssim for image in self.images]))
 
     @property
+    def mae(self) -> float:
+        """Mean absolute error on the scale of [0, 1]."""
+        return float(np.mean([image.mae for image in self.images]))
+
+    @property
+    def lpips(self) -> float | None:
+        """Mean LPIPS, if it was measured."""
+        values = [image.lpips for image in self.images if image.lpips is not None]
+        return float(np.mean(values)) if values else None
+
+    @property
     def seconds_per_megapixel(self) -> float:
         """Time over pixels of the whole set."""
         total = sum(image.seconds for image in self.images)
@@ -72,33 +68,86 @@ class Evaluation:
 
     def to_json(self) -> dict[str, object]:
         """One JSON object."""
+        perceptual = {} if self.lpips is None else {"lpips": round(self.lpips, 4)}
         return {
             "psnr": round(self.psnr, 4),
             "ssim": round(self.ssim, 5),
+            "mae": round(self.mae, 5),
+            **perceptual,
             "n": len(self.images),
             "seconds_per_megapixel": round(self.seconds_per_megapixel, 3),
-            "images": [asdict(image) for image in self.images],
+            "images": [
+                {key: value for key, value in asdict(image).items() if value is not None}
+                for image in self.images
+            ],
         }
 
 
-def evaluate(restorer: Restorer, folder: Path, degradation: Noise) -> Evaluation:
-    """Degrade, restore and score every image of ``folder``; raises `DatasetError`."""
-    return Evaluation(images=tuple(_scores(restorer, folder, degradation)))
+def evaluate(
+    restorer: Restorer,
+    samples: SampleSet,
+    convention: Convention | None = None,
+    *,
+    lpips: Lpips | None = None,
+) -> Evaluation:
+    """Restore and score every image of a set.
+
+    Args:
+        restorer: what is measured.
+        samples: the set.
+        convention: of the task; RGB without shaving unless given.
+        lpips: the network for LPIPS, which is left out without it.
+
+    Raises:
+        DatasetError: for a set that is empty or cannot be read.
+    """
+    convention = convention or Convention()
+    return Evaluation(images=tuple(_scores(restorer, samples, convention, lpips)))
 
 
-def _scores(restorer: Restorer, folder: Path, degradation: Noise) -> Iterator[ImageScore]:
-    for index, path in enumerate(list_images(folder)):
-        with Image.open(path) as image:
-            clean = np.asarray(image.convert("RGB"))
-        degraded = degradation.degrade(clean, index)
+def _scores(
+    restorer: Restorer, samples: SampleSet, convention: Convention, lpips: Lpips | None
+) -> Iterator[ImageScore]:
+    for sample in samples.read(convention.colour):
         started = time.perf_counter()
-        restored = restorer.restore(degraded)
+        restored = restorer.restore(sample.degraded)
         seconds = time.perf_counter() - started
-        values = restored if restored.dtype == np.uint8 else np.float32(255) * restored
-        yield ImageScore(
-            name=path.name,
-            psnr=psnr(clean, values),
-            ssim=ssim(clean, values),
-            seconds=seconds,
-            megapixels=clean.shape[0] * clean.shape[1] / 1e6,
+        yield score(sample, restored, convention, seconds=seconds, lpips=lpips)
+
+
+def score(
+    sample: Sample,
+    restored: Uint8Pixels | FloatPixels,
+    convention: Convention,
+    *,
+    seconds: float = 0.0,
+    lpips: Lpips | None = None,
+) -> ImageScore:
+    """Figures of one restored image, uint8 or float32 on the scale of [0, 1].
+
+    Raises:
+        ValueError: for an image that does not have the size of the clean one.
+    """
+    values = restored if restored.dtype == np.uint8 else np.float32(255) * restored
+    if values.shape != sample.clean.shape:
+        raise ValueError(
+            f"{sample.name}: restored to {values.shape}, the clean image is {sample.clean.shape}"
         )
+    clean, image = (_measured(p, convention, gray=sample.gray) for p in (sample.clean, values))
+    return ImageScore(
+        name=sample.name,
+        psnr=psnr(clean, image),
+        ssim=ssim(clean, image),
+        mae=mae(clean, image),
+        lpips=None if lpips is None else lpips.distance(sample.clean, values),
+        seconds=seconds,
+        megapixels=sample.clean.shape[0] * sample.clean.shape[1] / 1e6,
+    )
+
+
+def _measured(
+    pixels: Uint8Pixels | FloatPixels, convention: Convention, *, gray: bool
+) -> Uint8Pixels | FloatPixels:
+    shave = convention.shave
+    inner = pixels[shave : pixels.shape[0] - shave, shave : pixels.shape[1] - shave]
+    return luma(inner, full_range=gray) if convention.on_luma else inner

@@ -26,7 +26,6 @@ from hiir.imaging import (
 from hiir.models.release import Release
 
 __all__ = [
-    "InputRestorer",
     "OnnxTiles",
     "Restorer",
     "ServiceError",
@@ -48,14 +47,6 @@ class Restorer(Protocol):
         The result is uint8, or float32 where nothing rounds it.
         """
         ...
-
-
-class InputRestorer:
-    """Does nothing: the baseline that every model must beat."""
-
-    def restore(self, image: FloatPixels) -> FloatPixels:
-        """Return the image as it is, noise beyond [0, 1] included."""
-        return image
 
 
 class TiledRestorer:

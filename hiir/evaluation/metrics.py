@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-__all__ = ["psnr", "ssim"]
+__all__ = ["luma", "mae", "psnr", "ssim"]
 
 # Samples from 0 to 255: uint8, or float where nothing has rounded them.
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
@@ -21,6 +21,27 @@ def psnr(reference: Image, image: Image) -> float:
     _same_shape(reference, image)
     error = float(np.mean(np.square(reference.astype(np.float64) - image.astype(np.float64))))
     return float("inf") if error == 0 else float(10 * np.log10(255.0**2 / error))
+
+
+def mae(reference: Image, image: Image) -> float:
+    """Mean absolute error of two images from 0 to 255, on the scale of [0, 1].
+
+    Raises:
+        ValueError: for images of different shapes.
+    """
+    _same_shape(reference, image)
+    return float(np.mean(np.abs(reference.astype(np.float64) - image.astype(np.float64)))) / 255
+
+
+def luma(image: Image, *, full_range: bool = False) -> npt.NDArray[np.float32]:
+    """BT.601 luma of ``(H, W, 3)`` RGB from 0 to 255, as ``(H, W, 1)`` float32, not rounded.
+
+    From 16 to 235 as MATLAB's ``rgb2ycbcr`` gives it, or over the full range.
+    """
+    weights = np.array([0.299, 0.587, 0.114])
+    scale, offset = (1.0, 0.0) if full_range else (219 / 255, 16.0)
+    values = image.astype(np.float64) @ weights * scale + offset
+    return np.asarray(values[..., np.newaxis], np.float32)
 
 
 def ssim(reference: Image, image: Image) -> float:

@@ -1,19 +1,101 @@
-"""Figures of an evaluation for a reader: a Markdown table."""
+"""Figures of an evaluation for a reader: a Markdown table, and a strip of pictures."""
 
-from hiir.evaluation.benchmark import Evaluation
+from collections.abc import Mapping
 
-__all__ = ["to_markdown"]
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from hiir.evaluation.benchmark import Evaluation, ImageScore, score
+from hiir.evaluation.conventions import Convention
+from hiir.evaluation.engines import Restorer
+from hiir.evaluation.samples import SampleSet
+from hiir.imaging import FloatPixels, Uint8Pixels, from_unit
+
+__all__ = ["draw_strip", "to_markdown"]
+
+_GAP, _TITLE, _SIDE = 6, 16, 320
 
 
-def to_markdown(evaluation: Evaluation) -> str:
-    """One row an image, their mean last; PSNR in dB."""
-    rows = ["| image | PSNR | SSIM | seconds |", "|---|---|---|---|"]
+def to_markdown(evaluation: Evaluation, baselines: Mapping[str, Evaluation] | None = None) -> str:
+    """One row an image, the mean, then the means of what was measured beside it; PSNR in dB."""
+    perceptual = evaluation.lpips is not None
+    columns = ["image", "PSNR", "SSIM", "MAE", *(["LPIPS"] if perceptual else []), "seconds"]
+    rows = [_row(columns), _row(["---"] * len(columns))]
     rows += [
-        f"| {image.name} | {image.psnr:.2f} | {image.ssim:.4f} | {image.seconds:.2f} |"
+        _row([image.name, *_figures(image, perceptual), f"{image.seconds:.2f}"])
         for image in evaluation.images
     ]
-    rows.append(
-        f"| **mean of {len(evaluation.images)}** | **{evaluation.psnr:.2f}** | "
-        f"**{evaluation.ssim:.4f}** | {evaluation.seconds_per_megapixel:.2f} per megapixel |"
-    )
+    speed = f"{evaluation.seconds_per_megapixel:.2f} per megapixel"
+    mean = [f"mean of {len(evaluation.images)}", *_figures(evaluation, perceptual)]
+    rows.append(_row([*(f"**{cell}**" for cell in mean), speed]))
+    rows += [
+        _row(
+            [name, *_figures(other, perceptual), f"{other.seconds_per_megapixel:.2f} per megapixel"]
+        )
+        for name, other in (baselines or {}).items()
+    ]
     return "\n".join(rows)
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _figures(scores: Evaluation | ImageScore, perceptual: bool) -> list[str]:
+    figures = [f"{scores.psnr:.2f}", f"{scores.ssim:.4f}", f"{scores.mae:.4f}"]
+    if perceptual:
+        figures.append("" if scores.lpips is None else f"{scores.lpips:.4f}")
+    return figures
+
+
+def draw_strip(
+    evaluation: Evaluation, restorer: Restorer, samples: SampleSet, convention: Convention
+) -> Image.Image:
+    """Before, after and truth of the best, the median and the worst image by PSNR.
+
+    The middle of each image is shown, at most 320 pixels a side.
+
+    Raises:
+        DatasetError: for a set that cannot be read.
+    """
+    ranked = sorted(evaluation.images, key=lambda image: -image.psnr)
+    shown = {
+        ranked[index].name: title
+        for title, index in (("worst", -1), ("median", len(ranked) // 2), ("best", 0))
+    }
+    rows: dict[str, tuple[str, list[Uint8Pixels]]] = {}
+    for sample in samples.read(convention.colour):
+        if sample.name in shown:
+            restored = restorer.restore(sample.degraded)
+            psnr = score(sample, restored, convention).psnr
+            title = f"{shown[sample.name]}: {sample.name}, {psnr:.2f} dB"
+            pictures = [_colour(p, sample.clean) for p in (sample.degraded, restored, sample.clean)]
+            rows[shown[sample.name]] = (title, pictures)
+    ordered = [rows[title] for title in ("best", "median", "worst") if title in rows]
+    return _draw(ordered)
+
+
+def _colour(image: Uint8Pixels | FloatPixels, like: Uint8Pixels) -> Uint8Pixels:
+    """The middle of an image at the size of the clean one, as RGB."""
+    pixels = image if image.dtype == np.uint8 else from_unit(np.asarray(image), np.uint8)
+    pixels = pixels[..., :3] if pixels.shape[2] == 6 else pixels
+    scale = like.shape[0] // pixels.shape[0]
+    enlarged = np.repeat(np.repeat(pixels, scale, axis=0), scale, axis=1)
+    height, width = (min(side, _SIDE) for side in enlarged.shape[:2])
+    top, left = (enlarged.shape[0] - height) // 2, (enlarged.shape[1] - width) // 2
+    middle = enlarged[top : top + height, left : left + width]
+    return np.broadcast_to(middle, (height, width, 3)).astype(np.uint8)
+
+
+def _draw(rows: list[tuple[str, list[npt.NDArray[np.uint8]]]]) -> Image.Image:
+    heights = [max(p.shape[0] for p in pictures) + _TITLE + _GAP for _, pictures in rows]
+    strip = Image.new("RGB", (3 * (_SIDE + _GAP) + _GAP, sum(heights) + _GAP), "white")
+    pen = ImageDraw.Draw(strip)
+    top = _GAP
+    for (title, pictures), height in zip(rows, heights, strict=True):
+        pen.text((_GAP, top), f"{title} (before, after, truth)", fill="black")
+        for column, picture in enumerate(pictures):
+            strip.paste(Image.fromarray(picture), (_GAP + column * (_SIDE + _GAP), top + _TITLE))
+        top += height
+    return strip

@@ -1,5 +1,6 @@
 """The configuration of a training run: one complete default, and experiments as small deltas."""
 
+from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -7,15 +8,25 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hiir.datasets.photo import Colour
+from hiir.degradations.recipe import Recipe
+from hiir.training.losses import LossConfig
+
 __all__ = [
+    "Compile",
     "ConfigError",
     "DataConfig",
     "OptimizerConfig",
+    "OptimizerKind",
     "PhaseConfig",
     "ReleaseConfig",
     "ScheduleConfig",
+    "ScheduleKind",
     "TrainingConfig",
+    "ValidationConfig",
+    "list_configs",
     "load_config",
+    "named_recipe",
 ]
 
 
@@ -38,11 +49,14 @@ class DataConfig(_Strict):
     """Folder below ``root``; checkpoints are chosen on it."""
     cache: Path
     """Where decoded images are packed."""
-    sigma_min: float = Field(ge=0)
-    sigma_max: float = Field(le=255)
-    """Noise levels on the scale of 255, drawn uniformly."""
-    clip_share: float = Field(ge=0, le=1)
-    """Share of patches degraded as files are: rounded to 8 bits and clipped."""
+    skip_corrupt: bool
+    """Leave out what cannot be decoded, with a warning that names it, instead of refusing it."""
+    colour: Colour
+    """What clean images are turned into first."""
+    degradation: Recipe
+    """What is done to a patch; strengths are drawn for each."""
+    workers: int = Field(ge=0)
+    """Processes that prepare batches; with 0 the training process does it between its steps."""
 
 
 class PhaseConfig(_Strict):
@@ -53,27 +67,63 @@ class PhaseConfig(_Strict):
     batch: int = Field(gt=0)
     """Patches per process and step."""
     patch: int = Field(gt=0)
-    """Side of a patch in pixels."""
+    """Side of a clean patch in pixels."""
+
+
+class OptimizerKind(StrEnum):
+    """Adam with weight decay apart from the gradient, or in it."""
+
+    ADAMW = "adamw"
+    ADAM = "adam"
 
 
 class OptimizerConfig(_Strict):
-    """AdamW."""
+    """How weights follow gradients."""
 
+    kind: OptimizerKind
     lr: float = Field(gt=0)
     betas: tuple[float, float]
     weight_decay: float = Field(ge=0)
-    clip_norm: float = Field(gt=0)
-    """Largest norm of all gradients together."""
+    clip_norm: float | None = Field(gt=0)
+    """Largest norm of all gradients together; null does not clip."""
+
+
+class ScheduleKind(StrEnum):
+    """How the learning rate falls after its warm-up."""
+
+    COSINE = "cosine"
+    MULTI_STEP = "multi-step"
 
 
 class ScheduleConfig(_Strict):
-    """Linear warm-up, constant, cosine decay."""
+    """Linear warm-up, then constant, then falling by a cosine or in steps."""
 
+    kind: ScheduleKind
     warmup: int = Field(ge=0)
     """Steps from zero to the full rate."""
     decay_share: float = Field(ge=0, le=1)
-    """Share of all steps, at the end, in which the rate falls."""
+    """Share of all steps, at the end, in which a cosine falls."""
     lr_min: float = Field(ge=0)
+    """Where a cosine ends."""
+    milestones: tuple[int, ...]
+    """Steps from which the rate is multiplied by ``gamma`` once more."""
+    gamma: float = Field(gt=0, le=1)
+
+
+class Compile(StrEnum):
+    """Whether torch compiles the network: worth its minutes on a GPU, or for a long run."""
+
+    NO = "no"
+    DEFAULT = "default"
+    CUDA_GRAPHS = "cuda-graphs"
+    """Replays whole steps, for small networks that a GPU waits for."""
+
+
+class ValidationConfig(_Strict):
+    """One degradation of the validation images, named for the log and the contract."""
+
+    label: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    degradation: Recipe
 
 
 class ReleaseConfig(_Strict):
@@ -94,20 +144,28 @@ class TrainingConfig(_Strict):
 
     name: str
     preset: str
+    model: dict[str, Any]
+    """Changes to the preset, for experiments; what ships has none."""
     seed: int = Field(ge=0)
     data: DataConfig
     phases: tuple[PhaseConfig, ...] = Field(min_length=1)
+    loss: LossConfig
     optimizer: OptimizerConfig
     schedule: ScheduleConfig
     ema: float = Field(ge=0, lt=1)
     """Decay of the exponential moving average of the weights, which is what ships."""
     bf16: bool
     """Run matrix products and convolutions in bfloat16; weights stay float32."""
+    compile: Compile
     log_every: int = Field(gt=0)
     checkpoint_every: int = Field(gt=0)
     validate_every: int = Field(gt=0)
     validation_images: int = Field(gt=0)
-    validation_sigmas: tuple[float, ...] = Field(min_length=1)
+    validation_crop: int = Field(gt=0)
+    """Side in pixels of what is taken from the middle of a validation image."""
+    validation: tuple[ValidationConfig, ...] = Field(min_length=1)
+    tensorboard: bool
+    """Write the figures of the log for TensorBoard too."""
     release: ReleaseConfig
 
     @property
@@ -120,17 +178,36 @@ class TrainingConfig(_Strict):
         return next(phase for phase in self.phases if step < phase.until)
 
     @model_validator(mode="after")
-    def _ordered(self) -> "TrainingConfig":
+    def _consistent(self) -> "TrainingConfig":
         ends = [phase.until for phase in self.phases]
         if ends != sorted(set(ends)):
             raise ValueError(f"phases must end one after the other, not at {ends}")
-        if self.data.sigma_min > self.data.sigma_max:
-            raise ValueError(f"sigma_min {self.data.sigma_min} is above {self.data.sigma_max}")
+        scale = self.data.degradation.scale
+        for phase in self.phases:
+            if phase.patch % scale:
+                raise ValueError(f"patch {phase.patch} must be a multiple of the scale {scale}")
+        labels = [item.label for item in self.validation]
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"two validations have one label: {labels}")
+        shapes = {(i.degradation.scale, i.degradation.views) for i in self.validation}
+        if shapes != {(scale, self.data.degradation.views)}:
+            raise ValueError("validation must reduce, and give views, as training does")
         return self
 
 
+# Beside the deltas: complete, and no experiment.
+_DEFAULT = "default"
+
+
+def list_configs() -> tuple[str, ...]:
+    """Names of the shipped experiments."""
+    paths = files("hiir.configs").iterdir()
+    names = {path.name.removesuffix(".yaml") for path in paths if path.name.endswith(".yaml")}
+    return tuple(sorted(names - {_DEFAULT}))
+
+
 def load_config(name: str, *, overrides: tuple[str, ...] = ()) -> TrainingConfig:
-    """Resolve an experiment: the default, its delta, then ``key.path=value`` overrides.
+    """Resolve an experiment: the default, its deltas, then ``key.path=value`` overrides.
 
     Args:
         name: of a shipped experiment, or the path of a YAML file.
@@ -139,18 +216,9 @@ def load_config(name: str, *, overrides: tuple[str, ...] = ()) -> TrainingConfig
     Raises:
         ConfigError: for an unknown name, an unknown or missing key, or a value that is refused.
     """
-    folder = files("hiir.configs")
-    shipped = sorted(
-        p.name.removesuffix(".yaml") for p in folder.iterdir() if p.name.endswith(".yaml")
-    )
-    values = yaml.safe_load((folder / "default.yaml").read_text())
-    if name in shipped:
-        delta = (folder / f"{name}.yaml").read_text()
-    elif Path(name).is_file():
-        delta = Path(name).read_text(encoding="utf-8")
-    else:
-        raise ConfigError(f"no configuration {name!r}; those shipped are {', '.join(shipped)}")
-    _merge(values, yaml.safe_load(delta) or {}, where=name)
+    values: dict[str, Any] = yaml.safe_load(_text(_DEFAULT))
+    for origin, delta in _deltas(name):
+        _merge(values, delta, where=origin)
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator:
@@ -165,11 +233,48 @@ def load_config(name: str, *, overrides: tuple[str, ...] = ()) -> TrainingConfig
         raise ConfigError(f"configuration {name}: {error}") from error
 
 
+def _deltas(name: str) -> list[tuple[str, dict[str, Any]]]:
+    """An experiment's differences, after those of the experiment that its ``base`` names."""
+    delta: dict[str, Any] = yaml.safe_load(_text(name)) or {}
+    base = delta.pop("base", None)
+    return [*(_deltas(base) if base else []), (name, delta)]
+
+
+def _text(name: str) -> str:
+    if name in (_DEFAULT, *list_configs()):
+        return (files("hiir.configs") / f"{name}.yaml").read_text(encoding="utf-8")
+    if Path(name).is_file():
+        return Path(name).read_text(encoding="utf-8")
+    known = ", ".join((_DEFAULT, *list_configs()))
+    raise ConfigError(f"no configuration {name!r}; those shipped are {known}")
+
+
+def named_recipe(text: str) -> Recipe | None:
+    """The degradation that a shipped experiment is validated on: ``NAME`` or ``NAME:LABEL``.
+
+    Returns None for a text that begins with no such name.
+
+    Raises:
+        ConfigError: for an unknown label; the message lists those of the experiment.
+    """
+    name, _, label = text.partition(":")
+    if name not in list_configs():
+        return None
+    recipes = {item.label: item.degradation for item in load_config(name).validation}
+    if label and label not in recipes:
+        raise ConfigError(f"{name} has no {label!r}; it has {', '.join(recipes)}")
+    return recipes[label] if label else next(iter(recipes.values()))
+
+
+# Their keys depend on their kind: a delta states them whole.
+_WHOLE = frozenset({"loss", "model"})
+
+
 def _merge(values: dict[str, Any], delta: dict[str, Any], *, where: str) -> None:
     for key, value in delta.items():
         if key not in values:
             raise ConfigError(f"{where}: unknown key {key!r}; known here: {', '.join(values)}")
-        if isinstance(values[key], dict) and isinstance(value, dict):
+        if key not in _WHOLE and isinstance(values[key], dict) and isinstance(value, dict):
             _merge(values[key], value, where=f"{where}: {key}")
         else:
             values[key] = value

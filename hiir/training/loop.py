@@ -1,151 +1,202 @@
-"""Training: one process, or several with averaged gradients, resumed exactly where they stopped.
+"""Training: in one process or several, resumed exactly where it stopped.
 
-Started by `torchrun`, each process draws its own patches and DistributedDataParallel averages the
-gradients (gloo on CPUs). On a CPU one process a core beats one process with as many threads: small
-operations do not wait for each other.
+Lightning Fabric starts the processes, places the network and averages gradients; patches depend on
+seed, step and number alone, so that however many processes share a step, it is the same step. On a
+CPU one process a core beats one process with as many threads: small operations do not wait for
+each other.
 """
 
-import logging
 import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import cast
 
 import torch
-import torch.distributed as dist
-from torch import nn
-from torch.nn.parallel import DistributedDataParallel
+from lightning_fabric import Fabric
+from torch import Tensor, nn
 
-from hiir.datasets.denoising import NoisyPatches
+from hiir.datasets.patches import Batch, DegradedPatches
 from hiir.datasets.pool import ImagePool
 from hiir.models.presets import build_model
-from hiir.training.config import TrainingConfig
+from hiir.training.checkpoint import Checkpoint
+from hiir.training.config import Compile, ConfigError, OptimizerKind, TrainingConfig
 from hiir.training.ema import WeightAverage
-from hiir.training.run_folder import Checkpoint, RunFolder
+from hiir.training.feed import feed
+from hiir.training.losses import build_loss
+from hiir.training.progress import Progress
+from hiir.training.run_folder import RunFolder
 from hiir.training.schedule import learning_rate
 from hiir.training.validation import Validator
 
 __all__ = ["train"]
 
-logger = logging.getLogger(__name__)
+
+# Whether to stop is asked of all processes together; on a GPU that waits for it.
+_ASK_EVERY = 10
+_COMPILE_MODES = {Compile.DEFAULT: "default", Compile.CUDA_GRAPHS: "reduce-overhead"}
 
 
-def train(config: TrainingConfig, run: RunFolder) -> None:
+def train(
+    config: TrainingConfig,
+    run: RunFolder,
+    *,
+    devices: int = 1,
+    nodes: int = 1,
+    accelerator: str = "auto",
+    seconds: float | None = None,
+) -> None:
     """Train until ``config.steps``, from the run's checkpoint if it has one.
 
-    An interrupt or SIGTERM ends the run after the step under way, with a checkpoint.
+    An interrupt, SIGTERM or the end of the given time ends the run after the step under way, with
+    a checkpoint; the same call goes on from there.
+
+    Args:
+        config: everything that decides the run.
+        run: its folder.
+        devices: GPUs, or processes on a CPU, of each machine; started here, or by `torchrun`.
+        nodes: machines.
+        accelerator: `auto` takes a GPU if there is one; `cpu`, `cuda`.
+        seconds: to stop after.
 
     Raises:
+        ConfigError: for data that does not fit the network.
         DatasetError: for images that cannot be used.
+        LossError: for a loss whose features are missing.
     """
-    with _process_group() as (rank, world):
-        _Run(config, run, rank=rank, world=world).go()
+    started_by_launcher = int(os.environ.get("WORLD_SIZE", "0"))
+    devices = started_by_launcher // nodes or devices
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=nodes,
+        strategy="ddp" if devices * nodes > 1 else "auto",
+        precision="bf16-mixed" if config.bf16 else "32-true",
+    )
+    fabric.launch()
+    _Run(config, run, fabric, seconds=seconds).go()
 
 
 class _Run:
-    def __init__(self, config: TrainingConfig, run: RunFolder, *, rank: int, world: int) -> None:
-        self.config, self.folder, self.rank = config, run, rank
+    def __init__(
+        self, config: TrainingConfig, run: RunFolder, fabric: Fabric, *, seconds: float | None
+    ) -> None:
+        self.config, self.folder, self.fabric = config, run, fabric
+        self.deadline = None if seconds is None else time.monotonic() + seconds
         torch.manual_seed(config.seed)
-        self.model = build_model(config.preset)
+        torch.set_float32_matmul_precision("high")  # TF32 on GPUs; nothing changes on a CPU
+        self.loss = fabric.to_device(build_loss(config.loss))
+        model = build_model(config.preset, config.model)
+        _check_channels(config, model.config.in_channels, model.config.out_channels)
+        self.model = fabric.to_device(model)
         self.average = WeightAverage(self.model, decay=config.ema)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=config.optimizer.lr,
-            betas=config.optimizer.betas,
-            weight_decay=config.optimizer.weight_decay,
-        )
+        self.optimizer = _optimizer(config, self.model)
         self.step = 0
         checkpoint = run.load()
         if checkpoint is not None:
             self._restore(checkpoint)
-        self.trained: nn.Module = (
-            DistributedDataParallel(self.model, forward_sync_buffers=False)
-            if world > 1
-            else self.model
-        )
-        self.patches = self._open_data(world)
-        self.validator = Validator(config) if rank == 0 else None
+        self.trained = self._prepared()
+        self.patches = self._open_data()
+        self.validator = Validator(config, device=fabric.device) if fabric.is_global_zero else None
         self.stop = False
 
-    def _open_data(self, world: int) -> NoisyPatches:
+    def _prepared(self) -> nn.Module:
+        """The network as it is trained: compiled if wanted, its gradients averaged."""
+        mode = _COMPILE_MODES.get(self.config.compile)
+        compiled = self.model if mode is None else torch.compile(self.model, mode=mode)
+        return cast("nn.Module", self.fabric.setup_module(cast("nn.Module", compiled)))
+
+    def _open_data(self) -> DegradedPatches:
         data = self.config.data
         folders = [data.root / name for name in data.train]
-        side = max(phase.patch for phase in self.config.phases)
-        if self.rank == 0:
-            ImagePool.open(folders, cache=data.cache, min_side=side)
-        if world > 1:
-            dist.barrier()  # one process packs, the others find the pack
-        return NoisyPatches(
-            pool=ImagePool.open(folders, cache=data.cache, min_side=side),
-            sigma_min=data.sigma_min,
-            sigma_max=data.sigma_max,
-            clip_share=data.clip_share,
-            seed=self.config.seed,
-            rank=self.rank,
+        margin = data.degradation.margin
+        side = max(phase.patch for phase in self.config.phases) + 2 * margin
+
+        def open_pool() -> ImagePool:
+            return ImagePool.open(
+                folders, cache=data.cache, min_side=side, skip_corrupt=data.skip_corrupt
+            )
+
+        # One process packs, the others find the pack.
+        with self.fabric.rank_zero_first():
+            pool = open_pool()
+        return DegradedPatches(
+            pool=pool, recipe=data.degradation, colour=data.colour, seed=self.config.seed
         )
 
     def go(self) -> None:
-        if self.rank == 0:
-            self.folder.begin(self.config)
+        config, zero = self.config, self.fabric.is_global_zero
+        if zero:
+            self.folder.begin(config, self._environment())
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._ask_to_stop)
-        began, waited, losses = time.monotonic(), 0.0, []
-        while self.step < self.config.steps and not self._stops():
-            phase = self.config.phase(self.step)
-            asked = time.monotonic()
-            batch = self.patches.batch(self.step, size=phase.batch, patch=phase.patch)
-            waited += time.monotonic() - asked
-            losses.append(self._learn(batch.degraded, batch.clean))
-            self.step += 1
-            self.average.update(self.step)
-            if self.rank == 0 and self.step % self.config.log_every == 0:
-                seconds = time.monotonic() - began
-                self._log(sum(losses) / len(losses), seconds / len(losses), waited / seconds)
-                began, waited, losses = time.monotonic(), 0.0, []
-            if self.rank == 0 and self.step % self.config.checkpoint_every == 0:
-                self._save()
-            if self.validator is not None and self.step % self.config.validate_every == 0:
-                self._validate(self.validator)
-                began, waited, losses = time.monotonic(), 0.0, []
-        if self.rank == 0:
+        world = self.fabric.world_size
+        with Progress(config, self.folder, start=self.step, world=world, shown=zero) as progress:
+            for batch in self._batches(progress):
+                progress.add(self._learn(batch))
+                self.step += 1
+                self.average.update(self.step)
+                if self.step % config.log_every == 0:
+                    # Every process takes part: the figure is of all patches.
+                    loss = float(cast("Tensor", self.fabric.all_reduce(progress.mean_loss())))
+                    progress.log(self.step, loss, rate=learning_rate(config, self.step - 1))
+                if zero and self.step % config.checkpoint_every == 0:
+                    self._save()
+                if self.validator is not None and self.step % config.validate_every == 0:
+                    progress.validated(self.step, self.validator.score(self.average))
+                if self._stops():
+                    break
+        if zero:
             self._save()
 
-    def _learn(self, degraded: torch.Tensor, clean: torch.Tensor) -> float:
+    def _batches(self, progress: Progress) -> Iterator[Batch]:
+        """Batches from here to the end; what is waited for them is counted."""
+        batches = feed(
+            self.patches,
+            self.config,
+            first_step=self.step,
+            rank=self.fabric.global_rank,
+            world=self.fabric.world_size,
+            pin=self.fabric.device.type == "cuda",
+        )
+        while self.step < self.config.steps:
+            with progress.waiting():
+                batch = next(batches).to(self.fabric.device)
+            yield batch
+
+    def _learn(self, batch: Batch) -> Tensor:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, self.step)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.config.bf16):
-            restored = self.trained(degraded)
-        loss = (restored.float() - clean).abs().mean()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.clip_norm)
+        restored = self.trained(batch.degraded)
+        loss: Tensor = self.loss(restored.float(), batch.clean)
+        self.fabric.backward(loss)
+        if self.config.optimizer.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return float(loss.detach())
-
-    def _log(self, loss: float, seconds: float, waiting: float) -> None:
-        rate = learning_rate(self.config, self.step - 1)
-        logger.info(
-            "step %d/%d loss %.5f lr %.2e %.3f s/step, %.1f %% waiting for data",
-            *(self.step, self.config.steps, loss, rate, seconds, 100 * waiting),
-        )
-        self.folder.log(step=self.step, loss=loss, lr=rate, seconds=seconds, waiting=waiting)
-
-    def _validate(self, validator: Validator) -> None:
-        scores = validator.score(self.average)
-        logger.info("step %d validation PSNR %s", self.step, scores)
-        self.folder.log(step=self.step, validation=scores)
+        return loss.detach()
 
     def _stops(self) -> bool:
-        """Whether any process was asked to stop: all end after the same step."""
-        if not dist.is_initialized():
-            return self.stop
-        flag = torch.tensor(float(self.stop))
-        dist.all_reduce(flag, op=dist.ReduceOp.MAX)
-        return bool(flag)
+        """Whether any process is to stop: all end after the same step."""
+        late = self.deadline is not None and time.monotonic() > self.deadline
+        if self.fabric.world_size == 1:
+            return self.stop or late
+        if self.fabric.device.type == "cuda" and self.step % _ASK_EVERY:
+            return False
+        flag = torch.tensor(float(self.stop or late), device=self.fabric.device)
+        return bool(cast("Tensor", self.fabric.all_reduce(flag, reduce_op="max")))
 
     def _ask_to_stop(self, *_: object) -> None:
         self.stop = True
+
+    def _environment(self) -> dict[str, object]:
+        device = self.fabric.device
+        cuda = device.type == "cuda"
+        return {
+            "device": torch.cuda.get_device_name(device) if cuda else device.type,
+            "processes": self.fabric.world_size,
+            "threads": torch.get_num_threads(),
+        }
 
     def _save(self) -> None:
         # A parameter without a state has not had a step yet.
@@ -165,27 +216,37 @@ class _Run:
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.step = checkpoint.step
+        device = self.fabric.device
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
                 parameter.copy_(checkpoint.weights[name])
                 if name in checkpoint.first_moment:
                     self.optimizer.state[parameter] = {
-                        "step": torch.tensor(float(checkpoint.step)),
-                        "exp_avg": checkpoint.first_moment[name].clone(),
-                        "exp_avg_sq": checkpoint.second_moment[name].clone(),
+                        "step": torch.tensor(float(checkpoint.step), device=device),
+                        "exp_avg": checkpoint.first_moment[name].to(device, copy=True),
+                        "exp_avg_sq": checkpoint.second_moment[name].to(device, copy=True),
                     }
         self.average.load(dict(checkpoint.average))
 
 
-@contextmanager
-def _process_group() -> Iterator[tuple[int, int]]:
-    """Rank and number of processes, joined if `torchrun` started several."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world == 1:
-        yield 0, 1
-        return
-    dist.init_process_group("gloo")
-    try:
-        yield dist.get_rank(), world
-    finally:
-        dist.destroy_process_group()
+def _check_channels(config: TrainingConfig, inputs: int, outputs: int) -> None:
+    data = config.data
+    given = (data.colour.channels * data.degradation.views, data.colour.channels)
+    if given != (inputs, outputs):
+        raise ConfigError(
+            f"{config.name}: the data has {given[0]} channels in and {given[1]} out, "
+            f"{config.preset} takes {inputs} and gives {outputs}"
+        )
+
+
+def _optimizer(config: TrainingConfig, model: nn.Module) -> torch.optim.Optimizer:
+    kind = torch.optim.AdamW if config.optimizer.kind is OptimizerKind.ADAMW else torch.optim.Adam
+    optimizer: torch.optim.Optimizer = kind(
+        model.parameters(),
+        lr=config.optimizer.lr,
+        betas=config.optimizer.betas,
+        weight_decay=config.optimizer.weight_decay,
+        # One kernel for all parameters: small networks have many small ones.
+        fused=True,
+    )
+    return optimizer

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import torch
 
-from hiir.evaluation.benchmark import Noise, evaluate
-from hiir.evaluation.engines import TiledRestorer, TorchTiles
+from hiir.evaluation.benchmark import Evaluation, evaluate
+from hiir.evaluation.conventions import convention_for_task
+from hiir.evaluation.degradation import degradation_of
+from hiir.evaluation.engines import Restorer, TiledRestorer, TorchTiles
+from hiir.evaluation.samples import PairedSet, SampleSet, SyntheticSet
 from hiir.imaging import ModelContract
 from hiir.models.presets import get_preset
 from hiir.models.release import read_release, write_release
+from hiir.training.config import ConfigError, TrainingConfig
 from hiir.training.run_folder import RunFolder
 
 __all__ = ["release_run"]
@@ -20,25 +24,30 @@ _SEED = 0
 _DTYPE = torch.float16
 
 
-def release_run(run: RunFolder, path: Path, *, test_sets: Sequence[Path]) -> ModelContract:
-    """Write the run's averaged weights to ``path`` and measure them on ``test_sets``.
+def release_run(
+    run: RunFolder, path: Path, *, test_sets: Sequence[Path], test_pairs: Sequence[Path] = ()
+) -> ModelContract:
+    """Write the run's averaged weights to ``path`` and measure them.
 
-    Noise is not clipped and drawn with seed 0, at the levels that training was validated at.
+    Clean sets are degraded as in the run's validation, with seed 0; pairs are taken as they are.
 
     Raises:
         FileNotFoundError: for a run without a checkpoint.
+        ConfigError: for a run of a changed preset, which no name would build again.
         DatasetError: for a test set that is empty or cannot be read.
     """
     config, checkpoint = run.config(), run.load()
     if checkpoint is None:
         raise FileNotFoundError(f"{run.path} has no checkpoint")
+    if config.model:
+        raise ConfigError(f"{run.path} trained {config.preset} with changes {config.model}")
     preset = get_preset(config.preset)
     contract = ModelContract(
         name=config.name,
         task=config.release.task,
         version=config.release.version,
         architecture=config.preset,
-        scale=1,
+        scale=preset.upscale,
         input_channels=preset.in_channels,
         output_channels=preset.out_channels,
         tile=config.release.tile,
@@ -55,14 +64,33 @@ def release_run(run: RunFolder, path: Path, *, test_sets: Sequence[Path]) -> Mod
     )
     weights = dict(checkpoint.average)
     write_release(path, weights=weights, contract=contract, dtype=_DTYPE)
-    release = read_release(path)
-    restorer = TiledRestorer(contract=contract, engine=TorchTiles(release))
-    quality = {
-        f"{folder.name.lower()}-sigma{sigma:g}-psnr": round(
-            evaluate(restorer, folder, Noise(sigma=sigma, seed=_SEED)).psnr, 2
+    restorer = TiledRestorer(contract=contract, engine=TorchTiles(read_release(path)))
+    sets: dict[str, SampleSet] = {
+        f"{folder.name.lower()}-{item.label}": SyntheticSet(
+            folder=folder, degradation=degradation_of(item.degradation, seed=_SEED)
         )
         for folder in test_sets
-        for sigma in config.validation_sigmas
+        for item in config.validation
     }
+    sets |= {folder.name.lower(): PairedSet(folder=folder) for folder in test_pairs}
+    quality: dict[str, float] = {}
+    for name, samples in sets.items():
+        quality |= _figures(name, _measure(restorer, samples, config, contract))
     write_release(path, weights=weights, contract=replace(contract, quality=quality), dtype=_DTYPE)
     return read_release(path).contract
+
+
+def _measure(
+    restorer: Restorer, samples: SampleSet, config: TrainingConfig, contract: ModelContract
+) -> Evaluation:
+    convention = convention_for_task(
+        config.release.task, scale=contract.scale, channels=contract.output_channels
+    )
+    return evaluate(restorer, samples, convention)
+
+
+def _figures(name: str, evaluation: Evaluation) -> dict[str, float]:
+    return {
+        f"{name}-psnr": round(evaluation.psnr, 2),
+        f"{name}-ssim": round(evaluation.ssim, 4),
+    }

@@ -1,37 +1,22 @@
 """What a run leaves on disk: resolved configuration, environment, log and checkpoints."""
 
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
-from safetensors import safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
+from hiir.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from hiir.training.config import TrainingConfig
+from hiir.training.first_layout import from_first_layout
 
-__all__ = ["Checkpoint", "RunFolder"]
+__all__ = ["RunFolder"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """State after ``step`` optimizer steps; every tensor float32."""
-
-    step: int
-    weights: Mapping[str, Tensor]
-    average: Mapping[str, Tensor]
-    first_moment: Mapping[str, Tensor]
-    second_moment: Mapping[str, Tensor]
-
-
-_GROUPS = ("weights", "average", "first_moment", "second_moment")
+_PACKAGES = ("torch", "lightning-fabric", "numpy", "pillow")
 
 
 class RunFolder:
@@ -39,26 +24,31 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._checkpoint = path / "last.safetensors"
         self._log = path / "log.jsonl"
 
-    def begin(self, config: TrainingConfig) -> None:
-        """Write what the run is started from; a run that is resumed says what it goes on with."""
+    def begin(self, config: TrainingConfig, environment: Mapping[str, object]) -> None:
+        """Write what the run is started from; a run that is resumed says what it goes on with.
+
+        Args:
+            config: resolved.
+            environment: of the processes, which this adds code and versions to.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         resolved = yaml.safe_dump(json.loads(config.model_dump_json()), sort_keys=False)
         (self.path / "config.yaml").write_text(resolved)
-        environment = {
+        described = {
             "git": git_revision(),
             "python": platform.python_version(),
-            "torch": torch.__version__,
+            **{package: version(package) for package in _PACKAGES},
             "machine": platform.machine(),
-            "processes": int(os.environ.get("WORLD_SIZE", "1")),
+            **environment,
         }
-        (self.path / "environment.json").write_text(json.dumps(environment, indent=2) + "\n")
+        (self.path / "environment.json").write_text(json.dumps(described, indent=2) + "\n")
 
     def config(self) -> TrainingConfig:
-        """The configuration that the run was last started with."""
-        return TrainingConfig(**yaml.safe_load((self.path / "config.yaml").read_text()))
+        """The configuration that the run was last started with, of whatever layout."""
+        values = yaml.safe_load((self.path / "config.yaml").read_text())
+        return TrainingConfig(**from_first_layout(values))
 
     def environment(self) -> dict[str, str]:
         """Code revision, versions and processes that the run was last started with."""
@@ -72,28 +62,11 @@ class RunFolder:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint."""
-        tensors = {
-            f"{group}/{name}": tensor.contiguous()
-            for group in _GROUPS
-            for name, tensor in getattr(checkpoint, group).items()
-        }
-        scratch = self._checkpoint.with_suffix(".tmp")
-        save_file(tensors, scratch, metadata={"step": str(checkpoint.step)})
-        with scratch.open("rb") as file:
-            os.fsync(file.fileno())
-        scratch.replace(self._checkpoint)
+        write_checkpoint(self.path, checkpoint)
 
     def load(self) -> Checkpoint | None:
         """The checkpoint to resume from, or None if there is none yet."""
-        if not self._checkpoint.exists():
-            return None
-        groups: dict[str, dict[str, Tensor]] = {group: {} for group in _GROUPS}
-        with safe_open(self._checkpoint, framework="pt") as file:
-            for key in file.keys():  # noqa: SIM118 - no mapping
-                group, _, name = key.partition("/")
-                groups[group][name] = file.get_tensor(key)
-            step = int(file.metadata()["step"])
-        return Checkpoint(step=step, **groups)
+        return read_checkpoint(self.path)
 
 
 def git_revision() -> str:

@@ -1,54 +1,101 @@
-"""PSNR on the validation images during training: a fixed crop, fixed noise, averaged weights."""
+"""PSNR on validation images during training: fixed crops, fixed chance, averaged weights."""
+
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image
+from torch import Tensor
 
-from hiir.datasets.pool import list_images
-from hiir.degradations.noise import add_gaussian_noise
-from hiir.evaluation.metrics import psnr
+from hiir.datasets.photo import read_photo
+from hiir.datasets.pool import DatasetError, list_images
+from hiir.degradations.recipe import Recipe
+from hiir.evaluation.benchmark import score
+from hiir.evaluation.conventions import convention_for_task
+from hiir.evaluation.samples import Sample
+from hiir.imaging import Uint8Pixels, from_unit, to_unit
 from hiir.models.presets import build_model
 from hiir.training.config import TrainingConfig
 from hiir.training.ema import WeightAverage
+from hiir.training.losses import build_loss
 
-__all__ = ["Validator"]
+__all__ = ["Validation", "Validator"]
 
-_CROP = 256
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """Figures of one point of the run."""
+
+    psnr: dict[str, float]
+    """Mean PSNR in dB for each degradation, by the convention of the task."""
+    loss: float
+    """Mean of the training's loss over all degradations."""
 
 
 class Validator:
-    """Denoises the centres of some validation images at each level."""
+    """Restores the centres of some validation images for each degradation."""
 
-    def __init__(self, config: TrainingConfig) -> None:
-        self._config = config
-        self._model = build_model(config.preset).eval()
-        paths = list_images(config.data.root / config.data.validation)
-        self._crops = [_centre(Image.open(path)) for path in paths[: config.validation_images]]
+    def __init__(self, config: TrainingConfig, *, device: torch.device) -> None:
+        """Read and degrade the crops.
 
-    @torch.inference_mode()
-    def score(self, average: WeightAverage) -> dict[str, float]:
-        """Mean PSNR in dB for each noise level."""
-        average.copy_to(self._model)
-        return {
-            f"sigma{sigma:g}": round(self._score(sigma), 3)
-            for sigma in self._config.validation_sigmas
+        Raises:
+            DatasetError: for images that cannot be used.
+        """
+        self._device = device
+        self._bf16 = config.bf16
+        self._model = build_model(config.preset, config.model).eval().to(device)
+        self._loss = build_loss(config.loss).to(device)
+        scale = config.data.degradation.scale
+        self._convention = convention_for_task(
+            config.release.task, scale=scale, channels=self._model.config.out_channels
+        )
+        paths = list_images(config.data.root / config.data.validation)[: config.validation_images]
+        photos = {path.name: read_photo(path, config.data.colour) for path in paths}
+        self._samples = {
+            item.label: [
+                _degraded(name, photo, item.degradation, side=config.validation_crop, index=index)
+                for index, (name, photo) in enumerate(photos.items())
+            ]
+            for item in config.validation
         }
 
-    def _score(self, sigma: float) -> float:
-        generator = torch.Generator().manual_seed(0)
-        scores = []
-        for crop in self._crops:
-            clean = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
-            noisy = add_gaussian_noise(clean, sigma, generator=generator)
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._config.bf16):
-                restored = self._model(noisy)
-            pixels = restored.float().clamp(0, 1).mul(255).round().byte()[0]
-            scores.append(psnr(crop, pixels.permute(1, 2, 0).numpy()))
-        return float(np.mean(scores))
+    @torch.inference_mode()
+    def score(self, average: WeightAverage) -> Validation:
+        """Measure the averaged weights."""
+        average.copy_to(self._model)
+        psnr: dict[str, float] = {}
+        losses: list[float] = []
+        for label, samples in self._samples.items():
+            figures = [self._measure(sample) for sample in samples]
+            psnr[label] = round(float(np.mean([figure for figure, _ in figures])), 3)
+            losses += [loss for _, loss in figures]
+        return Validation(psnr=psnr, loss=float(np.mean(losses)))
+
+    def _measure(self, sample: Sample) -> tuple[float, float]:
+        degraded, clean = (
+            _batch(image).to(self._device) for image in (sample.degraded, to_unit(sample.clean))
+        )
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16):
+            restored = self._model(degraded)
+        restored = restored.float()
+        loss = float(self._loss(restored, clean))
+        pixels = from_unit(restored[0].permute(1, 2, 0).cpu().numpy(), np.uint8)
+        return score(sample, pixels, self._convention).psnr, loss
 
 
-def _centre(image: Image.Image) -> npt.NDArray[np.uint8]:
-    left, top = (image.width - _CROP) // 2, (image.height - _CROP) // 2
-    with image:
-        return np.array(image.convert("RGB").crop((left, top, left + _CROP, top + _CROP)))
+def _batch(image: np.ndarray) -> Tensor:  # type: ignore[type-arg]
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+
+
+def _degraded(name: str, photo: Uint8Pixels, recipe: Recipe, *, side: int, index: int) -> Sample:
+    room = min(photo.shape[:2]) - 2 * recipe.margin
+    crop = min(side, room) // recipe.scale * recipe.scale
+    if crop <= 0:
+        raise DatasetError(f"{name} measures {photo.shape[:2]}, too little to validate on")
+    outer = crop + 2 * recipe.margin
+    top, left = ((length - outer) // 2 for length in photo.shape[:2])
+    surroundings = np.ascontiguousarray(photo[top : top + outer, left : left + outer])
+    random = np.random.default_rng((_SEED, index))
+    degraded, clean = recipe.degrade_patch(to_unit(surroundings), random)
+    return Sample(name=name, clean=from_unit(clean, np.uint8), degraded=degraded)

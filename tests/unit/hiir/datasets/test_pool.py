@@ -54,3 +54,27 @@ def test_a_folder_without_images_is_named(tmp_path: Path) -> None:
         list_images(tmp_path)
     with pytest.raises(DatasetError, match="is no folder"):
         list_images(tmp_path / "absent")
+
+
+def test_a_damaged_image_is_left_out_by_name_if_that_is_wanted(
+    draw_images: Draw, tmp_path: Path, caplog
+) -> None:
+    folder = draw_images("photos", (16, 16), (20, 24))
+    (folder / "1.png").rename(folder / "3.png")
+    (folder / "2.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+    cache = tmp_path / "cache"
+    for _ in range(2):  # packing it, and finding the pack
+        caplog.clear()
+        pool = ImagePool.open([folder], cache=cache, min_side=16, skip_corrupt=True)
+        assert [pool[number].shape[:2] for number in range(len(pool))] == [(16, 16), (20, 24)]
+        assert "2.png is left out, it cannot be decoded" in caplog.text
+    # The same pack, for somebody who does not want that.
+    with pytest.raises(DatasetError, match=r"2\.png cannot be decoded"):
+        ImagePool.open([folder], cache=cache, min_side=16)
+
+
+def test_a_folder_of_damaged_images_alone_is_refused(draw_images: Draw, tmp_path: Path) -> None:
+    folder = draw_images("photos", (16, 16))
+    (folder / "0.png").write_bytes(b"nothing")
+    with pytest.raises(DatasetError, match="none of the 1 images"):
+        ImagePool.open([folder], cache=tmp_path / "cache", min_side=16, skip_corrupt=True)

@@ -27,6 +27,7 @@ def make_config(photos: Path, tmp_path: Path) -> Callable[..., TrainingConfig]:
 
     def make(*overrides: str, steps: int = 4) -> TrainingConfig:
         small: dict[str, Any] = {
+            "model": "{width: 8, layers: [1, 1, 1], decoder_layers: [1, 1]}",
             "data.root": photos,
             "data.train": "[train]",
             "data.validation": "validation",
@@ -34,7 +35,7 @@ def make_config(photos: Path, tmp_path: Path) -> Callable[..., TrainingConfig]:
             "phases": f"[{{until: {steps}, batch: 1, patch: 64}}]",
             "schedule.warmup": 2,
             "validation_images": 1,
-            "validation_sigmas": "[25]",
+            "validation": "[{label: sigma25, degradation: [{kind: noise, sigma: 25}]}]",
             "log_every": 1,
             "bf16": "false",
         }

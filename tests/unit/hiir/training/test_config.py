@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from hiir.training.config import ConfigError, load_config
+from hiir.degradations.recipe import read_recipe
+from hiir.models.presets import get_preset
+from hiir.training.config import ConfigError, list_configs, load_config, named_recipe
+
+SHIPPED = [
+    *("denoise-color", "denoise-gray", "jpeg-color", "jpeg-gray", "sr-x2", "sr-x3", "sr-x4"),
+    *("demosaic", "deblur-motion", "deblur-defocus", "deblur-defocus-dp", "weather"),
+]
 
 
 def test_an_experiment_is_the_default_and_its_delta() -> None:
@@ -26,11 +33,15 @@ def test_a_file_of_ones_own_is_a_delta_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("optimizer.momentum=1", "unknown key 'momentum'; known here: lr"),
+        ("optimizer.momentum=1", "unknown key 'momentum'; known here: kind, lr"),
         ("optimizer.lr=-1", "greater than 0"),
         ("ema=1", "less than 1"),
         ("seed", "must look like key=value"),
-        ("data.sigma_min=60", "60.0 is above 55.0"),
+        ("data.degradation=[{kind: noise, sigma: [60, 55]}]", "from low to high"),
+        ("data.degradation=[{kind: downscale, factor: 2}]", "as training does"),
+        ("validation=[]", "at least 1"),
+        ("loss={kind: l2}", "l2"),
+        ("compile=fast", "compile"),
         ("phases=[{until: 5, batch: 1, patch: 8}, {until: 5, batch: 1, patch: 8}]", "one after"),
         ("phases=[]", "at least 1"),
     ],
@@ -41,7 +52,7 @@ def test_what_makes_no_sense_is_refused_by_name(override: str, message: str) -> 
 
 
 def test_an_unknown_experiment_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"'nonsense'.*default, denoise-color"):
+    with pytest.raises(ConfigError, match=r"'nonsense'.*default, deblur-defocus.*denoise-color"):
         load_config("nonsense")
 
 
@@ -50,3 +61,63 @@ def test_each_step_belongs_to_the_phase_that_ends_after_it() -> None:
     config = load_config("denoise-color", overrides=(phases,))
     assert [config.phase(step).patch for step in range(5)] == [8, 8, 8, 16, 16]
     assert config.steps == 5
+
+
+def test_every_model_that_ships_has_an_experiment_and_every_table_of_the_paper_one() -> None:
+    names = set(list_configs())
+    assert set(SHIPPED) <= names
+    paper = {name for name in names if name.startswith("paper-")}
+    assert names == set(SHIPPED) | paper
+    for task in ("sr-base-x2", "sr-large-x4", "denoise-gray-sigma50", "jpeg-color-blind"):
+        assert f"paper-{task}" in paper
+    for task in ("demosaic", "deblur-motion", "deblur-defocus", "deblur-defocus-dp", "weather"):
+        assert f"paper-{task}" in paper
+
+
+@pytest.mark.parametrize("name", list_configs())
+def test_an_experiment_fits_its_network_and_its_tiles(name: str) -> None:
+    config = load_config(name)
+    preset = get_preset(config.preset, config.model)
+    data = config.data
+    assert config.name == name
+    assert preset.in_channels == data.colour.channels * data.degradation.views
+    assert preset.out_channels == data.colour.channels
+    assert preset.upscale == data.degradation.scale
+    preset.check_tile(config.release.tile)
+    # Training images measure 512 pixels.
+    assert max(phase.patch for phase in config.phases) + 2 * data.degradation.margin <= 512
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_ships_is_an_unchanged_preset_and_says_how_it_is_trained(name: str) -> None:
+    config = load_config(name)
+    assert config.model == {}
+    assert config.release.task == name
+    assert config.release.provenance["recipe"] != "not stated"
+    assert "compact" in config.preset
+
+
+def test_an_experiment_may_begin_with_another(tmp_path: Path) -> None:
+    large, base = load_config("paper-sr-large-x2"), load_config("paper-sr-base-x4")
+    assert large.schedule == base.schedule
+    assert large.preset == "columnar-large-x2"
+    path = tmp_path / "mine.yaml"
+    path.write_text("base: sr-x3\nname: mine\nseed: 5\n")
+    config = load_config(str(path))
+    assert (config.seed, config.preset) == (5, "columnar-compact-x3")
+    path.write_text("base: nonsense\n")
+    with pytest.raises(ConfigError, match="no configuration 'nonsense'"):
+        load_config(str(path))
+
+
+def test_losses_are_stated_whole() -> None:
+    config = load_config("denoise-color", overrides=("loss={kind: charbonnier}",))
+    assert config.loss.eps == 1e-3
+
+
+def test_a_recipe_is_named_by_its_experiment_and_label() -> None:
+    assert named_recipe("denoise-color:sigma50") == read_recipe("[{kind: noise, sigma: 50}]")
+    assert named_recipe("sr-x2") == read_recipe("[{kind: downscale, factor: 2}]")
+    assert named_recipe("[{kind: noise, sigma: 50}]") is None
+    with pytest.raises(ConfigError, match="sigma15, sigma25, sigma50"):
+        named_recipe("denoise-color:sigma99")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from hiir.models.release import read_release
-from hiir.training import run_folder
-from hiir.training.config import TrainingConfig
+from hiir.training import checkpoint
+from hiir.training.config import ConfigError, TrainingConfig
 from hiir.training.loop import train
 from hiir.training.release import release_run
 from hiir.training.run_folder import RunFolder
@@ -64,7 +65,7 @@ def stop_after(config: TrainingConfig, run: RunFolder, *, steps: int) -> None:
 def test_training_learns(make_config, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     # One level, so that the loss of a step says something of the weights alone.
-    train(make_config("data.sigma_min=50", "data.sigma_max=50", steps=60), run)
+    train(make_config("data.degradation=[{kind: noise, sigma: 50}]", steps=60), run)
     losses = [line["loss"] for line in log(run)]
     assert sum(losses[-10:]) < 0.92 * sum(losses[:10])
 
@@ -80,7 +81,9 @@ def test_a_run_folder_says_what_it_was_started_from(make_config, tmp_path: Path)
     run, config = RunFolder(tmp_path / "run"), make_config(steps=1)
     train(config, run)
     assert run.config() == config
-    assert {"git", "python", "torch", "machine", "processes"} == set(run.environment())
+    environment = run.environment()
+    assert {"git", "python", "torch", "machine", "device", "processes"} <= set(environment)
+    assert (environment["processes"], environment["device"]) == ("1", "cpu")
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_whole(make_config, tmp_path, monkeypatch) -> None:
@@ -91,31 +94,99 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(make_config, tmp_path, mon
         path.write_bytes(b"half")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(run_folder, "save_file", fill)
+    monkeypatch.setattr(checkpoint, "save_file", fill)
     with pytest.raises(OSError, match="no space"):
         train(make_config(steps=2), run)
     assert run.load().step == 1
 
 
-def test_two_processes_share_a_run(make_config, photos: Path, tmp_path: Path) -> None:
-    run = RunFolder(tmp_path / "run")
-    config = make_config(steps=2)
+@pytest.mark.parametrize("launcher", ["fabric", "torchrun"])
+def test_two_processes_have_the_loss_curve_of_one(make_config, tmp_path, launcher: str) -> None:
+    phases = "phases=[{{until: 3, batch: {batch}, patch: 64}}]"
+    alone, together = RunFolder(tmp_path / "alone"), RunFolder(tmp_path / "together")
+    train(make_config(phases.format(batch=2)), alone)
     path = tmp_path / "config.yaml"
-    run.begin(config)
-    (run.path / "config.yaml").rename(path)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
-    command += ["-m", "hiir.cli", "train", str(path), "--run-dir", str(run.path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    config = make_config(phases.format(batch=1))
+    path.write_text(yaml.safe_dump(json.loads(config.model_dump_json())))
+    hiir = ["-m", "hiir.cli", "train", str(path), "--run-dir", str(together.path)]
+    hiir += ["--accelerator", "cpu"]
+    elastic = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    elastic += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+    command = [*elastic, *hiir] if launcher == "torchrun" else [*hiir, "--devices", "2"]
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, timeout=400, check=False
+    )
     assert done.returncode == 0, done.stderr
-    assert run.environment()["processes"] == "2"
-    assert [line["step"] for line in log(run)] == [1, 2]
-    assert run.load().step == 2
+    assert together.environment()["processes"] == "2"
+    curves = [[line["loss"] for line in log(run)] for run in (alone, together)]
+    assert len(curves[0]) == 3
+    assert curves[1] == pytest.approx(curves[0], rel=1e-4)
+    expected, actual = alone.load(), together.load()
+    assert actual.step == expected.step == 3
+    # Two halves of a batch are summed in another order than the whole.
+    for name, tensor in expected.weights.items():
+        torch.testing.assert_close(actual.weights[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_batches_prepared_ahead_are_the_same_batches(make_config, tmp_path: Path) -> None:
+    runs = [RunFolder(tmp_path / name) for name in ("none", "two")]
+    for run, workers in zip(runs, (0, 2), strict=True):
+        train(make_config(f"data.workers={workers}", steps=3), run)
+    first, second = (run.load().weights for run in runs)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_run_stops_when_its_time_is_over_and_goes_on_later(make_config, tmp_path) -> None:
+    run, config = RunFolder(tmp_path / "run"), make_config(steps=3)
+    for step in (1, 2, 3, 3):
+        train(config, run, seconds=0)
+        assert run.load().step == step
+
+
+def test_the_log_says_how_fast_and_how_long_data_was_waited_for(make_config, tmp_path) -> None:
+    run = RunFolder(tmp_path / "run")
+    train(make_config(steps=2), run)
+    for line in log(run):
+        assert line["images_per_second"] == pytest.approx(1 / line["seconds"])
+        assert 0 < line["waiting"] < 1
+
+
+def test_tensorboard_is_given_the_figures_of_the_log(make_config, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    train(make_config("tensorboard=true", "validate_every=1", steps=1), run)
+    (events,) = (run.path / "tensorboard").iterdir()
+    content = events.read_bytes()
+    for name in (b"loss", b"images_per_second", b"psnr/sigma25"):
+        assert name in content
+
+
+def test_data_that_does_not_fit_the_network_is_refused(make_config, tmp_path: Path) -> None:
+    config = make_config("preset=ushape-compact-gray", "model={}")
+    with pytest.raises(ConfigError, match="3 channels in and 3 out, ushape-compact-gray takes 1"):
+        train(config, RunFolder(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mode"), [("default", "default"), ("cuda-graphs", "reduce-overhead")]
+)
+def test_a_network_is_compiled_if_that_is_wanted(make_config, tmp_path, monkeypatch, wanted, mode):
+    # The compiler itself takes minutes on a busy machine; what it is asked for is ours.
+    asked = []
+
+    def compile_nothing(network: torch.nn.Module, *, mode: str) -> torch.nn.Module:
+        asked.append(mode)
+        return network
+
+    monkeypatch.setattr(torch, "compile", compile_nothing)
+    train(make_config("compile='no'", steps=1), RunFolder(tmp_path / "plain"))
+    assert asked == []
+    train(make_config(f"compile={wanted}", steps=1), RunFolder(tmp_path / "compiled"))
+    assert asked == [mode]
 
 
 def test_a_released_run_carries_what_it_reached(make_config, photos: Path, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
-    train(make_config(steps=1), run)
+    train(make_config("model={}", steps=1), run)
     path = tmp_path / "model.safetensors"
     contract = release_run(run, path, test_sets=[photos / "validation"])
     assert read_release(path).contract == contract
@@ -126,6 +197,13 @@ def test_a_released_run_carries_what_it_reached(make_config, photos: Path, tmp_p
 
 def test_a_run_without_a_checkpoint_cannot_be_released(make_config, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
-    run.begin(make_config())
+    run.begin(make_config(), {})
     with pytest.raises(FileNotFoundError, match="no checkpoint"):
+        release_run(run, tmp_path / "model.safetensors", test_sets=[])
+
+
+def test_a_changed_preset_cannot_be_released(make_config, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    train(make_config("model={layers: [1, 1, 1]}", steps=1), run)
+    with pytest.raises(ConfigError, match="with changes"):
         release_run(run, tmp_path / "model.safetensors", test_sets=[])

@@ -1,0 +1,147 @@
+"""Classical methods that a model is held against, measured as models are."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hiir.degradations.mosaic import BayerPattern, demosaic_malvar, mosaic
+from hiir.degradations.resize import enlarge_bicubic
+from hiir.evaluation.engines import Restorer
+from hiir.imaging import FloatPixels
+
+__all__ = ["BASELINES", "BaselineError", "build_baseline"]
+
+
+class BaselineError(ValueError):
+    """A baseline cannot be run here; the message says what it needs."""
+
+
+class InputRestorer:
+    """Does nothing: what every model must beat. Two views of one scene are averaged."""
+
+    def __init__(self, *, scale: int = 1) -> None:
+        if scale > 1:
+            raise BaselineError(
+                f"the input is {scale} times smaller than the clean image: take `bicubic`"
+            )
+
+    def restore(self, image: FloatPixels) -> FloatPixels:
+        """Return the image as it is, noise beyond [0, 1] included."""
+        if image.shape[2] == 6:
+            return np.asarray((image[..., :3] + image[..., 3:]) / 2, np.float32)
+        return image
+
+
+class BicubicRestorer:
+    """Enlarges as MATLAB's `imresize` does."""
+
+    def __init__(self, *, scale: int) -> None:
+        if scale < 2:
+            raise BaselineError("bicubic enlarges: it needs a degradation that reduces")
+        self._scale = scale
+
+    def restore(self, image: FloatPixels) -> FloatPixels:
+        """Enlarge ``(H, W, C)``."""
+        return enlarge_bicubic(image, self._scale)
+
+
+class NonLocalMeans:
+    """scikit-image's non-local means, told or estimating the noise level."""
+
+    def __init__(self, *, sigma: float | None) -> None:
+        self._restoration = _import("skimage.restoration", package="scikit-image")
+        self._sigma = sigma
+
+    def restore(self, image: FloatPixels) -> FloatPixels:
+        """Average similar patches of ``(H, W, C)``."""
+        sigma = self._sigma
+        if sigma is None:
+            sigma = _estimate_sigma(image)
+        level = sigma / 255
+        restored: npt.NDArray[np.floating[Any]] = self._restoration.denoise_nl_means(
+            image,
+            patch_size=5,
+            patch_distance=6,
+            h=0.6 * level,
+            sigma=level,
+            fast_mode=True,
+            channel_axis=2,
+        )
+        return np.asarray(restored, np.float32)
+
+
+class Bm3d:
+    """BM3D (colour: CBM3D) by its authors' package, told the noise level."""
+
+    def __init__(self, *, sigma: float | None) -> None:
+        if sigma is None:
+            raise BaselineError("bm3d must be told the noise level: give --sigma")
+        self._bm3d = _import("bm3d", package="bm3d")
+        self._sigma = sigma
+
+    def restore(self, image: FloatPixels) -> FloatPixels:
+        """Filter similar blocks of ``(H, W, C)`` together."""
+        colour = image.shape[2] == 3
+        filtering = self._bm3d.bm3d_rgb if colour else self._bm3d.bm3d
+        restored = filtering(image if colour else image[..., 0], self._sigma / 255)
+        return np.asarray(restored, np.float32).reshape(image.shape)
+
+
+class MalvarRestorer:
+    """Malvar, He and Cutler's demosaicking of an RGGB mosaic.
+
+    The mosaic is taken out of the image: what was demosaicked in this way already stays as it is.
+    """
+
+    def restore(self, image: FloatPixels) -> FloatPixels:
+        """Sample ``(H, W, 3)`` and fill in the missing colours."""
+        return demosaic_malvar(mosaic(image, BayerPattern.RGGB), BayerPattern.RGGB)
+
+
+BASELINES: Mapping[str, Callable[[int, float | None], Restorer]] = MappingProxyType(
+    {
+        "input": lambda scale, _: InputRestorer(scale=scale),
+        "bicubic": lambda scale, _: BicubicRestorer(scale=scale),
+        "nlm": lambda _, sigma: NonLocalMeans(sigma=sigma),
+        "bm3d": lambda _, sigma: Bm3d(sigma=sigma),
+        "malvar": lambda *_: MalvarRestorer(),
+    }
+)
+
+
+def build_baseline(name: str, *, scale: int = 1, sigma: float | None = None) -> Restorer:
+    """Build a baseline for a degradation.
+
+    Args:
+        name: one of `BASELINES`.
+        scale: clean pixels per degraded pixel, along a side.
+        sigma: noise level on the scale of 255, where it is known.
+
+    Raises:
+        BaselineError: for an unknown name, a missing package, or a degradation that the method is
+            not for.
+    """
+    if name not in BASELINES:
+        raise BaselineError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
+    return BASELINES[name](scale, sigma)
+
+
+def _estimate_sigma(image: FloatPixels) -> float:
+    """Noise level on the scale of 255, from the median of diagonal Haar details (Donoho)."""
+    height, width = (side // 2 * 2 for side in image.shape[:2])
+    a, b = image[0:height:2, 0:width:2], image[0:height:2, 1:width:2]
+    c, d = image[1:height:2, 0:width:2], image[1:height:2, 1:width:2]
+    return 255 * float(np.median(np.abs(a - b - c + d) / 2)) / 0.6745
+
+
+def _import(module: str, *, package: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise BaselineError(
+            f"this baseline needs {package}: pip install 'hiir-restore[baselines]'"
+        ) from error

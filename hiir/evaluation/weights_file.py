@@ -1,0 +1,33 @@
+"""Weights of other people's networks, in a safetensors file that the user names."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+__all__ = ["WeightsFileError", "read_weights"]
+
+
+class WeightsFileError(ValueError):
+    """A weights file is missing or is none; the message names it."""
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read all tensors of a safetensors file by name.
+
+    Pickled checkpoints (``.pth``) can carry code and are not read: convert them once with
+    ``safetensors.torch.save_file(torch.load(path, weights_only=True), new_path)``.
+
+    Raises:
+        WeightsFileError: for a file that is missing, or no safetensors file.
+    """
+    if not path.is_file():
+        raise WeightsFileError(f"{path} is no file")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise WeightsFileError(
+            f"{path} is no safetensors file ({error}); a pickled checkpoint must be converted: "
+            "safetensors.torch.save_file(torch.load(path, weights_only=True), new_path)"
+        ) from error
