@@ -2,14 +2,32 @@
 
 KEYS[1] is always the job's hash; the id is ARGV[1]. Time is Redis's own, one clock for everyone.
 A lease's holder may send its script twice, because the reply was lost: the answer is the same.
-No script writes to a record before it has read its status: an expired record must not come back
-as a fragment. A record begins to expire when its job ends, and not before.
+Every change that a job's owner can see is told in the job's stream of events by the same script, so
+that none is missed and none is told twice. No script writes to a record before it has read its
+status: an expired record must not come back as a fragment. A record begins to expire when its job
+ends, and not before.
 """
 
 _NOW = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local status = redis.call('HGET', KEYS[1], 'status')
+local function tell(kind)
+  local shown = {'status', 'stage', 'attempt', 'tiles_done', 'tiles_total', 'cancel_requested',
+    'failure'}
+  local event = {'kind', kind}
+  for index, value in ipairs(redis.call('HMGET', KEYS[1], unpack(shown))) do
+    if value then
+      event[#event + 1] = shown[index]
+      event[#event + 1] = value
+    end
+  end
+  redis.call('XADD', 'hiir:events:' .. ARGV[1], 'MAXLEN', '~', 1024, '*', unpack(event))
+end
+local function tell_end(seconds)
+  tell('completed')
+  redis.call('EXPIRE', 'hiir:events:' .. ARGV[1], seconds)
+end
 """
 
 CREATE = (
@@ -26,6 +44,7 @@ for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, 1)) do
   if redis.call('EXISTS', ARGV[3] .. id) == 0 then redis.call('ZREM', KEYS[3], id) end
 end
 redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
+tell('status')
 return 1
 """
 )
@@ -45,6 +64,7 @@ redis.call('HSET', KEYS[1], 'status', 'running', 'lease', ARGV[2], 'worker', ARG
 redis.call('HSETNX', KEYS[1], 'started_at', string.format('%.3f', now))
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZADD', KEYS[3], now + ARGV[4], ARGV[1])
+tell('status')
 return 1
 """
 )
@@ -57,9 +77,12 @@ REPORT = (
 if status ~= 'running' or redis.call('HGET', KEYS[1], 'lease') ~= ARGV[2] then return 0 end
 redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[1])
 if ARGV[4] then
-  local before = tonumber(redis.call('HGET', KEYS[1], 'tiles_done') or 0)
-  redis.call('HSET', KEYS[1], 'stage', ARGV[4], 'tiles_done', math.max(before, tonumber(ARGV[5])),
-    'tiles_total', ARGV[6])
+  local before = redis.call('HMGET', KEYS[1], 'tiles_done', 'stage', 'tiles_total')
+  local done = math.max(tonumber(before[1] or 0), tonumber(ARGV[5]))
+  redis.call('HSET', KEYS[1], 'stage', ARGV[4], 'tiles_done', done, 'tiles_total', ARGV[6])
+  if before[1] ~= tostring(done) or before[2] ~= ARGV[4] or before[3] ~= ARGV[6] then
+    tell('progress')
+  end
 end
 if redis.call('HEXISTS', KEYS[1], 'cancel_requested') == 1 then return 2 end
 return 1
@@ -83,6 +106,7 @@ redis.call('HSET', KEYS[1], 'status', ARGV[3], 'finished_by', ARGV[2],
 redis.call('HDEL', KEYS[1], 'lease')
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
+tell_end(ARGV[4])
 return 1
 """
 )
@@ -101,6 +125,7 @@ redis.call('HSET', KEYS[1], 'status', 'queued', 'stage', 'queued', 'released_by'
 redis.call('HDEL', KEYS[1], 'lease')
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZADD', KEYS[2], redis.call('HGET', KEYS[1], 'created_at'), ARGV[1])
+tell('status')
 return 1
 """
 )
@@ -115,8 +140,9 @@ if status == 'queued' then
     'finished_at', string.format('%.3f', now), 'expires_at', string.format('%.3f', now + ARGV[2]))
   redis.call('ZREM', KEYS[2], ARGV[1])
   redis.call('EXPIRE', KEYS[1], ARGV[2])
+  tell_end(ARGV[2])
 elseif status == 'running' then
-  redis.call('HSET', KEYS[1], 'cancel_requested', '1')
+  if redis.call('HSETNX', KEYS[1], 'cancel_requested', '1') == 1 then tell('status') end
 elseif status and ARGV[3] == '1' then
   redis.call('HSET', KEYS[1], 'purged', '1')
 end
@@ -143,11 +169,13 @@ elseif tonumber(redis.call('HGET', KEYS[1], 'attempt')) >= tonumber(ARGV[2]) the
 else
   redis.call('HSET', KEYS[1], 'status', 'queued', 'stage', 'queued', 'published_at', at)
   redis.call('ZADD', KEYS[2], redis.call('HGET', KEYS[1], 'created_at'), ARGV[1])
+  tell('status')
   return 'queued'
 end
 redis.call('HSET', KEYS[1], 'status', status, 'finished_at', at,
   'expires_at', string.format('%.3f', now + ARGV[3]))
 redis.call('EXPIRE', KEYS[1], ARGV[3])
+tell_end(ARGV[3])
 return status
 """
 )

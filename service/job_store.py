@@ -16,7 +16,7 @@ import redis
 
 from service.errors import WorkerLost
 from service.job_scripts import CANCEL, CREATE, FINISH, LEASE, RECLAIM, RELEASE, REPORT, REPUBLISH
-from service.jobs import Failure, Job, JobStatus, Outcome, Progress
+from service.jobs import Failure, Job, JobEvent, JobStatus, Outcome, Progress
 from service.redis_link import connect, redis_errors
 from service.settings import JobSettings, RedisDatabase, Settings
 
@@ -25,6 +25,7 @@ _LEASES = "hiir:leases"
 _WORKERS = "hiir:workers"
 _REAPER = "hiir:reaper"
 _BATCH = 16
+_EVENTS = 100
 
 
 class LeaseState(IntEnum):
@@ -95,6 +96,7 @@ class JobStore:
             pipe.delete(_key(job.id))
             pipe.zrem(_QUEUED, job.id)
             pipe.zrem(_index(job.tenant), job.id)
+            pipe.delete(_events(job.id))
             pipe.execute()
 
     def get(self, job_id: str) -> Job | None:
@@ -134,6 +136,16 @@ class JobStore:
                 records = cast("list[Mapping[str, str]]", pipe.execute())
         jobs = [Job.from_fields(record) for record in records if record]
         return jobs, ids[count - 1] if len(ids) > count else None
+
+    def events(self, job_id: str, *, after: str) -> list[JobEvent]:
+        """What happened to a job since the event with the id `after`; all that is kept for `0-0`.
+
+        Up to a batch of them: whoever reads goes on after the last until there are none.
+        """
+        with redis_errors():
+            entries = self._redis.xrange(_events(job_id), min=f"({after}", count=_EVENTS)
+        told = cast("list[tuple[str, Mapping[str, str]]]", entries)
+        return [JobEvent.from_fields(event_id, fields) for event_id, fields in told]
 
     def queue_position(self, job_id: str) -> int | None:
         """Number of jobs before this one, or None if it does not wait."""
@@ -299,6 +311,10 @@ class JobStore:
 
 def _index(tenant: str) -> str:
     return f"hiir:jobs:{tenant}"
+
+
+def _events(job_id: str) -> str:
+    return f"hiir:events:{job_id}"
 
 
 def _key(job_id: str) -> str:

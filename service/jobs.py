@@ -224,11 +224,7 @@ class Job:
             created_at=float(fields["created_at"]),
             expires_at=float(fields["expires_at"]),
             status=JobStatus(fields["status"]),
-            progress=Progress(
-                stage=Stage(fields["stage"]),
-                tiles_done=int(fields.get("tiles_done", 0)),
-                tiles_total=int(fields.get("tiles_total", 0)),
-            ),
+            progress=_progress(fields),
             attempt=int(fields.get("attempt", 0)),
             cancel_requested="cancel_requested" in fields,
             purged="purged" in fields,
@@ -239,6 +235,42 @@ class Job:
             finished_at=_optional(fields, "finished_at"),
             timings=_timings(fields),
             result=StoredImage.from_json(fields["result"]) if "result" in fields else None,
+            failure=Failure.from_json(fields["failure"]) if "failure" in fields else None,
+        )
+
+
+class EventKind(StrEnum):
+    """What an event tells of."""
+
+    STATUS = "status"
+    PROGRESS = "progress"
+    COMPLETED = "completed"
+    """The last one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """One change of a job, as it was when it happened."""
+
+    id: str
+    """Grows from event to event of a job."""
+    kind: EventKind
+    status: JobStatus
+    progress: Progress
+    attempt: int
+    cancel_requested: bool
+    failure: Failure | None
+
+    @classmethod
+    def from_fields(cls, event_id: str, fields: Mapping[str, str]) -> Self:
+        """Read what the store's scripts wrote."""
+        return cls(
+            id=event_id,
+            kind=EventKind(fields["kind"]),
+            status=JobStatus(fields["status"]),
+            progress=_progress(fields),
+            attempt=int(fields.get("attempt", 0)),
+            cancel_requested="cancel_requested" in fields,
             failure=Failure.from_json(fields["failure"]) if "failure" in fields else None,
         )
 
@@ -276,6 +308,14 @@ class Outcome:
 def derive_job_id(tenant: str, client_id: str) -> str:
     """The store's id of a job whose client chose one: two tenants may choose the same."""
     return hashlib.sha256(f"{tenant}\0{client_id}".encode()).hexdigest()[:32]
+
+
+def _progress(fields: Mapping[str, str]) -> Progress:
+    return Progress(
+        stage=Stage(fields["stage"]),
+        tiles_done=int(fields.get("tiles_done", 0)),
+        tiles_total=int(fields.get("tiles_total", 0)),
+    )
 
 
 def _optional(fields: Mapping[str, str], key: str) -> float | None:

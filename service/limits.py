@@ -1,6 +1,6 @@
 """Every limit of the product in one place; all are checked before the work that they bound."""
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 
 from hiir.imaging import ImageLimits
 
@@ -33,6 +33,9 @@ class Limits(BaseModel):
 
     list_jobs: PositiveInt = 100
     """Most jobs on one page of the list."""
+
+    ping_seconds: PositiveFloat = 15
+    """Silence after which a stream of events says that it is still there."""
 
     concurrent_uploads: PositiveInt = 16
     """Bodies being received at once; each may occupy `body_bytes` of disk."""

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hiir.imaging import ImageFormat, ModelContract
 from service.errors import ServiceError
-from service.jobs import Failure, Job, JobStatus, Stage, StoredImage
+from service.jobs import Failure, Job, JobEvent, JobStatus, Progress, Stage, StoredImage
 from service.limits import Limits
 
 
@@ -44,6 +44,16 @@ class ProgressView(_View):
     tiles_total: int
     percent: int
 
+    @classmethod
+    def of(cls, progress: Progress) -> Self:
+        """Progress as it is shown."""
+        return cls(
+            stage=progress.stage,
+            tiles_done=progress.tiles_done,
+            tiles_total=progress.tiles_total,
+            percent=progress.percent,
+        )
+
 
 class FailureView(_View):
     """Why a job failed."""
@@ -73,6 +83,7 @@ class JobUrls(_View):
 
     self: str
     result: str
+    events: str
     cancel: str
 
 
@@ -122,17 +133,41 @@ class JobView(_View):
             attempt=job.attempt,
             cancel_requested=job.cancel_requested,
             purged=job.purged,
-            progress=ProgressView(
-                stage=job.progress.stage,
-                tiles_done=job.progress.tiles_done,
-                tiles_total=job.progress.tiles_total,
-                percent=job.progress.percent,
-            ),
+            progress=ProgressView.of(job.progress),
             timings=dict(job.timings),
             input=ImageView.of(job.source),
             output=None if job.result is None else ImageView.of(job.result),
             error=None if job.failure is None else FailureView.of(job.failure),
-            urls=JobUrls(self=here, result=f"{here}/result", cancel=f"{here}/cancel"),
+            urls=JobUrls(
+                self=here,
+                result=f"{here}/result",
+                events=f"{here}/events",
+                cancel=f"{here}/cancel",
+            ),
+        )
+
+
+class EventView(_View):
+    """The `data` of an event: the job as it was when it happened."""
+
+    id: str
+    """The job's."""
+    status: JobStatus
+    progress: ProgressView
+    attempt: int
+    cancel_requested: bool
+    error: FailureView | None
+
+    @classmethod
+    def of(cls, event: JobEvent, *, job_id: str) -> Self:
+        """An event as it is shown."""
+        return cls(
+            id=job_id,
+            status=event.status,
+            progress=ProgressView.of(event.progress),
+            attempt=event.attempt,
+            cancel_requested=event.cancel_requested,
+            error=None if event.failure is None else FailureView.of(event.failure),
         )
 
 

@@ -76,7 +76,7 @@ def check_hiir(words: list[str]) -> None:
 
 
 def check_curl(words: list[str]) -> None:
-    from service.api.routes import health, jobs, results, tasks
+    from service.api.routes import events, health, jobs, results, tasks
 
     methods = {"-F": "POST", "--data-binary": "POST"}
     method = next((methods[word] for word in words if word in methods), "GET")
@@ -84,7 +84,9 @@ def check_curl(words: list[str]) -> None:
         method = words[words.index("-X") + 1]
     url = next(word for word in words if word.startswith("http://"))
     path = re.sub(r"^http://[^/]+|\?.*$", "", url).replace("ID", "{job_id}")
-    routes = [route for router in (health, jobs, results, tasks) for route in router.router.routes]
+    routes = [
+        route for router in (events, health, jobs, results, tasks) for route in router.router.routes
+    ]
     assert any(route.path == path and method in route.methods for route in routes), path
     for word in words:
         if word.startswith("@") or "=@" in word:

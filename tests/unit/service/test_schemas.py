@@ -6,9 +6,17 @@ from pydantic import ValidationError
 
 from hiir.imaging import ImageFormat
 from service.errors import ImageTooLarge, ServiceError, UnknownParameter, WorkerLost, error_types
-from service.jobs import Failure, JobStatus, Progress, Stage
+from service.jobs import EventKind, Failure, JobEvent, JobStatus, Progress, Stage
 from service.limits import Limits
-from service.schemas import FailureView, HealthView, ImageView, JobView, Problem, TaskView
+from service.schemas import (
+    EventView,
+    FailureView,
+    HealthView,
+    ImageView,
+    JobView,
+    Problem,
+    TaskView,
+)
 
 
 def test_a_new_job_shows_where_it_can_be_followed(make_job):
@@ -17,6 +25,7 @@ def test_a_new_job_shows_where_it_can_be_followed(make_job):
     assert view.urls.model_dump() == {
         "self": here,
         "result": f"{here}/result",
+        "events": f"{here}/events",
         "cancel": f"{here}/cancel",
     }
     assert (view.status, view.queue_position, view.attempt) == (JobStatus.QUEUED, 3, 0)
@@ -33,6 +42,24 @@ def test_a_job_is_known_by_the_id_that_its_client_chose(make_job):
     view = JobView.of(make_job(client_id="holiday-17"), queue_position=None)
     assert (view.id, view.urls.self) == ("holiday-17", "/v1/jobs/holiday-17")
     assert "a" * 32 not in view.model_dump_json()
+
+
+def test_an_event_shows_the_job_as_it_was():
+    fields = {
+        "kind": "completed",
+        "status": "failed",
+        "stage": "restore",
+        "attempt": "3",
+        "tiles_done": "1",
+        "tiles_total": "4",
+        "failure": Failure.from_error(WorkerLost("Gone.")).to_json(),
+    }
+    event = JobEvent.from_fields("5-0", fields)
+    assert (event.id, event.kind) == ("5-0", EventKind.COMPLETED)
+    view = EventView.of(event, job_id="x")
+    assert (view.id, view.status, view.attempt) == ("x", JobStatus.FAILED, 3)
+    assert (view.progress.percent, view.cancel_requested) == (25, False)
+    assert view.error.code == "worker-lost"
 
 
 def test_an_ended_job_shows_its_result_or_its_failure(make_job, make_image):

@@ -1,0 +1,89 @@
+"""A job's events as they happen, for `EventSource` and the like (server-sent events)."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from service.api.dependencies import (
+    Services,
+    ServicesDependency,
+    TenantDependency,
+    refuse_parameters,
+)
+from service.errors import InvalidParameter, ServiceError
+from service.jobs import EventKind, Job, JobEvent
+from service.schemas import EventView
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+_EVENT_ID = re.compile(r"\d{1,20}-\d{1,20}")
+_START = "0-0"
+_LOOK_SECONDS = 0.25
+_RECONNECT = "retry: 2000\n\n"
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Events `status`, `progress` and, as the last one, `completed`.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    },
+    204: {"description": "The last event was received: there is nothing to wait for."},
+}
+
+
+@router.get(
+    "/{job_id}/events",
+    dependencies=[Depends(refuse_parameters)],
+    response_class=Response,
+    responses=_RESPONSES,
+)
+async def stream_events(
+    job_id: str,
+    services: ServicesDependency,
+    tenant: TenantDependency,
+    last_event_id: Annotated[str, Header(max_length=41)] = _START,
+) -> Response:
+    """Stream a job's events from its first, or those after `Last-Event-ID`, until it has ended."""
+    if not _EVENT_ID.fullmatch(last_event_id):
+        raise InvalidParameter("Last-Event-ID is the id of an event.", actual=last_event_id)
+    job = await run_in_threadpool(services.find_job, job_id, tenant=tenant)
+    first = await run_in_threadpool(services.jobs.events, job.id, after=last_event_id)
+    if job.status.is_terminal and not first:
+        return Response(status_code=204)
+    return StreamingResponse(
+        _stream(services, job, first, last_event_id),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _stream(
+    services: Services, job: Job, events: Sequence[JobEvent], last: str
+) -> AsyncIterator[str]:
+    """Looked for in pauses: a stream holds no thread, and no connection to Redis."""
+    yield _RECONNECT
+    silent_since = time.monotonic()
+    while True:
+        for event in events:
+            yield _to_text(event, job)
+            if event.kind is EventKind.COMPLETED:
+                return
+            last, silent_since = event.id, time.monotonic()
+        if not events:
+            if time.monotonic() - silent_since >= services.settings.limits.ping_seconds:
+                yield ": ping\n\n"
+                silent_since = time.monotonic()
+            await asyncio.sleep(_LOOK_SECONDS)
+        try:
+            events = await run_in_threadpool(services.jobs.events, job.id, after=last)
+        except ServiceError:
+            return  # the client comes back, with the id of the last event that it had
+
+
+def _to_text(event: JobEvent, job: Job) -> str:
+    data = EventView.of(event, job_id=job.public_id).model_dump_json()
+    return f"id: {event.id}\nevent: {event.kind.value}\ndata: {data}\n\n"
