@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compi
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up export train test lint lock clean
+.PHONY: help install up export train test lint bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +34,9 @@ lint: $(VENV)/.dev ## check style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.project ## measure the networks against a textbook, their peers and across runtimes
+	$(BIN)/python -m benchmarks.run $(ARGS)
 
 lock: $(VENV)/.dev ## resolve requirements/*.lock anew; UPGRADE=1 moves every version
 	$(BIN)/python requirements/lock.py $(if $(UPGRADE),--upgrade)

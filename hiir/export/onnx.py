@@ -1,58 +1,92 @@
-"""A released model as an ONNX graph of one tile size and any batch.
+"""A model as an ONNX graph: any batch, one tile size or any, in float32 or half precision.
 
 The TorchScript-based exporter of torch is used: its graph equals the newer exporter's to the last
 digits, it takes a sixth of the time, and needs no further package.
 """
 
-import warnings
 from pathlib import Path
 
 import onnx
 import torch
+from onnxruntime.transformers.float16 import convert_float_to_float16
+from onnxruntime.transformers.onnx_model import OnnxModel
 from torch import nn
 
+from hiir.export.graph_form import GraphForm, Precision, Samples, example_input
+from hiir.export.tracing import quiet_tracing
 from hiir.imaging import ModelContract
 
 __all__ = ["INPUT", "OPSET", "OUTPUT", "export_onnx", "read_fingerprint"]
 
+# The first with LayerNormalization, and read by TensorRT 8.6 and later.
 OPSET = 17
 INPUT, OUTPUT = "input", "output"
 _FINGERPRINT = "hiir.fingerprint"
+_SPATIAL = {Samples.FLOAT32: (2, 3), Samples.UINT8: (1, 2)}
 
 
 def export_onnx(
-    model: nn.Module, contract: ModelContract, path: Path, *, fingerprint: str = ""
+    model: nn.Module,
+    contract: ModelContract,
+    path: Path,
+    *,
+    form: GraphForm | None = None,
+    fingerprint: str = "",
 ) -> None:
     """Write the graph ``(batch, C, tile, tile) -> (batch, C', tile * scale, tile * scale)``.
 
     Args:
-        model: in evaluation mode, position biases frozen.
+        model: in evaluation mode, frozen.
         contract: gives channels and tile.
         path: of the ONNX file, replaced as a whole; its folder is made.
+        form: other precision, samples or sizes than float32 at the tile.
         fingerprint: kept in the file, to tell later what it was made from.
     """
+    form = form or GraphForm()
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".tmp")
-    example = torch.rand(2, contract.input_channels, contract.tile, contract.tile)
-    with warnings.catch_warnings():
-        # On tracing: sizes are constants of the graph, as meant. On the exporter: see above.
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
-        warnings.simplefilter("ignore", DeprecationWarning)
+    names = {0: "batch"}
+    if form.dynamic_size:
+        names |= dict(zip(_SPATIAL[form.samples], ("height", "width"), strict=True))
+    with quiet_tracing():
         torch.onnx.export(
-            model,
-            (example,),
+            form.wrap(model).eval(),
+            (example_input(contract, form, batch=2),),
             scratch,
             dynamo=False,
             opset_version=OPSET,
             input_names=[INPUT],
             output_names=[OUTPUT],
-            dynamic_axes={INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
+            dynamic_axes={INPUT: names, OUTPUT: {axis: f"{n}_out" for axis, n in names.items()}},
         )
     graph = onnx.load(scratch)
+    if form.precision is Precision.FP16:
+        graph = _halve(graph, form.samples)
+    for tensor in graph.graph.output:
+        tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
     graph.metadata_props.add(key=_FINGERPRINT, value=fingerprint)
     onnx.checker.check_model(graph)
     onnx.save(graph, scratch)
     scratch.replace(path)
+
+
+def _halve(graph: onnx.ModelProto, samples: Samples) -> onnx.ModelProto:
+    """Half precision inside, what it was outside; 8-bit values are scaled and rounded in float32.
+
+    The network is traced in float32: few CPUs compute in half precision, and slowly.
+    """
+    # Everything but the model itself, which `GraphForm.wrap` put into a module of that name.
+    around = [
+        node.name
+        for node in graph.graph.node
+        if samples is Samples.UINT8
+        and node.name.startswith("/")
+        and not node.name.startswith("/model/")
+    ]
+    half = OnnxModel(convert_float_to_float16(graph, keep_io_types=True, node_block_list=around))
+    half.topological_sort()
+    halved: onnx.ModelProto = half.model
+    return halved
 
 
 def read_fingerprint(path: Path) -> str | None:

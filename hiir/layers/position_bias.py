@@ -36,38 +36,29 @@ class ContinuousPositionBias(nn.Module):
         # Derived from the window alone: kept out of checkpoints.
         self.register_buffer("coordinates", coordinates, persistent=False)
         self.register_buffer("index", index, persistent=False)
-        self.register_buffer("table", None, persistent=False)
         self.register_buffer("frozen", None, persistent=False)
         self.coordinates: Tensor
         self.index: Tensor
-        self.table: Tensor | None
         self.frozen: Tensor | None
 
     def forward(self) -> Tensor:
         """Return the bias ``(heads, tokens, tokens)`` to add to the attention logits."""
-        if self.frozen is None or self.table is None:
-            return self._spread(self._tabulate())
-        # A graph holds the small table: its runtime spreads it once, when it loads.
-        return self._spread(self.table) if torch.onnx.is_in_onnx_export() else self.frozen
+        if self.frozen is not None:
+            return self.frozen
+        table = self.head(functional.relu(self.hidden(self.coordinates)))
+        table = _BOUND * torch.sigmoid(table)
+        bias = table[self.index].view(self.tokens, self.tokens, -1)
+        return bias.permute(2, 0, 1).contiguous()
 
     def freeze(self) -> None:
         """Compute the bias once from the present weights and return that constant from then on."""
         with torch.no_grad():
-            self.table = self._tabulate()
-            self.frozen = self._spread(self.table)
+            self.frozen = None
+            self.frozen = self.forward().detach()
 
     def thaw(self) -> None:
         """Let the weights decide again (training)."""
-        self.table = self.frozen = None
-
-    def _tabulate(self) -> Tensor:
-        """The bias of every offset ``((2h-1) * (2w-1), heads)``."""
-        table = self.head(functional.relu(self.hidden(self.coordinates)))
-        return _BOUND * torch.sigmoid(table)
-
-    def _spread(self, table: Tensor) -> Tensor:
-        bias = table[self.index].view(self.tokens, self.tokens, -1)
-        return bias.permute(2, 0, 1).contiguous()
+        self.frozen = None
 
 
 @cache

@@ -6,6 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from hiir.export.graph_form import GraphForm, Precision
+from hiir.export.onnx import export_onnx
+from hiir.export.parity import MAX_RELATIVE_ERROR, MIN_HALF_PSNR, check_parity
 from hiir.models.architecture import ArchitectureConfig
 
 
@@ -61,3 +64,23 @@ def test_padding_is_that_of_the_size_multiple(preset) -> None:
     padded = torch.nn.functional.pad(cut, (0, 1, 0, 1), "replicate")
     with torch.inference_mode():
         torch.testing.assert_close(model(cut), model(padded)[..., :-scale, :-scale])
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+def test_its_graph_computes_what_it_computes(
+    preset, precision, scale_up, make_contract, tmp_path: Path
+) -> None:
+    contract = make_contract(
+        scale=preset.upscale,
+        input_channels=preset.in_channels,
+        output_channels=preset.out_channels,
+        tile=preset.size_multiple,
+        size_multiple=preset.size_multiple,
+    )
+    model, form = scale_up(preset.build()), GraphForm(precision=precision)
+    export_onnx(model, contract, tmp_path / form.filename, form=form)
+    figure = check_parity(model, contract, tmp_path / form.filename, form=form)
+    if precision is Precision.FP32:
+        assert figure <= MAX_RELATIVE_ERROR
+    else:
+        assert figure >= MIN_HALF_PSNR

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,31 +6,28 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from torch import nn
 
 from hiir.export import triton
-from hiir.export.onnx import export_onnx, read_fingerprint
-from hiir.export.parity import MAX_RELATIVE_ERROR, ParityError, check_parity, relative_error
-from hiir.export.triton import export_release, render_config
+from hiir.export.artifacts import export_artifacts, untrained_release
+from hiir.export.graph_form import GraphForm, Precision, Samples
+from hiir.export.onnx import OPSET, export_onnx, read_fingerprint
+from hiir.export.parity import (
+    MAX_RELATIVE_ERROR,
+    MIN_HALF_PSNR,
+    ParityError,
+    check_parity,
+    check_torchscript,
+)
+from hiir.export.torchscript import export_torchscript
+from hiir.export.triton import export_release
+from hiir.export.triton_config import Target, render_config
 from hiir.imaging import ModelContract
-from hiir.models.presets import PRESETS, build_model
+from hiir.models.presets import build_model
 from hiir.models.release import Release
 from service.models import ModelCatalogue
 from service.text_format import parse_text_format
 
 PRESET = "ushape-compact-color"
-SCALE_UP = 6
-
-
-def scaled_up(preset: str) -> nn.Module:
-    """A model whose attention matters: at its initialisation every bias is next to nothing."""
-    torch.manual_seed(0)
-    model = build_model(preset).eval()
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if "local" in name or "dispersed" in name:
-                parameter.mul_(SCALE_UP)
-    return model.freeze()
 
 
 @pytest.fixture
@@ -37,18 +35,14 @@ def contract(make_contract) -> ModelContract:
     return make_contract(architecture=PRESET, tile=64, size_multiple=64)
 
 
-@pytest.mark.parametrize("preset", sorted(PRESETS))
-def test_graph_and_module_agree_at_scaled_up_weights(preset, make_contract, tmp_path) -> None:
-    side = PRESETS[preset].size_multiple
-    contract = make_contract(architecture=preset, tile=2 * side, size_multiple=side)
-    model, path = scaled_up(preset), tmp_path / "model.onnx"
-    export_onnx(model, contract, path)
-    for batch in (1, 3):
-        assert relative_error(model, contract, path, batch=batch) <= MAX_RELATIVE_ERROR
+@pytest.fixture
+def model(scale_up):
+    torch.manual_seed(0)
+    return scale_up(build_model(PRESET))
 
 
-def test_the_parity_check_sees_the_position_bias(contract, tmp_path: Path) -> None:
-    model, path = scaled_up(PRESET), tmp_path / "model.onnx"
+def test_the_parity_check_sees_the_position_bias(model, contract, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
     export_onnx(model, contract, path)
     bias = model.encoder[0].layers[0].dispersed.position_bias
     bias.frozen = bias.frozen.flip(-1)
@@ -56,12 +50,14 @@ def test_the_parity_check_sees_the_position_bias(contract, tmp_path: Path) -> No
         check_parity(model, contract, path)
 
 
-def test_the_graph_has_one_tile_size_and_any_batch(contract, tmp_path: Path) -> None:
+def test_the_graph_has_one_tile_size_and_any_batch(model, contract, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
-    export_onnx(scaled_up(PRESET), contract, path)
-    (tensor,) = onnx.load(path).graph.input
+    export_onnx(model, contract, path)
+    graph = onnx.load(path)
+    (tensor,) = graph.graph.input
     dims = [d.dim_param or d.dim_value for d in tensor.type.tensor_type.shape.dim]
     assert (tensor.name, dims) == ("input", ["batch", 3, 64, 64])
+    assert [item.version for item in graph.opset_import if not item.domain] == [OPSET]
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     tiles = np.random.default_rng(0).random((5, 3, 64, 64), np.float32)
     (together,) = session.run(["output"], {"input": tiles})
@@ -69,10 +65,71 @@ def test_the_graph_has_one_tile_size_and_any_batch(contract, tmp_path: Path) -> 
     np.testing.assert_allclose(together[3:4], alone, atol=1e-5)
 
 
-def test_the_service_reads_the_contract_from_the_config(contract, tmp_path: Path) -> None:
+def test_a_graph_of_any_size_pads_what_does_not_fit(model, contract, tmp_path: Path) -> None:
+    path, form = tmp_path / "model.onnx", GraphForm(dynamic_size=True)
+    export_onnx(model, contract, path, form=form)
+    assert check_parity(model, contract, path, form=form, batch=2) <= MAX_RELATIVE_ERROR
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for height, width in ((64, 64), (31, 130)):
+        image = torch.rand(1, 3, height, width)
+        (actual,) = session.run(["output"], {"input": image.numpy()})
+        with torch.inference_mode():
+            expected = model(image).numpy()
+        assert np.abs(actual - expected).max() <= MAX_RELATIVE_ERROR * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+def test_a_graph_of_bytes_scales_clips_and_rounds(model, contract, tmp_path, precision) -> None:
+    path = tmp_path / "model.onnx"
+    form = GraphForm(samples=Samples.UINT8, precision=precision)
+    export_onnx(model, contract, path, form=form)
+    check_parity(model, contract, path, form=form, batch=2)
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    pixels = np.random.default_rng(1).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    (restored,) = session.run(["output"], {"input": pixels})
+    assert (restored.shape, restored.dtype) == (pixels.shape, np.uint8)
+
+
+def test_half_precision_is_half_as_large(model, contract, tmp_path: Path) -> None:
+    full, half = tmp_path / "model.onnx", tmp_path / "model.fp16.onnx"
+    export_onnx(model, contract, full)
+    export_onnx(model, contract, half, form=GraphForm(precision=Precision.FP16))
+    assert half.stat().st_size < 0.65 * full.stat().st_size
+
+
+def test_half_precision_that_is_too_far_off_is_refused(model, contract, tmp_path: Path) -> None:
+    path, form = tmp_path / "model.onnx", GraphForm(precision=Precision.FP16)
+    export_onnx(model, contract, path, form=form)
+    with torch.no_grad():
+        model.output.bias.add_(0.01)
+    with pytest.raises(ParityError, match=f"dB to torch in float32, at least {MIN_HALF_PSNR:g}"):
+        check_parity(model, contract, path, form=form)
+
+
+def test_bytes_that_differ_by_more_than_a_rounding_are_refused(model, contract, tmp_path) -> None:
+    path, form = tmp_path / "model.onnx", GraphForm(samples=Samples.UINT8)
+    export_onnx(model, contract, path, form=form)
+    with torch.no_grad():
+        model.output.bias.add_(0.01)
+    with pytest.raises(ParityError, match="8-bit values differ by up to"):
+        check_parity(model, contract, path, form=form)
+
+
+def test_torchscript_that_differs_is_refused(model, contract, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    export_torchscript(model, contract, path)
+    assert check_torchscript(model, contract, path) <= MAX_RELATIVE_ERROR
+    with torch.no_grad():
+        model.output.bias.add_(0.01)
+    with pytest.raises(ParityError, match="relative error"):
+        check_torchscript(model, contract, path)
+
+
+@pytest.mark.parametrize("target", list(Target))
+def test_the_service_reads_the_contract_from_the_config(contract, tmp_path, target) -> None:
     folder = tmp_path / contract.name
     folder.mkdir()
-    (folder / "config.pbtxt").write_text(render_config(contract))
+    (folder / "config.pbtxt").write_text(render_config(contract, target=target))
     assert ModelCatalogue.read(tmp_path).get(contract.name) == contract
 
 
@@ -86,12 +143,31 @@ def test_the_config_leaves_nothing_to_auto_completion(contract) -> None:
     assert config["output"] == [{"name": ["output"], **tensor}]
 
 
+def test_a_gpu_runs_tensorrt_in_half_precision_warmed_up_for_every_batch(contract) -> None:
+    config = parse_text_format(render_config(contract, target=Target.GPU, instances=3))
+    assert config["instance_group"] == [{"kind": ["KIND_GPU"], "count": ["3"]}]
+    (optimization,) = config["optimization"]
+    (accelerator,) = optimization["execution_accelerators"][0]["gpu_execution_accelerator"]
+    assert accelerator["name"] == ["tensorrt"]
+    options = {item["key"][0]: item["value"][0] for item in accelerator["parameters"]}
+    assert options["precision_mode"] == "FP16"
+    assert options["trt_profile_min_shapes"] == "input:1x3x64x64"
+    assert options["trt_profile_max_shapes"] == "input:8x3x64x64"
+    assert [warmup["batch_size"] for warmup in config["model_warmup"]] == [["1"], ["8"]]
+    assert "intra_op_thread_count" not in render_config(contract, target=Target.GPU)
+
+
+def test_bytes_are_configured_as_bytes(make_contract) -> None:
+    contract = make_contract(scale=2, tile=16)
+    config = parse_text_format(render_config(contract, samples=Samples.UINT8))
+    assert config["input"][0]["data_type"] == ["TYPE_UINT8"]
+    assert config["input"][0]["dims"] == ["16", "16", "3"]
+    assert config["output"][0]["dims"] == ["32", "32", "3"]
+
+
 @pytest.fixture
-def release(contract, tmp_path: Path, monkeypatch) -> Release:
-    weights = tmp_path / "weights"
-    weights.write_bytes(b"first")
-    monkeypatch.setattr(triton, "zoo_path", lambda name: weights)
-    return Release(model=scaled_up(PRESET), contract=contract)
+def release(model, contract) -> Release:
+    return Release(model=model, contract=contract)
 
 
 def test_an_export_is_repeated_only_if_something_changed(release, tmp_path: Path) -> None:
@@ -99,8 +175,16 @@ def test_an_export_is_repeated_only_if_something_changed(release, tmp_path: Path
     assert export_release(release, repository)
     assert not export_release(release, repository)
     assert export_release(release, repository, instances=3)
-    (tmp_path / "weights").write_bytes(b"second")
-    assert export_release(release, repository)
+    assert export_release(release, repository, target=Target.GPU)
+    other = replace(release, contract=replace(release.contract, sha256="f" * 64))
+    assert export_release(other, repository)
+
+
+def test_a_tile_that_does_not_fit_the_network_is_not_exported(release, tmp_path: Path) -> None:
+    wrong = replace(release.contract, tile=96, size_multiple=32)
+    with pytest.raises(ValueError, match="tile 96 must be a positive multiple of 64"):
+        export_release(replace(release, contract=wrong), tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_graph_that_differs_is_not_served(release, tmp_path: Path, monkeypatch) -> None:
@@ -109,15 +193,43 @@ def test_a_graph_that_differs_is_not_served(release, tmp_path: Path, monkeypatch
     graph = repository / release.contract.name / "1" / "model.onnx"
     before = graph.read_bytes()
 
-    def export_another(model, contract, path, *, fingerprint) -> None:
-        export_onnx(build_model(PRESET).eval().freeze(), contract, path, fingerprint=fingerprint)
+    def export_another(model, contract, path, **options) -> None:
+        export_onnx(build_model(PRESET).eval().freeze(), contract, path, **options)
 
     monkeypatch.setattr(triton, "export_onnx", export_another)
-    (tmp_path / "weights").write_bytes(b"second")
+    other = replace(release, contract=replace(release.contract, sha256="f" * 64))
     with pytest.raises(ParityError):
-        export_release(release, repository)
+        export_release(other, repository)
     assert graph.read_bytes() == before
     assert list(graph.parent.iterdir()) == [graph]
+
+
+def test_every_form_is_written_once(release, tmp_path: Path) -> None:
+    written = dict(export_artifacts(release, tmp_path))
+    assert {path.name for path in written} == {
+        "model.onnx",
+        "model.fp16.onnx",
+        "model.uint8.onnx",
+        "model.uint8.fp16.onnx",
+        "model.dynamic.onnx",
+        "model.pt",
+        "config.cpu.pbtxt",
+        "config.cpu.uint8.pbtxt",
+        "config.gpu.pbtxt",
+        "config.gpu.uint8.pbtxt",
+    }
+    assert all(written.values())
+    assert all(path.is_file() for path in written)
+    assert not any(dict(export_artifacts(release, tmp_path)).values())
+    gpu = parse_text_format((tmp_path / "config.gpu.uint8.pbtxt").read_text())
+    assert gpu["default_model_filename"] == ["model.uint8.fp16.onnx"]
+
+
+def test_a_preset_is_exported_with_weights_that_are_always_the_same() -> None:
+    first, second = untrained_release(PRESET), untrained_release(PRESET)
+    assert first.contract == second.contract
+    assert first.contract.provenance == {"weights": "fresh, seed 0"}
+    assert untrained_release("columnar-compact-x3").contract.tile == 64
 
 
 def test_an_absent_graph_has_no_fingerprint(tmp_path: Path) -> None:

@@ -1,0 +1,111 @@
+"""`config.pbtxt` of a model, from its contract, for a CPU or a GPU."""
+
+import json
+from collections.abc import Iterator
+from enum import StrEnum
+
+from hiir.export.graph_form import Samples
+from hiir.export.onnx import INPUT, OUTPUT
+from hiir.imaging import ModelContract
+
+__all__ = ["Target", "render_config"]
+
+_MAX_BATCH = 8
+_QUEUE_DELAY_US = 2000
+_TYPES = {Samples.FLOAT32: "TYPE_FP32", Samples.UINT8: "TYPE_UINT8"}
+
+
+class Target(StrEnum):
+    """Where a model is served."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+def render_config(
+    contract: ModelContract,
+    *,
+    target: Target = Target.CPU,
+    instances: int = 2,
+    samples: Samples = Samples.FLOAT32,
+    filename: str = "model.onnx",
+) -> str:
+    """The whole ``config.pbtxt``: nothing is left to auto-completion.
+
+    For a CPU no instance kind is named, so that the same file serves on a GPU too. Each instance
+    has one thread there: instances scale with the cores, while the threads of one instance wait for
+    each other at every small operation, all the more where other processes run.
+
+    For a GPU TensorRT comes first, in half precision, for every batch up to the largest; what it
+    does not take the CUDA provider runs. Engines are built at load, by the warm-up, and kept.
+    """
+    side, scaled = contract.tile, contract.tile * contract.scale
+    lines = [
+        "# Written by `hiir export`; do not edit.",
+        f'name: "{contract.name}"',
+        'backend: "onnxruntime"',
+        f'default_model_filename: "{filename}"',
+        f"max_batch_size: {_MAX_BATCH}",
+        _tensor("input", INPUT, samples, _dims(samples, contract.input_channels, side)),
+        _tensor("output", OUTPUT, samples, _dims(samples, contract.output_channels, scaled)),
+        f"dynamic_batching {{ max_queue_delay_microseconds: {_QUEUE_DELAY_US} }}",
+        *(_on_gpu(contract, instances, samples) if target is Target.GPU else _on_cpu(instances)),
+        *(_parameter(key, value) for key, value in sorted(contract.to_parameters().items())),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _on_cpu(instances: int) -> Iterator[str]:
+    yield f"instance_group [ {{ count: {instances} }} ]"
+    yield _parameter("intra_op_thread_count", "1")
+
+
+def _on_gpu(contract: ModelContract, instances: int, samples: Samples) -> Iterator[str]:
+    dims = _dims(samples, contract.input_channels, contract.tile)
+    yield f"instance_group [ {{ kind: KIND_GPU count: {instances} }} ]"
+    options = {
+        "precision_mode": "FP16",
+        "max_workspace_size_bytes": str(4 << 30),
+        "trt_engine_cache_enable": "true",
+        "trt_engine_cache_path": "/tmp/tensorrt",  # noqa: S108 - inside the server's container
+        # One engine for every batch: without profiles each new batch size builds another.
+        "trt_profile_min_shapes": _profile(1, dims),
+        "trt_profile_opt_shapes": _profile(_MAX_BATCH // 2, dims),
+        "trt_profile_max_shapes": _profile(_MAX_BATCH, dims),
+    }
+    yield "optimization { execution_accelerators {"
+    yield '  gpu_execution_accelerator [ { name: "tensorrt"'
+    yield from (
+        f'    parameters {{ key: "{key}" value: "{value}" }}' for key, value in options.items()
+    )
+    yield "  } ]"
+    yield "} }"
+    for batch in (1, _MAX_BATCH):
+        yield (
+            f'model_warmup [ {{ name: "batch of {batch}" batch_size: {batch} inputs {{ '
+            f'key: "{INPUT}" value {{ data_type: {_TYPES[samples]} '
+            f"dims: [ {_join(dims)} ] random_data: true }} }} }} ]"
+        )
+
+
+def _dims(samples: Samples, channels: int, side: int) -> tuple[int, int, int]:
+    """Of one sample: planes of floats, or interleaved bytes."""
+    return (side, side, channels) if samples is Samples.UINT8 else (channels, side, side)
+
+
+def _join(dims: tuple[int, ...]) -> str:
+    return ", ".join(map(str, dims))
+
+
+def _profile(batch: int, dims: tuple[int, ...]) -> str:
+    return f"{INPUT}:" + "x".join(map(str, (batch, *dims)))
+
+
+def _tensor(kind: str, name: str, samples: Samples, dims: tuple[int, ...]) -> str:
+    return f'{kind} [ {{ name: "{name}" data_type: {_TYPES[samples]} dims: [ {_join(dims)} ] }} ]'
+
+
+def _parameter(key: str, value: str) -> str:
+    # The escapes of a JSON string are those of a protobuf text string.
+    text = json.dumps(value)
+    return f'parameters {{ key: "{key}" value: {{ string_value: {text} }} }}'
