@@ -35,6 +35,7 @@ from service.limits import Limits
 from service.models import ModelCatalogue
 from service.queue import JobQueue
 from service.settings import JobSettings
+from service.telemetry import current_request_id, current_trace, job_context
 from service.uploads import Upload
 
 logger = logging.getLogger(__name__)
@@ -99,11 +100,14 @@ class Intake:
         header = self._check(upload, model)
         blob = self._blobs.put(upload.pieces(), seconds=self._lifetimes.input_seconds)
         now = time.time()
+        trace = current_trace()
         job = Job(
             id=job_id,
             tenant=tenant,
             client_id=client_id,
             fingerprint=fingerprint,
+            request_id=current_request_id(),
+            traceparent=trace.traceparent if trace else None,
             task=model.name,
             model=model.name,
             model_version=model.version,
@@ -129,7 +133,8 @@ class Intake:
             raise
         if not made:
             return self._made_before(job, blob)
-        logger.info("accepted %s, %s %s bytes", job.task, header.format.value, blob.size)
+        with job_context(job.id):
+            logger.info("accepted %s, %s %s bytes", job.task, header.format.value, blob.size)
         return job
 
     def _check(self, upload: Upload, model: ModelContract) -> ImageHeader:

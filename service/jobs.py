@@ -179,6 +179,9 @@ class Job:
     """The id that the client chose, unique to its tenant; `id` is derived from it."""
     fingerprint: str | None = None
     """Of the submission, for a job whose id the client chose."""
+    request_id: str | None = None
+    traceparent: str | None = None
+    """Of the request that it was sent with: the worker's log lines carry them too."""
     started_at: float | None = None
     finished_at: float | None = None
     timings: Mapping[str, float] = field(default_factory=dict, hash=False)
@@ -193,11 +196,16 @@ class Job:
 
     def to_fields(self) -> dict[str, str]:
         """The job as it is created: the fields that are set at submission."""
-        chosen = {"client_id": self.client_id, "fingerprint": self.fingerprint}
+        maybe = {
+            "client_id": self.client_id,
+            "fingerprint": self.fingerprint,
+            "request_id": self.request_id,
+            "traceparent": self.traceparent,
+        }
         return {
             "id": self.id,
             "tenant": self.tenant,
-            **{name: value for name, value in chosen.items() if value is not None},
+            **{name: value for name, value in maybe.items() if value is not None},
             "task": self.task,
             "model": self.model,
             "model_version": self.model_version,
@@ -231,6 +239,8 @@ class Job:
             tenant=fields.get("tenant", OPEN_TENANT),
             client_id=fields.get("client_id"),
             fingerprint=fields.get("fingerprint"),
+            request_id=fields.get("request_id"),
+            traceparent=fields.get("traceparent"),
             started_at=_optional(fields, "started_at"),
             finished_at=_optional(fields, "finished_at"),
             timings=_timings(fields),

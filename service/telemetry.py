@@ -1,15 +1,17 @@
-"""Log lines that carry the request and the job that they belong to."""
+"""Log lines that carry the request, the job and the trace that they belong to."""
 
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 
 from service.settings import LogFormat, Settings
+from service.trace_context import TraceContext
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 _job_id: ContextVar[str | None] = ContextVar("job_id", default=None)
+_trace: ContextVar[TraceContext | None] = ContextVar("trace", default=None)
 
 _ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
@@ -34,6 +36,33 @@ def job_context(job_id: str) -> Iterator[None]:
         _job_id.reset(token)
 
 
+@contextmanager
+def trace_context(trace: TraceContext) -> Iterator[None]:
+    """Mark all that is logged inside with a trace's id; its step is handed on to who is called."""
+    token = _trace.set(trace)
+    try:
+        yield
+    finally:
+        _trace.reset(token)
+
+
+@contextmanager
+def origin_context(*, request_id: str | None, traceparent: str | None) -> Iterator[None]:
+    """Take up, in another process and later, what was known of a request when it was served."""
+    trace = TraceContext.parse(traceparent) if traceparent else None
+    with ExitStack() as contexts:
+        if request_id:
+            contexts.enter_context(request_context(request_id))
+        if trace is not None:
+            contexts.enter_context(trace_context(trace.child()))
+        yield
+
+
+def current_trace() -> TraceContext | None:
+    """The step of a trace that is being done, if one is."""
+    return _trace.get()
+
+
 def current_request_id() -> str | None:
     """Id of the request being served, if one is."""
     return _request_id.get()
@@ -43,7 +72,12 @@ class _ContextFormatter(logging.Formatter):
     """Adds the ids; subclasses decide how a line looks."""
 
     def ids(self) -> dict[str, str]:
-        found = {"request_id": _request_id.get(), "job_id": _job_id.get()}
+        trace = _trace.get()
+        found = {
+            "request_id": _request_id.get(),
+            "job_id": _job_id.get(),
+            "trace_id": trace.trace_id if trace else None,
+        }
         return {name: value for name, value in found.items() if value is not None}
 
 

@@ -1,4 +1,4 @@
-"""The one middleware, pure ASGI: a request's id, its log line, and the error of last resort."""
+"""The one middleware, pure ASGI: a request's ids, its log line, and the error of last resort."""
 
 import logging
 import re
@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.errors import problem_response
 from service.errors import ServiceError
-from service.telemetry import request_context
+from service.telemetry import request_context, trace_context
+from service.trace_context import TraceContext
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +19,10 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class RequestContext:
-    """Gives each request an id, the client's own if it is a sane one, and sends it back."""
+    """Gives each request an id, the client's own if it is a sane one, and sends it back.
+
+    It also makes it a step of the client's trace, or the first one of a new trace.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -28,10 +32,13 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         exchange = _Exchange(send, request_id)
-        with request_context(request_id):
+        parent = TraceContext.parse(headers.get("traceparent", ""))
+        trace = parent.child() if parent else TraceContext.root()
+        with request_context(request_id), trace_context(trace):
             try:
                 await self._app(scope, receive, exchange.send)
             except Exception:

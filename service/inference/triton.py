@@ -34,6 +34,7 @@ from service.errors import (
     ServiceError,
 )
 from service.settings import InferenceSettings
+from service.telemetry import current_trace
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -202,12 +203,14 @@ class TritonEngine:
         tensor = InferInput(_INPUT, list(tile.shape), "FP32")
         tensor.set_data_from_numpy(tile)
         answer: Future[Any] = Future()
+        trace = current_trace()
         with self._sending:
             call = self._client.async_infer(
                 model_name=self._contract.name,
                 inputs=[tensor],
                 outputs=[InferRequestedOutput(_OUTPUT)],
                 callback=partial(_settle, answer),
+                headers={"traceparent": trace.traceparent} if trace else None,
                 client_timeout=self._settings.tile_seconds,
             )
         with self._lock:

@@ -20,7 +20,7 @@ from service.jobs import Job, Stage
 from service.models import ModelCatalogue
 from service.queue import JobQueue
 from service.settings import Settings
-from service.telemetry import job_context
+from service.telemetry import job_context, origin_context
 from service.worker.attempt import Attempt
 from service.worker.caretaker import DrainFlag
 
@@ -70,8 +70,12 @@ class Pipeline:
             if lease is None:
                 logger.info("nothing to do: the job has ended, or another worker has it")
                 return
-            with self._attempt(lease) as attempt:
-                self._restore(lease.job, attempt)
+            job = lease.job
+            with (
+                origin_context(request_id=job.request_id, traceparent=job.traceparent),
+                self._attempt(lease) as attempt,
+            ):
+                self._restore(job, attempt)
 
     def _restore(self, job: Job, attempt: Attempt) -> None:
         contract = self._find_model(job)

@@ -14,6 +14,8 @@ from service.errors import InferenceFailed, InferenceUnavailable, ModelMismatch
 from service.inference import triton as triton_module
 from service.inference.triton import TritonClient, TritonEngine
 from service.settings import InferenceSettings
+from service.telemetry import trace_context
+from service.trace_context import TraceContext
 from tests.integration.service.models import contract
 from tests.integration.service.stack import Stack
 
@@ -155,3 +157,24 @@ def test_retries_end_with_an_abort(open_engine: OpenEngine) -> None:
         with pytest.raises(CancelledError):
             future.result(60)
     assert time.monotonic() - began < 5
+
+
+def test_trace_is_handed_on_with_every_tile(
+    open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+
+    class Watched(InferenceServerClient):
+        def async_infer(self, *arguments: Any, headers: Any = None, **options: Any) -> Any:
+            sent.append(headers)
+            return super().async_infer(*arguments, headers=headers, **options)
+
+    monkeypatch.setattr(triton_module, "InferenceServerClient", Watched)
+    trace = TraceContext.root()
+    with open_engine() as engine:
+        with trace_context(trace):
+            futures = [engine.submit(tile(seed=seed)) for seed in range(3)]
+        for seed, future in enumerate(futures):
+            np.testing.assert_array_equal(future.result(60), tile(seed=seed))
+        engine.submit(tile()).result(60)
+    assert sent == [*[{"traceparent": trace.traceparent}] * 3, None]

@@ -10,9 +10,13 @@ from service.telemetry import (
     TextFormatter,
     configure_logging,
     current_request_id,
+    current_trace,
     job_context,
+    origin_context,
     request_context,
+    trace_context,
 )
+from service.trace_context import TraceContext
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +31,7 @@ def _untouched_root():
         logger.setLevel(level)
 
 
-def record(message="accepted %s", *arguments, level=logging.INFO, exc_info=None):
+def record(message="accepted", *arguments, level=logging.INFO, exc_info=None):
     return logging.LogRecord("service.api", level, "jobs.py", 1, message, arguments, exc_info)
 
 
@@ -47,6 +51,26 @@ def test_a_line_carries_the_ids_of_request_and_job():
 
 def test_a_line_outside_of_any_request_carries_no_ids():
     assert TextFormatter().format(record("started")).endswith("INFO service.api: started")
+
+
+def test_a_line_carries_the_trace():
+    trace = TraceContext.root()
+    with trace_context(trace):
+        assert current_trace() == trace
+        line = json.loads(JsonFormatter().format(record()))
+    assert line["trace_id"] == trace.trace_id
+    assert current_trace() is None
+
+
+def test_what_was_known_of_a_request_is_taken_up_later():
+    trace = TraceContext.root()
+    with origin_context(request_id="r1", traceparent=trace.traceparent):
+        assert current_request_id() == "r1"
+        step = current_trace()
+    assert (step.trace_id, step.flags) == (trace.trace_id, trace.flags)
+    assert step.span_id != trace.span_id
+    with origin_context(request_id=None, traceparent="broken"):
+        assert (current_request_id(), current_trace()) == (None, None)
 
 
 def test_ids_end_with_their_context_and_come_back_to_the_outer_one():
