@@ -10,6 +10,9 @@ from service.errors import ServiceError
 from service.jobs import Failure, Job, JobEvent, JobStatus, Progress, Stage, StoredImage
 from service.limits import Limits
 
+ERROR_CATALOGUE = "/docs/errors"
+"""Path of the page that explains every code; a problem's `type` names its place there."""
+
 
 class _View(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -245,7 +248,7 @@ class Problem(_View):
     def of(cls, error: ServiceError, *, instance: str, request_id: str) -> Self:
         """The public part of an error."""
         return cls(
-            type=f"/docs/errors#{error.code}",
+            type=f"{ERROR_CATALOGUE}#{error.code}",
             title=error.title,
             status=error.status,
             detail=error.detail or error.title,

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from service.api.dependencies import Services
 from service.api.errors import PROBLEM_TYPE, install_error_handlers
 from service.api.middleware import RequestContext
-from service.api.routes import events, health, jobs, results, tasks
+from service.api.routes import catalogue, events, health, jobs, results, tasks
 from service.schemas import Problem
 from service.settings import Settings
 from service.telemetry import configure_logging
@@ -45,6 +45,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.services = services
     app.add_middleware(RequestContext)
     install_error_handlers(app)
-    for router in (jobs.router, events.router, results.router, tasks.router, health.router):
-        app.include_router(router)
+    for module in (jobs, events, results, tasks, catalogue, health):
+        app.include_router(module.router)
     return app

@@ -255,6 +255,13 @@ def test_unknown_page_is_a_problem(stack: Stack) -> None:
     expect(stack.client.get("/v2/jobs"), 404, "not-found")
 
 
+def test_type_of_a_problem_is_a_page_that_explains_it(stack: Stack) -> None:
+    address, _, anchor = stack.client.get("/v2/jobs").json()["type"].partition("#")
+    page = stack.client.get(address)
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert f'id="{anchor}"' in page.text
+
+
 def test_wrong_method_is_a_problem(stack: Stack) -> None:
     answer = stack.client.put("/v1/tasks")
     expect(answer, 405, "method-not-allowed")

@@ -1,0 +1,64 @@
+"""The page that each problem's `type` names: what every code means, out of the tree of errors."""
+
+import functools
+from collections.abc import Iterator
+from html import escape
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import HTMLResponse
+
+from service.api.dependencies import refuse_parameters
+from service.errors import ServiceError, error_types
+from service.schemas import ERROR_CATALOGUE
+
+router = APIRouter(tags=["errors"], dependencies=[Depends(refuse_parameters)])
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>Errors - Hi-IR Restore</title>
+<style>
+body {{ font-family: system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }}
+section:target {{ background: #fff3c4; color: #222 }}
+</style>
+</head>
+<body>
+<h1>Errors</h1>
+{sections}
+</body>
+</html>
+"""
+_SECTION = """<section id="{code}">
+<h2>{title}</h2>
+<p><code>{code}</code>, status {status}, {advice}</p>
+<p>{meaning}</p>
+</section>"""
+
+
+@router.get(ERROR_CATALOGUE, response_class=HTMLResponse)
+def show_errors() -> HTMLResponse:
+    """Explain every error code."""
+    return HTMLResponse(_render(), headers={"Cache-Control": "public, max-age=3600"})
+
+
+@functools.cache
+def _render() -> str:
+    return _PAGE.format(sections="\n".join(_sections()))
+
+
+def _sections() -> Iterator[str]:
+    for kind in sorted(error_types(), key=lambda kind: (kind.status, kind.code)):
+        yield _SECTION.format(
+            code=escape(kind.code),
+            title=escape(kind.title),
+            status=kind.status,
+            advice="may succeed later" if kind.retryable else "will not pass by itself",
+            meaning=escape(_meaning(kind)),
+        )
+
+
+def _meaning(kind: type[ServiceError]) -> str:
+    if kind is ServiceError:
+        return "The fault is the service's. Its log knows more, by the request's id."
+    return (kind.__doc__ or kind.title).partition("\n\n")[0].replace("\n    ", " ")
