@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from service.api.dependencies import Services
-from service.api.errors import PROBLEM_TYPE, install_error_handlers
+from service.api.document import install_document
+from service.api.errors import install_error_handlers
 from service.api.middleware import RequestContext
 from service.api.routes import catalogue, events, health, jobs, results, tasks
 from service.schemas import Problem
@@ -38,7 +39,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             "default": {
                 "model": Problem,
                 "description": "What went wrong (RFC 9457).",
-                "content": {PROBLEM_TYPE: {}},
             }
         },
     )
@@ -47,4 +47,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_error_handlers(app)
     for module in (jobs, events, results, tasks, catalogue, health):
         app.include_router(module.router)
+    install_document(app)
     return app

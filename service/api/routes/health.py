@@ -14,7 +14,7 @@ async def live() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: {"description": "Not ready.", "model": HealthView}})
 def ready(services: ServicesDependency, response: Response) -> HealthView:
     """Report on Redis, Triton and the workers; 503 unless all are ready."""
     report = services.readiness.report()

@@ -1,0 +1,32 @@
+"""The OpenAPI document describes the answers that are given."""
+
+import pytest
+
+from tests.integration.service.stack import Stack
+
+pytestmark = pytest.mark.integration
+
+
+def test_every_operation_describes_its_errors_as_they_come(stack: Stack) -> None:
+    document = stack.client.get("/openapi.json").json()
+    operations = [item for path in document["paths"].values() for item in path.values()]
+    assert len(operations) > 10
+    for operation in operations:
+        content = operation["responses"]["default"]["content"]
+        schema = {"$ref": "#/components/schemas/Problem"}
+        assert content == {"application/problem+json": {"schema": schema}}
+        assert operation["summary"]
+    problem = stack.client.get("/v2").json()
+    described = document["components"]["schemas"]["Problem"]["properties"]
+    assert problem.keys() == described.keys()
+    assert document == stack.client.get("/openapi.json").json()
+
+
+def test_what_a_submission_takes_and_gives_is_described(stack: Stack) -> None:
+    submission = stack.client.get("/openapi.json").json()["paths"]["/v1/jobs"]["post"]
+    kinds = {"multipart/form-data", "image/*", "application/octet-stream"}
+    assert submission["requestBody"]["content"].keys() == kinds
+    names = {parameter["name"] for parameter in submission["parameters"]}
+    assert names == {"task", "cancel_on_disconnect", "Idempotency-Key", "Prefer"}
+    assert submission["responses"]["202"]["headers"].keys() >= {"Location", "Retry-After"}
+    assert submission["responses"]["200"]["content"].keys() == {"application/json", "image/*"}
