@@ -12,7 +12,6 @@ import yaml
 
 from hiir.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from hiir.training.config import TrainingConfig
-from hiir.training.first_layout import from_first_layout
 
 __all__ = ["RunFolder"]
 
@@ -46,9 +45,9 @@ class RunFolder:
         (self.path / "environment.json").write_text(json.dumps(described, indent=2) + "\n")
 
     def config(self) -> TrainingConfig:
-        """The configuration that the run was last started with, of whatever layout."""
+        """The configuration that the run was last started with."""
         values = yaml.safe_load((self.path / "config.yaml").read_text())
-        return TrainingConfig(**from_first_layout(values))
+        return TrainingConfig(**values)
 
     def environment(self) -> dict[str, str]:
         """Code revision, versions and processes that the run was last started with."""
