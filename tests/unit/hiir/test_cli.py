@@ -113,3 +113,32 @@ def test_degrade_writes_pairs(photos: Path, tmp_path: Path, capsys) -> None:
     assert sorted(path.name for path in output.iterdir()) == ["0.png", "0_gt.png"]
     assert cli.main(["degrade", "--recipe", recipe]) == 1
     assert "--set DIR" in capsys.readouterr().err
+
+
+def test_eval_measures_baselines_beside_each_other_and_draws_a_strip(
+    photos: Path, tmp_path: Path, capsys
+) -> None:
+    strip = tmp_path / "strip.png"
+    arguments = ["--model", "input", "--set", str(photos), "--degrade", "jpeg-color:q10"]
+    assert cli.main(["eval", *arguments, "--baseline", "nlm", "--strip", str(strip), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["degradation"][0]["quality"] == [10, 10]
+    assert set(report["baselines"]) == {"nlm"}
+    with Image.open(strip) as image:
+        assert image.width == 3 * 326 + 6
+
+
+def test_eval_prints_the_papers_rows_beside_ours(photos: Path, capsys) -> None:
+    folder = photos.rename(photos.with_name("Set5"))
+    assert cli.main(["eval", "--paper", "--model", "bicubic", "--set", str(folder)]) == 0
+    table = capsys.readouterr().out
+    assert "| Set5 | x2 | Hi-IR-B | 38.71 | 0.9657 |" in table
+    assert "| Set5 | x4 | **bicubic** |" in table
+
+
+def test_train_packs_its_data_into_parts(photos: Path, tmp_path: Path, capsys) -> None:
+    overrides = (f"data.root={photos.parent}", "data.train=[photos]", "data.validation=photos")
+    options = [word for override in overrides for word in ("--set", override)]
+    parts = tmp_path / "parts"
+    assert cli.main(["train", "denoise-color", *options, "--pack", str(parts)]) == 0
+    assert [path.name for path in parts.iterdir()] == ["part-01.tar"]
