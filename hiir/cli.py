@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _up(given)
     options = _parser().parse_args(given)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every poll of a job
     command: Callable[[argparse.Namespace], int] = options.run
     try:
         return command(options)
