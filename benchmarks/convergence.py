@@ -5,7 +5,7 @@ and with warm-up, with the bottleneck (conv3) and warm-up, and that with cosine 
 of the dot product. Each is a run like any other: stopped by `--seconds`, it goes on with the same
 call.
 
-    python -m benchmarks.convergence --runs runs/convergence --root ../shared/data [--plot FILE]
+    python -m benchmarks.convergence --runs runs/convergence --root data [--plot FILE]
         [--steps 3000] [--seconds 540] [--only NAME ...]
 """
 
@@ -41,7 +41,7 @@ VARIANTS: Mapping[str, tuple[str, dict[str, Any], bool]] = {
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=Path, default=Path("runs/convergence"))
-    parser.add_argument("--root", default="../shared/data", help="of the images")
+    parser.add_argument("--root", default="data", help="of the images")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seconds", type=float, help="for each variant, in this call")
     parser.add_argument("--only", nargs="*", default=list(VARIANTS), choices=VARIANTS)
