@@ -18,7 +18,7 @@ def reserve(host: str, port: int) -> bool:
     A server takes seconds to listen on the port that was chosen for it: in the meantime two stacks
     that start at once must not choose the same. Raises `OSError` for a host that is not ours.
     """
-    return _claim(port) is not None and is_free(host, port)
+    return is_free(host, port) and _claim(port) is not None
 
 
 def is_free(host: str, port: int) -> bool:
