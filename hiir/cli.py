@@ -304,7 +304,7 @@ def _add_serving(commands: "Commands") -> None:
         help="every form besides: ONNX in float32, half precision, for 8-bit pixels and for any "
         "size, TorchScript, and configurations for CPU and GPU",
     )
-    export.add_argument("--presets", action="store_true", help="every preset besides (some 20 GB)")
+    export.add_argument("--presets", action="store_true", help="every preset besides (some 60 GB)")
     export.add_argument("--artifacts", type=Path, default=Path("exports"), help="for all forms")
     export.set_defaults(run=_export)
 
