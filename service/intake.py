@@ -22,7 +22,6 @@ from hiir.imaging import (
 )
 from service.blob_store import BlobStore
 from service.errors import (
-    MissingTask,
     QueueFull,
     ResultTooLarge,
     ServiceError,
@@ -32,9 +31,9 @@ from service.errors import (
 from service.job_store import JobStore
 from service.jobs import Blob, Job, StoredImage
 from service.limits import Limits
-from service.models import ModelCatalogue
 from service.queue import JobQueue
 from service.settings import JobSettings
+from service.tasks import TaskRequest
 from service.telemetry import current_request_id, current_trace, job_context
 from service.uploads import Upload
 
@@ -50,14 +49,12 @@ class Intake:
         jobs: JobStore,
         blobs: BlobStore,
         queue: JobQueue,
-        models: ModelCatalogue,
         limits: Limits,
         lifetimes: JobSettings,
     ) -> None:
         self._jobs = jobs
         self._blobs = blobs
         self._queue = queue
-        self._models = models
         self._limits = limits
         self._lifetimes = lifetimes
         self._checks = BoundedSemaphore(limits.concurrent_checks)
@@ -75,17 +72,10 @@ class Intake:
                 "The job store is nearly full.", limit=self._limits.store_percent, actual=percent
             )
 
-    def find_model(self, task: str | None) -> ModelContract:
-        """The model that does `task`; raises `MissingTask` or `UnknownTask`."""
-        if not task:
-            known = ", ".join(self._models.names)
-            raise MissingTask(f"Name one of the tasks: {known}.", limit=known)
-        return self._models.get(task)
-
     def accept(
         self,
         upload: Upload,
-        model: ModelContract,
+        request: TaskRequest,
         *,
         job_id: str,
         tenant: str,
@@ -95,9 +85,10 @@ class Intake:
         """Check the image, store it, queue the job; nothing remains if any of it fails.
 
         A job that has this id already is given back as it is: its submission was made before.
-        Raises `ImageRefused`, `ResultTooLarge`, `StoreUnavailable` or `QueueUnavailable`.
+        Raises `ImageRefused`, `NoModelForImage`, `ResultTooLarge`, `StoreUnavailable` or
+        `QueueUnavailable`.
         """
-        header = self._check(upload, model)
+        header, model = self._check(upload, request)
         blob = self._blobs.put(upload.pieces(), seconds=self._lifetimes.input_seconds)
         now = time.time()
         trace = current_trace()
@@ -108,7 +99,8 @@ class Intake:
             fingerprint=fingerprint,
             request_id=current_request_id(),
             traceparent=trace.traceparent if trace else None,
-            task=model.name,
+            task=request.task.name,
+            parameters=request.parameters,
             model=model.name,
             model_version=model.version,
             model_sha256=model.sha256,
@@ -137,19 +129,19 @@ class Intake:
             logger.info("accepted %s, %s %s bytes", job.task, header.format.value, blob.size)
         return job
 
-    def _check(self, upload: Upload, model: ModelContract) -> ImageHeader:
+    def _check(self, upload: Upload, request: TaskRequest) -> tuple[ImageHeader, ModelContract]:
         try:
             header = probe(upload.file)
             check_header(header, self._limits.image_limits())
-            self._check_result_size(header, model)
+            self._check_result_size(header, request.scale)
             with self._checks:
-                decode(upload.file, self._limits.image_limits())
+                gray = decode(upload.file, self._limits.image_limits()).gray
         except ImagingError as error:
             raise translate_imaging_error(error) from error
-        return header
+        return header, request.choose_model(gray=gray)
 
-    def _check_result_size(self, header: ImageHeader, model: ModelContract) -> None:
-        pixels = header.pixels * model.scale**2
+    def _check_result_size(self, header: ImageHeader, scale: int) -> None:
+        pixels = header.pixels * scale**2
         if pixels > self._limits.output_pixels:
             raise ResultTooLarge(
                 f"The result would have {pixels} pixels.",

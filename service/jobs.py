@@ -173,6 +173,8 @@ class Job:
     attempt: int = 0
     cancel_requested: bool = False
     purged: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Of the task, as they were understood."""
     tenant: str = OPEN_TENANT
     """Whose job it is: to anybody else it does not exist."""
     client_id: str | None = None
@@ -210,6 +212,7 @@ class Job:
             "model": self.model,
             "model_version": self.model_version,
             "model_sha256": self.model_sha256,
+            "parameters": json.dumps(dict(self.parameters)),
             "filename": json.dumps(self.filename),
             "source": self.source.to_json(),
             "created_at": repr(self.created_at),
@@ -227,6 +230,7 @@ class Job:
             model=fields["model"],
             model_version=fields["model_version"],
             model_sha256=fields["model_sha256"],
+            parameters=json.loads(fields.get("parameters", "{}")),
             filename=json.loads(fields["filename"]),
             source=StoredImage.from_json(fields["source"]),
             created_at=float(fields["created_at"]),

@@ -9,6 +9,7 @@ from hiir.imaging import ImageFormat, ModelContract
 from service.errors import ServiceError
 from service.jobs import Failure, Job, JobEvent, JobStatus, Progress, Stage, StoredImage
 from service.limits import Limits
+from service.tasks import Task
 
 ERROR_CATALOGUE = "/docs/errors"
 """Path of the page that explains every code; a problem's `type` names its place there."""
@@ -96,6 +97,8 @@ class JobView(_View):
     id: str
     status: JobStatus
     task: str
+    parameters: dict[str, str]
+    """Of the task, as they were understood."""
     model: str
     model_version: str
     model_sha256: str
@@ -125,6 +128,7 @@ class JobView(_View):
             id=job.public_id,
             status=job.status,
             task=job.task,
+            parameters=dict(job.parameters),
             model=job.model,
             model_version=job.model_version,
             model_sha256=job.model_sha256,
@@ -182,44 +186,92 @@ class JobList(_View):
     """`cursor` of the next page; null on the last."""
 
 
-class TaskView(_View):
-    """One thing that the service does."""
+class ModelView(_View):
+    """A served model, by whose own name it can be asked for too."""
 
     name: str
-    task: str
-    """What is restored; several models may do the same."""
     version: str
     sha256: str
+    """Of the weights."""
     architecture: str
+    precision: str
+    """What it computes in, `fp32` or `fp16`."""
     scale: int
-    channels: int
+    input_channels: int
+    """1 for gray images, 3 for colour, 6 for two views in colour."""
+    output_channels: int
     tile: int
     overlap: int
-    min_side: int
-    max_side: int
-    max_pixels: int
-    formats: list[str]
+    seconds_per_megapixel: float | None
+    """Of input, as the last jobs took it here; null before the first."""
     quality: dict[str, float]
     """Figures that were measured for these weights."""
 
     @classmethod
-    def of(cls, contract: ModelContract, limits: Limits) -> Self:
-        """A model under the service's limits."""
+    def of(cls, contract: ModelContract, *, precision: str, pace: float | None) -> Self:
+        """A model as it is shown."""
         return cls(
             name=contract.name,
-            task=contract.task,
             version=contract.version,
             sha256=contract.sha256,
             architecture=contract.architecture,
+            precision=precision,
             scale=contract.scale,
-            channels=contract.input_channels,
+            input_channels=contract.input_channels,
+            output_channels=contract.output_channels,
             tile=contract.tile,
             overlap=contract.overlap,
+            seconds_per_megapixel=pace,
+            quality=dict(contract.quality),
+        )
+
+
+class ParameterView(_View):
+    """A parameter that belongs to a task."""
+
+    name: str
+    values: list[str]
+    required: bool
+
+
+class TaskView(_View):
+    """One thing that the service does."""
+
+    name: str
+    summary: str
+    parameters: list[ParameterView]
+    scales: list[int]
+    """Factors by which it enlarges; 1 for one that does not."""
+    channels: list[int]
+    """Of the images that its models take."""
+    min_side: int
+    max_side: int
+    max_pixels: dict[str, int]
+    """Most pixels of an image, by scale."""
+    formats: list[str]
+    models: list[ModelView]
+    """Which of them restores an image follows from the image; the preferred one comes first."""
+
+    @classmethod
+    def of(cls, task: Task, limits: Limits, *, models: list[ModelView]) -> Self:
+        """A task under the service's limits."""
+        return cls(
+            name=task.name,
+            summary=task.summary,
+            parameters=[
+                ParameterView(name=name, values=list(values), required=len(values) > 1)
+                for name, values in task.parameters.items()
+            ],
+            scales=list(task.scales),
+            channels=sorted({model.input_channels for model in task.models}),
             min_side=limits.min_side,
             max_side=limits.side,
-            max_pixels=min(limits.pixels, limits.output_pixels // contract.scale**2),
+            max_pixels={
+                str(scale): min(limits.pixels, limits.output_pixels // scale**2)
+                for scale in task.scales
+            },
             formats=[item.value for item in ImageFormat],
-            quality=dict(contract.quality),
+            models=models,
         )
 
 

@@ -16,10 +16,12 @@ from service.intake import Intake
 from service.job_store import JobStore
 from service.jobs import OPEN_TENANT, Job, JobStatus, derive_job_id
 from service.models import ModelCatalogue
+from service.pace_store import PaceStore
 from service.queue import JobQueue
 from service.readiness import Readiness
 from service.schemas import JobView
 from service.settings import Settings
+from service.tasks import TaskCatalogue
 from service.uploads import refuse_unknown
 
 
@@ -48,6 +50,8 @@ class Services:
     blobs: BlobStore
     queue: JobQueue
     models: ModelCatalogue
+    tasks: TaskCatalogue
+    paces: PaceStore
     readiness: Readiness
     intake: Intake
     idempotency: IdempotencyStore
@@ -69,12 +73,13 @@ class Services:
             blobs=blobs,
             queue=queue,
             models=models,
+            tasks=TaskCatalogue(models),
+            paces=PaceStore.from_settings(settings),
             readiness=Readiness(jobs=jobs, triton=triton, models=models.names),
             intake=Intake(
                 jobs=jobs,
                 blobs=blobs,
                 queue=queue,
-                models=models,
                 limits=settings.limits,
                 lifetimes=settings.jobs,
             ),
@@ -114,6 +119,7 @@ class Services:
         """Drop every connection."""
         self.triton.close()
         self.idempotency.close()
+        self.paces.close()
         self.queue.close()
         self.blobs.close()
         self.jobs.close()

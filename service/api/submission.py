@@ -3,7 +3,7 @@
 import contextlib
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -23,9 +23,10 @@ from service.errors import (
 from service.idempotency import Claim, fingerprint
 from service.jobs import Job, derive_job_id
 from service.schemas import JobView
+from service.tasks import TASK_PARAMETERS, TaskRequest
 from service.uploads import Upload, receive_upload, refuse_unknown
 
-PARAMETERS = ("task", "cancel_on_disconnect")
+PARAMETERS = ("task", *TASK_PARAMETERS, "cancel_on_disconnect")
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -77,7 +78,7 @@ def _idempotency_key(request: Request) -> str | None:
 def _require_service(services: Services, task: str | None) -> None:
     """Refuse what can be refused before a byte of the body is read."""
     if task is not None:
-        services.intake.find_model(task)
+        services.tasks.find(task)
     services.readiness.require_servers()
     services.intake.require_room()
 
@@ -157,12 +158,16 @@ class _Sender:
         self._cancels()
         return self.services.intake.accept(
             self.upload,
-            self.services.intake.find_model(dict(given).get("task")),
+            self._request(dict(given)),
             job_id=job_id,
             tenant=self.tenant,
             client_id=client_id,
             fingerprint=mark,
         )
+
+    def _request(self, given: Mapping[str, str]) -> TaskRequest:
+        task = self.services.tasks.find(given.get("task"))
+        return task.request({name: given[name] for name in TASK_PARAMETERS if name in given})
 
     def _submission(self, job: Job, *, replayed: bool = False) -> Submission:
         # The job is queued whatever happens now: an error would make its sender send it again.

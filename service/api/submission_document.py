@@ -6,6 +6,11 @@ from service.schemas import JobView
 
 _TEXT = {"schema": {"type": "string"}}
 _FILE = {"schema": {"type": "string", "format": "binary"}}
+_SCALE = {
+    "type": "string",
+    "enum": ["2", "3", "4"],
+    "description": "Of `super-resolution`: how many times larger. `/v1/tasks` lists what there is.",
+}
 _CANCELS = {"type": "string", "enum": ["true", "false"], "default": "false"}
 _HEADERS: dict[str, Any] = {
     "Location": {"description": "Where the job can be followed.", **_TEXT},
@@ -37,7 +42,8 @@ SUBMISSION: dict[str, Any] = {
                         "required": ["file", "task"],
                         "properties": {
                             "file": {"type": "string", "format": "binary"},
-                            "task": {"type": "string"},
+                            "task": {"type": "string", "description": "One of `/v1/tasks`."},
+                            "scale": _SCALE,
                             "cancel_on_disconnect": _CANCELS,
                         },
                     }
@@ -53,6 +59,7 @@ SUBMISSION: dict[str, Any] = {
                 "schema": {"type": "string"},
                 "description": "The task, for a body that is the image itself.",
             },
+            {"name": "scale", "in": "query", "schema": _SCALE},
             {
                 "name": "cancel_on_disconnect",
                 "in": "query",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-_TASK = "denoise-color"
+_TASK = "denoise"
 _CLEAN, _NOISY = "astronaut.png", "astronaut_sigma25.png"
 _TERMINAL = {"succeeded", "failed", "canceled"}
 _POLL_S = 0.2

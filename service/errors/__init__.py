@@ -13,6 +13,8 @@ ServiceError                        500 internal-error
 │   ├── RangeNotSatisfiable         416 range-not-satisfiable
 │   ├── MissingFile                 422 missing-file
 │   ├── MissingTask                 422 missing-task
+│   ├── MissingParameter            422 missing-parameter
+│   ├── NoModelForImage             422 no-model-for-image
 │   ├── TooManyFiles                422 too-many-files
 │   ├── UnknownParameter            422 unknown-parameter
 │   ├── DuplicateParameter          422 duplicate-parameter
@@ -109,7 +111,9 @@ from service.errors.refusals import (
     InvalidRequest,
     MethodNotAllowed,
     MissingFile,
+    MissingParameter,
     MissingTask,
+    NoModelForImage,
     NotFound,
     RangeNotSatisfiable,
     RequestRefused,
@@ -153,9 +157,11 @@ __all__ = [
     "JobTimedOut",
     "MethodNotAllowed",
     "MissingFile",
+    "MissingParameter",
     "MissingTask",
     "ModelMismatch",
     "ModelOutputInvalid",
+    "NoModelForImage",
     "NotFound",
     "OutOfMemory",
     "ProcessingFailed",

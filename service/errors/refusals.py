@@ -33,7 +33,7 @@ class NotFound(RequestRefused):
 
 
 class UnknownTask(RequestRefused):
-    """No served model has this name."""
+    """No task that can be done here has this name, nor has a model."""
 
     code, status, title = "unknown-task", 404, "Unknown task"
 
@@ -72,6 +72,18 @@ class MissingTask(RequestRefused):
     """The request names no task."""
 
     code, status, title = "missing-task", 422, "No task was named"
+
+
+class MissingParameter(RequestRefused):
+    """The task needs a parameter that was not given."""
+
+    code, status, title = "missing-parameter", 422, "A parameter is missing"
+
+
+class NoModelForImage(RequestRefused):
+    """No served model of the task takes such an image, as a gray model does not take colour."""
+
+    code, status, title = "no-model-for-image", 422, "No model for such an image"
 
 
 class TooManyFiles(RequestRefused):

@@ -31,6 +31,7 @@ from service.errors import (
 )
 from service.job_store import JobStore, Lease, LeaseState
 from service.jobs import Failure, JobStatus, Outcome, Progress, Stage, StoredImage
+from service.pace_store import PaceStore
 from service.queue import JobQueue
 from service.settings import Settings
 from service.worker.caretaker import DrainFlag
@@ -52,6 +53,7 @@ class Attempt:
         jobs: JobStore,
         blobs: BlobStore,
         queue: JobQueue,
+        paces: PaceStore,
         settings: Settings,
         drain: DrainFlag,
     ) -> None:
@@ -60,6 +62,7 @@ class Attempt:
         self._jobs = jobs
         self._blobs = blobs
         self._queue = queue
+        self._paces = paces
         self._limits = settings.limits
         self._settings = settings.jobs
         self._heartbeat = Heartbeat(
@@ -174,6 +177,16 @@ class Attempt:
             case LeaseState.HELD:
                 logger.info("succeeded, %d bytes, %s", len(content), self._timings)
                 self._delete_source()
+                self._tell_pace(model)
+
+    def _tell_pace(self, model: ModelContract) -> None:
+        source = self._job.source
+        with suppress(ServiceError):  # an estimate: the next job tells it
+            self._paces.tell(
+                model.sha256,
+                seconds=self._timings[Stage.RESTORE.value],
+                pixels=source.width * source.height,
+            )
 
     def _check(self) -> None:
         if self._heartbeat.reason is not None:

@@ -13,16 +13,18 @@ from typing import Self
 
 from hiir.imaging import ImageLimits, ModelContract, decode, encode, restore_tiled
 from service.blob_store import BlobStore
-from service.errors import ModelMismatch, StoreUnavailable, UnknownTask
+from service.errors import ModelMismatch, StoreUnavailable
 from service.inference.triton import TritonClient
 from service.job_store import JobStore, Lease
 from service.jobs import Job, Stage
 from service.models import ModelCatalogue
+from service.pace_store import PaceStore
 from service.queue import JobQueue
 from service.settings import Settings
 from service.telemetry import job_context, origin_context
 from service.worker.attempt import Attempt
 from service.worker.caretaker import DrainFlag
+from service.worker.preparation import from_model, to_model
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ class Pipeline:
     jobs: JobStore
     blobs: BlobStore
     queue: JobQueue
+    paces: PaceStore
     models: ModelCatalogue
     triton: TritonClient
     drain: DrainFlag
@@ -47,6 +50,7 @@ class Pipeline:
             jobs=JobStore.from_settings(settings),
             blobs=BlobStore.from_settings(settings),
             queue=JobQueue.from_settings(settings),
+            paces=PaceStore.from_settings(settings),
             models=models,
             triton=TritonClient(url=settings.triton_url, settings=settings.inference),
             drain=drain,
@@ -55,6 +59,7 @@ class Pipeline:
     def close(self) -> None:
         """Drop every connection."""
         self.triton.close()
+        self.paces.close()
         self.queue.close()
         self.blobs.close()
         self.jobs.close()
@@ -86,7 +91,7 @@ class Pipeline:
         with self.triton.engine(contract) as engine, attempt.interrupting(engine.abort):
             engine.require_model()
             pixels = restore_tiled(
-                image=image.pixels,
+                image=to_model(image, contract),
                 contract=contract,
                 infer=engine,
                 in_flight=self.settings.inference.tiles_in_flight,
@@ -94,7 +99,7 @@ class Pipeline:
                 should_stop=attempt.is_stopped,
             )
         attempt.enter(Stage.ENCODE)
-        content = encode(pixels, like=image)
+        content = encode(from_model(pixels), like=image)
         height, width = pixels.shape[:2]
         attempt.enter(Stage.STORE)
         attempt.succeed(content, width=width, height=height, model=contract)
@@ -105,15 +110,16 @@ class Pipeline:
             jobs=self.jobs,
             blobs=self.blobs,
             queue=self.queue,
+            paces=self.paces,
             settings=self.settings,
             drain=self.drain,
         )
 
     def _find_model(self, job: Job) -> ModelContract:
-        try:
-            return self.models.get(job.task)
-        except UnknownTask as error:
-            raise ModelMismatch("The job's model is no longer served.", actual=job.task) from error
+        contract = self.models.get(job.model)
+        if contract is None:
+            raise ModelMismatch("The job's model is no longer served.", actual=job.model)
+        return contract
 
     @property
     def _limits(self) -> ImageLimits:

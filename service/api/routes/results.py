@@ -27,6 +27,9 @@ _HEADERS: dict[str, Any] = {
     "Accept-Ranges": {"description": "`bytes`.", **_TEXT},
     "Cache-Control": {"description": "`private`, for as long as the result is kept.", **_TEXT},
     "Content-Disposition": {"description": "A name for the file, from the one sent.", **_TEXT},
+    "X-Model": {"description": "Name of the model that restored it.", **_TEXT},
+    "X-Model-Version": {"description": "Version of its weights.", **_TEXT},
+    "X-Model-SHA256": {"description": "SHA-256 of its weights.", **_TEXT},
 }
 _FILE: dict[str, Any] = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -102,6 +105,9 @@ def result_headers(job: Job, result: StoredImage) -> dict[str, str]:
         "Cache-Control": f"private, max-age={left}",
         "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}",
         "X-Content-Type-Options": "nosniff",
+        "X-Model": job.model,
+        "X-Model-Version": job.model_version,
+        "X-Model-SHA256": job.model_sha256,
     }
 
 

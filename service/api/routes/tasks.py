@@ -1,15 +1,37 @@
 """What the service can do."""
 
+import contextlib
+from collections.abc import Mapping
+
 from fastapi import APIRouter, Depends
 
 from service.api.dependencies import ServicesDependency, refuse_parameters
-from service.schemas import TaskList, TaskView
+from service.errors import ServiceError
+from service.schemas import ModelView, TaskList, TaskView
 
 router = APIRouter(prefix="/v1", tags=["tasks"], dependencies=[Depends(refuse_parameters)])
 
 
 @router.get("/tasks")
 def list_tasks(services: ServicesDependency) -> TaskList:
-    """List the tasks with their models, limits and measured quality."""
-    limits = services.settings.limits
-    return TaskList(tasks=[TaskView.of(contract, limits) for contract in services.models])
+    """List the tasks with their parameters, limits and models."""
+    paces: Mapping[str, float] = {}
+    with contextlib.suppress(ServiceError):  # estimates: what can be done is known without Redis
+        paces = services.paces.all()
+    return TaskList(
+        tasks=[
+            TaskView.of(
+                task,
+                services.settings.limits,
+                models=[
+                    ModelView.of(
+                        model,
+                        precision=services.models.precision(model.name),
+                        pace=paces.get(model.sha256),
+                    )
+                    for model in task.models
+                ],
+            )
+            for task in services.tasks
+        ]
+    )

@@ -12,7 +12,7 @@ from service.embedded.redis import RedisServer
 from service.embedded.settings import StackSettings
 from service.embedded.triton import TritonServer, unique_shm_prefix
 from service.embedded.triton_release import ensure_tritonserver
-from tests.integration.service.models import add_identity
+from tests.integration.service.models import add_enlarging, add_identity, add_mean_of_views
 from tests.integration.service.stack import Process, Stack, python, ready
 
 SETTINGS = {
@@ -30,12 +30,19 @@ SETTINGS = {
 
 @pytest.fixture(scope="session")
 def service_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Models that give back what they are sent; one is slow, two have larger tiles."""
+    """Models that give back what they are sent, and small ones for the tasks of the product."""
     root = tmp_path_factory.mktemp("service_repository")
     add_identity(root, "identity")
     add_identity(root, "slow-identity", slow=True)
     add_identity(root, "large-identity", tile=256, overlap=32)
     add_identity(root, "huge-identity", tile=1024)
+    add_identity(root, "denoise-color")
+    add_identity(root, "denoise-gray", input_channels=1, output_channels=1)
+    add_enlarging(root, "sr-x2", scale=2)
+    add_enlarging(root, "sr-x3", scale=3)
+    add_identity(root, "deblur-defocus")
+    add_mean_of_views(root, "deblur-defocus-dp")
+    add_identity(root, "demosaic")
     return root
 
 

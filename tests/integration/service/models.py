@@ -1,6 +1,10 @@
-"""Small models with a contract, which give back what they are sent: at once, or after a while."""
+"""Small models with a contract, which give back what they are sent: at once, or after a while.
+
+One enlarges by repeating, one gives the mean of two views: what comes back tells who did it.
+"""
 
 from pathlib import Path
+from typing import Any
 
 import onnx
 from onnx import TensorProto, helper
@@ -12,40 +16,67 @@ SLOW_ROUNDS = 150_000
 """Rounds of a loop for one tile: a fraction of a second on any machine."""
 
 
-def contract(name: str, *, tile: int = TILE, overlap: int = OVERLAP) -> ModelContract:
-    return ModelContract(
-        name=name,
-        task=name,
-        version="1",
-        architecture="identity",
-        scale=1,
-        input_channels=3,
-        output_channels=3,
-        tile=tile,
-        overlap=overlap,
-        size_multiple=8,
-        sha256="0123456789abcdef" * 4,
-        provenance={"data": "none"},
-        quality={},
-    )
+def contract(name: str, **changes: Any) -> ModelContract:
+    """Of an identity, unless `changes` say otherwise."""
+    values: dict[str, Any] = {
+        "name": name,
+        "task": name,
+        "version": "1",
+        "architecture": "identity",
+        "scale": 1,
+        "input_channels": 3,
+        "output_channels": 3,
+        "tile": TILE,
+        "overlap": OVERLAP,
+        "size_multiple": 8,
+        "sha256": "0123456789abcdef" * 4,
+        "provenance": {"data": "none"},
+        "quality": {},
+    }
+    return ModelContract(**{**values, **changes})
 
 
-def add_identity(
-    root: Path, name: str, *, slow: bool = False, tile: int = TILE, overlap: int = OVERLAP
+def add_identity(root: Path, name: str, *, slow: bool = False, **changes: Any) -> ModelContract:
+    """Give back what is sent."""
+    made = contract(name, **changes)
+    graph = _slow_identity(made.tile) if slow else _graph(made, ("Identity", ["input"], {}))
+    return _add(root, made, graph, max_batch_size=1 if slow else 8)
+
+
+def add_enlarging(root: Path, name: str, *, scale: int) -> ModelContract:
+    """Repeat every pixel."""
+    made = contract(name, scale=scale)
+    sizes = helper.make_tensor("sizes", TensorProto.FLOAT, [4], [1, 1, scale, scale])
+    repeat = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric"}
+    nearest = ("Resize", ["input", "", "sizes"], {**repeat, "nearest_mode": "floor"})
+    return _add(root, made, _graph(made, nearest, constants=[sizes]))
+
+
+def add_mean_of_views(root: Path, name: str) -> ModelContract:
+    """Add half of the left view to half of the right one: a 1 x 1 convolution."""
+    made = contract(name, input_channels=6)
+    halves = [0.5 * (view % 3 == colour) for colour in range(3) for view in range(6)]
+    weights = helper.make_tensor("weights", TensorProto.FLOAT, [3, 6, 1, 1], halves)
+    mean = ("Conv", ["input", "weights"], {})
+    return _add(root, made, _graph(made, mean, constants=[weights]))
+
+
+def _add(
+    root: Path, contract: ModelContract, graph: onnx.GraphProto, *, max_batch_size: int = 8
 ) -> ModelContract:
     """Write `<name>/config.pbtxt` and `<name>/1/model.onnx`."""
-    version = root / name / "1"
+    version = root / contract.name / "1"
     version.mkdir(parents=True)
-    graph = _slow_identity(tile) if slow else _identity(tile)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, version / "model.onnx")
-    made = contract(name, tile=tile, overlap=overlap)
-    (root / name / "config.pbtxt").write_text(config(made, max_batch_size=1 if slow else 8))
-    return made
+    text = config(contract, max_batch_size=max_batch_size)
+    (root / contract.name / "config.pbtxt").write_text(text)
+    return contract
 
 
 def config(contract: ModelContract, *, max_batch_size: int = 8) -> str:
-    side = contract.tile
+    side, scaled = contract.tile, contract.tile * contract.scale
+    inputs, outputs = contract.input_channels, contract.output_channels
     parameters = "".join(
         f'parameters {{ key: "{key}" value: {{ string_value: {_quoted(value)} }} }}\n'
         for key, value in {**contract.to_parameters(), "intra_op_thread_count": "1"}.items()
@@ -54,8 +85,8 @@ def config(contract: ModelContract, *, max_batch_size: int = 8) -> str:
 name: "{contract.name}"
 backend: "onnxruntime"
 max_batch_size: {max_batch_size}
-input [{{ name: "input" data_type: TYPE_FP32 dims: [3, {side}, {side}] }}]
-output [{{ name: "output" data_type: TYPE_FP32 dims: [3, {side}, {side}] }}]
+input [{{ name: "input" data_type: TYPE_FP32 dims: [{inputs}, {side}, {side}] }}]
+output [{{ name: "output" data_type: TYPE_FP32 dims: [{outputs}, {scaled}, {scaled}] }}]
 dynamic_batching {{ max_queue_delay_microseconds: 2000 }}
 instance_group [{{ kind: KIND_CPU count: 1 }}]
 {parameters}"""
@@ -65,13 +96,24 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _image(name: str, tile: int) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3, tile, tile])
+def _image(name: str, side: int, channels: int = 3) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", channels, side, side])
 
 
-def _identity(tile: int) -> onnx.GraphProto:
-    node = helper.make_node("Identity", ["input"], ["output"])
-    return helper.make_graph([node], "identity", [_image("input", tile)], [_image("output", tile)])
+def _graph(
+    contract: ModelContract,
+    node: tuple[str, list[str], dict[str, Any]],
+    *,
+    constants: list[onnx.TensorProto] | None = None,
+) -> onnx.GraphProto:
+    operator, inputs, attributes = node
+    return helper.make_graph(
+        [helper.make_node(operator, inputs, ["output"], **attributes)],
+        contract.architecture,
+        [_image("input", contract.tile, contract.input_channels)],
+        [_image("output", contract.tile * contract.scale, contract.output_channels)],
+        constants or [],
+    )
 
 
 def _slow_identity(tile: int) -> onnx.GraphProto:

@@ -252,14 +252,6 @@ def test_result_of_a_job_that_runs_is_not_there_yet(stack: Stack) -> None:
     stack.wait_end(job_id)
 
 
-def test_tasks_are_listed_with_their_limits(stack: Stack) -> None:
-    tasks = {task["name"]: task for task in stack.client.get("/v1/tasks").json()["tasks"]}
-    assert set(tasks) == {"huge-identity", "identity", "large-identity", "slow-identity"}
-    assert tasks["identity"]["tile"] == 64
-    assert tasks["identity"]["max_side"] == 5000
-    assert "png" in tasks["identity"]["formats"]
-
-
 def test_gray_image_comes_back_gray(stack: Stack) -> None:
     gray = photo(*SOME_TILES)[..., 0]
     job_id = stack.submit(write(gray), "identity")["id"]

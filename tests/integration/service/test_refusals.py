@@ -16,7 +16,10 @@ from tests.integration.service.stack import Stack, photo, wait_until, write
 pytestmark = pytest.mark.integration
 # As the folder's conftest sets them.
 MAX_PIXELS, MAX_SIDE, MAX_BODY = 13_000_000, 5000, 20_000_000
-TASKS = "huge-identity, identity, large-identity, slow-identity"
+TASKS = (
+    "denoise, super-resolution, demosaic, defocus-deblur, "
+    "huge-identity, identity, large-identity, slow-identity"
+)
 MODES = "1, L, LA, P, PA, RGB, RGBA, RGBX"
 NOISE = bytes(range(256)) * 1000
 PNG = write(photo(40, 50))
@@ -225,7 +228,7 @@ def test_unknown_parameter_is_refused(stack: Stack, way: str) -> None:
     query = {"strength": "2"} if way == "query" else {}
     data = {"task": "identity"} | ({"strength": "2"} if way == "form" else {})
     answer = stack.client.post("/v1/jobs", params=query, data=data, files={"file": PNG})
-    known = "task, cancel_on_disconnect"
+    known = "task, scale, cancel_on_disconnect"
     problem = expect(answer, 422, "unknown-parameter", limit=known, actual="strength")
     assert problem["errors"] == [{"name": "strength", "problem": "unknown"}]
 

@@ -2,7 +2,6 @@ import json
 
 import pytest
 
-from service.errors import UnknownTask
 from service.models import ModelCatalogue, ModelRepositoryError
 
 
@@ -45,18 +44,18 @@ def test_folders_without_a_configuration_are_no_models(repository, make_contract
     assert ModelCatalogue.read(repository.path).names == ("denoise-color",)
 
 
-@pytest.mark.parametrize("task", ["deblur", "", "denoise-color/1", "../denoise-color"])
-def test_an_unknown_task_is_told_the_known_ones(make_contract, task):
-    catalogue = ModelCatalogue([make_contract(), make_contract(name="derain")])
-    with pytest.raises(UnknownTask, match="denoise-color, derain") as caught:
-        catalogue.get(task)
-    assert (caught.value.limit, caught.value.actual) == ("denoise-color, derain", task)
+@pytest.mark.parametrize("name", ["deblur", "", "denoise-color/1", "../denoise-color"])
+def test_there_is_no_model_of_another_name(make_contract, name):
+    assert ModelCatalogue([make_contract()]).get(name) is None
 
 
-def test_an_endless_task_is_not_repeated_to_its_sender(make_contract):
-    with pytest.raises(UnknownTask) as caught:
-        ModelCatalogue([make_contract()]).get("x" * 10_000)
-    assert caught.value.actual == "x" * 100
+def test_precision_is_what_the_configuration_asks_of_its_accelerators(repository, make_contract):
+    half = """optimization { execution_accelerators { gpu_execution_accelerator [ {
+        name: "tensorrt" parameters { key: "precision_mode" value: "FP16" } } ] } }"""
+    repository("denoise-color", pbtxt(make_contract()))
+    repository("derain", pbtxt(make_contract(name="derain"), more=half))
+    catalogue = ModelCatalogue.read(repository.path)
+    assert [catalogue.precision(name) for name in catalogue.names] == ["fp32", "fp16"]
 
 
 def test_two_models_of_one_name_are_refused(make_contract):
