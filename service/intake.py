@@ -29,7 +29,7 @@ from service.errors import (
     translate_imaging_error,
 )
 from service.job_store import JobStore
-from service.jobs import Blob, Job, StoredImage
+from service.jobs import Blob, Job, StoredImage, Webhook
 from service.limits import Limits
 from service.queue import JobQueue
 from service.settings import JobSettings
@@ -81,6 +81,7 @@ class Intake:
         tenant: str,
         client_id: str | None = None,
         fingerprint: str | None = None,
+        webhook: Webhook | None = None,
     ) -> Job:
         """Check the image, store it, queue the job; nothing remains if any of it fails.
 
@@ -97,6 +98,7 @@ class Intake:
             tenant=tenant,
             client_id=client_id,
             fingerprint=fingerprint,
+            webhook=webhook,
             request_id=current_request_id(),
             traceparent=trace.traceparent if trace else None,
             task=request.task.name,

@@ -3,9 +3,10 @@
 KEYS[1] is always the job's hash; the id is ARGV[1]. Time is Redis's own, one clock for everyone.
 A lease's holder may send its script twice, because the reply was lost: the answer is the same.
 Every change that a job's owner can see is told in the job's stream of events by the same script, so
-that none is missed and none is told twice. No script writes to a record before it has read its
-status: an expired record must not come back as a fragment. A record begins to expire when its job
-ends, and not before.
+that none is missed and none is told twice; and so is, of a job with a webhook, what is to be sent:
+a delivery is due from the moment at which it became true (see `delivery_store`). No script writes
+to a record before it has read its status: an expired record must not come back as a fragment. A
+record begins to expire when its job ends, and not before.
 """
 
 _NOW = """
@@ -24,8 +25,20 @@ local function tell(kind)
   end
   redis.call('XADD', 'hiir:events:' .. ARGV[1], 'MAXLEN', '~', 1024, '*', unpack(event))
 end
+local function send(event)
+  local url, wanted = unpack(redis.call('HMGET', KEYS[1], 'webhook_url', 'webhook_events'))
+  if not url or not string.find(wanted, event, 1, true) then return end
+  local id = 'msg_' .. ARGV[1] .. '_' .. event
+  local record = 'hiir:delivery:' .. id
+  if redis.call('HSETNX', record, 'created_at', string.format('%.3f', now)) == 0 then return end
+  redis.call('HSET', record, 'id', id, 'job_id', ARGV[1], 'event', event, 'url', url,
+    'tenant', redis.call('HGET', KEYS[1], 'tenant'), 'status', 'pending')
+  redis.call('EXPIRE', record, 172800)
+  redis.call('ZADD', 'hiir:deliveries', now, id)
+end
 local function tell_end(seconds)
   tell('completed')
+  send('completed')
   redis.call('EXPIRE', 'hiir:events:' .. ARGV[1], seconds)
 end
 """
@@ -65,6 +78,7 @@ redis.call('HSETNX', KEYS[1], 'started_at', string.format('%.3f', now))
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZADD', KEYS[3], now + ARGV[4], ARGV[1])
 tell('status')
+send('started')
 return 1
 """
 )

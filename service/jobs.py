@@ -92,6 +92,21 @@ class StoredImage:
         return cls(**{**values, "blob": Blob(**values["blob"])})
 
 
+class WebhookEvent(StrEnum):
+    """What a job's owner can be told of by a request to an address of theirs."""
+
+    STARTED = "started"
+    COMPLETED = "completed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Where the owner wants to be told, and of what."""
+
+    url: str
+    events: tuple[WebhookEvent, ...] = (WebhookEvent.COMPLETED,)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why a job failed: the public part of a `ServiceError`, kept with the job."""
@@ -181,6 +196,7 @@ class Job:
     """The id that the client chose, unique to its tenant; `id` is derived from it."""
     fingerprint: str | None = None
     """Of the submission, for a job whose id the client chose."""
+    webhook: Webhook | None = None
     request_id: str | None = None
     traceparent: str | None = None
     """Of the request that it was sent with: the worker's log lines carry them too."""
@@ -203,6 +219,9 @@ class Job:
             "fingerprint": self.fingerprint,
             "request_id": self.request_id,
             "traceparent": self.traceparent,
+            # Apart, and by these names: the store's scripts read them.
+            "webhook_url": self.webhook.url if self.webhook else None,
+            "webhook_events": ",".join(self.webhook.events) if self.webhook else None,
         }
         return {
             "id": self.id,
@@ -243,6 +262,7 @@ class Job:
             tenant=fields.get("tenant", OPEN_TENANT),
             client_id=fields.get("client_id"),
             fingerprint=fields.get("fingerprint"),
+            webhook=_webhook(fields),
             request_id=fields.get("request_id"),
             traceparent=fields.get("traceparent"),
             started_at=_optional(fields, "started_at"),
@@ -330,6 +350,13 @@ def _progress(fields: Mapping[str, str]) -> Progress:
         tiles_done=int(fields.get("tiles_done", 0)),
         tiles_total=int(fields.get("tiles_total", 0)),
     )
+
+
+def _webhook(fields: Mapping[str, str]) -> Webhook | None:
+    if "webhook_url" not in fields:
+        return None
+    events = tuple(WebhookEvent(event) for event in fields["webhook_events"].split(","))
+    return Webhook(url=fields["webhook_url"], events=events)
 
 
 def _optional(fields: Mapping[str, str], key: str) -> float | None:

@@ -1,8 +1,11 @@
-"""The Celery application's one configuration, and publishing: a message carries a job's id alone.
+"""The Celery applications' one configuration, and publishing: a message carries an id alone.
 
-The API publishes with it and the worker consumes with it. What is published may be lost or doubled
-without harm: the job's lease decides who works, and the reaper publishes again what nobody took.
+The API publishes with it and the workers consume with it: one kind of worker does jobs, the other
+sends webhooks, each from a queue of its own. What is published may be lost or doubled without harm:
+the lease of a job or a delivery decides who works, and what nobody took is published again.
 """
+
+from typing import ClassVar, Self
 
 from celery import Celery
 from kombu.exceptions import KombuError
@@ -12,6 +15,8 @@ from service.settings import RedisDatabase, Settings
 
 TASK_NAME = "hiir.restore"
 INTERACTIVE = "interactive"
+DELIVER_TASK_NAME = "hiir.deliver"
+WEBHOOKS = "webhooks"
 
 _PUBLISH_SECONDS = 2.0
 # Longer than the broker's blocking read, and than the health check that ends a dead connection.
@@ -33,7 +38,9 @@ def build_celery(settings: Settings, *, consumes: bool) -> Celery:
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
-        task_queues={INTERACTIVE: {"exchange": INTERACTIVE, "routing_key": INTERACTIVE}},
+        task_queues={
+            name: {"exchange": name, "routing_key": name} for name in (INTERACTIVE, WEBHOOKS)
+        },
         task_default_queue=INTERACTIVE,
         task_create_missing_queues=False,
         # A killed process must not take its message along; the lease's attempts end poison.
@@ -75,6 +82,9 @@ def build_celery(settings: Settings, *, consumes: bool) -> Celery:
 class JobQueue:
     """Where accepted jobs are announced to the workers."""
 
+    task: ClassVar[str] = TASK_NAME
+    name: ClassVar[str] = INTERACTIVE
+
     def __init__(self, *, celery: Celery) -> None:
         self._celery = celery
         with celery.connection_for_write() as connection:
@@ -87,17 +97,24 @@ class JobQueue:
             )
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "JobQueue":
+    def from_settings(cls, settings: Settings) -> Self:
         """A queue to publish to, with an application of its own."""
         return cls(celery=build_celery(settings, consumes=False))
 
-    def publish(self, job_id: str) -> None:
+    def publish(self, subject_id: str) -> None:
         """Send one message, without retries; raises `QueueUnavailable` within about 2 seconds."""
         try:
-            self._celery.send_task(TASK_NAME, args=[job_id], queue=INTERACTIVE, retry=False)
+            self._celery.send_task(self.task, args=[subject_id], queue=self.name, retry=False)
         except self._broker_errors as error:
             raise QueueUnavailable("The queue does not answer; try again shortly.") from error
 
     def close(self) -> None:
         """Drop the connections."""
         self._celery.close()
+
+
+class DeliveryQueue(JobQueue):
+    """Where webhooks that are due are announced to those who send them."""
+
+    task = DELIVER_TASK_NAME
+    name = WEBHOOKS

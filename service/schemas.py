@@ -7,7 +7,17 @@ from pydantic import BaseModel, ConfigDict
 
 from hiir.imaging import ImageFormat, ModelContract
 from service.errors import ServiceError
-from service.jobs import Failure, Job, JobEvent, JobStatus, Progress, Stage, StoredImage
+from service.jobs import (
+    Failure,
+    Job,
+    JobEvent,
+    JobStatus,
+    Progress,
+    Stage,
+    StoredImage,
+    Webhook,
+    WebhookEvent,
+)
 from service.limits import Limits
 from service.tasks import Task
 
@@ -82,13 +92,26 @@ class FailureView(_View):
         )
 
 
+class WebhookView(_View):
+    """Where the owner is told of the job, and of what."""
+
+    url: str
+    events: list[WebhookEvent]
+
+    @classmethod
+    def of(cls, webhook: Webhook) -> Self:
+        """A webhook as it is shown."""
+        return cls(url=webhook.url, events=list(webhook.events))
+
+
 class JobUrls(_View):
-    """Where a job can be followed, fetched and canceled (with POST)."""
+    """Where a job can be followed, fetched and canceled (with POST), and who was told of it."""
 
     self: str
     result: str
     events: str
     cancel: str
+    deliveries: str
 
 
 class JobView(_View):
@@ -118,6 +141,7 @@ class JobView(_View):
     input: ImageView
     output: ImageView | None
     error: FailureView | None
+    webhook: WebhookView | None
     urls: JobUrls
 
     @classmethod
@@ -145,11 +169,13 @@ class JobView(_View):
             input=ImageView.of(job.source),
             output=None if job.result is None else ImageView.of(job.result),
             error=None if job.failure is None else FailureView.of(job.failure),
+            webhook=None if job.webhook is None else WebhookView.of(job.webhook),
             urls=JobUrls(
                 self=here,
                 result=f"{here}/result",
                 events=f"{here}/events",
                 cancel=f"{here}/cancel",
+                deliveries=f"{here}/deliveries",
             ),
         )
 

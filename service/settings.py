@@ -5,13 +5,15 @@ built once in each composition root (`api.app`, `worker.app`) and handed down fr
 """
 
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     PositiveFloat,
     PositiveInt,
     field_validator,
@@ -107,6 +109,35 @@ class InferenceSettings(BaseModel):
     one of its processes is dead and not yet replaced."""
 
 
+class WebhookSettings(BaseModel):
+    """How a job's owner is told of it by a request to an address of theirs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    require_https: bool = True
+
+    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks that may be reached though they are not public: nothing else inside can be."""
+
+    timeout_seconds: PositiveFloat = 10
+    """For one attempt as a whole, however slowly the receiver answers."""
+
+    retry_seconds: tuple[PositiveFloat, ...] = (5, 30, 120, 600, 1800, 3600, 7200, 14_400)
+    """Pauses before the second attempt, the third, ...; then the delivery has failed."""
+
+    jitter: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """Part by which each pause is made longer or shorter, so that an outage ends in no crowd."""
+
+    poll_seconds: PositiveFloat = 0.5
+    """Time between two looks at what is due."""
+
+    gone_seconds: PositiveInt = 86_400
+    """How long nothing is sent to an address that has answered 410, unless its owner asks."""
+
+    rotation_seconds: PositiveInt = 86_400
+    """How long the secret that was replaced still signs beside the new one."""
+
+
 class Settings(BaseSettings):
     """Everything that a deployment can change."""
 
@@ -133,6 +164,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     jobs: JobSettings = JobSettings()
     inference: InferenceSettings = InferenceSettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
     @field_validator("redis_url")
     @classmethod

@@ -9,7 +9,16 @@ from service.api.dependencies import Services
 from service.api.document import install_document
 from service.api.errors import install_error_handlers
 from service.api.middleware import RequestContext
-from service.api.routes import catalogue, events, health, jobs, results, tasks
+from service.api.routes import (
+    catalogue,
+    deliveries,
+    events,
+    health,
+    jobs,
+    results,
+    tasks,
+    webhook_secrets,
+)
 from service.schemas import Problem
 from service.settings import Settings
 from service.telemetry import configure_logging
@@ -45,7 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.services = services
     app.add_middleware(RequestContext)
     install_error_handlers(app)
-    for module in (jobs, events, results, tasks, catalogue, health):
+    for module in (jobs, events, results, deliveries, webhook_secrets, tasks, catalogue, health):
         app.include_router(module.router)
     install_document(app)
     return app

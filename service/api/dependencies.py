@@ -10,6 +10,7 @@ import httpx
 from fastapi import Depends, Request
 
 from service.blob_store import BlobStore
+from service.delivery_store import DeliveryStore
 from service.errors import JobNotFound, ServerBusy
 from service.idempotency import IdempotencyStore
 from service.intake import Intake
@@ -23,6 +24,7 @@ from service.schemas import JobView
 from service.settings import Settings
 from service.tasks import TaskCatalogue
 from service.uploads import refuse_unknown
+from service.webhook_secrets import WebhookSecretStore
 
 
 class UploadSlots:
@@ -55,6 +57,8 @@ class Services:
     readiness: Readiness
     intake: Intake
     idempotency: IdempotencyStore
+    deliveries: DeliveryStore
+    webhook_secrets: WebhookSecretStore
     uploads: UploadSlots
     triton: httpx.Client
 
@@ -84,6 +88,8 @@ class Services:
                 lifetimes=settings.jobs,
             ),
             idempotency=IdempotencyStore.from_settings(settings),
+            deliveries=DeliveryStore.from_settings(settings),
+            webhook_secrets=WebhookSecretStore.from_settings(settings),
             uploads=UploadSlots(settings.limits.concurrent_uploads),
             triton=triton,
         )
@@ -118,6 +124,8 @@ class Services:
     def close(self) -> None:
         """Drop every connection."""
         self.triton.close()
+        self.webhook_secrets.close()
+        self.deliveries.close()
         self.idempotency.close()
         self.paces.close()
         self.queue.close()

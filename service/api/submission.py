@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from service.api.dependencies import Services
+from service.api.webhook_fields import read_webhook
 from service.errors import (
     IdempotencyKeyInvalid,
     IdempotencyKeyReused,
@@ -26,7 +27,13 @@ from service.schemas import JobView
 from service.tasks import TASK_PARAMETERS, TaskRequest
 from service.uploads import Upload, receive_upload, refuse_unknown
 
-PARAMETERS = ("task", *TASK_PARAMETERS, "cancel_on_disconnect")
+PARAMETERS = (
+    "task",
+    *TASK_PARAMETERS,
+    "cancel_on_disconnect",
+    "webhook_url",
+    "webhook_events",
+)
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -163,6 +170,7 @@ class _Sender:
             tenant=self.tenant,
             client_id=client_id,
             fingerprint=mark,
+            webhook=read_webhook(dict(given), self.services.settings.webhooks),
         )
 
     def _request(self, given: Mapping[str, str]) -> TaskRequest:

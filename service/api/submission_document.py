@@ -12,6 +12,12 @@ _SCALE = {
     "description": "Of `super-resolution`: how many times larger. `/v1/tasks` lists what there is.",
 }
 _CANCELS = {"type": "string", "enum": ["true", "false"], "default": "false"}
+_WEBHOOK_URL = {"type": "string", "format": "uri", "maxLength": 2000}
+_WEBHOOK_EVENTS = {
+    "type": "string",
+    "enum": ["started", "completed", "started,completed"],
+    "default": "completed",
+}
 _HEADERS: dict[str, Any] = {
     "Location": {"description": "Where the job can be followed.", **_TEXT},
     "Idempotent-Replayed": {"description": "`true`, if it was accepted before.", **_TEXT},
@@ -45,6 +51,8 @@ SUBMISSION: dict[str, Any] = {
                             "task": {"type": "string", "description": "One of `/v1/tasks`."},
                             "scale": _SCALE,
                             "cancel_on_disconnect": _CANCELS,
+                            "webhook_url": _WEBHOOK_URL,
+                            "webhook_events": _WEBHOOK_EVENTS,
                         },
                     }
                 },
@@ -65,6 +73,18 @@ SUBMISSION: dict[str, Any] = {
                 "in": "query",
                 "schema": _CANCELS,
                 "description": "Whether a client that waits, and hangs up, wants the job canceled.",
+            },
+            {
+                "name": "webhook_url",
+                "in": "query",
+                "schema": _WEBHOOK_URL,
+                "description": "Where a signed request tells of the job.",
+            },
+            {
+                "name": "webhook_events",
+                "in": "query",
+                "schema": _WEBHOOK_EVENTS,
+                "description": "What it tells of, separated by commas.",
             },
             {
                 "name": "Idempotency-Key",

@@ -11,7 +11,7 @@ class Console:
     """Writes lines as `name | text`, aligned."""
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
-    width: int = 7
+    width: int = 8
 
     def line(self, name: str, text: str) -> None:
         """Write one line of a component; into the void when the terminal is gone."""

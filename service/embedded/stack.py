@@ -22,6 +22,7 @@ from service.embedded.triton_release import ensure_tritonserver
 from service.settings import Settings
 
 _PROBE_TIMEOUT_S = 5.0
+_WEBHOOK_THREADS = 8  # that wait for receivers
 _WORKER_GRACE_S = 30.0  # ends the job under way, if it is short
 
 
@@ -81,6 +82,7 @@ def _components(
         _redis(settings, addresses),
         _triton(settings, addresses, console),
         _worker(settings, environment),
+        _webhooks(environment),
         _api(addresses, environment),
     )
 
@@ -140,14 +142,10 @@ def _triton(settings: StackSettings, addresses: Addresses, console: Console) -> 
 
 
 def _worker(settings: StackSettings, environment: Mapping[str, str]) -> Component:
-    async def is_started() -> bool:
-        # It listens nowhere: the API's own readiness, which comes next, waits for its heartbeat.
-        return True
-
     return Component(
         name="worker",
         address="the queue",
-        is_ready=is_started,
+        is_ready=_is_started,
         command=(
             *(sys.executable, "-m", "celery", "--quiet", "-A", "service.worker.app", "worker"),
             *("-Q", "interactive", "-c", str(settings.worker_concurrency)),
@@ -158,6 +156,28 @@ def _worker(settings: StackSettings, environment: Mapping[str, str]) -> Componen
         # Asked to end without its servers it would wait for them; its job's lease covers it.
         death_signal=signal.SIGKILL,
     )
+
+
+def _webhooks(environment: Mapping[str, str]) -> Component:
+    return Component(
+        name="webhooks",
+        address="a queue of its own",
+        is_ready=_is_started,
+        command=(
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "service.webhooks.app", "worker"),
+            *("-n", "webhooks@%h", "-Q", "webhooks", "-c", str(_WEBHOOK_THREADS)),
+            *("--without-gossip", "--without-mingle", "-l", "info"),
+        ),
+        environment=environment,
+        stop_grace_s=_WORKER_GRACE_S,
+        death_signal=signal.SIGKILL,  # what it was sending is due again
+    )
+
+
+async def _is_started() -> bool:
+    # Workers listen nowhere. The API's own readiness, which comes last, waits for a heartbeat of
+    # those that do jobs; those that send webhooks are nothing that a job has to wait for.
+    return True
 
 
 def _api(addresses: Addresses, environment: Mapping[str, str]) -> Component:

@@ -20,6 +20,7 @@ ServiceError                        500 internal-error
 │   ├── DuplicateParameter          422 duplicate-parameter
 │   ├── InvalidParameter            422 invalid-parameter
 │   ├── InvalidJobId                422 invalid-job-id
+│   ├── InvalidWebhookUrl           422 invalid-webhook-url
 │   ├── InvalidCursor               422 invalid-cursor
 │   ├── IdempotencyKeyInvalid       422 idempotency-key-invalid
 │   ├── IdempotencyKeyReused        422 idempotency-key-reused
@@ -35,6 +36,7 @@ ServiceError                        500 internal-error
 │       └── UnsupportedPixelMode    422 unsupported-pixel-mode
 ├── JobProblem                      what a job's id cannot give
 │   ├── JobNotFound                 404 job-not-found
+│   ├── DeliveryNotFound            404 delivery-not-found
 │   ├── JobNotFinished              409 job-not-finished (retryable)
 │   ├── JobCanceled                 409 job-canceled
 │   ├── JobAlreadyTerminal          409 job-already-terminal
@@ -75,6 +77,7 @@ from service.errors.failures import (
     WorkerLost,
 )
 from service.errors.job_problems import (
+    DeliveryNotFound,
     JobAlreadyTerminal,
     JobCanceled,
     JobFailed,
@@ -109,6 +112,7 @@ from service.errors.refusals import (
     InvalidMultipart,
     InvalidParameter,
     InvalidRequest,
+    InvalidWebhookUrl,
     MethodNotAllowed,
     MissingFile,
     MissingParameter,
@@ -130,6 +134,7 @@ from service.errors.refusals import (
 
 __all__ = [
     "BodyTooLarge",
+    "DeliveryNotFound",
     "DuplicateParameter",
     "EmptyImage",
     "IdempotencyKeyInvalid",
@@ -147,6 +152,7 @@ __all__ = [
     "InvalidMultipart",
     "InvalidParameter",
     "InvalidRequest",
+    "InvalidWebhookUrl",
     "JobAlreadyTerminal",
     "JobCanceled",
     "JobFailed",

@@ -16,6 +16,12 @@ class JobNotFound(JobProblem):
     code, status, title = "job-not-found", 404, "No such job"
 
 
+class DeliveryNotFound(JobProblem):
+    """The job has no delivery with this id: it has no webhook, or nothing has happened yet."""
+
+    code, status, title = "delivery-not-found", 404, "No such delivery"
+
+
 class JobNotFinished(JobProblem):
     """The result is not there yet."""
 

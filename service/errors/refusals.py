@@ -116,6 +116,12 @@ class InvalidJobId(RequestRefused):
     code, status, title = "invalid-job-id", 422, "Invalid job id"
 
 
+class InvalidWebhookUrl(RequestRefused):
+    """The address is none that a webhook can be sent to."""
+
+    code, status, title = "invalid-webhook-url", 422, "Invalid webhook address"
+
+
 class InvalidCursor(RequestRefused):
     """The cursor is not one that the list gave."""
 

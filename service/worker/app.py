@@ -10,12 +10,13 @@ import uuid
 import warnings
 from typing import Any
 
-from celery import Celery, bootsteps, signals
+from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning
 
 from service.blob_store import BlobStore
 from service.job_store import JobStore
 from service.models import ModelCatalogue
+from service.pulse import connect_pulse
 from service.queue import JobQueue, build_celery
 from service.settings import Settings
 from service.telemetry import configure_logging
@@ -23,8 +24,6 @@ from service.worker.caretaker import Caretaker, DrainFlag
 from service.worker.pipeline import Pipeline
 from service.worker.reaper import Reaper
 from service.worker.tasks import define_task
-
-_PULSE_SECONDS = 1.0
 
 
 def create_worker(settings: Settings) -> Celery:
@@ -39,7 +38,7 @@ def create_worker(settings: Settings) -> Celery:
         return Pipeline.build(settings, models=models, drain=drain)
 
     define_task(app, pipeline)
-    app.steps["consumer"].add(_pulse_step(caretaker))
+    connect_pulse(app, caretaker.pulse)
     # Told at each loss of the broker, of a setting whose value here is chosen (`service.queue`).
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     _connect_signals(settings, caretaker)
@@ -56,19 +55,6 @@ def _build_caretaker(settings: Settings, drain: DrainFlag) -> Caretaker:
         settings=settings.jobs,
     )
     return Caretaker(jobs=jobs, reaper=reaper, drain=drain, settings=settings.jobs)
-
-
-def _pulse_step(caretaker: Caretaker) -> type:
-    class Pulse(bootsteps.StartStopStep):  # type: ignore[misc] # celery has no types
-        """Part of the consumer: begins with each connection to the broker, ends with it."""
-
-        requires = ("celery.worker.consumer:Tasks",)
-
-        def start(self, parent: Any) -> None:
-            caretaker.pulse()
-            parent.timer.call_repeatedly(_PULSE_SECONDS, caretaker.pulse)
-
-    return Pulse
 
 
 def _connect_signals(settings: Settings, caretaker: Caretaker) -> None:

@@ -24,6 +24,7 @@ OPTIONAL = [extra for extra in PROJECT["optional-dependencies"] if extra != "dev
 CARRIED_BY = {
     "billiard": "celery",
     "grpcio": "tritonclient",
+    "httpcore": "httpx",
     "kombu": "celery",
     "starlette": "fastapi",
 }

@@ -1,6 +1,7 @@
 """What README and docs say is true: commands, options, settings, errors, paths and links."""
 
 import functools
+import json
 import re
 import shlex
 import subprocess
@@ -76,7 +77,15 @@ def check_hiir(words: list[str]) -> None:
 
 
 def check_curl(words: list[str]) -> None:
-    from service.api.routes import events, health, jobs, results, tasks
+    from service.api.routes import (
+        deliveries,
+        events,
+        health,
+        jobs,
+        results,
+        tasks,
+        webhook_secrets,
+    )
 
     methods = {"-F": "POST", "--data-binary": "POST"}
     method = next((methods[word] for word in words if word in methods), "GET")
@@ -84,9 +93,8 @@ def check_curl(words: list[str]) -> None:
         method = words[words.index("-X") + 1]
     url = next(word for word in words if word.startswith("http://"))
     path = re.sub(r"^http://[^/]+|\?.*$", "", url).replace("ID", "{job_id}")
-    routes = [
-        route for router in (events, health, jobs, results, tasks) for route in router.router.routes
-    ]
+    modules = (deliveries, events, health, jobs, results, tasks, webhook_secrets)
+    routes = [route for module in modules for route in module.router.routes]
     assert any(route.path == path and method in route.methods for route in routes), path
     for word in words:
         if word.startswith("@") or "=@" in word:
@@ -154,7 +162,9 @@ def defaults(model: type[BaseModel], prefix: str = "HIIR_") -> Iterator[tuple[st
         if isinstance(value, BaseModel):
             yield from defaults(type(value), f"{prefix}{name.upper()}__")
         else:
-            yield f"{prefix}{name.upper()}", value
+            # A list is given as JSON.
+            shown = json.dumps(list(value)) if isinstance(value, tuple) else value
+            yield f"{prefix}{name.upper()}", shown
 
 
 @pytest.mark.parametrize(

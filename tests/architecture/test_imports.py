@@ -50,7 +50,7 @@ def test_every_contract_is_kept() -> None:
         ("service/uploads.py", "import onnxruntime", "the product runs no network"),
         ("service/errors/base.py", "import service.jobs", "product layers"),
         ("service/api/app.py", "import service.inference.triton", "the API knows neither"),
-        ("service/worker/pipeline.py", "import fastapi", "the worker knows nothing of HTTP"),
+        ("service/worker/pipeline.py", "import fastapi", "the workers know nothing of our HTTP"),
         ("service/worker/pipeline.py", "import tritonclient.grpc", "Triton's client"),
         ("service/intake.py", "import redis", "Redis is used by the stores"),
         ("service/intake.py", "import celery", "Celery is used by"),

@@ -1,4 +1,4 @@
-"""The command line of the stack with stand-ins for worker and API: its real servers alone."""
+"""The command line of the stack with stand-ins for workers and API: its real servers alone."""
 
 import sys
 
@@ -17,5 +17,6 @@ def _stand_in(name: str) -> Component:
 
 if __name__ == "__main__":
     stack._worker = lambda settings, environment: _stand_in("worker")
+    stack._webhooks = lambda environment: _stand_in("webhooks")
     stack._api = lambda addresses, environment: _stand_in("api")
     sys.exit(__main__.main())

@@ -25,6 +25,11 @@ SETTINGS = {
     "HIIR_LIMITS__SIDE": "5000",
     "HIIR_LIMITS__BODY_BYTES": "20000000",
     "HIIR_LIMITS__PING_SECONDS": "1",
+    "HIIR_WEBHOOKS__REQUIRE_HTTPS": "false",
+    "HIIR_WEBHOOKS__ALLOWED_NETWORKS": '["127.0.0.2/32"]',  # and not the rest of this machine
+    "HIIR_WEBHOOKS__TIMEOUT_SECONDS": "1",
+    "HIIR_WEBHOOKS__RETRY_SECONDS": "[0.2, 0.2, 0.2]",
+    "HIIR_WEBHOOKS__POLL_SECONDS": "0.1",
 }
 
 
@@ -111,6 +116,17 @@ def running_stack(
                 ),
                 environment=environment,
                 log=folder / "worker.log",
+                is_ready=lambda: True,
+            ),
+            webhooks=Process(
+                name="webhooks",
+                command=python(
+                    *("celery", "-A", "service.webhooks.app", "worker", "-n", "webhooks@%h"),
+                    *("-Q", "webhooks", "-c", "4", "--without-gossip", "--without-mingle"),
+                    *("-l", "info"),
+                ),
+                environment=environment,
+                log=folder / "webhooks.log",
                 is_ready=lambda: True,
             ),
             api=Process(

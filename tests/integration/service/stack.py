@@ -103,6 +103,8 @@ class Stack:
     redis: Process
     triton: Process
     worker: Process
+    webhooks: Process
+    """Started by the tests that need it."""
     api: Process
     redis_url: str
     triton_url: str
@@ -118,7 +120,7 @@ class Stack:
         wait_until(lambda: self.client.get("/readyz").status_code == 200, "the service to be ready")
 
     def kill(self) -> None:
-        for process in (self.api, self.worker, self.triton, self.redis):
+        for process in (self.api, self.webhooks, self.worker, self.triton, self.redis):
             process.kill()
 
     def database(self, number: int) -> "Redis[Any]":
@@ -149,8 +151,12 @@ class Stack:
         with self.database(1) as redis:
             return redis.hgetall(f"hiir:job:{job_id}")
 
-    def submit(self, content: bytes, task: str, name: str = "photo.png") -> dict[str, Any]:
-        answer = self.client.post("/v1/jobs", data={"task": task}, files={"file": (name, content)})
+    def submit(
+        self, content: bytes, task: str, name: str = "photo.png", **fields: str
+    ) -> dict[str, Any]:
+        answer = self.client.post(
+            "/v1/jobs", data={"task": task, **fields}, files={"file": (name, content)}
+        )
         assert answer.status_code == 202, answer.text
         return answer.json()
 

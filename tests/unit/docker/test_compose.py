@@ -13,7 +13,7 @@ from service.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "docker-compose.yml"
-ANSWERING = ("api", "worker", "redis", "triton-cpu", "triton-gpu")
+ANSWERING = ("api", "worker", "webhooks", "redis", "triton-cpu", "triton-gpu")
 Service = dict[str, Any]
 
 
@@ -62,7 +62,7 @@ def test_the_schema_check_notices_a_misspelt_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize("profile", ["cpu", "gpu"])
 def test_each_profile_is_a_whole_service(services: dict[str, Service], profile: str) -> None:
     started = {name for name, service in services.items() if profile in service["profiles"]}
-    assert started == {"api", "worker", "redis", f"triton-{profile}"}
+    assert started == {"api", "worker", "webhooks", "redis", f"triton-{profile}"}
 
 
 def test_the_profiles_differ_in_the_device_alone(services: dict[str, Service]) -> None:
@@ -88,6 +88,7 @@ def test_nobody_starts_before_what_it_needs_is_healthy(services: dict[str, Servi
         # Only the one of the chosen profile exists.
         assert not needed["triton-cpu"]["required"]
         assert not needed["triton-gpu"]["required"]
+    assert services["webhooks"]["depends_on"] == {"redis": {"condition": "service_healthy"}}
 
 
 def test_only_the_api_is_reachable_and_by_default_from_this_machine_alone(
@@ -100,6 +101,7 @@ def test_only_the_api_is_reachable_and_by_default_from_this_machine_alone(
     assert "edge" in services["api"]["networks"]
     for name in ("worker", "redis", "triton-cpu", "triton-gpu"):
         assert list(services[name]["networks"]) == ["backend"]
+    assert services["webhooks"]["networks"] == ["backend", "edge"]  # out, but nobody comes in
 
 
 def test_no_container_has_rights_that_it_does_not_need(services: dict[str, Service]) -> None:
@@ -132,7 +134,7 @@ def test_a_password_is_required(services: dict[str, Service]) -> None:
     assert any("HIIR_REDIS_PASSWORD:?" in part for part in services["redis"]["command"])
 
 
-@pytest.mark.parametrize("name", ["api", "worker"])
+@pytest.mark.parametrize("name", ["api", "worker", "webhooks"])
 def test_what_the_containers_are_told_is_what_the_settings_read(
     services: dict[str, Service], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

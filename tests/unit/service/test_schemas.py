@@ -29,6 +29,7 @@ def test_a_new_job_shows_where_it_can_be_followed(make_job):
         "result": f"{here}/result",
         "events": f"{here}/events",
         "cancel": f"{here}/cancel",
+        "deliveries": f"{here}/deliveries",
     }
     assert (view.status, view.queue_position, view.attempt) == (JobStatus.QUEUED, 3, 0)
     assert (view.output, view.error, view.started_at, view.finished_at) == (None,) * 4

@@ -91,7 +91,7 @@ def test_an_error_is_one_line(
 
     monkeypatch.setattr(command_line, "run_stack", fail)
     assert command_line.main(["up"]) == 1
-    assert capsys.readouterr().err == "up      | error: triton was not ready within 120 s\n"
+    assert capsys.readouterr().err == "up       | error: triton was not ready within 120 s\n"
 
 
 def test_a_setting_that_makes_no_sense_is_named_without_its_value(

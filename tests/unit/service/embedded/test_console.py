@@ -15,7 +15,7 @@ def test_names_are_aligned() -> None:
     console = Console(stream=stream)
     console.line("up", "ready")
     console.line("triton", "loaded")
-    assert stream.getvalue() == "up      | ready\ntriton  | loaded\n"
+    assert stream.getvalue() == "up       | ready\ntriton   | loaded\n"
 
 
 def test_a_terminal_that_is_gone_stops_nobody() -> None:

@@ -55,7 +55,8 @@ def test_every_child_of_ours_is_told_where_the_others_are(
     given: StackSettings, addresses: Addresses
 ) -> None:
     components = module._components(given, addresses, Console(stream=io.StringIO()))
-    assert [component.name for component in components] == ["redis", "triton", "worker", "api"]
+    names = [component.name for component in components]
+    assert names == ["redis", "triton", "worker", "webhooks", "api"]
     for component in components[2:]:
         assert component.environment["HIIR_REDIS_URL"] == given.redis_url
         assert component.environment["HIIR_TRITON_URL"] == "gpu:8001"

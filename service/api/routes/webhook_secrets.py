@@ -1,0 +1,32 @@
+"""The secret that one's webhooks are signed with."""
+
+from fastapi import APIRouter, Depends, Response
+
+from service.api.dependencies import ServicesDependency, TenantDependency, refuse_parameters
+from service.api.webhook_views import WebhookSecretView
+from service.webhook_secrets import WebhookSecrets
+
+router = APIRouter(
+    prefix="/v1/webhooks/secret", tags=["webhooks"], dependencies=[Depends(refuse_parameters)]
+)
+
+
+@router.get("")
+def show_secret(
+    response: Response, services: ServicesDependency, tenant: TenantDependency
+) -> WebhookSecretView:
+    """Show the secret that a receiver checks signatures with."""
+    return _show(response, services.webhook_secrets.get(tenant))
+
+
+@router.post("/rotate")
+def rotate_secret(
+    response: Response, services: ServicesDependency, tenant: TenantDependency
+) -> WebhookSecretView:
+    """Make a new secret; for a day the one before signs too, so that receivers can follow."""
+    return _show(response, services.webhook_secrets.rotate(tenant))
+
+
+def _show(response: Response, found: WebhookSecrets) -> WebhookSecretView:
+    response.headers["Cache-Control"] = "no-store"
+    return WebhookSecretView.of(found.secret, previous_until=found.previous_until)

@@ -1,0 +1,29 @@
+"""Where a submission wants its owner to be told: the fields `webhook_url` and `webhook_events`."""
+
+from collections.abc import Mapping
+
+from service.errors import InvalidParameter
+from service.jobs import Webhook, WebhookEvent
+from service.settings import WebhookSettings
+from service.webhook_target import WebhookTarget
+
+
+def read_webhook(fields: Mapping[str, str], settings: WebhookSettings) -> Webhook | None:
+    """The webhook that the fields ask for; raises `InvalidWebhookUrl` or `InvalidParameter`."""
+    url, events = fields.get("webhook_url"), fields.get("webhook_events")
+    if url is None:
+        if events is not None:
+            raise InvalidParameter("webhook_events says nothing without webhook_url.")
+        return None
+    WebhookTarget.parse(url, settings)
+    if events is None:
+        return Webhook(url=url)
+    known = tuple(event.value for event in WebhookEvent)
+    names = [name.strip() for name in events.split(",")]
+    if any(name not in known for name in names):
+        raise InvalidParameter(
+            "webhook_events is a list of events, separated by commas.",
+            limit=", ".join(known),
+            actual=events[:100],
+        )
+    return Webhook(url=url, events=tuple(event for event in WebhookEvent if event.value in names))

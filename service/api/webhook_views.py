@@ -1,0 +1,86 @@
+"""What the API says of webhooks: bodies of its answers."""
+
+from datetime import UTC, datetime
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from service.deliveries import Delivery, DeliveryAttempt, DeliveryStatus
+from service.jobs import WebhookEvent
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AttemptView(_View):
+    """One request to a receiver."""
+
+    at: datetime
+    seconds: float
+    status_code: int | None
+    """What the receiver answered; null if it did not."""
+    error: str | None
+    """Why there was no answer."""
+
+    @classmethod
+    def of(cls, attempt: DeliveryAttempt) -> Self:
+        """An attempt as it is shown."""
+        return cls(
+            at=_moment(attempt.at),
+            seconds=attempt.seconds,
+            status_code=attempt.status_code,
+            error=attempt.error,
+        )
+
+
+class DeliveryView(_View):
+    """One event of a job on its way to its owner's address."""
+
+    id: str
+    """The `webhook-id` of each attempt."""
+    event: WebhookEvent
+    url: str
+    status: DeliveryStatus
+    created_at: datetime
+    next_attempt_at: datetime | None
+    attempts: list[AttemptView]
+    """The latest ones, oldest first."""
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> Self:
+        """A delivery as it is shown."""
+        return cls(
+            id=delivery.id,
+            event=delivery.event,
+            url=delivery.url,
+            status=delivery.status,
+            created_at=_moment(delivery.created_at),
+            next_attempt_at=None if delivery.next_at is None else _moment(delivery.next_at),
+            attempts=[AttemptView.of(attempt) for attempt in delivery.attempts],
+        )
+
+
+class DeliveryList(_View):
+    """Everything that was sent for a job, or is about to be."""
+
+    deliveries: list[DeliveryView]
+
+
+class WebhookSecretView(_View):
+    """What a receiver checks signatures with."""
+
+    secret: str
+    """`whsec_` and the key in base64."""
+    previous_valid_until: datetime | None
+    """Until when the secret before signs too."""
+
+    @classmethod
+    def of(cls, secret: str, *, previous_until: float | None) -> Self:
+        """A secret as its owner sees it."""
+        until = None if previous_until is None else _moment(previous_until)
+        return cls(secret=secret, previous_valid_until=until)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,1 @@
+"""The sender of webhooks, a worker of its own: begin with `postman`."""

@@ -1,0 +1,82 @@
+"""The sender against real sockets, with names that lead where the test wants."""
+
+import socket
+import threading
+
+import pytest
+
+from service.settings import WebhookSettings
+from service.webhooks.sender import WebhookSender
+from tests.integration.service.receiver import receiving
+
+pytestmark = pytest.mark.integration
+HOST = "127.0.0.2"
+ALLOWED = WebhookSettings(
+    require_https=False, allowed_networks=("127.0.0.2/32", "127.0.0.3/32"), timeout_seconds=5
+)
+
+
+def port_of(url: str) -> int:
+    return int(url.split(":")[2].partition("/")[0])
+
+
+def test_name_that_leads_elsewhere_a_moment_later_changes_nothing() -> None:
+    """Rebinding: public when it is checked, loopback when it is asked again."""
+    answers = [[HOST], ["127.0.0.1"], ["127.0.0.1"]]
+    asked = []
+
+    def resolver(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return answers[len(asked) - 1]
+
+    with receiving(HOST) as receiver:
+        port = port_of(receiver.url)
+        sender = WebhookSender(settings=ALLOWED, resolver=resolver)
+        first = sender.send(f"http://hooks.example:{port}/", headers={}, body=b"{}")
+        assert first.attempt.status_code == 204
+        assert asked == ["hooks.example"], "one look, and a connection to what was seen"
+        assert receiver.received[0][0]["host"] == f"hooks.example:{port}"
+        second = sender.send(f"http://hooks.example:{port}/", headers={}, body=b"{}")
+        assert second.attempt.error == "address-refused"
+        assert len(receiver.received) == 1
+
+
+def test_one_forbidden_address_among_several_is_one_too_many() -> None:
+    with receiving(HOST) as receiver:
+        sender = WebhookSender(settings=ALLOWED, resolver=lambda *_: [HOST, "127.0.0.1"])
+        url = f"http://hooks.example:{port_of(receiver.url)}/"
+        assert sender.send(url, headers={}, body=b"{}").attempt.error == "address-refused"
+        assert receiver.received == []
+
+
+def test_address_that_does_not_answer_is_followed_by_the_next() -> None:
+    with receiving(HOST) as receiver:
+        sender = WebhookSender(settings=ALLOWED, resolver=lambda *_: ["127.0.0.3", HOST])
+        url = f"http://hooks.example:{port_of(receiver.url)}/"
+        assert sender.send(url, headers={}, body=b"{}").attempt.status_code == 204
+
+
+def test_unknown_name_is_told_apart() -> None:
+    sender = WebhookSender(settings=ALLOWED)
+    answer = sender.send("http://hooks.invalid/", headers={}, body=b"{}")
+    assert answer.attempt.error == "name-unknown"
+
+
+def test_tls_is_asked_for_by_name_on_the_checked_address() -> None:
+    with socket.create_server((HOST, 0)) as server:
+        heard: list[bytes] = []
+
+        def listen() -> None:
+            connection, _ = server.accept()
+            with connection:
+                heard.append(connection.recv(4096))
+                connection.sendall(b"no TLS here\r\n")
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        sender = WebhookSender(settings=ALLOWED, resolver=lambda *_: [HOST])
+        url = f"https://hooks.example:{server.getsockname()[1]}/"
+        answer = sender.send(url, headers={}, body=b"{}")
+        thread.join()
+    assert answer.attempt.error == "tls-failed"
+    assert b"hooks.example" in heard[0]
