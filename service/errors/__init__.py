@@ -54,6 +54,7 @@ ServiceError                        500 internal-error
     ├── WorkerLost                  500 worker-lost (retryable)
     ├── JobTimedOut                 500 timeout
     ├── OutOfMemory                 500 out-of-memory
+    ├── GpuOutOfMemory              500 gpu-out-of-memory (retryable)
     ├── InputExpired                500 input-expired (retryable)
     ├── InferenceFailed             500 inference-failed
     ├── ModelMismatch               500 model-mismatch
@@ -66,6 +67,7 @@ from collections.abc import Iterator
 from hiir.imaging import ImagingError
 from service.errors.base import ServiceError
 from service.errors.failures import (
+    GpuOutOfMemory,
     InferenceFailed,
     InputExpired,
     JobTimedOut,
@@ -137,6 +139,7 @@ __all__ = [
     "DeliveryNotFound",
     "DuplicateParameter",
     "EmptyImage",
+    "GpuOutOfMemory",
     "IdempotencyKeyInvalid",
     "IdempotencyKeyReused",
     "ImageCorrupt",

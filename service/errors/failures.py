@@ -28,6 +28,12 @@ class OutOfMemory(ProcessingFailed):
     code, title = "out-of-memory", "Out of memory"
 
 
+class GpuOutOfMemory(ProcessingFailed):
+    """The inference server had not enough memory, even for one tile at a time."""
+
+    code, title, retryable = "gpu-out-of-memory", "Inference server out of memory", True
+
+
 class InputExpired(ProcessingFailed):
     """The upload was gone before a worker could take the job."""
 

@@ -1,11 +1,13 @@
 """Triton as a tile engine: the only module that knows tritonclient, and that translates its errors.
 
-A tile is tried again for as long as what is wrong may pass. Triton's word on a model's readiness is
-not asked: a model whose process is dead stays "ready", while its tiles fail until it is replaced.
+A tile is tried again for as long as what is wrong may pass; when Triton is out of memory, or went
+away, with fewer others beside it (`tile_window`). Triton's word on a model's readiness is not
+asked: a model whose process is dead stays "ready", while its tiles fail until it is replaced.
 """
 
 import logging
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,12 +29,14 @@ from tritonclient.utils import InferenceServerException
 
 from hiir.imaging import ContractError, FloatPixels, ModelContract
 from service.errors import (
+    GpuOutOfMemory,
     InferenceFailed,
     InferenceUnavailable,
     ModelMismatch,
     ModelOutputInvalid,
     ServiceError,
 )
+from service.inference.tile_window import TileWindow
 from service.settings import InferenceSettings
 from service.telemetry import current_trace
 
@@ -60,6 +64,8 @@ class Trouble(Enum):
     """The server does not answer: it may be starting, restarting, or behind with its work."""
     FAULT = auto()
     """The server answers that something in it is broken: it may be healed, or stay so."""
+    MEMORY = auto()
+    """The server answers that it has no memory for this: for less it may have."""
     REFUSED = auto()
     """The server will say the same to the same request."""
 
@@ -83,6 +89,12 @@ TROUBLE: Mapping[grpc.StatusCode, Trouble] = {
     grpc.StatusCode.UNAUTHENTICATED: Trouble.REFUSED,
     grpc.StatusCode.UNIMPLEMENTED: Trouble.REFUSED,
 }
+
+
+# Triton has no status for it: CUDA, TensorRT, ONNX Runtime's arena and C++ each have their words.
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|failed to allocate|bad_alloc|cudaErrorMemoryAllocation|OOM\b", re.IGNORECASE
+)
 
 
 class TritonClient:
@@ -140,6 +152,7 @@ class TritonEngine:
         self._settings = settings
         self._threads = ThreadPoolExecutor(settings.tiles_in_flight, thread_name_prefix="tile")
         self._aborted = threading.Event()
+        self._window = TileWindow(settings.tiles_in_flight, closed=self._aborted)
         self._lock = threading.Lock()
         self._calls: set[Any] = set()
         self._failing = False
@@ -151,17 +164,20 @@ class TritonEngine:
         """
         name = self._contract.name
         config = self._persist(
-            lambda: self._client.get_model_config(name, client_timeout=_CONFIG_SECONDS).config
+            lambda: self._client.get_model_config(name, client_timeout=_CONFIG_SECONDS).config,
+            TileWindow(1, closed=self._aborted),
         )
         check_served(config, self._contract)
 
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
         """Start on a `(1, C, t, t)` float32 [0, 1] tile, giving `(1, C', t * scale, t * scale)`.
 
-        The future raises `InferenceUnavailable` if Triton stayed away for too long, `ModelMismatch`
-        or `InferenceFailed` if it refused the tile or kept failing, `CancelledError` once aborted.
+        The future raises `InferenceUnavailable` if Triton stayed away for too long,
+        `GpuOutOfMemory` if it had no memory for the tile alone, `ModelMismatch` or
+        `InferenceFailed` if it refused the tile or kept failing, `CancelledError` once aborted.
         """
-        return self._threads.submit(copy_context().run, self._persist, partial(self._infer, tile))
+        call = partial(self._infer, tile)
+        return self._threads.submit(copy_context().run, self._persist, call, self._window)
 
     def abort(self) -> None:
         """Cancel every tile, here and in Triton; callable from any thread."""
@@ -175,29 +191,39 @@ class TritonEngine:
         """Wait for the tiles' threads, which an abort has made short."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _persist(self, call: Callable[[], T]) -> T:
+    def _persist(self, call: Callable[[], T], window: TileWindow) -> T:
         """Repeat a call until it succeeds, can no longer, or the engine is aborted."""
         failing_since: float | None = None
         pause = _FIRST_PAUSE_SECONDS
         while not self._aborted.is_set():
             try:
-                answer = call()
+                with window.place() as size:
+                    answer = call()
             except (InferenceServerException, grpc.RpcError) as error:
                 problem, patience = translate_triton_error(error, self._settings)
                 now = time.monotonic()
                 failing_since = failing_since or now
-                if now - failing_since >= patience and not self._aborted.is_set():
+                if isinstance(problem, GpuOutOfMemory | InferenceUnavailable):
+                    self._ease(window, size)
+                alone = size == 1 or not isinstance(problem, GpuOutOfMemory)
+                if alone and now - failing_since >= patience and not self._aborted.is_set():
                     raise problem from error
                 if not self._failing:  # one line for an outage, not one for each tile and try
                     logger.warning("Triton fails; its calls are tried again: %s", error)
                 self._failing = True
             else:
                 self._failing = False
+                window.grow()
                 return answer
             # Jitter, so that the tiles of all workers do not fall on a restarted server at once.
             self._aborted.wait(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         raise CancelledError
+
+    @staticmethod
+    def _ease(window: TileWindow, size: int) -> None:
+        if window.halve(size):
+            logger.warning("fewer tiles at once: %d instead of %d", window.size, size)
 
     def _infer(self, tile: FloatPixels) -> FloatPixels:
         tensor = InferInput(_INPUT, list(tile.shape), "FP32")
@@ -263,10 +289,13 @@ def translate_triton_error(
 ) -> tuple[ServiceError, float]:
     """The service's error for one of tritonclient or gRPC, and the seconds it is given to pass."""
     status = _status(error)
-    match TROUBLE.get(status, Trouble.REFUSED) if status else Trouble.REFUSED:
+    match _trouble(status, error):
         case Trouble.AWAY:
             away = InferenceUnavailable("The inference server does not answer.")
             return away, settings.outage_seconds
+        case Trouble.MEMORY:
+            memory = GpuOutOfMemory("The inference server has not enough memory for a tile.")
+            return memory, settings.fault_seconds
         case Trouble.FAULT if status is grpc.StatusCode.NOT_FOUND:
             missing = ModelMismatch("The inference server does not serve the model.")
             return missing, settings.fault_seconds
@@ -274,6 +303,15 @@ def translate_triton_error(
             return InferenceFailed("The inference server kept failing."), settings.fault_seconds
         case Trouble.REFUSED:
             return InferenceFailed("The inference server refused a tile."), 0.0
+
+
+def _trouble(status: grpc.StatusCode | None, error: Exception) -> Trouble:
+    if status is None:
+        return Trouble.REFUSED
+    trouble = TROUBLE.get(status, Trouble.REFUSED)
+    if trouble is not Trouble.REFUSED and _OUT_OF_MEMORY.search(str(error)):
+        return Trouble.MEMORY
+    return trouble
 
 
 def _status(error: Exception) -> grpc.StatusCode | None:

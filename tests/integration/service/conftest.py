@@ -12,7 +12,13 @@ from service.embedded.redis import RedisServer
 from service.embedded.settings import StackSettings
 from service.embedded.triton import TritonServer, unique_shm_prefix
 from service.embedded.triton_release import ensure_tritonserver
-from tests.integration.service.models import add_enlarging, add_identity, add_mean_of_views
+from tests.integration.service.models import (
+    add_enlarging,
+    add_greedy,
+    add_identity,
+    add_mean_of_views,
+    add_not_a_number,
+)
 from tests.integration.service.stack import Process, Stack, python, ready
 
 SETTINGS = {
@@ -48,6 +54,8 @@ def service_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     add_identity(root, "deblur-defocus")
     add_mean_of_views(root, "deblur-defocus-dp")
     add_identity(root, "demosaic")
+    add_not_a_number(root, "not-a-number")
+    add_greedy(root, "greedy")
     return root
 
 

@@ -61,6 +61,35 @@ def add_mean_of_views(root: Path, name: str) -> ModelContract:
     return _add(root, made, _graph(made, mean, constants=[weights]))
 
 
+def add_not_a_number(root: Path, name: str) -> ModelContract:
+    """Divide nothing by nothing, wherever the input is black."""
+    made = contract(name)
+    return _add(root, made, _graph(made, ("Div", ["input", "input"], {})))
+
+
+def add_greedy(root: Path, name: str) -> ModelContract:
+    """Ask for terabytes before giving back what is sent."""
+    made = contract(name)
+    graph = helper.make_graph(
+        [
+            # From the input's own shape, so that nothing is asked for when the model is loaded.
+            helper.make_node("Shape", ["input"], ["shape"]),
+            helper.make_node("Mul", ["shape", "many"], ["larger"]),
+            helper.make_node("Expand", ["one", "larger"], ["ones"]),
+            helper.make_node("ReduceMean", ["ones"], ["mean"], keepdims=0),
+            helper.make_node("Mul", ["input", "mean"], ["output"]),
+        ],
+        name,
+        [_image("input", made.tile)],
+        [_image("output", made.tile)],
+        [
+            helper.make_tensor("many", TensorProto.INT64, [4], [1000, 1000, 10, 10]),
+            helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0]),
+        ],
+    )
+    return _add(root, made, graph)
+
+
 def _add(
     root: Path, contract: ModelContract, graph: onnx.GraphProto, *, max_batch_size: int = 8
 ) -> ModelContract:

@@ -202,6 +202,23 @@ def test_drained_job_goes_back_into_the_queue(stack: Stack, pipeline: Pipeline) 
     stack.ends_succeeded_once(job_id, photo(*MANY_TILES))
 
 
+def test_inference_server_without_memory_for_one_tile_fails_the_job(make_pipeline: Maker) -> None:
+    pipeline = make_pipeline(inference=InferenceSettings(fault_seconds=1.0))
+    job = run(pipeline, create(pipeline, "greedy"))
+    assert failure_code(job) == "gpu-out-of-memory"
+    assert job.failure is not None
+    assert job.failure.retryable
+
+
+def test_tile_that_is_no_number_is_never_a_result(stack: Stack) -> None:
+    pixels = photo(*SOME_TILES)
+    pixels[80:90, 100:120] = 0
+    job = stack.wait_end(stack.submit(write(pixels), "not-a-number")["id"])
+    assert (job["status"], job["error"]["code"]) == ("failed", "model-output-invalid")
+    assert job["error"]["retryable"]
+    assert stack.client.get(f"/v1/jobs/{job['id']}/result").status_code == 409
+
+
 def test_canceled_job_that_is_drained_is_canceled(stack: Stack, pipeline: Pipeline) -> None:
     job_id = create(pipeline, "identity")
     lease = pipeline.jobs.lease(job_id, worker="test")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 MAX_PIXELS, MAX_SIDE, MAX_BODY = 13_000_000, 5000, 20_000_000
 TASKS = (
     "denoise, super-resolution, demosaic, defocus-deblur, "
-    "huge-identity, identity, large-identity, slow-identity"
+    "greedy, huge-identity, identity, large-identity, not-a-number, slow-identity"
 )
 MODES = "1, L, LA, P, PA, RGB, RGBA, RGBX"
 NOISE = bytes(range(256)) * 1000

@@ -11,6 +11,7 @@ from tritonclient.utils import InferenceServerException
 
 from hiir.imaging import ModelContract
 from service.errors import (
+    GpuOutOfMemory,
     InferenceFailed,
     InferenceUnavailable,
     ModelMismatch,
@@ -53,6 +54,25 @@ def test_patience_is_for_what_may_pass(
     problem, seconds = translate_triton_error(error(status), SETTINGS)
     assert type(problem) is kind
     assert seconds == patience
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA error: out of memory",
+        "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Failed to allocate memory for a buffer",
+        "std::bad_alloc",
+        "failed to allocate pinned system memory",
+    ],
+)
+def test_lack_of_memory_is_told_by_its_words_alone(said: str) -> None:
+    for status in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN):
+        out = InferenceServerException(said, status=str(status))
+        problem, seconds = translate_triton_error(out, SETTINGS)
+        assert type(problem) is GpuOutOfMemory
+        assert seconds == 60
+    refused = InferenceServerException(said, status=str(grpc.StatusCode.INVALID_ARGUMENT))
+    assert type(translate_triton_error(refused, SETTINGS)[0]) is InferenceFailed
 
 
 def test_error_of_grpc_itself_is_translated() -> None:
