@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["up"]:
-        return _up(given)
+        return _become("service.embedded", *given)
+    if given[:1] == ["keys"]:
+        return _become("service.keys", *given[1:])
     options = _parser().parse_args(given)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every poll of a job
@@ -42,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _up(arguments: list[str]) -> int:
-    """Become the embedded stack: the library does not import the service, it only starts it."""
-    os.execv(sys.executable, [sys.executable, "-m", "service.embedded", *arguments])  # noqa: S606
+def _become(module: str, *arguments: str) -> int:
+    """Become a program of the service: the library does not import it, it only starts it."""
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -315,6 +317,7 @@ def _add_serving(commands: "Commands") -> None:
     models.set_defaults(run=_models)
 
     commands.add_parser("up", help="start the whole service on this machine", add_help=False)
+    commands.add_parser("keys", help="create, list and revoke API keys", add_help=False)
 
 
 if __name__ == "__main__":

@@ -101,6 +101,7 @@ class Intake:
             webhook=webhook,
             request_id=current_request_id(),
             traceparent=trace.traceparent if trace else None,
+            tracestate=(trace.tracestate or None) if trace else None,
             task=request.task.name,
             parameters=request.parameters,
             model=model.name,

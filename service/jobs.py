@@ -199,7 +199,8 @@ class Job:
     webhook: Webhook | None = None
     request_id: str | None = None
     traceparent: str | None = None
-    """Of the request that it was sent with: the worker's log lines carry them too."""
+    """Of the request that it was sent with, as `tracestate` is: the worker takes them up."""
+    tracestate: str | None = None
     started_at: float | None = None
     finished_at: float | None = None
     timings: Mapping[str, float] = field(default_factory=dict, hash=False)
@@ -222,6 +223,7 @@ class Job:
             # Apart, and by these names: the store's scripts read them.
             "webhook_url": self.webhook.url if self.webhook else None,
             "webhook_events": ",".join(self.webhook.events) if self.webhook else None,
+            "tracestate": self.tracestate,
         }
         return {
             "id": self.id,
@@ -265,6 +267,7 @@ class Job:
             webhook=_webhook(fields),
             request_id=fields.get("request_id"),
             traceparent=fields.get("traceparent"),
+            tracestate=fields.get("tracestate"),
             started_at=_optional(fields, "started_at"),
             finished_at=_optional(fields, "finished_at"),
             timings=_timings(fields),

@@ -37,6 +37,9 @@ class Limits(BaseModel):
     ping_seconds: PositiveFloat = 15
     """Silence after which a stream of events says that it is still there."""
 
+    live_keys: PositiveInt = 2
+    """Keys that a tenant may have at once: one in use, and one to change to."""
+
     concurrent_uploads: PositiveInt = 16
     """Bodies being received at once; each may occupy `body_bytes` of disk."""
 

@@ -5,7 +5,7 @@ built once in each composition root (`api.app`, `worker.app`) and handed down fr
 """
 
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -30,6 +30,15 @@ class RedisDatabase(StrEnum):
     BROKER = "0"
     STATE = "1"
     BLOBS = "2"
+
+
+class AuthMode(StrEnum):
+    """Who may use the API."""
+
+    KEYS = "keys"
+    """Whoever has a key."""
+    OPEN = "open"
+    """Everybody on this machine, and nobody else; all are one tenant."""
 
 
 class LogFormat(StrEnum):
@@ -148,6 +157,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: PositiveInt = 8000
 
+    auth: AuthMode = AuthMode.KEYS
+    """Who may use the API; `open` is refused where `host` is not this machine's own."""
+
     redis_url: str = "redis://127.0.0.1:6379"
     """Server without a database number: the service uses three (see `RedisDatabase`)."""
 
@@ -199,6 +211,25 @@ class Settings(BaseSettings):
             raise ValueError(f"must be one of {', '.join(sorted(known))}")
         return value.upper()
 
+    @model_validator(mode="after")
+    def _open_to_this_machine_alone(self) -> Self:
+        if self.auth is AuthMode.OPEN and not is_loopback(self.host):
+            raise ValueError("auth=open is for a host like 127.0.0.1: others need keys")
+        return self
+
     def database_url(self, database: RedisDatabase) -> str:
         """Address of one database of the Redis server."""
         return f"{self.redis_url}/{database}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached, or can have come, from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_loopback

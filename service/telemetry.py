@@ -11,6 +11,7 @@ from service.trace_context import TraceContext
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 _job_id: ContextVar[str | None] = ContextVar("job_id", default=None)
+_tenant: ContextVar[str | None] = ContextVar("tenant", default=None)
 _trace: ContextVar[TraceContext | None] = ContextVar("trace", default=None)
 
 _ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
@@ -37,6 +38,16 @@ def job_context(job_id: str) -> Iterator[None]:
 
 
 @contextmanager
+def tenant_context(tenant: str) -> Iterator[None]:
+    """Mark all that is logged inside with the tenant that it is done for."""
+    token = _tenant.set(tenant)
+    try:
+        yield
+    finally:
+        _tenant.reset(token)
+
+
+@contextmanager
 def trace_context(trace: TraceContext) -> Iterator[None]:
     """Mark all that is logged inside with a trace's id; its step is handed on to who is called."""
     token = _trace.set(trace)
@@ -47,10 +58,13 @@ def trace_context(trace: TraceContext) -> Iterator[None]:
 
 
 @contextmanager
-def origin_context(*, request_id: str | None, traceparent: str | None) -> Iterator[None]:
+def origin_context(
+    *, tenant: str, request_id: str | None, traceparent: str | None, tracestate: str | None
+) -> Iterator[None]:
     """Take up, in another process and later, what was known of a request when it was served."""
-    trace = TraceContext.parse(traceparent) if traceparent else None
+    trace = TraceContext.parse(traceparent, [tracestate or ""]) if traceparent else None
     with ExitStack() as contexts:
+        contexts.enter_context(tenant_context(tenant))
         if request_id:
             contexts.enter_context(request_context(request_id))
         if trace is not None:
@@ -76,6 +90,7 @@ class _ContextFormatter(logging.Formatter):
         found = {
             "request_id": _request_id.get(),
             "job_id": _job_id.get(),
+            "tenant": _tenant.get(),
             "trace_id": trace.trace_id if trace else None,
         }
         return {name: value for name, value in found.items() if value is not None}

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from service.api.admission import Admission
 from service.api.dependencies import Services
 from service.api.document import install_document
 from service.api.errors import install_error_handlers
@@ -52,7 +53,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         },
     )
     app.state.services = services
-    app.add_middleware(RequestContext)
+    app.add_middleware(Admission, access=services.access)
+    app.add_middleware(RequestContext)  # the outermost, because it was added last
     install_error_handlers(app)
     for module in (jobs, events, results, deliveries, webhook_secrets, tasks, catalogue, health):
         app.include_router(module.router)

@@ -9,13 +9,16 @@ from typing import Annotated
 import httpx
 from fastapi import Depends, Request
 
+from service.api.access import Access
+from service.api.admission import caller_of
 from service.blob_store import BlobStore
 from service.delivery_store import DeliveryStore
-from service.errors import JobNotFound, ServerBusy
+from service.errors import JobNotFound, KeyMissing, ServerBusy
 from service.idempotency import IdempotencyStore
 from service.intake import Intake
 from service.job_store import JobStore
-from service.jobs import OPEN_TENANT, Job, JobStatus, derive_job_id
+from service.jobs import Job, JobStatus, derive_job_id
+from service.keys import KeyStore
 from service.models import ModelCatalogue
 from service.pace_store import PaceStore
 from service.queue import JobQueue
@@ -59,6 +62,8 @@ class Services:
     idempotency: IdempotencyStore
     deliveries: DeliveryStore
     webhook_secrets: WebhookSecretStore
+    keys: KeyStore
+    access: Access
     uploads: UploadSlots
     triton: httpx.Client
 
@@ -69,6 +74,7 @@ class Services:
         blobs = BlobStore.from_settings(settings)
         queue = JobQueue.from_settings(settings)
         models = ModelCatalogue.read(settings.model_repository)
+        keys = KeyStore.from_settings(settings)
         # Not through a proxy that the environment names for other traffic.
         triton = httpx.Client(base_url=settings.triton_http_url, trust_env=False)
         return cls(
@@ -90,6 +96,8 @@ class Services:
             idempotency=IdempotencyStore.from_settings(settings),
             deliveries=DeliveryStore.from_settings(settings),
             webhook_secrets=WebhookSecretStore.from_settings(settings),
+            keys=keys,
+            access=Access(keys=keys, mode=settings.auth),
             uploads=UploadSlots(settings.limits.concurrent_uploads),
             triton=triton,
         )
@@ -126,6 +134,7 @@ class Services:
         self.triton.close()
         self.webhook_secrets.close()
         self.deliveries.close()
+        self.keys.close()
         self.idempotency.close()
         self.paces.close()
         self.queue.close()
@@ -139,9 +148,12 @@ def get_services(request: Request) -> Services:
     return services
 
 
-def get_tenant() -> str:
-    """Whose request it is."""
-    return OPEN_TENANT
+def get_tenant(request: Request) -> str:
+    """Whose request it is, as `Admission` has found out."""
+    caller = caller_of(request.scope)
+    if caller is None:  # a route that was made public, and should not have been
+        raise KeyMissing("This needs a key.")
+    return caller.tenant
 
 
 def refuse_parameters(request: Request) -> None:

@@ -1,13 +1,25 @@
-"""The OpenAPI document, as FastAPI makes it, with the one thing put right that it gets wrong.
+"""The OpenAPI document, as FastAPI makes it, with what FastAPI cannot know.
 
-FastAPI gives a response's model the media type of the route's own answers; a problem has another.
+It gives a response's model the media type of the route's own answers; a problem has another. And
+keys are asked for before a route is chosen.
 """
 
 from typing import Any
 
 from fastapi import FastAPI
 
+from service.api.access import PUBLIC
 from service.api.errors import PROBLEM_TYPE
+
+_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key of `hiir keys create`. Reading takes the scope `jobs:read`, "
+        "everything else `jobs:write`.",
+    },
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key."},
+}
 
 
 def install_document(app: FastAPI) -> None:
@@ -16,8 +28,12 @@ def install_document(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         document = made_by_fastapi()  # the same one at each call
-        for path in document["paths"].values():
-            for operation in path.values():
+        document["components"]["securitySchemes"] = _SCHEMES
+        document["security"] = [{name: []} for name in _SCHEMES]
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                if path in PUBLIC:
+                    operation["security"] = []
                 error = operation["responses"]["default"]
                 error["content"] = {
                     PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from service.errors import (
+    AccessDenied,
     BodyTooLarge,
     InvalidRequest,
     MethodNotAllowed,
@@ -33,6 +34,8 @@ def problem_response(
     extra = dict(headers or {})
     if error.retry_after is not None:
         extra["Retry-After"] = str(error.retry_after)
+    if isinstance(error, AccessDenied):
+        extra["WWW-Authenticate"] = error.challenge
     if isinstance(error, BodyTooLarge):
         extra["Connection"] = "close"  # or the rest of the body would still be read, and dropped
     if isinstance(error, RangeNotSatisfiable):

@@ -1,16 +1,18 @@
-"""The one middleware, pure ASGI: a request's ids, its log line, and the error of last resort."""
+"""The outermost middleware, pure ASGI: a request's ids, its log line, the error of last resort."""
 
 import logging
 import re
 import time
 import uuid
+from contextlib import nullcontext
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.admission import caller_of
 from service.api.errors import problem_response
 from service.errors import ServiceError
-from service.telemetry import request_context, trace_context
+from service.telemetry import request_context, tenant_context, trace_context
 from service.trace_context import TraceContext
 
 logger = logging.getLogger(__name__)
@@ -36,7 +38,8 @@ class RequestContext:
         given = headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         exchange = _Exchange(send, request_id)
-        parent = TraceContext.parse(headers.get("traceparent", ""))
+        states = headers.getlist("tracestate")
+        parent = TraceContext.parse(headers.get("traceparent", ""), states)
         trace = parent.child() if parent else TraceContext.root()
         with request_context(request_id), trace_context(trace):
             try:
@@ -72,4 +75,6 @@ class _Exchange:
         milliseconds = 1000 * (time.monotonic() - self._began)
         level = logging.DEBUG if quiet else logging.INFO
         what = f"{scope['method']} {scope['path']} {self.status}"
-        logger.log(level, "%s in %.0f ms", what, milliseconds)
+        caller = caller_of(scope)
+        with tenant_context(caller.tenant) if caller else nullcontext():
+            logger.log(level, "%s in %.0f ms", what, milliseconds)

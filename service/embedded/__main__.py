@@ -17,6 +17,7 @@ from service.embedded.settings import StackSettings
 from service.embedded.stack import run_stack
 from service.embedded.supervisor import StackError
 from service.embedded.triton_release import TritonUnavailableError, ensure_tritonserver
+from service.settings import AuthMode
 
 _SAMPLES = Path("samples")
 _INTERRUPTED = 128 + signal.SIGINT
@@ -82,7 +83,13 @@ async def _restore(
     api_url: str, settings: StackSettings, console: Console, options: argparse.Namespace
 ) -> int:
     out_dir = options.out or settings.data_dir / "out"
-    report = await restore_sample(api_url=api_url, samples=options.samples, out_dir=out_dir)
+    key = settings.api_key
+    report = await restore_sample(
+        api_url=api_url,
+        samples=options.samples,
+        out_dir=out_dir,
+        api_key=None if key is None else key.get_secret_value(),
+    )
     for line in str(report).splitlines():
         console.line("sample", line)
     return 0 if report.good else 1
@@ -105,6 +112,12 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_up)
     up.add_argument("--host", help="where the API listens (127.0.0.1)")
     up.add_argument("--port", type=int, help="the API's port (8000, or the next free one)")
+    up.add_argument(
+        "--auth",
+        type=AuthMode,
+        choices=list(AuthMode),
+        help="who may use the API (open on this machine alone, keys on any other host)",
+    )
     up.add_argument("--model-repository", type=Path, help="what Triton serves (model_repository)")
     up.add_argument("--worker-concurrency", type=int, help="jobs done at once (2)")
     up.add_argument("--sample", action="store_true", help="restore the sample when ready")

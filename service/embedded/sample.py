@@ -46,7 +46,9 @@ class SampleReport:
         )
 
 
-async def restore_sample(*, api_url: str, samples: Path, out_dir: Path) -> SampleReport:
+async def restore_sample(
+    *, api_url: str, samples: Path, out_dir: Path, api_key: str | None = None
+) -> SampleReport:
     """Send the noisy sample to the service, wait, and keep the result in `out_dir`.
 
     Raises `SampleError` when the service refuses it, fails or takes too long, and when there is
@@ -55,7 +57,10 @@ async def restore_sample(*, api_url: str, samples: Path, out_dir: Path) -> Sampl
     noisy, clean = _load(samples / _NOISY), _load(samples / _CLEAN)
     started = time.monotonic()
     try:
-        async with httpx.AsyncClient(base_url=api_url, timeout=60, trust_env=False) as client:
+        headers = {} if api_key is None else {"X-API-Key": api_key}
+        async with httpx.AsyncClient(
+            base_url=api_url, headers=headers, timeout=60, trust_env=False
+        ) as client:
             async with asyncio.timeout(_TIMEOUT_S):
                 content = await _restore(client, noisy)
     except httpx.HTTPError as error:

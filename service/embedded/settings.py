@@ -8,8 +8,10 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.settings import AuthMode, is_loopback
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
@@ -27,6 +29,12 @@ class StackSettings(BaseSettings):
 
     port: Port | None = None
     """The API's port; unless given, 8000 or the next free one."""
+
+    auth: AuthMode | None = None
+    """Who may use the API; unless given, everybody on this machine if it listens there alone."""
+
+    api_key: SecretStr | None = None
+    """What the sample is sent with, where keys are asked for."""
 
     redis_url: str | None = None
     """A Redis that runs already, used instead of starting one."""
@@ -49,3 +57,10 @@ class StackSettings(BaseSettings):
 
     redis_max_memory: str = "2gb"
     """Beyond it Redis refuses writes, and the API answers 503; nothing is ever evicted."""
+
+    @property
+    def auth_mode(self) -> AuthMode:
+        """Who may use the API."""
+        if self.auth is not None:
+            return self.auth
+        return AuthMode.OPEN if is_loopback(self.host) else AuthMode.KEYS

@@ -19,11 +19,15 @@ from service.embedded.settings import StackSettings
 from service.embedded.supervisor import Component, StackError, Supervisor
 from service.embedded.triton import TritonServer, is_triton_ready, unique_shm_prefix
 from service.embedded.triton_release import ensure_tritonserver
-from service.settings import Settings
+from service.settings import AuthMode, Settings
 
 _PROBE_TIMEOUT_S = 5.0
 _WEBHOOK_THREADS = 8  # that wait for receivers
 _WORKER_GRACE_S = 30.0  # ends the job under way, if it is short
+_WHO_MAY = {
+    AuthMode.OPEN: "open mode: everybody on this machine may use the service, without a key",
+    AuthMode.KEYS: "keys are asked for: make one with `hiir keys create --tenant NAME`",
+}
 
 
 def run_stack(
@@ -44,8 +48,11 @@ def run_stack(
 async def _run(
     settings: StackSettings, console: Console, work: Callable[[Addresses], Awaitable[int]]
 ) -> int | None:
+    auth = settings.auth_mode
+    Settings(host=settings.host, auth=auth)
     addresses = await Addresses.choose(settings)
     Settings(redis_url=addresses.redis_url, triton_url=addresses.triton_url)
+    console.line("up", _WHO_MAY[auth])
     state = settings.data_dir / "stack.json"
     supervisor = Supervisor(
         components=_components(settings, addresses, console),
@@ -72,6 +79,7 @@ def _components(
         **os.environ,
         "HIIR_HOST": addresses.host,
         "HIIR_PORT": str(addresses.port),
+        "HIIR_AUTH": settings.auth_mode.value,
         "HIIR_REDIS_URL": addresses.redis_url,
         "HIIR_TRITON_URL": addresses.triton_url,
         "HIIR_TRITON_HTTP_URL": addresses.triton_http_url,

@@ -34,6 +34,10 @@ ServiceError                        500 internal-error
 │       ├── ImageTooSmall           422 image-too-small
 │       ├── TooManyFrames           422 too-many-frames
 │       └── UnsupportedPixelMode    422 unsupported-pixel-mode
+├── AccessDenied                    who asks may not: WWW-Authenticate says what is wanted
+│   ├── KeyMissing                  401 key-missing
+│   ├── KeyInvalid                  401 key-invalid
+│   └── ScopeMissing                403 scope-missing
 ├── JobProblem                      what a job's id cannot give
 │   ├── JobNotFound                 404 job-not-found
 │   ├── DeliveryNotFound            404 delivery-not-found
@@ -65,6 +69,7 @@ ServiceError                        500 internal-error
 from collections.abc import Iterator
 
 from hiir.imaging import ImagingError
+from service.errors.access import AccessDenied, KeyInvalid, KeyMissing, ScopeMissing
 from service.errors.base import ServiceError
 from service.errors.failures import (
     GpuOutOfMemory,
@@ -135,6 +140,7 @@ from service.errors.refusals import (
 )
 
 __all__ = [
+    "AccessDenied",
     "BodyTooLarge",
     "DeliveryNotFound",
     "DuplicateParameter",
@@ -164,6 +170,8 @@ __all__ = [
     "JobNotFound",
     "JobProblem",
     "JobTimedOut",
+    "KeyInvalid",
+    "KeyMissing",
     "MethodNotAllowed",
     "MissingFile",
     "MissingParameter",
@@ -180,6 +188,7 @@ __all__ = [
     "RequestRefused",
     "ResultExpired",
     "ResultTooLarge",
+    "ScopeMissing",
     "ServerBusy",
     "ServiceError",
     "StoreFault",

@@ -23,9 +23,12 @@ class ServiceError(Exception):
         limit: int | str | None = None,
         actual: int | str | None = None,
         errors: Sequence[Mapping[str, str]] = (),
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.limit = limit
         self.actual = actual
         self.errors = tuple(errors)
+        if retry_after is not None:
+            self.retry_after = retry_after

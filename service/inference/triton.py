@@ -236,7 +236,7 @@ class TritonEngine:
                 inputs=[tensor],
                 outputs=[InferRequestedOutput(_OUTPUT)],
                 callback=partial(_settle, answer),
-                headers={"traceparent": trace.traceparent} if trace else None,
+                headers=dict(trace.headers) if trace else None,
                 client_timeout=self._settings.tile_seconds,
             )
         with self._lock:

@@ -64,7 +64,12 @@ class Postman:
                 self._deliveries.settle(taken, DeliveryStatus.FAILED)
                 return
             with (
-                origin_context(request_id=job.request_id, traceparent=job.traceparent),
+                origin_context(
+                    tenant=job.tenant,
+                    request_id=job.request_id,
+                    traceparent=job.traceparent,
+                    tracestate=job.tracestate,
+                ),
                 job_context(job.id),
             ):
                 self._deliver(taken, job)
@@ -111,7 +116,7 @@ class Postman:
             "webhook-signature": sign(secrets, message_id=delivery.id, timestamp=now, body=body),
         }
         trace = current_trace()
-        return headers if trace is None else {**headers, "traceparent": trace.traceparent}
+        return headers if trace is None else {**headers, **trace.headers}
 
     def _judge(self, delivery: Delivery, answer: Answer) -> tuple[DeliveryStatus, float | None]:
         """How the delivery stands now, and after which pause it is tried again."""

@@ -77,7 +77,12 @@ class Pipeline:
                 return
             job = lease.job
             with (
-                origin_context(request_id=job.request_id, traceparent=job.traceparent),
+                origin_context(
+                    tenant=job.tenant,
+                    request_id=job.request_id,
+                    traceparent=job.traceparent,
+                    tracestate=job.tracestate,
+                ),
                 self._attempt(lease) as attempt,
             ):
                 self._restore(job, attempt)

@@ -1,17 +1,22 @@
 """One service for the folder's tests, with short leases so that recovery takes seconds."""
 
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from service.api.app import create_app
 from service.embedded.ports import choose_port
 from service.embedded.redis import RedisServer
 from service.embedded.settings import StackSettings
 from service.embedded.triton import TritonServer, unique_shm_prefix
 from service.embedded.triton_release import ensure_tritonserver
+from service.settings import AuthMode, Settings
 from tests.integration.service.models import (
     add_enlarging,
     add_greedy,
@@ -22,6 +27,7 @@ from tests.integration.service.models import (
 from tests.integration.service.stack import Process, Stack, python, ready
 
 SETTINGS = {
+    "HIIR_AUTH": "open",
     "HIIR_JOBS__LEASE_SECONDS": "6",
     "HIIR_JOBS__REAPER_SECONDS": "0.5",
     "HIIR_JOBS__REPUBLISH_SECONDS": "2",
@@ -165,3 +171,28 @@ def stack(running_stack: Stack) -> Stack:
     """The service, complete and ready."""
     running_stack.start()
     return running_stack
+
+
+@pytest.fixture
+def make_app(stack: Stack, service_repository: Path) -> Iterator[Callable[..., FastAPI]]:
+    """Give a function that builds an API of the test's own on the running servers."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    made: list[FastAPI] = []
+
+    def make(**changes: Any) -> FastAPI:
+        settings = Settings(
+            redis_url=stack.redis_url,
+            triton_url=stack.triton_url,
+            triton_http_url=stack.triton_http_url,
+            model_repository=service_repository,
+            **{"auth": AuthMode.OPEN, **changes},
+        )
+        made.append(create_app(settings))
+        return made[-1]
+
+    yield make
+    for app in made:
+        app.state.services.close()
+    root.handlers[:], level = before
+    root.setLevel(level)

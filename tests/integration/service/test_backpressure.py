@@ -1,18 +1,14 @@
 """More than the service can take: the one too many is turned away with a time to come back."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.api.app import create_app
 from service.limits import Limits
-from service.settings import Settings
 from tests.integration.service.stack import Stack, photo, write
 
 pytestmark = pytest.mark.integration
@@ -20,33 +16,8 @@ PNG = write(photo(40, 50))
 MakeApp = Callable[..., FastAPI]
 
 
-@pytest.fixture
-def make_app(stack: Stack, service_repository: Path) -> Iterator[MakeApp]:
-    """Give a function that builds an API of its own on the running servers."""
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    made: list[FastAPI] = []
-
-    def make(**limits: int) -> FastAPI:
-        settings = Settings(
-            redis_url=stack.redis_url,
-            triton_url=stack.triton_url,
-            triton_http_url=stack.triton_http_url,
-            model_repository=service_repository,
-            limits=Limits(**limits),  # type: ignore[arg-type]
-        )
-        made.append(create_app(settings))
-        return made[-1]
-
-    yield make
-    for app in made:
-        app.state.services.close()
-    root.handlers[:], level = before
-    root.setLevel(level)
-
-
 def client_of(app: FastAPI) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
 
 async def submit(client: httpx.AsyncClient, body: Any = PNG) -> httpx.Response:
@@ -63,7 +34,7 @@ def test_full_queue_is_told_before_the_body_is_read(stack: Stack, make_app: Make
         yield b""
 
     async def overfill() -> tuple[httpx.Response, httpx.Response, httpx.Response]:
-        async with client_of(make_app(queue_depth=1)) as client:
+        async with client_of(make_app(limits=Limits(queue_depth=1))) as client:
             first = await submit(client)
             second = await submit(client, unread())
             await client.post(first.json()["urls"]["cancel"])
@@ -88,7 +59,7 @@ def test_one_upload_too_many_is_turned_away(make_app: MakeApp) -> None:
             await go_on.wait()
             yield PNG[100:]
 
-        async with client_of(make_app(concurrent_uploads=1)) as client:
+        async with client_of(make_app(limits=Limits(concurrent_uploads=1))) as client:
             first = asyncio.create_task(submit(client, slow()))
             await arrived.wait()
             second = await submit(client)
@@ -105,7 +76,7 @@ def test_one_upload_too_many_is_turned_away(make_app: MakeApp) -> None:
 
 def test_nearly_full_store_takes_no_more_jobs(stack: Stack, make_app: MakeApp) -> None:
     async def send() -> httpx.Response:
-        async with client_of(make_app(store_percent=1)) as client:
+        async with client_of(make_app(limits=Limits(store_percent=1))) as client:
             return await submit(client)
 
     before = stack.stored()

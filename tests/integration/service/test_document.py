@@ -31,3 +31,16 @@ def test_what_a_submission_takes_and_gives_is_described(stack: Stack) -> None:
     assert names >= {"webhook_url", "webhook_events"}
     assert submission["responses"]["202"]["headers"].keys() >= {"Location", "Retry-After"}
     assert submission["responses"]["200"]["content"].keys() == {"application/json", "image/*"}
+
+
+def test_what_needs_a_key_says_so(stack: Stack) -> None:
+    document = stack.client.get("/openapi.json").json()
+    schemes = document["components"]["securitySchemes"]
+    assert document["security"] == [{name: []} for name in schemes]
+    assert {scheme["type"] for scheme in schemes.values()} == {"http", "apiKey"}
+    public = {
+        path
+        for path, operations in document["paths"].items()
+        if all(operation.get("security") == [] for operation in operations.values())
+    }
+    assert public == {"/livez", "/readyz", "/docs/errors"}

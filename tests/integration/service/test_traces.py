@@ -23,15 +23,17 @@ def test_ids_of_a_submission_stand_in_the_lines_of_api_and_worker(stack: Stack) 
             "content-type": "image/png",
             "x-request-id": "holiday.1",
             "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01",
+            "tracestate": "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE",
         },
     )
     job_id = answer.json()["id"]
     stack.wait_end(job_id)
     wait_until(lambda: "succeeded" in "".join(lines(stack, "worker", job_id)), "the worker's line")
-    ids = f"request_id=holiday.1 job_id={job_id} trace_id={TRACE}"
+    ids = f"request_id=holiday.1 job_id={job_id} tenant=open trace_id={TRACE}"
     for process, words in (("api", "accepted identity"), ("worker", "attempt 1")):
         found = lines(stack, process, job_id)
         assert any(words in line and line.endswith(ids) for line in found), found
+    assert stack.record(job_id)["tracestate"] == "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"
 
 
 def test_submission_without_a_trace_begins_one(stack: Stack) -> None:

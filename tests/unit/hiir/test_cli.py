@@ -90,7 +90,11 @@ def test_up_becomes_the_embedded_stack(monkeypatch) -> None:
     calls = []
     monkeypatch.setattr(os, "execv", lambda path, arguments: calls.append(arguments))
     cli.main(["up", "--once"])
-    assert calls == [[sys.executable, "-m", "service.embedded", "up", "--once"]]
+    cli.main(["keys", "list"])
+    assert calls == [
+        [sys.executable, "-m", "service.embedded", "up", "--once"],
+        [sys.executable, "-m", "service.keys", "list"],
+    ]
 
 
 def test_help_does_not_wait_for_torch() -> None:

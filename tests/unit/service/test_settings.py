@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from service.settings import LogFormat, RedisDatabase, Settings
+from service.settings import AuthMode, LogFormat, RedisDatabase, Settings, is_loopback
 
 
 def test_the_defaults_stand_without_an_environment():
@@ -118,3 +118,25 @@ def test_a_trailing_slash_does_not_double(monkeypatch):
 
 def test_a_log_level_may_be_written_small():
     assert Settings(log_level="debug").log_level == "DEBUG"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_open_mode_is_for_this_machine(host):
+    assert Settings(auth="open", host=host).auth is AuthMode.OPEN
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.5", "example.org"])
+def test_open_mode_is_refused_on_any_other_address(monkeypatch, host):
+    monkeypatch.setenv("HIIR_HOST", host)
+    assert Settings().auth is AuthMode.KEYS
+    monkeypatch.setenv("HIIR_AUTH", "open")
+    with pytest.raises(ValidationError, match="others need keys"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("::ffff:127.0.0.1", True), ("::ffff:10.0.0.1", False), ("127.0.0.2", True), ("", False)],
+)
+def test_an_address_of_this_machine_is_known(host, local):
+    assert is_loopback(host) is local

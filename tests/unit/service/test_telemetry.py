@@ -64,12 +64,16 @@ def test_a_line_carries_the_trace():
 
 def test_what_was_known_of_a_request_is_taken_up_later():
     trace = TraceContext.root()
-    with origin_context(request_id="r1", traceparent=trace.traceparent):
+    with origin_context(
+        tenant="museum", request_id="r1", traceparent=trace.traceparent, tracestate="a=1,b=2"
+    ):
         assert current_request_id() == "r1"
+        assert json.loads(JsonFormatter().format(record()))["tenant"] == "museum"
         step = current_trace()
     assert (step.trace_id, step.flags) == (trace.trace_id, trace.flags)
+    assert step.headers == {"traceparent": step.traceparent, "tracestate": "a=1,b=2"}
     assert step.span_id != trace.span_id
-    with origin_context(request_id=None, traceparent="broken"):
+    with origin_context(tenant="museum", request_id=None, traceparent="broken", tracestate="a=1"):
         assert (current_request_id(), current_trace()) == (None, None)
 
 

@@ -48,3 +48,26 @@ def test_a_new_trace_can_be_read_by_others():
     root = TraceContext.root()
     assert TraceContext.parse(root.traceparent) == root
     assert root.trace_id != TraceContext.root().trace_id
+
+
+def test_states_of_several_headers_are_handed_on_as_one():
+    header = f"00-{TRACE}-{SPAN}-01"
+    found = TraceContext.parse(header, ["rojo=00f067aa, ", "congo=t61rcWkgMzE,tenant@sys=a b"])
+    assert found.tracestate == "rojo=00f067aa,congo=t61rcWkgMzE,tenant@sys=a b"
+    assert found.child().headers["tracestate"] == found.tracestate
+    assert found.headers == {"traceparent": header, "tracestate": found.tracestate}
+
+
+@pytest.mark.parametrize("state", ["", ",", "a", "A=1", "a=1,a=2", "a=1=2", "a=\x7f", "a=é", "=1"])
+def test_a_state_that_cannot_be_one_is_dropped_alone(state):
+    found = TraceContext.parse(f"00-{TRACE}-{SPAN}-01", [state])
+    assert (found.trace_id, found.tracestate) == (TRACE, "")
+    assert found.headers.keys() == {"traceparent"}
+
+
+def test_a_state_that_is_too_long_loses_whole_members_from_its_end():
+    members = [f"k{number}={'v' * 20}" for number in range(40)]
+    found = TraceContext.parse(f"00-{TRACE}-{SPAN}-01", [",".join(members)])
+    kept = found.tracestate.split(",")
+    assert kept == members[: len(kept)]
+    assert 512 - 25 < len(found.tracestate) <= 512

@@ -28,6 +28,7 @@ ADDRESSES = Addresses(
 def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for field in StackSettings.model_fields:
         monkeypatch.delenv(f"HIIR_{field.upper()}", raising=False)
+    monkeypatch.setenv("HIIR_API_KEY", "hiir_key")
     monkeypatch.chdir(tmp_path)
 
 
@@ -36,7 +37,10 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> list[SampleReport | SampleError
     """What the service makes of the sample; the stack itself is not started."""
     outcome: list[SampleReport | SampleError] = []
 
-    async def restore(*, api_url: str, samples: Path, out_dir: Path) -> SampleReport:
+    async def restore(
+        *, api_url: str, samples: Path, out_dir: Path, api_key: str | None
+    ) -> SampleReport:
+        assert api_key == "hiir_key"
         if isinstance(outcome[0], SampleError):
             raise outcome[0]
         return outcome[0]

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from service.embedded.settings import StackSettings
+from service.settings import AuthMode
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +53,18 @@ def test_the_cache_is_where_the_desktop_standard_puts_it(
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert StackSettings().cache_dir == tmp_path / ".cache/hiir"
+
+
+@pytest.mark.parametrize(
+    ("given", "mode"),
+    [
+        ({}, AuthMode.OPEN),
+        ({"host": "::1"}, AuthMode.OPEN),
+        ({"host": "0.0.0.0"}, AuthMode.KEYS),
+        ({"auth": "keys"}, AuthMode.KEYS),
+    ],
+)
+def test_keys_are_asked_for_wherever_others_could_reach_it(
+    given: dict[str, str], mode: AuthMode
+) -> None:
+    assert StackSettings(**given).auth_mode is mode

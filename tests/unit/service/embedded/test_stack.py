@@ -14,6 +14,7 @@ from service.embedded.console import Console
 from service.embedded.settings import StackSettings
 from service.embedded.stack import run_stack
 from service.embedded.supervisor import StackError
+from service.settings import AuthMode
 
 
 @pytest.fixture
@@ -98,6 +99,20 @@ def test_settings_that_the_children_refuse_are_refused_before_they_start(
 ) -> None:
     with pytest.raises(ValidationError, match="databases 0-2"):
         run(given.model_copy(update={"redis_url": "redis://cache:6379/3"}))
+
+
+def test_open_mode_is_refused_where_others_could_reach_it(given: StackSettings) -> None:
+    with pytest.raises(ValidationError, match="others need keys"):
+        run(given.model_copy(update={"host": "0.0.0.0", "auth": AuthMode.OPEN}))
+
+
+@pytest.mark.parametrize(("host", "mode"), [("127.0.0.1", "open"), ("0.0.0.0", "keys")])
+def test_the_api_is_told_who_may_use_it(
+    given: StackSettings, addresses: Addresses, host: str, mode: str
+) -> None:
+    settings = given.model_copy(update={"host": host})
+    *_, api = module._components(settings, addresses, Console(stream=io.StringIO()))
+    assert api.environment["HIIR_AUTH"] == mode
 
 
 def test_two_stacks_never_share_a_folder(given: StackSettings) -> None:

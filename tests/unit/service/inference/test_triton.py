@@ -1,10 +1,12 @@
 """The translation of Triton's errors, complete, and the check of a served model."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from tritonclient.grpc import model_config_pb2
 from tritonclient.utils import InferenceServerException
@@ -17,8 +19,16 @@ from service.errors import (
     ModelMismatch,
     ServiceError,
 )
-from service.inference.triton import TROUBLE, Trouble, check_served, translate_triton_error
+from service.inference.triton import (
+    TROUBLE,
+    TritonEngine,
+    Trouble,
+    check_served,
+    translate_triton_error,
+)
 from service.settings import InferenceSettings
+from service.telemetry import trace_context
+from service.trace_context import TraceContext
 
 SETTINGS = InferenceSettings(outage_seconds=300, fault_seconds=60)
 MakeContract = Callable[..., ModelContract]
@@ -159,3 +169,29 @@ def test_model_without_a_contract_is_refused(make_contract: MakeContract) -> Non
     del config.parameters["scale"]
     with pytest.raises(ModelMismatch, match="no valid contract"):
         check_served(config, contract)
+
+
+def test_each_tile_says_which_trace_it_belongs_to(make_contract: MakeContract) -> None:
+    sent: list[dict[str, str] | None] = []
+
+    class Answer:
+        def as_numpy(self, name: str) -> np.ndarray:
+            return np.zeros((1, 3, 16, 16), np.float32)
+
+    class Client:
+        def async_infer(self, *, headers: dict[str, str] | None, callback: Any, **_: Any) -> object:
+            sent.append(headers)
+            callback(result=Answer(), error=None)
+            return object()
+
+    client: Any = Client()
+    engine = TritonEngine(
+        client=client, sending=threading.Lock(), contract=make_contract(), settings=SETTINGS
+    )
+    trace = replace(TraceContext.root(), tracestate="rojo=1")
+    tile = np.zeros((1, 3, 16, 16), np.float32)
+    with trace_context(trace):
+        engine.submit(tile).result()
+    engine.submit(tile).result()
+    engine.close()
+    assert sent == [{"traceparent": trace.traceparent, "tracestate": "rojo=1"}, None]

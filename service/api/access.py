@@ -1,0 +1,88 @@
+"""Who asks, and whether they may: decided from a request's head alone."""
+
+import re
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.types import Scope as Connection
+
+from service.errors import KeyInvalid, KeyMissing, ScopeMissing
+from service.jobs import OPEN_TENANT
+from service.keys import KeyStore, Scope
+from service.settings import AuthMode, is_loopback
+
+# Probes, and what explains the service. Whatever is not named here needs a key.
+PUBLIC = frozenset({"/livez", "/readyz", "/docs", "/docs/errors", "/openapi.json", "/redoc"})
+
+_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(\S+)")
+_PORT = re.compile(r":\d+$")
+_READS = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Whose request it is."""
+
+    tenant: str
+    key_id: str | None
+    """None where no keys are asked for."""
+
+
+class Access:
+    """Knows a request's caller."""
+
+    def __init__(self, *, keys: KeyStore, mode: AuthMode) -> None:
+        self._keys = keys
+        self._mode = mode
+
+    def admit(self, connection: Connection) -> Caller:
+        """The caller of a request that needs one.
+
+        Raises `KeyMissing`, `KeyInvalid`, `ScopeMissing`, and `StoreUnavailable` while nobody can
+        be known.
+        """
+        wanted = wanted_scope(connection["method"], connection["path"])
+        if self._mode is AuthMode.OPEN:
+            _require_this_machine(connection)
+            return Caller(tenant=OPEN_TENANT, key_id=None)
+        key = self._keys.find(_token(Headers(scope=connection)))
+        if key is None:
+            raise KeyInvalid("The key is unknown, was revoked, or its time is over.")
+        if not key.allows(wanted):
+            has = " ".join(sorted(key.scopes))
+            raise ScopeMissing(f"This needs the scope {wanted}.", limit=wanted.value, actual=has)
+        return Caller(tenant=key.tenant, key_id=key.id)
+
+
+def wanted_scope(method: str, path: str) -> Scope:
+    """What a key must allow for a request."""
+    if path == "/v1/keys" or path.startswith("/v1/keys/"):
+        return Scope.ADMIN
+    return Scope.READ if method in _READS else Scope.WRITE
+
+
+def _require_this_machine(connection: Connection) -> None:
+    """Raise `KeyMissing` for who is not here, whatever address the server was really bound to.
+
+    Nor is a page from elsewhere that a browser here shows: it comes under a name of its own (DNS
+    rebinding), or says that it is another site's.
+    """
+    headers = Headers(scope=connection)
+    client = (connection.get("client") or ("", 0))[0]
+    name = _PORT.sub("", headers.get("host", "")).strip("[]")
+    foreign = headers.get("sec-fetch-site") in {"cross-site", "same-site"}
+    if foreign or not (is_loopback(client) and is_loopback(name)):
+        raise KeyMissing("Without keys the service is for its own machine alone.")
+
+
+def _token(headers: Headers) -> str:
+    authorization = headers.get("authorization")
+    if authorization is not None:
+        found = _BEARER.fullmatch(authorization.strip())
+        if found is None:
+            raise KeyInvalid("Send `Authorization: Bearer` and the key.")
+        return found[1]
+    key = headers.get("x-api-key")
+    if key is None:
+        raise KeyMissing("Send the key as `Authorization: Bearer` or as `X-API-Key`.")
+    return key.strip()

@@ -1,0 +1,43 @@
+# ruff: noqa: N818 - errors are named for what happened
+"""Who asks may not: 401 without a good key, 403 with one that does not allow it."""
+
+from service.errors.base import ServiceError
+
+
+class AccessDenied(ServiceError):
+    """Who asks may not."""
+
+    code, status, title = "access-denied", 401, "Access denied"
+
+    @property
+    def challenge(self) -> str:
+        """The `WWW-Authenticate` header, in the words of RFC 6750."""
+        return 'Bearer realm="hiir"'
+
+
+class KeyMissing(AccessDenied):
+    """No key came with the request."""
+
+    code, title = "key-missing", "A key is needed"
+
+
+class KeyInvalid(AccessDenied):
+    """The key is not one of this service, or was revoked, or its time is over."""
+
+    code, title = "key-invalid", "Not a valid key"
+
+    @property
+    def challenge(self) -> str:
+        """Says that another token is wanted."""
+        return f'{super().challenge}, error="invalid_token"'
+
+
+class ScopeMissing(AccessDenied):
+    """The key is good, but does not allow this."""
+
+    code, status, title = "scope-missing", 403, "The key does not allow this"
+
+    @property
+    def challenge(self) -> str:
+        """Names the scope that is wanted."""
+        return f'{super().challenge}, error="insufficient_scope", scope="{self.limit}"'

@@ -1,0 +1,121 @@
+"""What a key is: a token that its owner alone has, and what the service knows of it. Pure.
+
+A token reads `hiir_<id>_<secret>`. The id finds the record, which has the token's SHA-256 alone:
+the secret has 256 random bits, so that a slow hash would guard nothing that is not out of reach.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+_TOKEN = re.compile(r"hiir_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
+_TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+class Scope(StrEnum):
+    """What a key allows."""
+
+    READ = "jobs:read"
+    """Follow and list jobs, fetch results."""
+    WRITE = "jobs:write"
+    """Submit, cancel and delete jobs."""
+    ADMIN = "admin"
+    """Both, and the keys of one's own tenant."""
+
+
+ALL_SCOPES = frozenset(Scope)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """One key, without its secret. Times are seconds since the epoch."""
+
+    id: str
+    tenant: str
+    scopes: frozenset[Scope]
+    name: str
+    """For people: which program or machine has it."""
+    created_at: float
+    expires_at: float | None
+    sha256: str
+    """Of the whole token, lower-case hex."""
+
+    @classmethod
+    def make(
+        cls,
+        *,
+        tenant: str,
+        scopes: frozenset[Scope],
+        name: str,
+        created_at: float,
+        expires_at: float | None,
+    ) -> tuple[Self, str]:
+        """A new key and its token, which is known here and never again.
+
+        Raises `ValueError` for a tenant whose name cannot be one, and for a key that allows
+        nothing.
+        """
+        if not _TENANT.fullmatch(tenant):
+            raise ValueError("a tenant has 1 to 63 small letters, digits and dashes")
+        if not scopes:
+            raise ValueError("a key needs a scope")
+        key_id = secrets.token_hex(6)
+        token = f"hiir_{key_id}_{secrets.token_urlsafe(32)}"
+        key = cls(
+            id=key_id,
+            tenant=tenant,
+            scopes=scopes,
+            name=name,
+            created_at=created_at,
+            expires_at=expires_at,
+            sha256=_digest(token),
+        )
+        return key, token
+
+    def allows(self, scope: Scope) -> bool:
+        """Whether it may be used for what needs `scope`."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+    def opens_with(self, token: str) -> bool:
+        """Whether `token` is the key's own; takes as long for a wrong one as for the right one."""
+        return hmac.compare_digest(self.sha256, _digest(token))
+
+    def to_fields(self) -> dict[str, str]:
+        """The record."""
+        return {
+            "id": self.id,
+            "tenant": self.tenant,
+            "scopes": " ".join(sorted(self.scopes)),
+            "name": self.name,
+            "created_at": repr(self.created_at),
+            "expires_at": "" if self.expires_at is None else repr(self.expires_at),
+            "sha256": self.sha256,
+        }
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, str]) -> Self:
+        """Read what `to_fields` wrote."""
+        return cls(
+            id=fields["id"],
+            tenant=fields["tenant"],
+            scopes=frozenset(map(Scope, fields["scopes"].split())),
+            name=fields["name"],
+            created_at=float(fields["created_at"]),
+            expires_at=float(fields["expires_at"]) if fields["expires_at"] else None,
+            sha256=fields["sha256"],
+        )
+
+
+def key_id_of(token: str) -> str | None:
+    """The id inside a token; None for what cannot be one."""
+    found = _TOKEN.fullmatch(token)
+    return found[1] if found else None
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,120 @@
+"""Keys in Redis: a hash for each, which Redis itself ends with the key's time, and one index."""
+
+import time
+from collections.abc import Mapping
+from typing import cast
+
+import redis
+
+from service.keys.key import ApiKey, Scope, key_id_of
+from service.redis_link import connect, redis_errors
+from service.settings import RedisDatabase, Settings
+
+_INDEX = "hiir:keys"
+_SECONDS_A_DAY = 86_400
+
+_CREATE = """
+-- KEYS: record, index. ARGV: id, tenant, most live keys, prefix of records, seconds or '', field,
+-- value, ... Returns the number of the tenant's live keys if there are too many, else 0.
+local live, known = 0, redis.call('HGETALL', KEYS[2])
+for index = 1, #known, 2 do
+  local id, tenant = known[index], known[index + 1]
+  if redis.call('EXISTS', ARGV[4] .. id) == 0 then
+    redis.call('HDEL', KEYS[2], id)
+  elseif tenant == ARGV[2] and id ~= ARGV[1] then
+    live = live + 1
+  end
+end
+if live >= tonumber(ARGV[3]) then return live end
+redis.call('HSET', KEYS[1], unpack(ARGV, 6))
+if ARGV[5] ~= '' then redis.call('EXPIRE', KEYS[1], ARGV[5]) end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+return 0
+"""
+
+
+class TooManyKeysError(Exception):
+    """The tenant has as many live keys as one may have; the message says what to do."""
+
+
+class KeyStore:
+    """The keys of all tenants. Every method raises `StoreUnavailable` while Redis is away."""
+
+    def __init__(self, *, client: redis.Redis, live_keys: int) -> None:
+        self._redis = client
+        self._live_keys = live_keys
+        self._create = client.register_script(_CREATE)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "KeyStore":
+        """The keys beside the jobs."""
+        url = settings.database_url(RedisDatabase.STATE)
+        return cls(client=connect(url, decode_responses=True), live_keys=settings.limits.live_keys)
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._redis.close()
+
+    def create(
+        self, *, tenant: str, scopes: frozenset[Scope], name: str = "", days: int | None = None
+    ) -> tuple[ApiKey, str]:
+        """Make a key; returns it with its token, of which nothing is kept.
+
+        Raises `ValueError` as `ApiKey.make` does, and `TooManyKeysError` for a tenant that has its
+        keys already: two, so that a new one can be handed out before the old one is revoked.
+        """
+        now = time.time()
+        seconds = None if days is None else days * _SECONDS_A_DAY
+        key, token = ApiKey.make(
+            tenant=tenant,
+            scopes=scopes,
+            name=name,
+            created_at=now,
+            expires_at=None if seconds is None else now + seconds,
+        )
+        fields = [part for pair in key.to_fields().items() for part in pair]
+        with redis_errors():
+            live = self._create(
+                keys=[_key(key.id), _INDEX],
+                args=[key.id, tenant, self._live_keys, _key(""), seconds or "", *fields],
+            )
+        if live:
+            raise TooManyKeysError(
+                f"{tenant} has {live} live keys, and may have {self._live_keys}: revoke one"
+            )
+        return key, token
+
+    def find(self, token: str) -> ApiKey | None:
+        """The live key that a token opens."""
+        key_id = key_id_of(token)
+        key = None if key_id is None else self.get(key_id)
+        return key if key is not None and key.opens_with(token) else None
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """The live key with this id."""
+        with redis_errors():
+            fields = cast("Mapping[str, str]", self._redis.hgetall(_key(key_id)))
+        return ApiKey.from_fields(fields) if fields else None
+
+    def live(self, tenant: str | None = None) -> list[ApiKey]:
+        """Every live key, or those of one tenant, the oldest first."""
+        with redis_errors():
+            ids = cast("Mapping[str, str]", self._redis.hgetall(_INDEX))
+            wanted = [key_id for key_id, owner in ids.items() if tenant in {None, owner}]
+            with self._redis.pipeline(transaction=False) as pipe:
+                for key_id in wanted:
+                    pipe.hgetall(_key(key_id))
+                records = cast("list[Mapping[str, str]]", pipe.execute())
+        keys = [ApiKey.from_fields(record) for record in records if record]
+        return sorted(keys, key=lambda key: key.created_at)
+
+    def revoke(self, key_id: str) -> bool:
+        """End a key; from now on nothing is accepted with it. False if there is none."""
+        with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.delete(_key(key_id))
+            pipe.hdel(_INDEX, key_id)
+            return bool(pipe.execute()[0])
+
+
+def _key(key_id: str) -> str:
+    return f"hiir:key:{key_id}"
