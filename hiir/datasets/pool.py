@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -96,7 +97,8 @@ def _check(path: Path, entry: list[int] | str, *, min_side: int, skip_corrupt: b
 def _pack(paths: Sequence[Path], packed: Path, index: Path) -> None:
     packed.parent.mkdir(parents=True, exist_ok=True)
     entries: list[tuple[int, ...] | str] = []
-    scratch = packed.with_suffix(".tmp")
+    # Two runs that start together pack side by side; the last to finish replaces the same bytes.
+    scratch = packed.with_suffix(f".{os.getpid()}.tmp")
     with scratch.open("wb") as file:
         for path in paths:
             try:

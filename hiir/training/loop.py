@@ -6,14 +6,19 @@ CPU one process a core beats one process with as many threads: small operations 
 each other.
 """
 
+import gc
 import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import cast
 
 import torch
 from lightning_fabric import Fabric
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from hiir.datasets.patches import Batch, DegradedPatches
@@ -75,6 +80,11 @@ def train(
     )
     fabric.launch()
     _Run(config, run, fabric, seconds=seconds).go()
+    if devices * nodes > 1:
+        # The group's threads hold tensors: still there when the interpreter ends, they abort it.
+        # They end with the last that refers to the group, the network that averages by it.
+        gc.collect()
+        torch.distributed.destroy_process_group()
 
 
 class _Run:
@@ -88,6 +98,8 @@ class _Run:
         self.loss = fabric.to_device(build_loss(config.loss))
         model = build_model(config.preset, config.model)
         _check_channels(config, model.config.in_channels, model.config.out_channels)
+        if config.init is not None:
+            _start_from(model, config.init)
         self.model = fabric.to_device(model)
         self.average = WeightAverage(self.model, decay=config.ema)
         self.optimizer = _optimizer(config, self.model)
@@ -128,9 +140,13 @@ class _Run:
         config, zero = self.config, self.fabric.is_global_zero
         if zero:
             self.folder.begin(config, self._environment())
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._ask_to_stop)
-        world = self.fabric.world_size
+        with self._stopped_by_signals():
+            self._train_to_the_end()
+        if zero:
+            self._save()
+
+    def _train_to_the_end(self) -> None:
+        config, zero, world = self.config, self.fabric.is_global_zero, self.fabric.world_size
         with Progress(config, self.folder, start=self.step, world=world, shown=zero) as progress:
             for batch in self._batches(progress):
                 progress.add(self._learn(batch))
@@ -146,8 +162,16 @@ class _Run:
                     progress.validated(self.step, self.validator.score(self.average))
                 if self._stops():
                     break
-        if zero:
-            self._save()
+
+    @contextmanager
+    def _stopped_by_signals(self) -> Iterator[None]:
+        """Let an interrupt or SIGTERM end the run after the step under way."""
+        before = {n: signal.signal(n, self._ask_to_stop) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _batches(self, progress: Progress) -> Iterator[Batch]:
         """Batches from here to the end; what is waited for them is counted."""
@@ -227,6 +251,23 @@ class _Run:
                         "exp_avg_sq": checkpoint.second_moment[name].to(device, copy=True),
                     }
         self.average.load(dict(checkpoint.average))
+
+
+def _start_from(model: nn.Module, path: Path) -> None:
+    """Copy what has the same name and shape; a stem or tail of other channels starts afresh."""
+    try:
+        learned = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ConfigError(f"init: {path} cannot be read: {error}") from error
+    own = model.state_dict()
+    fitting = {
+        name: tensor
+        for name, tensor in learned.items()
+        if name in own and own[name].shape == tensor.shape
+    }
+    if not fitting:
+        raise ConfigError(f"init: {path} shares no tensor with this network")
+    model.load_state_dict(fitting, strict=False)
 
 
 def _check_channels(config: TrainingConfig, inputs: int, outputs: int) -> None:
