@@ -20,18 +20,22 @@ from hiir.imaging import (
     decode,
     probe,
 )
+from service.backlog import BacklogWatch, clamp_pause
 from service.blob_store import BlobStore
 from service.errors import (
     QueueFull,
     ResultTooLarge,
     ServiceError,
     StoreUnavailable,
+    TooManyJobs,
+    WaitTooLong,
     translate_imaging_error,
 )
-from service.job_store import JobStore
+from service.job_store import Creation, JobStore
 from service.jobs import Blob, Job, StoredImage, Webhook
 from service.limits import Limits
 from service.queue import JobQueue
+from service.quotas import QuotaStore, Standing
 from service.settings import JobSettings
 from service.tasks import TaskRequest
 from service.telemetry import current_request_id, current_trace, job_context
@@ -49,28 +53,58 @@ class Intake:
         jobs: JobStore,
         blobs: BlobStore,
         queue: JobQueue,
+        quotas: QuotaStore,
+        backlog: BacklogWatch,
         limits: Limits,
         lifetimes: JobSettings,
     ) -> None:
         self._jobs = jobs
         self._blobs = blobs
         self._queue = queue
+        self._quotas = quotas
+        self._backlog = backlog
         self._limits = limits
         self._lifetimes = lifetimes
         self._checks = BoundedSemaphore(limits.concurrent_checks)
 
     def require_room(self) -> None:
-        """Raise `QueueFull` or `StoreUnavailable` if there is none, before a body is read."""
-        depth = self._jobs.queue_depth()
-        if depth >= self._limits.queue_depth:
+        """Raise what says that the service is full, and until when, before a body is read.
+
+        Raises `QueueFull`, `WaitTooLong` or `StoreUnavailable`.
+        """
+        limits = self._limits
+        depth, backlog = self._jobs.queue_depth(), self._backlog.look()
+        if depth >= limits.queue_depth:
             raise QueueFull(
-                "Too many jobs are waiting.", limit=self._limits.queue_depth, actual=depth
+                "Too many jobs are waiting.",
+                limit=limits.queue_depth,
+                actual=depth,
+                retry_after=backlog.pause_for(depth - limits.queue_depth + 1),
+            )
+        wait = backlog.wait_seconds
+        if wait is not None and wait > limits.predicted_wait_seconds:
+            raise WaitTooLong(
+                f"A new job would wait for about {wait:.0f} seconds.",
+                limit=limits.predicted_wait_seconds,
+                actual=int(wait),
+                retry_after=clamp_pause(wait - limits.predicted_wait_seconds),
             )
         percent = self._jobs.memory_percent()
-        if percent >= self._limits.store_percent:
+        if percent >= limits.store_percent:
+            # Results go evenly over their lifetime: so long until those beyond the limit are gone.
+            beyond = (percent - limits.store_percent + 1) / percent
             raise StoreUnavailable(
-                "The job store is nearly full.", limit=self._limits.store_percent, actual=percent
+                "The job store is nearly full.",
+                limit=limits.store_percent,
+                actual=percent,
+                retry_after=clamp_pause(beyond * self._lifetimes.result_seconds),
             )
+
+    def too_many_jobs(self, standing: Standing) -> TooManyJobs:
+        """Why a tenant's job is refused beside its others, and when one of them may have ended."""
+        backlog = self._backlog.look()
+        share = (backlog.load.waiting + backlog.load.running) / max(standing.open_jobs, 1)
+        return standing.too_many_jobs(pause=backlog.pause_for(share))
 
     def accept(
         self,
@@ -86,8 +120,8 @@ class Intake:
         """Check the image, store it, queue the job; nothing remains if any of it fails.
 
         A job that has this id already is given back as it is: its submission was made before.
-        Raises `ImageRefused`, `NoModelForImage`, `ResultTooLarge`, `StoreUnavailable` or
-        `QueueUnavailable`.
+        Raises `ImageRefused`, `NoModelForImage`, `ResultTooLarge`, `TooManyJobs`, `QuotaExceeded`,
+        `StoreUnavailable` or `QueueUnavailable`.
         """
         header, model = self._check(upload, request)
         blob = self._blobs.put(upload.pieces(), seconds=self._lifetimes.input_seconds)
@@ -121,12 +155,14 @@ class Intake:
         )
         try:
             made = self._jobs.create(job)
-            if made:
+            if made is Creation.MADE:
                 self._queue.publish(job.id)
+            elif made is not Creation.TAKEN:
+                raise self._refusal(job, made)
         except ServiceError:
             self._take_back(job, blob)
             raise
-        if not made:
+        if made is Creation.TAKEN:
             return self._made_before(job, blob)
         with job_context(job.id):
             logger.info("accepted %s, %s %s bytes", job.task, header.format.value, blob.size)
@@ -151,6 +187,12 @@ class Intake:
                 limit=self._limits.output_pixels,
                 actual=pixels,
             )
+
+    def _refusal(self, job: Job, made: Creation) -> ServiceError:
+        standing = self._quotas.look(job.tenant)
+        if made is Creation.TOO_MANY:
+            return self.too_many_jobs(standing)
+        return standing.quota_exceeded(pixels=job.source.pixels)
 
     def _made_before(self, job: Job, blob: Blob) -> Job:
         with contextlib.suppress(ServiceError):

@@ -15,14 +15,25 @@ from typing import cast
 import redis
 
 from service.errors import WorkerLost
-from service.job_scripts import CANCEL, CREATE, FINISH, LEASE, RECLAIM, RELEASE, REPORT, REPUBLISH
+from service.job_scripts import (
+    CANCEL,
+    CREATE,
+    DISCARD,
+    FINISH,
+    LEASE,
+    RECLAIM,
+    RELEASE,
+    REPORT,
+    REPUBLISH,
+)
 from service.jobs import Failure, Job, JobEvent, JobStatus, Outcome, Progress
+from service.limits import TenantLimits
 from service.redis_link import connect, redis_errors
 from service.settings import JobSettings, RedisDatabase, Settings
 
-_QUEUED = "hiir:queued"
-_LEASES = "hiir:leases"
-_WORKERS = "hiir:workers"
+QUEUED = "hiir:queued"
+LEASES = "hiir:leases"
+WORKERS = "hiir:workers"
 _REAPER = "hiir:reaper"
 _BATCH = 16
 _EVENTS = 100
@@ -36,6 +47,18 @@ class LeaseState(IntEnum):
     STOP = 2
 
 
+class Creation(IntEnum):
+    """What became of a job that was to be made."""
+
+    OVER_QUOTA = -2
+    """Its tenant has had as many megapixels today as it may."""
+    TOO_MANY = -1
+    """Its tenant has as many jobs that have not ended as it may."""
+    TAKEN = 0
+    """There is another with its id."""
+    MADE = 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """The right to work on a job, until it is finished, released, or taken for silence."""
@@ -47,10 +70,14 @@ class Lease:
 class JobStore:
     """Jobs and their leases. Every method raises `StoreUnavailable` while Redis is away."""
 
-    def __init__(self, *, client: redis.Redis, settings: JobSettings) -> None:
+    def __init__(
+        self, *, client: redis.Redis, settings: JobSettings, tenants: TenantLimits
+    ) -> None:
         self._redis = client
         self._settings = settings
+        self._tenants = tenants
         self._create = client.register_script(CREATE)
+        self._discard = client.register_script(DISCARD)
         self._lease = client.register_script(LEASE)
         self._report = client.register_script(REPORT)
         self._finish = client.register_script(FINISH)
@@ -63,7 +90,11 @@ class JobStore:
     def from_settings(cls, settings: Settings) -> "JobStore":
         """The store on the database of its own."""
         url = settings.database_url(RedisDatabase.STATE)
-        return cls(client=connect(url, decode_responses=True), settings=settings.jobs)
+        return cls(
+            client=connect(url, decode_responses=True),
+            settings=settings.jobs,
+            tenants=settings.tenants,
+        )
 
     def close(self) -> None:
         """Drop the connections."""
@@ -74,35 +105,33 @@ class JobStore:
         with redis_errors():
             self._redis.ping()
 
-    def create(self, job: Job) -> bool:
-        """Write a new, queued job, or return False if there is one with its id.
+    def create(self, job: Job) -> Creation:
+        """Write a new, queued job, unless there is one with its id or its tenant has enough.
 
         Its record does not expire before the job has ended.
         """
         fields = job.to_fields()
+        limits = self._tenants
         with redis_errors():
             made = self._create(
-                keys=[_key(job.id), _QUEUED, _index(job.tenant)],
+                keys=_keys(job),
                 args=[
-                    *(job.id, fields["created_at"], _key(""), fields["source"]),
+                    *(job.id, fields["created_at"], job_key(""), fields["source"]),
+                    *(limits.open_jobs, job.source.pixels, 1_000_000 * limits.megapixels_per_day),
                     *(part for pair in fields.items() for part in pair),
                 ],
             )
-        return bool(made)
+        return Creation(made)
 
     def discard(self, job: Job) -> None:
         """Remove a job as if it had never been: its submission failed half-way."""
-        with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.delete(_key(job.id))
-            pipe.zrem(_QUEUED, job.id)
-            pipe.zrem(_index(job.tenant), job.id)
-            pipe.delete(_events(job.id))
-            pipe.execute()
+        with redis_errors():
+            self._discard(keys=_keys(job), args=[job.id, job.source.pixels])
 
     def get(self, job_id: str) -> Job | None:
         """The job, or None if there is no record of it."""
         with redis_errors():
-            fields = cast("Mapping[str, str]", self._redis.hgetall(_key(job_id)))
+            fields = cast("Mapping[str, str]", self._redis.hgetall(job_key(job_id)))
         return Job.from_fields(fields) if fields else None
 
     def newest(
@@ -132,7 +161,7 @@ class JobStore:
             ids = [entry for entry in ids if before is None or entry < before]
             with self._redis.pipeline(transaction=False) as pipe:
                 for _, job_id in ids[:count]:
-                    pipe.hgetall(_key(job_id))
+                    pipe.hgetall(job_key(job_id))
                 records = cast("list[Mapping[str, str]]", pipe.execute())
         jobs = [Job.from_fields(record) for record in records if record]
         return jobs, ids[count - 1] if len(ids) > count else None
@@ -150,12 +179,12 @@ class JobStore:
     def queue_position(self, job_id: str) -> int | None:
         """Number of jobs before this one, or None if it does not wait."""
         with redis_errors():
-            return cast("int | None", self._redis.zrank(_QUEUED, job_id))
+            return cast("int | None", self._redis.zrank(QUEUED, job_id))
 
     def queue_depth(self) -> int:
         """Number of jobs that wait."""
         with redis_errors():
-            return int(self._redis.zcard(_QUEUED))
+            return int(self._redis.zcard(QUEUED))
 
     def memory_percent(self) -> int:
         """Part of Redis's `maxmemory` that is in use; 0 where none is set."""
@@ -173,7 +202,7 @@ class JobStore:
             return None
         with redis_errors():
             status = self._cancel(
-                keys=[_key(job_id), _QUEUED],
+                keys=[job_key(job_id), QUEUED],
                 args=[job_id, self._settings.record_seconds, int(purge)],
             )
         if status is None:
@@ -186,7 +215,7 @@ class JobStore:
         token = uuid.uuid4().hex
         with redis_errors():
             leased = self._lease(
-                keys=[_key(job_id), _QUEUED, _LEASES],
+                keys=[job_key(job_id), QUEUED, LEASES],
                 args=[job_id, token, worker, self._settings.lease_seconds],
             )
         job = self.get(job_id) if leased else None
@@ -198,7 +227,7 @@ class JobStore:
         if progress is not None:
             args += [progress.stage.value, progress.tiles_done, progress.tiles_total]
         with redis_errors():
-            return LeaseState(self._report(keys=[_key(lease.job.id), _LEASES], args=args))
+            return LeaseState(self._report(keys=[job_key(lease.job.id), LEASES], args=args))
 
     def finish(self, lease: Lease, outcome: Outcome) -> LeaseState:
         """End the job. Only if it says `HELD` was anything written.
@@ -209,7 +238,7 @@ class JobStore:
         record = self._settings.record_seconds
         with redis_errors():
             state = self._finish(
-                keys=[_key(lease.job.id), _LEASES],
+                keys=[job_key(lease.job.id), LEASES],
                 args=[
                     *(lease.job.id, lease.token, outcome.status.value, record),
                     self._settings.result_seconds if succeeded else record,
@@ -225,7 +254,7 @@ class JobStore:
         """
         with redis_errors():
             state = self._release(
-                keys=[_key(lease.job.id), _QUEUED, _LEASES], args=[lease.job.id, lease.token]
+                keys=[job_key(lease.job.id), QUEUED, LEASES], args=[lease.job.id, lease.token]
             )
         return LeaseState(state)
 
@@ -237,11 +266,11 @@ class JobStore:
         taken = []
         with redis_errors():
             silent = self._redis.zrange(
-                _LEASES, "-inf", str(self._now()), byscore=True, offset=0, num=_BATCH
+                LEASES, "-inf", str(self._now()), byscore=True, offset=0, num=_BATCH
             )
             for job_id in cast("list[str]", silent):
                 status = self._reclaim(
-                    keys=[_key(job_id), _QUEUED, _LEASES],
+                    keys=[job_key(job_id), QUEUED, LEASES],
                     args=[
                         job_id,
                         self._settings.max_attempts,
@@ -263,9 +292,9 @@ class JobStore:
         with redis_errors():
             return tuple(
                 job_id
-                for job_id in cast("list[str]", self._redis.zrange(_QUEUED, 0, _BATCH - 1))
+                for job_id in cast("list[str]", self._redis.zrange(QUEUED, 0, _BATCH - 1))
                 if self._republish(
-                    keys=[_key(job_id), _QUEUED], args=[job_id, self._settings.republish_seconds]
+                    keys=[job_key(job_id), QUEUED], args=[job_id, self._settings.republish_seconds]
                 )
             )
 
@@ -280,29 +309,30 @@ class JobStore:
             # Between the two calls the lock may pass on: two reapers do no harm, only double work.
             return bool(self._redis.pexpire(_REAPER, milliseconds))
 
-    def beat(self, worker: str, *, seconds: float) -> None:
-        """Say that a worker is alive, and will be for `seconds`."""
+    def beat(self, worker: str, *, seconds: float, slots: int) -> None:
+        """Say that a worker with so many slots is alive, and will be for `seconds`."""
         with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
             now = self._now()
-            pipe.zremrangebyscore(_WORKERS, "-inf", now)
-            pipe.zadd(_WORKERS, {worker: now + seconds})
+            pipe.zremrangebyscore(WORKERS, "-inf", now)
+            pipe.zadd(WORKERS, {worker: now + seconds})
+            pipe.set(slots_key(worker), slots, px=int(1000 * seconds))
             pipe.execute()
 
     def is_live(self, worker: str) -> bool:
         """Whether this worker said so lately."""
         with redis_errors():
-            until: float | None = self._redis.zscore(_WORKERS, worker)
+            until: float | None = self._redis.zscore(WORKERS, worker)
             return until is not None and until > self._now()
 
     def retire(self, worker: str) -> None:
         """Say that a worker takes no more jobs."""
         with redis_errors():
-            self._redis.zrem(_WORKERS, worker)
+            self._redis.zrem(WORKERS, worker)
 
     def live_workers(self) -> int:
         """Number of workers that said so lately."""
         with redis_errors():
-            return int(self._redis.zcount(_WORKERS, self._now(), "+inf"))
+            return int(self._redis.zcount(WORKERS, self._now(), "+inf"))
 
     def _now(self) -> float:
         seconds, microseconds = self._redis.time()
@@ -317,5 +347,20 @@ def _events(job_id: str) -> str:
     return f"hiir:events:{job_id}"
 
 
-def _key(job_id: str) -> str:
+def _keys(job: Job) -> list[str]:
+    """Of a job that is made or unmade: its own, and those that hold its tenant to its limits."""
+    day = int(job.created_at // 86_400)
+    return [
+        *(job_key(job.id), QUEUED, _index(job.tenant)),
+        *(f"hiir:open:{job.tenant}", f"hiir:pixels:{job.tenant}:{day}"),
+    ]
+
+
+def slots_key(worker: str) -> str:
+    """Where a live worker says how much it does at once."""
+    return f"hiir:slots:{worker}"
+
+
+def job_key(job_id: str) -> str:
+    """A job's record."""
     return f"hiir:job:{job_id}"

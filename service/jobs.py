@@ -81,6 +81,11 @@ class StoredImage:
     width: int
     height: int
 
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
     def to_json(self) -> str:
         """One JSON object."""
         return json.dumps(asdict(self))
@@ -236,6 +241,7 @@ class Job:
             "parameters": json.dumps(dict(self.parameters)),
             "filename": json.dumps(self.filename),
             "source": self.source.to_json(),
+            "pixels": str(self.source.pixels),  # apart, for the store's scripts
             "created_at": repr(self.created_at),
             "expires_at": repr(self.expires_at),
             "status": self.status.value,

@@ -49,6 +49,9 @@ class Limits(BaseModel):
     queue_depth: PositiveInt = 1000
     """Jobs waiting; beyond it a submission would only time out later."""
 
+    predicted_wait_seconds: PositiveInt = 600
+    """Time that a new job would wait, by what a megapixel took lately, at which it is refused."""
+
     store_percent: PositiveInt = 85
     """Part of Redis's `maxmemory` in use at which submissions are refused: the rest is for the
     results of the jobs that were accepted."""
@@ -61,3 +64,20 @@ class Limits(BaseModel):
             min_side=self.min_side,
             max_frames=self.frames,
         )
+
+
+class TenantLimits(BaseModel):
+    """What one tenant may ask for: beyond it others would wait for its jobs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    submits_per_minute: PositiveInt = 60
+    """Submissions, of which `burst` may come at once."""
+
+    burst: PositiveInt = 20
+
+    open_jobs: PositiveInt = 10
+    """Jobs that wait and run at once."""
+
+    megapixels_per_day: PositiveInt = 2000
+    """Megapixels of the images that are sent; the day begins at midnight UTC."""

@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.limits import Limits
+from service.limits import Limits, TenantLimits
 
 
 class RedisDatabase(StrEnum):
@@ -174,6 +174,7 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
 
     limits: Limits = Limits()
+    tenants: TenantLimits = TenantLimits()
     jobs: JobSettings = JobSettings()
     inference: InferenceSettings = InferenceSettings()
     webhooks: WebhookSettings = WebhookSettings()

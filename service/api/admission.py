@@ -1,40 +1,112 @@
 """Before a route is chosen, and before a byte of the body is read: may this request go on?
 
-Pure ASGI, because a framework's dependency runs only when a form has been received whole.
+Pure ASGI, because a framework's dependency runs only when a form has been received whole. What is
+public, probes above all, is neither asked for a key nor held to a limit.
 """
 
+import re
+from dataclasses import dataclass
+
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.access import PUBLIC, Access, Caller
 from service.api.errors import problem_response
+from service.api.rate_headers import policy_headers, standing_headers
 from service.errors import ServiceError
+from service.intake import Intake
+from service.limits import TenantLimits
+from service.quotas import QuotaStore, Standing
 from service.telemetry import tenant_context
 
 _CALLER = "caller"
+_SUBMISSIONS = re.compile(
+    r"POST /v1/(?:jobs|batches)/?|PUT /v1/jobs/[^/]+|POST /v1/batches/[^/]+/retry-failed"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verdict:
+    """Who asks, where one stands, and why the request does not go on, if it does not."""
+
+    caller: Caller | None = None
+    standing: Standing | None = None
+    refusal: ServiceError | None = None
 
 
 class Admission:
-    """Lets a request in with its caller, or answers it."""
+    """Lets a request in with its caller, or answers it; tells the limits either way."""
 
-    def __init__(self, app: ASGIApp, *, access: Access) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        access: Access,
+        quotas: QuotaStore,
+        intake: Intake,
+        limits: TenantLimits,
+    ) -> None:
         self._app = app
         self._access = access
+        self._quotas = quotas
+        self._intake = intake
+        self._policy = policy_headers(limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["path"] in PUBLIC:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        verdict = _Verdict()
+        if scope["path"] not in PUBLIC:
+            verdict = await run_in_threadpool(self._judge, scope)
+        told = dict(self._policy)
+        if verdict.standing is not None:
+            told |= standing_headers(verdict.standing)
+
+        async def send_with_limits(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(told)
+            await send(message)
+
+        if verdict.refusal is not None:
+            await _refuse(verdict.refusal, scope, receive, send_with_limits)
+        elif verdict.caller is None:
+            await self._app(scope, receive, send_with_limits)
+        else:
+            scope.setdefault("state", {})[_CALLER] = verdict.caller
+            with tenant_context(verdict.caller.tenant):
+                await self._app(scope, receive, send_with_limits)
+
+    def _judge(self, scope: Scope) -> _Verdict:
         try:
-            caller = await run_in_threadpool(self._access.admit, scope)
+            caller = self._access.admit(scope)
         except ServiceError as error:
-            await _refuse(error, scope, receive, send)
-            return
-        scope.setdefault("state", {})[_CALLER] = caller
-        with tenant_context(caller.tenant):
-            await self._app(scope, receive, send)
+            return _Verdict(refusal=error)
+        submits = is_submission(scope)
+        try:
+            look = self._quotas.take if submits else self._quotas.look
+            standing = look(caller.tenant)
+            refusal = self._refusal(standing, scope) if submits else None
+        except ServiceError as error:  # other requests may do without Redis
+            return _Verdict(caller=caller, refusal=error if submits else None)
+        return _Verdict(caller=caller, standing=standing, refusal=refusal)
+
+    def _refusal(self, standing: Standing, scope: Scope) -> ServiceError | None:
+        if standing.wait:
+            return standing.rate_limited()
+        # Sent again, it may find the job that it made: only its body tells.
+        if scope["method"] == "PUT" or "idempotency-key" in Headers(scope=scope):
+            return None
+        if not standing.free_jobs:
+            return self._intake.too_many_jobs(standing)
+        return standing.quota_exceeded() if standing.is_spent else None
+
+
+def is_submission(scope: Scope) -> bool:
+    """Whether a request makes jobs."""
+    return bool(_SUBMISSIONS.fullmatch(f"{scope['method']} {scope['path']}"))
 
 
 def caller_of(scope: Scope) -> Caller | None:

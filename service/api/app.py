@@ -53,7 +53,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         },
     )
     app.state.services = services
-    app.add_middleware(Admission, access=services.access)
+    app.add_middleware(
+        Admission,
+        access=services.access,
+        quotas=services.quotas,
+        intake=services.intake,
+        limits=settings.tenants,
+    )
     app.add_middleware(RequestContext)  # the outermost, because it was added last
     install_error_handlers(app)
     for module in (jobs, events, results, deliveries, webhook_secrets, tasks, catalogue, health):

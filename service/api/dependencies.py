@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from service.api.access import Access
 from service.api.admission import caller_of
+from service.backlog import BacklogWatch
 from service.blob_store import BlobStore
 from service.delivery_store import DeliveryStore
 from service.errors import JobNotFound, KeyMissing, ServerBusy
@@ -19,9 +20,11 @@ from service.intake import Intake
 from service.job_store import JobStore
 from service.jobs import Job, JobStatus, derive_job_id
 from service.keys import KeyStore
+from service.load_store import LoadStore
 from service.models import ModelCatalogue
 from service.pace_store import PaceStore
 from service.queue import JobQueue
+from service.quotas import QuotaStore
 from service.readiness import Readiness
 from service.schemas import JobView
 from service.settings import Settings
@@ -57,6 +60,7 @@ class Services:
     models: ModelCatalogue
     tasks: TaskCatalogue
     paces: PaceStore
+    loads: LoadStore
     readiness: Readiness
     intake: Intake
     idempotency: IdempotencyStore
@@ -64,6 +68,8 @@ class Services:
     webhook_secrets: WebhookSecretStore
     keys: KeyStore
     access: Access
+    quotas: QuotaStore
+    backlog: BacklogWatch
     uploads: UploadSlots
     triton: httpx.Client
 
@@ -75,6 +81,10 @@ class Services:
         queue = JobQueue.from_settings(settings)
         models = ModelCatalogue.read(settings.model_repository)
         keys = KeyStore.from_settings(settings)
+        quotas = QuotaStore.from_settings(settings)
+        paces = PaceStore.from_settings(settings)
+        loads = LoadStore.from_settings(settings)
+        backlog = BacklogWatch(loads=loads, paces=paces)
         # Not through a proxy that the environment names for other traffic.
         triton = httpx.Client(base_url=settings.triton_http_url, trust_env=False)
         return cls(
@@ -84,12 +94,15 @@ class Services:
             queue=queue,
             models=models,
             tasks=TaskCatalogue(models),
-            paces=PaceStore.from_settings(settings),
+            paces=paces,
+            loads=loads,
             readiness=Readiness(jobs=jobs, triton=triton, models=models.names),
             intake=Intake(
                 jobs=jobs,
                 blobs=blobs,
                 queue=queue,
+                quotas=quotas,
+                backlog=backlog,
                 limits=settings.limits,
                 lifetimes=settings.jobs,
             ),
@@ -98,6 +111,8 @@ class Services:
             webhook_secrets=WebhookSecretStore.from_settings(settings),
             keys=keys,
             access=Access(keys=keys, mode=settings.auth),
+            quotas=quotas,
+            backlog=backlog,
             uploads=UploadSlots(settings.limits.concurrent_uploads),
             triton=triton,
         )
@@ -134,8 +149,10 @@ class Services:
         self.triton.close()
         self.webhook_secrets.close()
         self.deliveries.close()
+        self.quotas.close()
         self.keys.close()
         self.idempotency.close()
+        self.loads.close()
         self.paces.close()
         self.queue.close()
         self.blobs.close()

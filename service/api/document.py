@@ -22,6 +22,17 @@ _SCHEMES = {
 }
 
 
+_POLICY = {
+    "RateLimit-Policy": "What a tenant may ask for: submissions, jobs at once, megapixels a day.",
+}
+_STANDING = {
+    "RateLimit": "What is left of it (`r`), and seconds until it is whole again (`t`).",
+    "RateLimit-Limit": "Submissions that may come at once.",
+    "RateLimit-Remaining": "Submissions that may come now.",
+    "RateLimit-Reset": "Seconds until all of them may.",
+}
+
+
 def install_document(app: FastAPI) -> None:
     """Let the application describe its errors as they are."""
     made_by_fastapi = app.openapi
@@ -34,6 +45,8 @@ def install_document(app: FastAPI) -> None:
             for operation in operations.values():
                 if path in PUBLIC:
                     operation["security"] = []
+                for response in operation["responses"].values():
+                    response.setdefault("headers", {}).update(_limits_told(path))
                 error = operation["responses"]["default"]
                 error["content"] = {
                     PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}
@@ -41,3 +54,10 @@ def install_document(app: FastAPI) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way
+
+
+def _limits_told(path: str) -> dict[str, Any]:
+    told = _POLICY if path in PUBLIC else {**_POLICY, **_STANDING}
+    return {
+        name: {"description": text, "schema": {"type": "string"}} for name, text in told.items()
+    }

@@ -48,11 +48,16 @@ ServiceError                        500 internal-error
 │   ├── SubmissionInProgress        409 submission-in-progress (retryable)
 │   ├── JobFailed                   409, with the code of the job's own failure
 │   └── ResultExpired               410 result-expired
+├── Overuse                         429: this client asks for more than one may (retryable)
+│   ├── RateLimited                 429 rate-limited
+│   ├── TooManyJobs                 429 too-many-jobs
+│   └── QuotaExceeded               429 quota-exceeded
 ├── Unavailable                     503: nothing is wrong with the request (retryable)
 │   ├── StoreUnavailable            503 store-unavailable
 │   ├── QueueUnavailable            503 queue-unavailable
 │   ├── InferenceUnavailable        503 inference-unavailable
 │   ├── QueueFull                   503 queue-full
+│   ├── WaitTooLong                 503 wait-too-long
 │   └── ServerBusy                  503 server-busy
 └── ProcessingFailed                how an accepted job can end; kept with the job
     ├── WorkerLost                  500 worker-lost (retryable)
@@ -102,7 +107,9 @@ from service.errors.outages import (
     ServerBusy,
     StoreUnavailable,
     Unavailable,
+    WaitTooLong,
 )
+from service.errors.overuse import Overuse, QuotaExceeded, RateLimited, TooManyJobs
 from service.errors.refusals import (
     BodyTooLarge,
     DuplicateParameter,
@@ -181,10 +188,13 @@ __all__ = [
     "NoModelForImage",
     "NotFound",
     "OutOfMemory",
+    "Overuse",
     "ProcessingFailed",
     "QueueFull",
     "QueueUnavailable",
+    "QuotaExceeded",
     "RangeNotSatisfiable",
+    "RateLimited",
     "RequestRefused",
     "ResultExpired",
     "ResultTooLarge",
@@ -196,6 +206,7 @@ __all__ = [
     "SubmissionInProgress",
     "TooManyFiles",
     "TooManyFrames",
+    "TooManyJobs",
     "Unavailable",
     "UnknownParameter",
     "UnknownTask",
@@ -203,6 +214,7 @@ __all__ = [
     "UnsupportedMediaType",
     "UnsupportedPixelMode",
     "UploadInterrupted",
+    "WaitTooLong",
     "WorkerLost",
     "error_types",
     "translate_imaging_error",

@@ -36,6 +36,13 @@ class QueueFull(Unavailable):
     retry_after = 30
 
 
+class WaitTooLong(Unavailable):
+    """A new job would wait for longer than is sensible."""
+
+    code, title = "wait-too-long", "Too long a wait"
+    retry_after = 30
+
+
 class ServerBusy(Unavailable):
     """Too many uploads at once."""
 

@@ -62,7 +62,7 @@ def _connect_signals(settings: Settings, caretaker: Caretaker) -> None:
         configure_logging(settings)
 
     def begin(sender: Any, **_: object) -> None:
-        caretaker.start(sender.hostname)
+        caretaker.start(sender.hostname, slots=sender.controller.concurrency)
 
     def wind_down(**_: object) -> None:
         caretaker.wind_down()

@@ -56,7 +56,7 @@ class Caretaker:
         settings: JobSettings,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._name = ""
+        self._name, self._slots = "", 0
         self._jobs = jobs
         self._reaper = reaper
         self._drain = drain
@@ -67,9 +67,9 @@ class Caretaker:
         self._away = False
         self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
 
-    def start(self, name: str) -> None:
-        """Begin, for the worker of this name."""
-        self._name = name
+    def start(self, name: str, *, slots: int) -> None:
+        """Begin, for the worker of this name, which does so many jobs at once."""
+        self._name, self._slots = name, slots
         self._thread.start()
 
     def pulse(self) -> None:
@@ -95,7 +95,7 @@ class Caretaker:
 
     def _beat(self) -> None:
         try:
-            self._jobs.beat(self._name, seconds=self._live_seconds)
+            self._jobs.beat(self._name, seconds=self._live_seconds, slots=self._slots)
         except StoreUnavailable:
             if not self._away:
                 logger.warning("Redis is away")

@@ -1,7 +1,9 @@
 """One service for the folder's tests, with short leases so that recovery takes seconds."""
 
+import contextlib
 import logging
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,9 @@ from service.embedded.redis import RedisServer
 from service.embedded.settings import StackSettings
 from service.embedded.triton import TritonServer, unique_shm_prefix
 from service.embedded.triton_release import ensure_tritonserver
+from service.keys import ALL_SCOPES, KeyStore, Scope
 from service.settings import AuthMode, Settings
+from tests.integration.service.callers import MakeKey
 from tests.integration.service.models import (
     add_enlarging,
     add_greedy,
@@ -28,6 +32,11 @@ from tests.integration.service.stack import Process, Stack, python, ready
 
 SETTINGS = {
     "HIIR_AUTH": "open",
+    "HIIR_LIMITS__PREDICTED_WAIT_SECONDS": "100000",
+    "HIIR_TENANTS__SUBMITS_PER_MINUTE": "60000",
+    "HIIR_TENANTS__BURST": "10000",
+    "HIIR_TENANTS__OPEN_JOBS": "1000",
+    "HIIR_TENANTS__MEGAPIXELS_PER_DAY": "1000000",
     "HIIR_JOBS__LEASE_SECONDS": "6",
     "HIIR_JOBS__REAPER_SECONDS": "0.5",
     "HIIR_JOBS__REPUBLISH_SECONDS": "2",
@@ -196,3 +205,23 @@ def make_app(stack: Stack, service_repository: Path) -> Iterator[Callable[..., F
         app.state.services.close()
     root.handlers[:], level = before
     root.setLevel(level)
+
+
+@pytest.fixture
+def keys(stack: Stack) -> Iterator[KeyStore]:
+    store = KeyStore.from_settings(Settings(redis_url=stack.redis_url))
+    with contextlib.closing(store):
+        yield store
+        for key in store.live():
+            store.revoke(key.id)
+
+
+@pytest.fixture
+def make_key(keys: KeyStore) -> MakeKey:
+    """Give a function that makes keys, of tenants that no other test has."""
+    mark = uuid.uuid4().hex[:8]
+
+    def make(tenant: str, *scopes: Scope) -> str:
+        return keys.create(tenant=f"{tenant}-{mark}", scopes=frozenset(scopes) or ALL_SCOPES)[1]
+
+    return make

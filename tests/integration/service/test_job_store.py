@@ -22,6 +22,7 @@ from service.jobs import (
     Stage,
     StoredImage,
 )
+from service.limits import TenantLimits
 from service.settings import JobSettings, Settings
 
 pytestmark = pytest.mark.integration
@@ -55,7 +56,9 @@ def open_store(redis_server: RedisServer, redis: "Redis[str]") -> Iterator[OpenS
 
     def open_one(**settings: float) -> JobStore:
         jobs = JobSettings(**settings)  # type: ignore[arg-type]
-        opened.append(JobStore.from_settings(Settings(redis_url=redis_server.url, jobs=jobs)))
+        limits = TenantLimits(open_jobs=1000)
+        chosen = Settings(redis_url=redis_server.url, jobs=jobs, tenants=limits)
+        opened.append(JobStore.from_settings(chosen))
         return opened[-1]
 
     yield open_one
@@ -325,8 +328,8 @@ def test_one_reaper_at_a_time(store: JobStore) -> None:
 
 def test_workers_are_alive_for_as_long_as_they_said(store: JobStore) -> None:
     assert store.live_workers() == 0
-    store.beat("one", seconds=60)
-    store.beat("two", seconds=0.05)
+    store.beat("one", seconds=60, slots=2)
+    store.beat("two", seconds=0.05, slots=3)
     time.sleep(0.1)
     assert store.live_workers() == 1
     assert store.is_live("one")

@@ -1,69 +1,29 @@
 """Who may use the service: keys in a real Redis, decided before one byte of a body is read."""
 
 import asyncio
-import contextlib
 import subprocess
 import sys
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import pytest
 from fastapi import FastAPI
 
 from service.keys import ALL_SCOPES, KeyStore, Scope, TooManyKeysError
 from service.limits import MIB
-from service.settings import AuthMode, Settings
+from service.settings import AuthMode
+from tests.integration.service.callers import MakeKey, ask, submit
 from tests.integration.service.stack import ROOT, Stack, photo, wait_until, write
 
 pytestmark = pytest.mark.integration
 PNG = write(photo(40, 50))
-MakeKey = Callable[..., str]
 UPLOAD_BYTES = 64 * MIB
-
-
-@pytest.fixture
-def keys(stack: Stack) -> Iterator[KeyStore]:
-    store = KeyStore.from_settings(Settings(redis_url=stack.redis_url))
-    with contextlib.closing(store):
-        yield store
-        for key in store.live():
-            store.revoke(key.id)
-
-
-@pytest.fixture
-def make_key(keys: KeyStore) -> MakeKey:
-    """Give a function that makes keys, of tenants that no other test has."""
-    mark = uuid.uuid4().hex[:8]
-
-    def make(tenant: str, *scopes: Scope) -> str:
-        return keys.create(tenant=f"{tenant}-{mark}", scopes=frozenset(scopes) or ALL_SCOPES)[1]
-
-    return make
 
 
 @pytest.fixture
 def app(make_app: Callable[..., FastAPI]) -> FastAPI:
     return make_app(auth=AuthMode.KEYS)
-
-
-def ask(app: FastAPI, method: str, path: str, *, key: str | None = None, **more: Any) -> Any:
-    """One request to an application of the test's own."""
-
-    async def send() -> httpx.Response:
-        headers = {**more.pop("headers", {}), **({"X-API-Key": key} if key else {})}
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.request(method, path, headers=headers, **more)
-
-    return asyncio.run(send())
-
-
-def submit(app: FastAPI, key: str, **headers: str) -> httpx.Response:
-    kind = {"content-type": "image/png", **headers}
-    return ask(app, "POST", "/v1/jobs?task=identity", key=key, content=PNG, headers=kind)
 
 
 class Upload:

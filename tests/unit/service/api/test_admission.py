@@ -3,15 +3,19 @@
 import asyncio
 import json
 
+import pytest
 from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
 
 from service.api.access import Caller
 from service.api.admission import Admission, caller_of
-from service.errors import KeyMissing
+from service.errors import KeyMissing, StoreUnavailable
+from service.limits import TenantLimits
+from service.quotas import Standing
 from service.telemetry import JsonFormatter
 from tests.unit.service.test_telemetry import record
 
-PUBLIC_PATH = "/livez"
+LIMITS = TenantLimits()
 
 
 class Refusing:
@@ -24,8 +28,45 @@ class Admitting:
         return Caller(tenant="museum", key_id="k")
 
 
-def serve(app, path="/v1/jobs", **headers):
-    """Answer one request; returns its messages and the number of bytes that were received."""
+class Quotas:
+    """A tenant's standing, and how it was asked for."""
+
+    def __init__(self, **changes):
+        values = {"tokens": 5.0, "wait": 0.0, "open_jobs": 0, "pixels": 0, "day_left": 60}
+        self.standing = Standing(limits=LIMITS, **{**values, **changes})
+        self.asked = []
+        self.error = None
+
+    def take(self, tenant):
+        return self._tell("take", tenant)
+
+    def look(self, tenant):
+        return self._tell("look", tenant)
+
+    def _tell(self, how, tenant):
+        self.asked.append((how, tenant))
+        if self.error is not None:
+            raise self.error
+        return self.standing
+
+
+class Intake:
+    def too_many_jobs(self, standing):
+        return standing.too_many_jobs(pause=7)
+
+
+def make(app=None, access=None, quotas=None):
+    return Admission(
+        app or Starlette(),
+        access=access or Admitting(),
+        quotas=quotas or Quotas(),
+        intake=Intake(),
+        limits=LIMITS,
+    )
+
+
+def serve(app, path="/v1/jobs", method="POST", **headers):
+    """Answer one request; returns its start, its body, and the number of bytes received."""
     sent, received = [], 0
 
     async def receive():
@@ -38,36 +79,35 @@ def serve(app, path="/v1/jobs", **headers):
 
     scope = {
         "type": "http",
-        "method": "POST",
+        "method": method,
         "path": path,
         "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()],
     }
     asyncio.run(app(scope, receive, send))
-    return sent, received
+    start = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
+    return sent[0]["status"], start, sent[1]["body"], received
 
 
 def test_a_refused_upload_is_answered_unread_and_its_connection_ends():
-    app = Admission(Starlette(), access=Refusing())
-    (start, body), received = serve(app, content_length="67108864")
-    assert received == 0
-    headers = dict(start["headers"])
-    assert start["status"] == 401
-    assert headers[b"content-type"] == b"application/problem+json"
-    assert headers[b"www-authenticate"].startswith(b"Bearer")
-    assert headers[b"connection"] == b"close"
-    assert json.loads(body["body"])["code"] == "key-missing"
+    app = make(access=Refusing())
+    status, headers, body, received = serve(app, content_length="67108864")
+    assert (status, received) == (401, 0)
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["www-authenticate"].startswith("Bearer")
+    assert headers["connection"] == "close"
+    assert json.loads(body)["code"] == "key-missing"
 
 
 def test_a_refusal_without_a_body_keeps_its_connection():
-    app = Admission(Starlette(), access=Refusing())
-    (start, _), _ = serve(app, content_length="0")
-    assert b"connection" not in dict(start["headers"])
+    _, headers, _, _ = serve(make(access=Refusing()), content_length="0")
+    assert "connection" not in headers
 
 
-def test_what_is_public_is_not_asked_for_a_key():
-    app = Admission(Starlette(), access=Refusing())
-    (start, _), _ = serve(app, path=PUBLIC_PATH)
-    assert start["status"] == 404  # of the application behind
+def test_what_is_public_is_neither_asked_for_a_key_nor_held_to_a_limit():
+    quotas = Quotas(wait=9.0)
+    status, headers, _, _ = serve(make(access=Refusing(), quotas=quotas), path="/livez")
+    assert (status, quotas.asked) == (404, [])  # of the application behind
+    assert "ratelimit-policy" in headers
 
 
 def test_who_is_let_in_is_known_to_the_route_and_the_log():
@@ -76,7 +116,62 @@ def test_who_is_let_in_is_known_to_the_route_and_the_log():
     async def app(scope, receive, send):
         line = json.loads(JsonFormatter().format(record()))
         seen.append((caller_of(scope).tenant, line["tenant"]))
+        await PlainTextResponse("")(scope, receive, send)
 
-    serve(Admission(app, access=Admitting()))
+    serve(make(app))
     assert seen == [("museum", "museum")]
     assert "tenant" not in json.loads(JsonFormatter().format(record()))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "submits"),
+    [
+        ("POST", "/v1/jobs", True),
+        ("PUT", "/v1/jobs/mine", True),
+        ("POST", "/v1/batches", True),
+        ("POST", "/v1/batches/b/retry-failed", True),
+        ("GET", "/v1/jobs", False),
+        ("POST", "/v1/jobs/mine/cancel", False),
+        ("DELETE", "/v1/jobs/mine", False),
+    ],
+)
+def test_only_what_makes_jobs_is_counted(method, path, submits):
+    quotas = Quotas()
+    _, headers, _, _ = serve(make(quotas=quotas), path, method)
+    assert quotas.asked == [("take" if submits else "look", "museum")]
+    assert headers["ratelimit-remaining"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "pause"),
+    [
+        ({"wait": 2.5}, "rate-limited", "3"),
+        ({"open_jobs": 10}, "too-many-jobs", "7"),
+        ({"pixels": 2_000_000_000}, "quota-exceeded", "60"),
+    ],
+)
+def test_who_is_beyond_a_limit_is_told_so_unread_with_what_is_left(changes, code, pause):
+    app = make(quotas=Quotas(**changes))
+    status, headers, body, received = serve(app, content_length="67108864")
+    assert (status, json.loads(body)["code"], received) == (429, code, 0)
+    assert headers["retry-after"] == pause
+    assert {"ratelimit", "ratelimit-policy", "ratelimit-reset"} <= headers.keys()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [("PUT", "/v1/jobs/mine", {}), ("POST", "/v1/jobs", {"idempotency_key": "k"})],
+)
+def test_what_may_be_sent_again_is_let_in_to_find_its_job(method, path, headers):
+    app = make(quotas=Quotas(open_jobs=10))
+    assert serve(app, path, method, **headers)[0] == 404  # of the application behind
+
+
+def test_without_redis_only_a_submission_is_refused():
+    quotas = Quotas()
+    quotas.error = StoreUnavailable("Away.")
+    app = make(quotas=quotas)
+    assert serve(app)[0] == 503
+    status, headers, _, _ = serve(app, "/v1/tasks", "GET")
+    assert status == 404  # of the application behind
+    assert "ratelimit" not in headers

@@ -16,7 +16,7 @@ class Store:
         self.events: list[str] = []
         self.error: Exception | None = None
 
-    def beat(self, worker: str, *, seconds: float) -> None:
+    def beat(self, worker: str, *, seconds: float, slots: int) -> None:
         if self.error is not None:
             raise self.error
         self.events.append(f"beat {worker}")
@@ -59,7 +59,7 @@ def wait(condition: Callable[[], bool]) -> None:
 @pytest.fixture
 def world() -> Iterator[World]:
     world = World()
-    world.caretaker.start("worker@here")
+    world.caretaker.start("worker@here", slots=2)
     yield world
     world.caretaker.wind_down()
     wait(world.drain.is_set)

@@ -1,0 +1,37 @@
+"""What every answer says of the limits: the `RateLimit` fields of the IETF's draft, and older ones.
+
+`RateLimit-Policy` and `RateLimit` name three: submissions, by a bucket that holds `burst` of them;
+jobs that have not ended; and megapixels of a day. The older fields, of which most clients know
+these, are about submissions alone.
+"""
+
+from collections.abc import Mapping
+
+from service.limits import TenantLimits
+from service.quotas import Standing
+
+
+def policy_headers(limits: TenantLimits) -> Mapping[str, str]:
+    """What is allowed, whoever asks."""
+    policies = (
+        f'"submits";q={limits.submits_per_minute};w=60;burst={limits.burst}',
+        f'"jobs";q={limits.open_jobs};qu="concurrent-requests"',
+        f'"megapixels";q={limits.megapixels_per_day};w=86400;qu="megapixels"',
+    )
+    return {"RateLimit-Policy": ", ".join(policies)}
+
+
+def standing_headers(standing: Standing) -> Mapping[str, str]:
+    """What is left of it to who asks."""
+    submits, refill = int(standing.tokens), standing.refill_seconds
+    left = (
+        f'"submits";r={submits};t={refill}',
+        f'"jobs";r={standing.free_jobs}',
+        f'"megapixels";r={standing.free_megapixels};t={standing.day_left}',
+    )
+    return {
+        "RateLimit": ", ".join(left),
+        "RateLimit-Limit": str(standing.limits.burst),
+        "RateLimit-Remaining": str(submits),
+        "RateLimit-Reset": str(refill),
+    }
