@@ -213,6 +213,13 @@ def _models(options: argparse.Namespace) -> int:
     from hiir.models.presets import PRESETS
     from hiir.models.published import CONTRADICTIONS, PUBLISHED, compare
 
+    if options.card:
+        from hiir.evaluation.model_card import update_card
+        from hiir.models.release import list_releases
+
+        for name in options.preset or list_releases():
+            print(update_card(name, options.cards))
+        return 0
     if options.counts:
         comparisons = [compare(row) for row in PUBLISHED]
         if options.json:
@@ -312,6 +319,10 @@ def _add_serving(commands: "Commands") -> None:
 
     models = commands.add_parser("models", help="list presets and shipped models")
     models.add_argument("preset", nargs="*", help="all presets unless named")
+    models.add_argument(
+        "--card", action="store_true", help="write the facts of shipped models into their cards"
+    )
+    models.add_argument("--cards", type=Path, default=Path("docs/models"), help="their folder")
     models.add_argument("--counts", action="store_true", help="hold them against the paper's")
     models.add_argument("--json", action="store_true")
     models.set_defaults(run=_models)

@@ -22,7 +22,7 @@ from hiir.evaluation.engines import Restorer, TiledRestorer, TorchTiles
 from hiir.evaluation.samples import SyntheticSet
 from hiir.models.release import list_releases, load_release
 
-__all__ = ["PaperRow", "Setting", "compare", "paper_rows", "settings_of"]
+__all__ = ["PaperRow", "Setting", "compare", "paper_rows", "reference_rows", "settings_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,15 @@ def paper_rows(test_set: str, setting: str) -> tuple[PaperRow, ...]:
     """The published rows of a set (in any case) and a setting, in the paper's order."""
     return tuple(
         row for row in _read() if (row.set.lower(), row.setting) == (test_set.lower(), setting)
+    )
+
+
+def reference_rows(test_set: str, setting: str) -> tuple[PaperRow, ...]:
+    """What others have published for a set and a setting: damaged input and classical methods."""
+    return tuple(
+        row
+        for row in _read("references.csv")
+        if (row.set.lower(), row.setting) == (test_set.lower(), setting)
     )
 
 
@@ -127,8 +136,8 @@ def _setting(name: str, folder: Path, *, seed: int) -> Setting:
     )
 
 
-def _read() -> Iterator[PaperRow]:
-    text = (files("hiir.evaluation") / "paper.csv").read_text(encoding="utf-8")
+def _read(table: str = "paper.csv") -> Iterator[PaperRow]:
+    text = (files("hiir.evaluation") / table).read_text(encoding="utf-8")
     for row in csv.DictReader(text.splitlines()):
         yield PaperRow(
             set=row["set"],

@@ -176,6 +176,10 @@ def test_a_released_run_carries_what_it_reached(make_config, photos: Path, tmp_p
     contract = release_run(run, path, test_sets=[photos / "validation"])
     assert read_release(path).contract == contract
     assert contract.quality["validation-sigma25-psnr"] == pytest.approx(20.2, abs=1)
+    assert contract.quality["validation-sigma25-input-psnr"] == pytest.approx(20.2, abs=0.3)
+    worst, mean = (contract.quality[f"validation-clean{kind}-psnr"] for kind in ("-worst", ""))
+    assert 20 < worst <= mean <= 99
+    assert contract.quality["cpu-seconds-per-megapixel"] > 0
     assert contract.provenance["steps"] == "1"
     assert contract.provenance["run-torch"] == torch.__version__
 

@@ -1,0 +1,183 @@
+"""The part of a model's card that its file states: written here, so that it cannot drift.
+
+A card is `docs/models/NAME.md`. What stands between its two marks is made from the metadata of the
+released weights and from what others have published; what stands around it is written by hand.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hiir.evaluation.baselines import BASELINES
+from hiir.evaluation.paper import PaperRow, paper_rows, reference_rows
+from hiir.imaging import ModelContract
+from hiir.models.operations import measure_cost
+from hiir.models.presets import get_preset
+from hiir.models.release import load_release, zoo_path
+
+__all__ = ["CardError", "card_facts", "read_facts", "update_card"]
+
+_BEGIN, _END = "<!-- facts: written by `hiir models --card` -->", "<!-- /facts -->"
+_HEADINGS = ("## Training", "## Limits")
+_SIDE = 256
+_PROVENANCE = {"data": "data", "recipe": "training", "hardware": "hardware", "licence": "licence"}
+
+
+class CardError(ValueError):
+    """A card cannot be read or made; the message names it."""
+
+
+def update_card(name: str, folder: Path) -> Path:
+    """Write the facts of a shipped model into its card, which is begun if there is none.
+
+    Raises `ReleaseError` for a model that is not shipped, `CardError` for a card without marks.
+    """
+    path = folder / f"{name}.md"
+    facts = card_facts(name)
+    if not path.is_file():
+        text = "\n\n".join([f"# {name}", f"{_BEGIN}\n{facts}\n{_END}", *_HEADINGS]) + "\n"
+    else:
+        text = path.read_text(encoding="utf-8")
+        _between_marks(text, path)
+        before, after = text.partition(_BEGIN)[0], text.partition(_END)[2]
+        text = f"{before}{_BEGIN}\n{facts}\n{_END}{after}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def read_facts(path: Path) -> str:
+    """What stands between a card's marks; raises `CardError`."""
+    return _between_marks(path.read_text(encoding="utf-8"), path).strip("\n")
+
+
+def card_facts(name: str) -> str:
+    """Markdown: what the model is and what was measured; raises `ReleaseError`."""
+    contract = load_release(name).contract
+    return "\n".join([*_description(contract), *_tables(contract)])
+
+
+def _between_marks(text: str, path: Path) -> str:
+    before, begin, rest = text.partition(_BEGIN)
+    inside, end, _ = rest.partition(_END)
+    if not begin or not end or _BEGIN in before + inside:
+        raise CardError(f"{path} must have the marks {_BEGIN} and {_END}, once each")
+    return inside
+
+
+def _description(contract: ModelContract) -> Iterator[str]:
+    config = get_preset(contract.architecture)
+    cost = measure_cost(config, height=_SIDE, width=_SIDE)
+    path = zoo_path(contract.name)
+    per_pixel = cost.macs / _SIDE**2
+    yield "| | |"
+    yield "|---|---|"
+    yield f"| architecture | preset `{contract.architecture}`, {cost.parameters:,} parameters |"
+    yield (
+        f"| takes, gives | {contract.input_channels} and {contract.output_channels} channels, "
+        f"{contract.scale} times the size |"
+    )
+    yield f"| cost | {per_pixel / 1e3:,.0f} GMACs for a megapixel of input |"
+    pace = contract.quality.get("cpu-seconds-per-megapixel")
+    if pace is not None:
+        yield f"| time | {pace:.1f} seconds of one CPU core for a megapixel of the result |"
+    yield (
+        f"| served as | square tiles of {contract.tile} pixels that overlap by at least "
+        f"{contract.overlap}, float32 |"
+    )
+    yield (
+        f"| weights | `hiir/zoo/{path.name}`, version {contract.version}, "
+        f"{path.stat().st_size / 1e6:.1f} MB, SHA-256 `{contract.sha256[:16]}…` |"
+    )
+    steps, seed = (contract.provenance.get(key, "?") for key in ("steps", "seed"))
+    yield f"| length | {steps} steps, seed {seed} |"
+    for key, title in _PROVENANCE.items():
+        yield f"| {title} | {contract.provenance.get(key, 'not stated')} |"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Figure:
+    """One entry of a contract's `quality`: `SET[-SETTING][-BASELINE]-METRIC`."""
+
+    set: str
+    setting: str
+    baseline: str | None
+    metric: str
+    value: float
+
+    @classmethod
+    def read(cls, key: str, value: float) -> "_Figure | None":
+        test_set, *middle, metric = key.split("-")
+        if metric not in {"psnr", "ssim"} or not test_set:
+            return None
+        baseline = middle.pop() if middle and middle[-1] in BASELINES else None
+        return cls(
+            set=test_set,
+            setting="-".join(middle),
+            baseline=baseline,
+            metric=metric,
+            value=value,
+        )
+
+
+def _tables(contract: ModelContract) -> Iterator[str]:
+    figures = [
+        figure
+        for key, value in sorted(contract.quality.items())
+        if (figure := _Figure.read(key, value)) is not None
+    ]
+    for test_set in dict.fromkeys(figure.set for figure in figures):
+        yield ""
+        yield from _table(contract, [figure for figure in figures if figure.set == test_set])
+
+
+def _table(contract: ModelContract, figures: list[_Figure]) -> Iterator[str]:
+    """PSNR, and SSIM where it is known, of one set: a column for each setting."""
+    settings = list(dict.fromkeys(figure.setting for figure in figures))
+    published = {setting: _published(contract, figures[0].set, setting) for setting in settings}
+    title = next((row.set for rows in published.values() for row in rows), figures[0].set)
+    yield "| " + " | ".join([title, *(setting or "as it is" for setting in settings)]) + " |"
+    yield "|---" * (1 + len(settings)) + "|"
+    for baseline in dict.fromkeys(figure.baseline for figure in figures if figure.baseline):
+        yield _row(f"{baseline}, measured", settings, _values(figures, baseline))
+    yield _row(f"**{contract.name}**", settings, _values(figures, None), strong=True)
+    for method in dict.fromkeys(row.method for rows in published.values() for row in rows):
+        values = {
+            setting: {"psnr": row.psnr, **({} if row.ssim is None else {"ssim": row.ssim})}
+            for setting, rows in published.items()
+            for row in rows
+            if row.method == method
+        }
+        yield _row(f"{method}, as published", settings, values)
+
+
+def _published(contract: ModelContract, test_set: str, setting: str) -> tuple[PaperRow, ...]:
+    gray = f"gray {setting}"
+    names = (gray, setting) if contract.output_channels == 1 else (setting,)
+    rows = ((*reference_rows(test_set, name), *paper_rows(test_set, name)) for name in names)
+    return next((found for found in rows if found), ())
+
+
+def _values(figures: list[_Figure], baseline: str | None) -> Mapping[str, Mapping[str, float]]:
+    values: dict[str, dict[str, float]] = {}
+    for figure in figures:
+        if figure.baseline == baseline:
+            values.setdefault(figure.setting, {})[figure.metric] = figure.value
+    return values
+
+
+def _row(
+    method: str,
+    settings: list[str],
+    values: Mapping[str, Mapping[str, float]],
+    *,
+    strong: bool = False,
+) -> str:
+    cells = []
+    for setting in settings:
+        metrics = values.get(setting, {})
+        psnr = f"{metrics['psnr']:.2f}" if "psnr" in metrics else ""
+        psnr = f"**{psnr}**" if strong and psnr else psnr
+        ssim = f" / {metrics['ssim']:.4f}" if "ssim" in metrics else ""
+        cells.append(psnr + ssim)
+    return "| " + " | ".join([method, *cells]) + " |"
