@@ -10,6 +10,7 @@ the reaper: the job is done, and only nobody asks for it.
 import contextlib
 import logging
 import time
+from dataclasses import replace
 from threading import BoundedSemaphore
 
 from hiir.imaging import (
@@ -116,6 +117,7 @@ class Intake:
         client_id: str | None = None,
         fingerprint: str | None = None,
         webhook: Webhook | None = None,
+        batch_id: str | None = None,
     ) -> Job:
         """Check the image, store it, queue the job; nothing remains if any of it fails.
 
@@ -133,6 +135,7 @@ class Intake:
             client_id=client_id,
             fingerprint=fingerprint,
             webhook=webhook,
+            batch_id=batch_id,
             request_id=current_request_id(),
             traceparent=trace.traceparent if trace else None,
             tracestate=(trace.tracestate or None) if trace else None,
@@ -153,6 +156,45 @@ class Intake:
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
         )
+        return self._enqueue(job)
+
+    def repeat(self, job: Job, *, job_id: str) -> Job | None:
+        """Queue a job that has failed once more, as a new one; None if its upload is gone.
+
+        A job that has this id already is given back as it is. Raises `StoreUnavailable` or
+        `QueueUnavailable`.
+        """
+        pieces = self._blobs.open(job.source.blob)
+        if pieces is None:
+            return self._jobs.get(job_id)
+        # A copy: each job deletes its own.
+        blob = self._blobs.put(pieces, seconds=self._lifetimes.input_seconds)
+        now = time.time()
+        again = Job(
+            id=job_id,
+            tenant=job.tenant,
+            webhook=job.webhook,
+            batch_id=job.batch_id,
+            request_id=current_request_id(),
+            traceparent=job.traceparent,
+            task=job.task,
+            parameters=job.parameters,
+            model=job.model,
+            model_version=job.model_version,
+            model_sha256=job.model_sha256,
+            filename=job.filename,
+            source=replace(job.source, blob=blob),
+            created_at=now,
+            expires_at=now + self._lifetimes.record_seconds,
+        )
+        made = self._enqueue(again)
+        with contextlib.suppress(ServiceError):  # else its lifetime ends it
+            self._blobs.delete(job.source.blob)
+        return made
+
+    def _enqueue(self, job: Job) -> Job:
+        """Record and announce a job whose image is stored; raises with nothing left of it."""
+        blob = job.source.blob
         try:
             made = self._jobs.create(job)
             if made is Creation.MADE:
@@ -165,7 +207,7 @@ class Intake:
         if made is Creation.TAKEN:
             return self._made_before(job, blob)
         with job_context(job.id):
-            logger.info("accepted %s, %s %s bytes", job.task, header.format.value, blob.size)
+            logger.info("accepted %s, %s %s bytes", job.task, job.source.format, blob.size)
         return job
 
     def _check(self, upload: Upload, request: TaskRequest) -> tuple[ImageHeader, ModelContract]:
@@ -190,6 +232,11 @@ class Intake:
 
     def _refusal(self, job: Job, made: Creation) -> ServiceError:
         standing = self._quotas.look(job.tenant)
+        if made is Creation.TOO_MANY and job.batch_id is not None:
+            most = standing.limits.open_batch_jobs
+            return TooManyJobs(
+                f"Up to {most} jobs of batches may wait and run at once.", limit=most
+            )
         if made is Creation.TOO_MANY:
             return self.too_many_jobs(standing)
         return standing.quota_exceeded(pixels=job.source.pixels)

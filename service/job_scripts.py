@@ -37,7 +37,9 @@ local function send(event)
   redis.call('ZADD', 'hiir:deliveries', now, id)
 end
 local function tell_end(seconds)
-  redis.call('SREM', 'hiir:open:' .. (redis.call('HGET', KEYS[1], 'tenant') or 'open'), ARGV[1])
+  local tenant = redis.call('HGET', KEYS[1], 'tenant') or 'open'
+  redis.call('SREM', 'hiir:open:' .. tenant, ARGV[1])
+  redis.call('SREM', 'hiir:open-batch:' .. tenant, ARGV[1])
   tell('completed')
   send('completed')
   redis.call('EXPIRE', 'hiir:events:' .. ARGV[1], seconds)

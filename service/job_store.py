@@ -7,7 +7,7 @@ job to another, can change nothing when it comes back.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import cast
@@ -112,12 +112,13 @@ class JobStore:
         """
         fields = job.to_fields()
         limits = self._tenants
+        most = limits.open_jobs if job.batch_id is None else limits.open_batch_jobs
         with redis_errors():
             made = self._create(
                 keys=_keys(job),
                 args=[
                     *(job.id, fields["created_at"], job_key(""), fields["source"]),
-                    *(limits.open_jobs, job.source.pixels, 1_000_000 * limits.megapixels_per_day),
+                    *(most, job.source.pixels, 1_000_000 * limits.megapixels_per_day),
                     *(part for pair in fields.items() for part in pair),
                 ],
             )
@@ -133,6 +134,14 @@ class JobStore:
         with redis_errors():
             fields = cast("Mapping[str, str]", self._redis.hgetall(job_key(job_id)))
         return Job.from_fields(fields) if fields else None
+
+    def get_all(self, job_ids: Sequence[str]) -> list[Job | None]:
+        """Each of the jobs, or None for one of which there is no record."""
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.hgetall(job_key(job_id))
+            records = cast("list[Mapping[str, str]]", pipe.execute())
+        return [Job.from_fields(record) if record else None for record in records]
 
     def newest(
         self, tenant: str, *, before: tuple[float, str] | None, count: int
@@ -350,9 +359,10 @@ def _events(job_id: str) -> str:
 def _keys(job: Job) -> list[str]:
     """Of a job that is made or unmade: its own, and those that hold its tenant to its limits."""
     day = int(job.created_at // 86_400)
+    kind = "open" if job.batch_id is None else "open-batch"
     return [
         *(job_key(job.id), QUEUED, _index(job.tenant)),
-        *(f"hiir:open:{job.tenant}", f"hiir:pixels:{job.tenant}:{day}"),
+        *(f"hiir:{kind}:{job.tenant}", f"hiir:pixels:{job.tenant}:{day}"),
     ]
 
 

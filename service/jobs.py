@@ -202,6 +202,8 @@ class Job:
     fingerprint: str | None = None
     """Of the submission, for a job whose id the client chose."""
     webhook: Webhook | None = None
+    batch_id: str | None = None
+    """The batch that it came with: if it fails, its upload is kept for another try."""
     request_id: str | None = None
     traceparent: str | None = None
     """Of the request that it was sent with, as `tracestate` is: the worker takes them up."""
@@ -218,11 +220,17 @@ class Job:
         """What the client calls it."""
         return self.client_id or self.id
 
+    @property
+    def keeps_source(self) -> bool:
+        """Whether its upload is still of use, though it has ended: it may be tried again."""
+        return self.status is JobStatus.FAILED and self.batch_id is not None
+
     def to_fields(self) -> dict[str, str]:
         """The job as it is created: the fields that are set at submission."""
         maybe = {
             "client_id": self.client_id,
             "fingerprint": self.fingerprint,
+            "batch_id": self.batch_id,
             "request_id": self.request_id,
             "traceparent": self.traceparent,
             # Apart, and by these names: the store's scripts read them.
@@ -271,6 +279,7 @@ class Job:
             client_id=fields.get("client_id"),
             fingerprint=fields.get("fingerprint"),
             webhook=_webhook(fields),
+            batch_id=fields.get("batch_id"),
             request_id=fields.get("request_id"),
             traceparent=fields.get("traceparent"),
             tracestate=fields.get("tracestate"),

@@ -18,6 +18,12 @@ class Limits(BaseModel):
     form_fields: PositiveInt = 8
     """Fields, and apart from them files, that a form may have before reading stops."""
 
+    batch_files: PositiveInt = 100
+    """Files of one batch."""
+
+    batch_bytes: PositiveInt = 200 * MIB
+    """Bytes of a batch's body; each of its files is held to `body_bytes` too."""
+
     pixels: PositiveInt = 50_000_000
     side: PositiveInt = 16_384
     min_side: PositiveInt = 16
@@ -42,6 +48,9 @@ class Limits(BaseModel):
 
     concurrent_uploads: PositiveInt = 16
     """Bodies being received at once; each may occupy `body_bytes` of disk."""
+
+    concurrent_batches: PositiveInt = 2
+    """Batches being received at once; each may occupy `batch_bytes` of disk."""
 
     concurrent_checks: PositiveInt = 2
     """Uploads being decoded at once to prove them whole; each may occupy `7 * pixels` bytes."""
@@ -77,7 +86,10 @@ class TenantLimits(BaseModel):
     burst: PositiveInt = 20
 
     open_jobs: PositiveInt = 10
-    """Jobs that wait and run at once."""
+    """Jobs that wait and run at once, those of batches apart."""
+
+    open_batch_jobs: PositiveInt = 100
+    """Jobs of batches that wait and run at once."""
 
     megapixels_per_day: PositiveInt = 2000
     """Megapixels of the images that are sent; the day begins at midnight UTC."""

@@ -113,6 +113,18 @@ class JobUrls(_View):
     cancel: str
     deliveries: str
 
+    @classmethod
+    def of(cls, job_id: str) -> Self:
+        """The addresses of the job that its client knows by this id."""
+        here = f"/v1/jobs/{job_id}"
+        return cls(
+            self=here,
+            result=f"{here}/result",
+            events=f"{here}/events",
+            cancel=f"{here}/cancel",
+            deliveries=f"{here}/deliveries",
+        )
+
 
 class JobView(_View):
     """A job as its owner sees it."""
@@ -142,12 +154,12 @@ class JobView(_View):
     output: ImageView | None
     error: FailureView | None
     webhook: WebhookView | None
+    batch_id: str | None
     urls: JobUrls
 
     @classmethod
     def of(cls, job: Job, *, queue_position: int | None) -> Self:
         """A job as it is shown."""
-        here = f"/v1/jobs/{job.public_id}"
         return cls(
             id=job.public_id,
             status=job.status,
@@ -170,13 +182,8 @@ class JobView(_View):
             output=None if job.result is None else ImageView.of(job.result),
             error=None if job.failure is None else FailureView.of(job.failure),
             webhook=None if job.webhook is None else WebhookView.of(job.webhook),
-            urls=JobUrls(
-                self=here,
-                result=f"{here}/result",
-                events=f"{here}/events",
-                cancel=f"{here}/cancel",
-                deliveries=f"{here}/deliveries",
-            ),
+            batch_id=job.batch_id,
+            urls=JobUrls.of(job.public_id),
         )
 
 

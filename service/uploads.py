@@ -29,6 +29,8 @@ from service.limits import MIB, Limits
 
 _FILE_FIELD = "file"
 _NAME_CHARACTERS = 255
+_BATCH_MEMORY = 64 * 1024
+"""Bytes of each file of a batch that are kept in memory, before it goes to disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,40 @@ async def receive_upload(
         "application/octet-stream.",
         actual=media_type[:100] or "none",
     )
+
+
+async def receive_uploads(
+    *,
+    headers: Headers,
+    stream: AsyncIterator[bytes],
+    limits: Limits,
+    allowed_fields: Sequence[str],
+) -> list[Upload]:
+    """Read a form with one `file` or more; the fields stand with each of them.
+
+    Raises like `receive_upload`. Whether each file is as small as one may be is for the caller.
+    """
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "multipart/form-data":
+        raise UnsupportedMediaType(
+            "Send multipart/form-data with the files.", actual=media_type[:100] or "none"
+        )
+    _check_declared_length(headers, limits.batch_bytes)
+    counted = _count(stream, limits.batch_bytes)
+    parser = _FormParser(
+        headers, counted, max_files=limits.batch_files, max_fields=limits.form_fields
+    )
+    parser.spool_max_size = _BATCH_MEMORY
+    form = await _parse(parser, limits.form_fields, max_files=limits.batch_files)
+    try:
+        files, fields = _split_form(form, allowed_fields)
+    except BaseException:
+        await form.close()
+        raise
+    return [
+        Upload(file=file.file, filename=_display_name(file.filename), fields=fields)
+        for file in files
+    ]
 
 
 def _check_declared_length(headers: Headers, limit: int) -> None:
@@ -144,13 +180,7 @@ async def _receive_form(
 ) -> Upload:
     # The parser is told of more files than one, so that the second is refused in our own words.
     parser = _FormParser(headers, stream, max_files=max_parts, max_fields=max_parts)
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        limit = max_parts if error.message.startswith("Too many") else None
-        raise InvalidMultipart(error.message, limit=limit) from error
-    except UnicodeError as error:
-        raise InvalidMultipart("The form's charset cannot decode it.") from error
+    form = await _parse(parser, max_parts)
     try:
         return _read_form(form, allowed_fields)
     except BaseException:
@@ -158,18 +188,38 @@ async def _receive_form(
         raise
 
 
+async def _parse(parser: _FormParser, max_parts: int, *, max_files: int | None = None) -> FormData:
+    try:
+        return await parser.parse()
+    except MultiPartException as error:
+        if max_files is not None and error.message.startswith("Too many files"):
+            raise TooManyFiles(
+                f"Send up to {max_files} files.", limit=max_files, actual=max_files + 1
+            ) from error
+        limit = max_parts if error.message.startswith("Too many") else None
+        raise InvalidMultipart(error.message, limit=limit) from error
+    except UnicodeError as error:
+        raise InvalidMultipart("The form's charset cannot decode it.") from error
+
+
 def _read_form(form: FormData, allowed_fields: Sequence[str]) -> Upload:
+    files, fields = _split_form(form, allowed_fields, most=1)
+    return Upload(file=files[0].file, filename=_display_name(files[0].filename), fields=fields)
+
+
+def _split_form(
+    form: FormData, allowed_fields: Sequence[str], *, most: int | None = None
+) -> tuple[list[UploadFile], dict[str, str]]:
     items = form.multi_items()
     files = [(name, value) for name, value in items if isinstance(value, UploadFile)]
     fields = [(name, value) for name, value in items if isinstance(value, str)]
     refuse_unknown([name for name, _ in fields], known=allowed_fields)
-    if len(files) > 1:
-        raise TooManyFiles("Send one file for each job.", limit=1, actual=len(files))
-    refuse_unknown([name for name, _ in files], known=[_FILE_FIELD])
+    if most is not None and len(files) > most:
+        raise TooManyFiles("Send one file for each job.", limit=most, actual=len(files))
+    refuse_unknown(sorted({name for name, _ in files}), known=[_FILE_FIELD])
     if not files:
         raise MissingFile(f"The form has no file named {_FILE_FIELD!r}.")
-    _, upload = files[0]
-    return Upload(file=upload.file, filename=_display_name(upload.filename), fields=dict(fields))
+    return [file for _, file in files], dict(fields)
 
 
 def refuse_unknown(given: Sequence[str], *, known: Sequence[str]) -> None:

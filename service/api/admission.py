@@ -99,7 +99,8 @@ class Admission:
         # Sent again, it may find the job that it made: only its body tells.
         if scope["method"] == "PUT" or "idempotency-key" in Headers(scope=scope):
             return None
-        if not standing.free_jobs:
+        is_batch = scope["path"].startswith("/v1/batches")  # whose jobs are counted apart
+        if not standing.free_jobs and not is_batch:
             return self._intake.too_many_jobs(standing)
         return standing.quota_exceeded() if standing.is_spent else None
 

@@ -11,6 +11,7 @@ from service.api.document import install_document
 from service.api.errors import install_error_handlers
 from service.api.middleware import RequestContext
 from service.api.routes import (
+    batches,
     catalogue,
     deliveries,
     events,
@@ -62,7 +63,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.add_middleware(RequestContext)  # the outermost, because it was added last
     install_error_handlers(app)
-    for module in (jobs, events, results, deliveries, webhook_secrets, tasks, catalogue, health):
+    for module in (
+        jobs,
+        events,
+        results,
+        batches,
+        deliveries,
+        webhook_secrets,
+        tasks,
+        catalogue,
+        health,
+    ):
         app.include_router(module.router)
     install_document(app)
     return app

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import httpx
@@ -12,9 +12,11 @@ from fastapi import Depends, Request
 from service.api.access import Access
 from service.api.admission import caller_of
 from service.backlog import BacklogWatch
+from service.batch_store import BatchStore
+from service.batches import Batch, BatchState, is_retriable, retried_job_id
 from service.blob_store import BlobStore
 from service.delivery_store import DeliveryStore
-from service.errors import JobNotFound, KeyMissing, ServerBusy
+from service.errors import BatchNotFound, JobNotFound, KeyMissing, ServerBusy
 from service.idempotency import IdempotencyStore
 from service.intake import Intake
 from service.job_store import JobStore
@@ -70,7 +72,9 @@ class Services:
     access: Access
     quotas: QuotaStore
     backlog: BacklogWatch
+    batches: BatchStore
     uploads: UploadSlots
+    batch_uploads: UploadSlots
     triton: httpx.Client
 
     @classmethod
@@ -113,7 +117,9 @@ class Services:
             access=Access(keys=keys, mode=settings.auth),
             quotas=quotas,
             backlog=backlog,
+            batches=BatchStore.from_settings(settings),
             uploads=UploadSlots(settings.limits.concurrent_uploads),
+            batch_uploads=UploadSlots(settings.limits.concurrent_batches),
             triton=triton,
         )
 
@@ -144,9 +150,39 @@ class Services:
                     self.blobs.delete(image.blob)
         return before
 
+    def find_batch(self, batch_id: str, *, tenant: str) -> Batch:
+        """A tenant's batch; raises `BatchNotFound`."""
+        batch = self.batches.get(batch_id)
+        if batch is None or batch.tenant != tenant:
+            raise BatchNotFound("No batch has this id, or it has expired.", actual=batch_id[:100])
+        return batch
+
+    def look_at(self, batch: Batch) -> BatchState:
+        """A batch with its jobs as they are now."""
+        found = iter(self.jobs.get_all(batch.job_ids()))
+        jobs = tuple(next(found) if item.job_id is not None else None for item in batch.items)
+        return BatchState(batch=batch, jobs=jobs)
+
+    def retry_failed(self, batch: Batch) -> tuple[BatchState, int]:
+        """Queue a batch's failed jobs once more; returns how it stands then, and how many."""
+        items = list(batch.items)
+        again = 0
+        for index, job in enumerate(self.look_at(batch).jobs):
+            if job is None or not is_retriable(job):
+                continue
+            repeated = self.intake.repeat(job, job_id=retried_job_id(job))
+            if repeated is not None:
+                items[index] = replace(items[index], job_id=repeated.id)
+                again += 1
+        if again:
+            batch = replace(batch, items=tuple(items))
+            self.batches.put(batch)
+        return self.look_at(batch), again
+
     def close(self) -> None:
         """Drop every connection."""
         self.triton.close()
+        self.batches.close()
         self.webhook_secrets.close()
         self.deliveries.close()
         self.quotas.close()

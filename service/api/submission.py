@@ -27,13 +27,8 @@ from service.schemas import JobView
 from service.tasks import TASK_PARAMETERS, TaskRequest
 from service.uploads import Upload, receive_upload, refuse_unknown
 
-PARAMETERS = (
-    "task",
-    *TASK_PARAMETERS,
-    "cancel_on_disconnect",
-    "webhook_url",
-    "webhook_events",
-)
+BATCH_PARAMETERS = ("task", *TASK_PARAMETERS, "webhook_url", "webhook_events")
+PARAMETERS = (*BATCH_PARAMETERS, "cancel_on_disconnect")
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -58,7 +53,7 @@ async def submit(
     """Receive, check and queue one image; see `Intake.accept` for what it raises."""
     query = request.query_params.multi_items()
     refuse_unknown([name for name, _ in query], known=PARAMETERS)
-    key = _idempotency_key(request)
+    key = read_idempotency_key(request)
     if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
         raise InvalidJobId("An id has 1 to 128 letters, digits, dots, dashes and underscores.")
     await run_in_threadpool(_require_service, services, dict(query).get("task"))
@@ -75,11 +70,18 @@ async def submit(
         return await run_in_threadpool(sender.post, key)
 
 
-def _idempotency_key(request: Request) -> str | None:
+def read_idempotency_key(request: Request) -> str | None:
+    """The key that the client gave, if it gave one; raises `IdempotencyKeyInvalid`."""
     key = request.headers.get("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
         raise IdempotencyKeyInvalid("A key has 1 to 255 visible ASCII characters.", limit=255)
     return key
+
+
+def read_task(services: Services, given: Mapping[str, str]) -> TaskRequest:
+    """What the fields ask for; raises what `TaskCatalogue.find` and `Task.request` do."""
+    task = services.tasks.find(given.get("task"))
+    return task.request({name: given[name] for name in TASK_PARAMETERS if name in given})
 
 
 def _require_service(services: Services, task: str | None) -> None:
@@ -165,17 +167,13 @@ class _Sender:
         self._cancels()
         return self.services.intake.accept(
             self.upload,
-            self._request(dict(given)),
+            read_task(self.services, dict(given)),
             job_id=job_id,
             tenant=self.tenant,
             client_id=client_id,
             fingerprint=mark,
             webhook=read_webhook(dict(given), self.services.settings.webhooks),
         )
-
-    def _request(self, given: Mapping[str, str]) -> TaskRequest:
-        task = self.services.tasks.find(given.get("task"))
-        return task.request({name: given[name] for name in TASK_PARAMETERS if name in given})
 
     def _submission(self, job: Job, *, replayed: bool = False) -> Submission:
         # The job is queued whatever happens now: an error would make its sender send it again.

@@ -101,3 +101,49 @@ SUBMISSION: dict[str, Any] = {
         ],
     },
 }
+
+_FORM = SUBMISSION["openapi_extra"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+_NOT_OF_BATCHES = {"cancel_on_disconnect", "Prefer"}
+
+BATCH_SUBMISSION: dict[str, Any] = {
+    "responses": {
+        202: {
+            "description": "The batch is accepted: each file is a job, or says why it is not.",
+            "headers": {
+                "Location": {"description": "Where the batch can be followed.", **_TEXT},
+                "Idempotent-Replayed": _HEADERS["Idempotent-Replayed"],
+                "Retry-After": _RETRY_AFTER,
+            },
+        }
+    },
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        **_FORM,
+                        "properties": {
+                            **{
+                                name: schema
+                                for name, schema in _FORM["properties"].items()
+                                if name not in _NOT_OF_BATCHES
+                            },
+                            "file": {
+                                "type": "array",
+                                "items": {"type": "string", "format": "binary"},
+                                "minItems": 1,
+                                "maxItems": 100,
+                            },
+                        },
+                    }
+                }
+            },
+        },
+        "parameters": [
+            parameter
+            for parameter in SUBMISSION["openapi_extra"]["parameters"]
+            if parameter["name"] not in _NOT_OF_BATCHES
+        ],
+    },
+}

@@ -40,6 +40,8 @@ ServiceError                        500 internal-error
 │   └── ScopeMissing                403 scope-missing
 ├── JobProblem                      what a job's id cannot give
 │   ├── JobNotFound                 404 job-not-found
+│   ├── BatchNotFound               404 batch-not-found
+│   ├── BatchNotFinished            409 batch-not-finished (retryable)
 │   ├── DeliveryNotFound            404 delivery-not-found
 │   ├── JobNotFinished              409 job-not-finished (retryable)
 │   ├── JobCanceled                 409 job-canceled
@@ -89,6 +91,8 @@ from service.errors.failures import (
     WorkerLost,
 )
 from service.errors.job_problems import (
+    BatchNotFinished,
+    BatchNotFound,
     DeliveryNotFound,
     JobAlreadyTerminal,
     JobCanceled,
@@ -148,6 +152,8 @@ from service.errors.refusals import (
 
 __all__ = [
     "AccessDenied",
+    "BatchNotFinished",
+    "BatchNotFound",
     "BodyTooLarge",
     "DeliveryNotFound",
     "DuplicateParameter",

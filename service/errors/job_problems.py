@@ -16,6 +16,19 @@ class JobNotFound(JobProblem):
     code, status, title = "job-not-found", 404, "No such job"
 
 
+class BatchNotFound(JobProblem):
+    """No batch has this id, or its record has expired."""
+
+    code, status, title = "batch-not-found", 404, "No such batch"
+
+
+class BatchNotFinished(JobProblem):
+    """Some jobs of the batch have not ended, so that its results are not complete."""
+
+    code, title, retryable = "batch-not-finished", "Batch not finished", True
+    retry_after = 5
+
+
 class DeliveryNotFound(JobProblem):
     """The job has no delivery with this id: it has no webhook, or nothing has happened yet."""
 

@@ -238,7 +238,10 @@ class Attempt:
         outcome = Outcome(status=status, timings=self._timings, failure=failure)
         if self._persist(lambda: self._jobs.finish(self._lease, outcome)) is LeaseState.HELD:
             logger.info("ended: %s", status.value)
-            self._delete_source()
+            if status is JobStatus.FAILED and self._job.batch_id is not None:
+                self._keep_source()
+            else:
+                self._delete_source()
 
     def _give_back(self) -> None:
         match self._persist(lambda: self._jobs.release(self._lease)):
@@ -254,6 +257,10 @@ class Attempt:
     def _delete_source(self) -> None:
         with suppress(ServiceError):  # else its lifetime ends it
             self._blobs.delete(self._job.source.blob)
+
+    def _keep_source(self) -> None:
+        with suppress(ServiceError):  # else it lives as long as it would have waited
+            self._blobs.touch(self._job.source.blob, seconds=self._settings.result_seconds)
 
     def _persist(self, action: Callable[[], T], *, stoppable: bool = False) -> T:
         """Repeat `action` while Redis is away; raises `StoreUnavailable` when it stays away."""

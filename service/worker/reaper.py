@@ -76,7 +76,7 @@ class Reaper:
                 logger.warning("silent in attempt %d: %s", job.attempt, job.status.value)
                 if job.status is JobStatus.QUEUED:
                     self._publish(job.id)
-                elif job.status.is_terminal:
+                elif job.status.is_terminal and not job.keeps_source:
                     with suppress(ServiceError):  # else its lifetime ends it
                         self._blobs.delete(job.source.blob)
 

@@ -78,6 +78,7 @@ def check_hiir(words: list[str]) -> None:
 
 def check_curl(words: list[str]) -> None:
     from service.api.routes import (
+        batches,
         deliveries,
         events,
         health,
@@ -93,7 +94,8 @@ def check_curl(words: list[str]) -> None:
         method = words[words.index("-X") + 1]
     url = next(word for word in words if word.startswith("http://"))
     path = re.sub(r"^http://[^/]+|\?.*$", "", url).replace("ID", "{job_id}")
-    modules = (deliveries, events, health, jobs, results, tasks, webhook_secrets)
+    path = path.replace("BATCH", "{batch_id}")
+    modules = (batches, deliveries, events, health, jobs, results, tasks, webhook_secrets)
     routes = [route for module in modules for route in module.router.routes]
     assert any(route.path == path and method in route.methods for route in routes), path
     for word in words:

@@ -1,0 +1,153 @@
+"""From a request with many images to a batch: each becomes a job, or says why it does not."""
+
+import contextlib
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import Request
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from service.api.batch_views import BatchView
+from service.api.dependencies import Services
+from service.api.submission import BATCH_PARAMETERS, read_idempotency_key, read_task
+from service.api.webhook_fields import read_webhook
+from service.batches import Batch, BatchItem, BatchState, item_job_id
+from service.errors import BodyTooLarge, JobNotFound, Overuse, ServiceError, Unavailable
+from service.idempotency import fingerprint
+from service.jobs import Failure, Job, Webhook
+from service.tasks import TaskRequest
+from service.uploads import Upload, receive_uploads, refuse_unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSubmission:
+    """An accepted batch."""
+
+    view: BatchView
+    replayed: bool = False
+    """Whether it was accepted before, with the same key."""
+
+
+async def submit_batch(request: Request, services: Services, *, tenant: str) -> BatchSubmission:
+    """Receive, check and queue some images.
+
+    What is wrong with one of them is in the batch. Raised is what concerns all: what is wrong with
+    the form or its fields, and what keeps the service from taking any.
+    """
+    query = request.query_params.multi_items()
+    refuse_unknown([name for name, _ in query], known=BATCH_PARAMETERS)
+    key = read_idempotency_key(request)
+    await run_in_threadpool(_require_service, services)
+    async with services.batch_uploads.take():
+        uploads = await receive_uploads(
+            headers=request.headers,
+            stream=request.stream(),
+            limits=services.settings.limits,
+            allowed_fields=BATCH_PARAMETERS,
+        )
+        with contextlib.ExitStack() as files:
+            for upload in uploads:
+                files.enter_context(contextlib.closing(upload))
+            sender = _BatchSender(services=services, tenant=tenant, uploads=uploads, query=query)
+            return await run_in_threadpool(sender.send, key)
+
+
+def _require_service(services: Services) -> None:
+    services.readiness.require_servers()
+    services.intake.require_room()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _BatchSender:
+    services: Services
+    tenant: str
+    uploads: Sequence[Upload]
+    query: Sequence[tuple[str, str]]
+
+    def send(self, key: str | None) -> BatchSubmission:
+        """Make a batch; with a key, only if none was made with it."""
+        given = [*self.query, *self.uploads[0].fields.items()]
+        refuse_unknown([name for name, _ in given], known=BATCH_PARAMETERS)
+        task = read_task(self.services, dict(given))
+        webhook = read_webhook(dict(given), self.services.settings.webhooks)
+        batch_id = uuid.uuid4().hex
+        if key is None:
+            return BatchSubmission(view=self._make(batch_id, task, webhook))
+        idempotency = self.services.idempotency
+        claim = idempotency.begin(
+            tenant=self.tenant, key=f"batch:{key}", fingerprint=self._print(given), job_id=batch_id
+        )
+        if claim.answer is not None:
+            return BatchSubmission(view=self._replay(claim.job_id, claim.answer), replayed=True)
+        try:
+            view = self._make(claim.job_id, task, webhook)
+        except BaseException:
+            with contextlib.suppress(ServiceError):  # else it is taken up when it is stale
+                idempotency.abandon(claim)
+            raise
+        with contextlib.suppress(ServiceError):  # the next one takes it up, and makes the same
+            idempotency.complete(claim, view.model_dump_json())
+        return BatchSubmission(view=view)
+
+    def _make(self, batch_id: str, task: TaskRequest, webhook: Webhook | None) -> BatchView:
+        now = time.time()
+        items: list[BatchItem] = []
+        jobs: list[Job | None] = []
+        refused: Overuse | Unavailable | None = None
+        for index, upload in enumerate(self.uploads):
+            try:
+                self._check_size(upload)
+                self.services.intake.require_room()
+                job = self.services.intake.accept(
+                    upload,
+                    task,
+                    job_id=item_job_id(batch_id, index),
+                    tenant=self.tenant,
+                    webhook=webhook,
+                    batch_id=batch_id,
+                )
+            except ServiceError as error:
+                refused = error if isinstance(error, Overuse | Unavailable) else refused
+                refusal = Failure.from_error(error)
+                items.append(BatchItem(filename=upload.filename, refusal=refusal))
+                jobs.append(None)
+            else:
+                items.append(BatchItem(filename=upload.filename, job_id=job.id))
+                jobs.append(job)
+        if refused is not None and not any(jobs):
+            raise refused
+        lifetimes = self.services.settings.jobs
+        batch = Batch(
+            id=batch_id,
+            tenant=self.tenant,
+            created_at=now,
+            # No job of it is remembered for longer.
+            expires_at=now + lifetimes.input_seconds + lifetimes.record_seconds,
+            items=tuple(items),
+        )
+        self.services.batches.put(batch)
+        return BatchView.of(BatchState(batch=batch, jobs=tuple(jobs)))
+
+    def _check_size(self, upload: Upload) -> None:
+        limit = self.services.settings.limits.body_bytes
+        size = upload.file.seek(0, 2)
+        if size > limit:
+            raise BodyTooLarge(f"A file may have {limit} bytes.", limit=limit, actual=size)
+
+    def _replay(self, batch_id: str, answer: str) -> BatchView:
+        try:
+            return BatchView.model_validate_json(answer)
+        except ValidationError:  # of another release of the service
+            batch = self.services.batches.get(batch_id)
+            if batch is None:
+                raise JobNotFound("The batch of this key has expired.") from None
+            return BatchView.of(self.services.look_at(batch))
+
+    def _print(self, given: Sequence[tuple[str, str]]) -> str:
+        names = [(f"filename {n}", item.filename or "") for n, item in enumerate(self.uploads)]
+        sizes = [(f"bytes {n}", str(item.file.seek(0, 2))) for n, item in enumerate(self.uploads)]
+        pieces = (piece for upload in self.uploads for piece in upload.pieces())
+        return fingerprint([*given, *names, *sizes], pieces)

@@ -1,0 +1,115 @@
+"""What the API says of batches: bodies of its answers, and the manifest of an archive."""
+
+from datetime import UTC, datetime
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from service.batches import BatchItem, BatchState, ItemStatus
+from service.jobs import Job
+from service.schemas import FailureView, JobUrls, ProgressView
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BatchItemView(_View):
+    """One file of a batch."""
+
+    index: int
+    """Its place among the files that were sent, from 0."""
+    filename: str | None
+    status: ItemStatus
+    job_id: str | None
+    progress: ProgressView | None
+    error: FailureView | None
+    """Why it was refused, or why its job failed."""
+    urls: JobUrls | None
+
+    @classmethod
+    def of(cls, index: int, item: BatchItem, job: Job | None) -> Self:
+        """A file as its owner sees it."""
+        failure = item.refusal or (job.failure if job is not None else None)
+        return cls(
+            index=index,
+            filename=item.filename,
+            status=item.status(job),
+            job_id=item.job_id,
+            progress=None if job is None else ProgressView.of(job.progress),
+            error=None if failure is None else FailureView.of(failure),
+            urls=None if job is None else JobUrls.of(job.public_id),
+        )
+
+
+class BatchUrls(_View):
+    """Where a batch can be followed and fetched, and where its failures can be tried again."""
+
+    self: str
+    results: str
+    cancel: str
+    retry_failed: str
+
+
+class BatchView(_View):
+    """A batch as its owner sees it."""
+
+    id: str
+    ended: bool
+    """Whether nothing is left to do."""
+    counts: dict[ItemStatus, int]
+    """Number of files by where they stand."""
+    created_at: datetime
+    expires_at: datetime
+    items: list[BatchItemView]
+    """In the order in which they were sent."""
+    urls: BatchUrls
+
+    @classmethod
+    def of(cls, state: BatchState) -> Self:
+        """A batch as it is shown."""
+        batch = state.batch
+        here = f"/v1/batches/{batch.id}"
+        return cls(
+            id=batch.id,
+            ended=state.ended,
+            counts=state.counts,
+            created_at=datetime.fromtimestamp(batch.created_at, UTC),
+            expires_at=datetime.fromtimestamp(batch.expires_at, UTC),
+            items=[
+                BatchItemView.of(index, item, job)
+                for index, (item, job) in enumerate(zip(batch.items, state.jobs, strict=True))
+            ],
+            urls=BatchUrls(
+                self=here,
+                results=f"{here}/results.zip",
+                cancel=f"{here}/cancel",
+                retry_failed=f"{here}/retry-failed",
+            ),
+        )
+
+
+class ManifestItem(_View):
+    """One file of a batch, as the archive's manifest lists it."""
+
+    index: int
+    filename: str | None
+    """As it was sent."""
+    status: ItemStatus
+    file: str | None
+    """Name of the result in the archive."""
+    sha256: str | None
+    bytes: int | None
+    task: str | None
+    model: str | None
+    model_version: str | None
+    model_sha256: str | None
+    error: FailureView | None
+
+
+class Manifest(_View):
+    """What an archive holds, and why it does not hold the rest."""
+
+    batch: str
+    created_at: datetime
+    items: list[ManifestItem]

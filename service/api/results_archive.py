@@ -1,0 +1,96 @@
+"""A batch's results as one archive, written while it is sent: memory holds a chunk at a time."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import PurePath
+
+from zipstream import ZipStream
+
+from service.api.batch_views import Manifest, ManifestItem
+from service.batches import BatchItem, BatchState, ItemStatus
+from service.blob_store import BlobStore
+from service.errors import BatchNotFinished, ResultExpired
+from service.jobs import Job, StoredImage
+from service.schemas import FailureView
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(slots=True)
+class ResultsArchive:
+    """An archive whose length is known, and which is read once."""
+
+    _stream: ZipStream = field(default_factory=lambda: ZipStream(sized=True))
+
+    def __len__(self) -> int:
+        return len(self._stream)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._stream)
+
+    @classmethod
+    def of(cls, state: BatchState, blobs: BlobStore) -> "ResultsArchive":
+        """Everything that is there, and a manifest of all.
+
+        Images do not get smaller by compression: they are stored as they are. Raises
+        `BatchNotFinished`, or `ResultExpired` if there were results and all of them are gone.
+        """
+        if not state.ended:
+            left = sum(job is not None and not job.status.is_terminal for job in state.jobs)
+            raise BatchNotFinished("The batch is not done yet.", limit=0, actual=left)
+        archive = cls()
+        listed = []
+        missing = 0
+        for index, (item, job) in enumerate(zip(state.batch.items, state.jobs, strict=True)):
+            result = None
+            if job is not None and job.result is not None:
+                result = archive._add(index, item, job, job.result, blobs)
+                missing += result is None
+            listed.append(_list_item(index, item, job, result))
+        if missing and not any(entry.file for entry in listed):
+            raise ResultExpired("The results were deleted, or their time is over.")
+        manifest = Manifest(
+            batch=state.batch.id,
+            created_at=datetime.fromtimestamp(state.batch.created_at, UTC),
+            items=listed,
+        )
+        archive._stream.add(manifest.model_dump_json(indent=2), MANIFEST)
+        return archive
+
+    def _add(
+        self, index: int, item: BatchItem, job: Job, result: StoredImage, blobs: BlobStore
+    ) -> str | None:
+        """Add a result and return its name, or None if it is gone."""
+        pieces = None
+        if not job.purged and job.expires_at > time.time():
+            pieces = blobs.open(result.blob)
+        if pieces is None:
+            return None
+        # The number makes it unique, and keeps the order; the name is for display.
+        stem = PurePath(item.filename or "photo").stem
+        name = f"{index:03d}-{stem}-restored{result.extension}"
+        self._stream.add(pieces, name, size=result.blob.size)
+        return name
+
+
+def _list_item(index: int, item: BatchItem, job: Job | None, name: str | None) -> ManifestItem:
+    status = item.status(job)
+    if status is ItemStatus.SUCCEEDED and name is None:
+        status = ItemStatus.EXPIRED
+    blob = job.result.blob if job is not None and job.result is not None and name else None
+    failure = item.refusal or (job.failure if job is not None else None)
+    return ManifestItem(
+        index=index,
+        filename=item.filename,
+        status=status,
+        file=name,
+        sha256=None if blob is None else blob.sha256,
+        bytes=None if blob is None else blob.size,
+        task=None if job is None else job.task,
+        model=None if job is None else job.model,
+        model_version=None if job is None else job.model_version,
+        model_sha256=None if job is None else job.model_sha256,
+        error=None if failure is None else FailureView.of(failure),
+    )

@@ -1,0 +1,119 @@
+"""Batches: send many files, follow them in one place, fetch the results in one archive."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from service.api.batch_submission import submit_batch
+from service.api.batch_views import BatchView
+from service.api.dependencies import (
+    Services,
+    ServicesDependency,
+    TenantDependency,
+    refuse_parameters,
+)
+from service.api.results_archive import ResultsArchive
+from service.api.submission_document import BATCH_SUBMISSION
+from service.jobs import JobStatus
+
+router = APIRouter(prefix="/v1/batches", tags=["batches"])
+
+_RETRY_AFTER_SECONDS = 5
+_ARCHIVE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The results, and `manifest.json`, which lists all files of the batch.",
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+_STOPS: dict[int | str, dict[str, Any]] = {
+    202: {"description": "Some jobs run and are about to stop.", "model": BatchView}
+}
+_AGAIN: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Nothing that failed could be tried again.", "model": BatchView}
+}
+
+
+@router.post("", status_code=202, response_model=BatchView, **BATCH_SUBMISSION)
+async def create_batch(
+    request: Request, services: ServicesDependency, tenant: TenantDependency
+) -> Response:
+    """Queue up to 100 images: a form with `task` and as many `file`s."""
+    made = await submit_batch(request, services, tenant=tenant)
+    headers = {"Location": made.view.urls.self, "Retry-After": str(_RETRY_AFTER_SECONDS)}
+    if made.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return JSONResponse(made.view.model_dump(mode="json"), status_code=202, headers=headers)
+
+
+@router.get("/{batch_id}", dependencies=[Depends(refuse_parameters)])
+def follow_batch(
+    batch_id: str, services: ServicesDependency, tenant: TenantDependency
+) -> BatchView:
+    """Tell how each file of a batch stands."""
+    return BatchView.of(services.look_at(services.find_batch(batch_id, tenant=tenant)))
+
+
+@router.get(
+    "/{batch_id}/results.zip",
+    dependencies=[Depends(refuse_parameters)],
+    response_class=Response,
+    responses=_ARCHIVE,
+)
+def fetch_results(
+    batch_id: str, services: ServicesDependency, tenant: TenantDependency
+) -> Response:
+    """Download all results of a batch that has ended, as one archive."""
+    batch = services.find_batch(batch_id, tenant=tenant)
+    archive = ResultsArchive.of(services.look_at(batch), services.blobs)
+    headers = {
+        "Content-Length": str(len(archive)),
+        "Content-Disposition": f'attachment; filename="batch-{batch.id}.zip"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return StreamingResponse(iter(archive), media_type="application/zip", headers=headers)
+
+
+@router.post(
+    "/{batch_id}/retry-failed",
+    status_code=202,
+    dependencies=[Depends(refuse_parameters)],
+    responses=_AGAIN,
+)
+def retry_failed(
+    batch_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
+) -> BatchView:
+    """Queue every job that failed once more, while its upload is kept; repeatable."""
+    state, again = services.retry_failed(services.find_batch(batch_id, tenant=tenant))
+    if not again:
+        response.status_code = 200
+    return BatchView.of(state)
+
+
+@router.post("/{batch_id}/cancel", dependencies=[Depends(refuse_parameters)], responses=_STOPS)
+def cancel_batch(
+    batch_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
+) -> BatchView:
+    """Cancel every job that has not ended; repeatable."""
+    return _cancel(batch_id, response, services, tenant, purge=False)
+
+
+@router.delete("/{batch_id}", dependencies=[Depends(refuse_parameters)], responses=_STOPS)
+def delete_batch(
+    batch_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
+) -> BatchView:
+    """Cancel every job that has not ended, and delete the files of those that have."""
+    return _cancel(batch_id, response, services, tenant, purge=True)
+
+
+def _cancel(
+    batch_id: str, response: Response, services: Services, tenant: str, *, purge: bool
+) -> BatchView:
+    batch = services.find_batch(batch_id, tenant=tenant)
+    for job in services.look_at(batch).jobs:
+        if job is not None and (purge or not job.status.is_terminal):
+            before = services.cancel(job, purge=purge)
+            if before.status is JobStatus.RUNNING:
+                response.status_code = 202
+    return BatchView.of(services.look_at(batch))
