@@ -42,6 +42,7 @@ def request(method="GET", path="/v1/jobs", client="127.0.0.1", **headers):
         ("BREW", "/nowhere", Scope.WRITE),
         ("GET", "/v1/keys", Scope.ADMIN),
         ("DELETE", "/v1/keys/a", Scope.ADMIN),
+        ("GET", "/v1/webhooks/secret", Scope.WRITE),
     ],
 )
 def test_what_a_request_needs_is_known_from_its_first_line(method, path, scope):
