@@ -13,13 +13,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from hiir.degradations.compression import ChromaSubsampling, compress_jpeg
 from hiir.degradations.defocus import View, defocus
 from hiir.degradations.depth import draw_layers, draw_relief
-from hiir.degradations.mosaic import BayerPattern, demosaic_malvar, mosaic
+from hiir.degradations.mosaic import mosaic
 from hiir.degradations.motion import blur_by_trajectory, draw_trajectory
 from hiir.degradations.noise import add_gaussian_noise, as_file
 from hiir.degradations.raindrops import add_raindrops
 from hiir.degradations.resize import reduce_bicubic
 from hiir.degradations.weather import add_fog, add_rain, add_snow
-from hiir.imaging import FloatPixels
+from hiir.imaging import BayerPattern, FloatPixels, demosaic_malvar
 
 __all__ = [
     "Bayer",

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hiir.degradations.mosaic import BayerPattern, demosaic_malvar, mosaic
+from hiir.degradations.mosaic import mosaic
 from hiir.degradations.resize import enlarge_bicubic
 from hiir.evaluation.engines import Restorer
-from hiir.imaging import FloatPixels
+from hiir.imaging import BayerPattern, FloatPixels, demosaic_malvar
 
 __all__ = ["BASELINES", "BaselineError", "build_baseline"]
 

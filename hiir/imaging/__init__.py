@@ -4,6 +4,7 @@ Shared by training, evaluation and the service, so that all of them run the same
 Needs the standard library, numpy and Pillow only.
 """
 
+from hiir.imaging.bayer import BayerPattern, demosaic_malvar
 from hiir.imaging.blending import RowBand, RowBlender
 from hiir.imaging.codec import DecodedImage, decode, encode, probe
 from hiir.imaging.contract import ModelContract
@@ -30,6 +31,7 @@ from hiir.imaging.pixels import FloatPixels, Uint8Pixels, Uint16Pixels, from_uni
 from hiir.imaging.tiled import TileEngine, restore_bands, restore_tiled
 
 __all__ = [
+    "BayerPattern",
     "ContractError",
     "DecodedImage",
     "EmptyImage",
@@ -58,6 +60,7 @@ __all__ = [
     "UnsupportedPixelMode",
     "check_header",
     "decode",
+    "demosaic_malvar",
     "encode",
     "from_unit",
     "pad_to_tile",

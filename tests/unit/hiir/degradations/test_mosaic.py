@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hiir.degradations.mosaic import BayerPattern, demosaic_malvar, mosaic
+from hiir.degradations.mosaic import mosaic
+from hiir.imaging import BayerPattern, demosaic_malvar
 
 
 @pytest.mark.parametrize("pattern", BayerPattern)

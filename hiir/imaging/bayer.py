@@ -1,0 +1,102 @@
+"""Bayer mosaics: the linear demosaicking that MATLAB's `demosaic` does, whole or by rows."""
+
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from hiir.imaging.pixels import FloatPixels
+
+
+class BayerPattern(StrEnum):
+    """Colours of the four pixels at the top left, row by row."""
+
+    RGGB = "rggb"
+    BGGR = "bggr"
+    GRBG = "grbg"
+    GBRG = "gbrg"
+
+
+# Malvar, He and Cutler (2004).
+_GREEN_AT_OTHER = (
+    np.array(
+        [
+            [0, 0, -1, 0, 0],
+            [0, 0, 2, 0, 0],
+            [-1, 2, 4, 2, -1],
+            [0, 0, 2, 0, 0],
+            [0, 0, -1, 0, 0],
+        ]
+    )
+    / 8
+)
+_OTHER_AT_GREEN_IN_ITS_ROW = (
+    np.array(
+        [
+            [0, 0, 0.5, 0, 0],
+            [0, -1, 0, -1, 0],
+            [-1, 4, 5, 4, -1],
+            [0, -1, 0, -1, 0],
+            [0, 0, 0.5, 0, 0],
+        ]
+    )
+    / 8
+)
+_OTHER_AT_OPPOSITE = (
+    np.array(
+        [
+            [0, 0, -1.5, 0, 0],
+            [0, 2, 0, 2, 0],
+            [-1.5, 0, 6, 0, -1.5],
+            [0, 2, 0, 2, 0],
+            [0, 0, -1.5, 0, 0],
+        ]
+    )
+    / 8
+)
+
+
+def demosaic_malvar(raw: FloatPixels, pattern: BayerPattern) -> FloatPixels:
+    """Fill in the missing colours by gradient-corrected linear interpolation.
+
+    Args:
+        raw: ``(H, W, 1)`` float32 mosaic [0, 1], at least 3 x 3 pixels.
+        pattern: of the mosaic.
+
+    Returns:
+        ``(H, W, 3)`` float32 [0, 1], clipped as MATLAB's integers are, not rounded.
+    """
+    # Mirrored about the outermost pixels, so that the pattern goes on.
+    padded = np.pad(raw[..., 0], 2, mode="reflect")
+    plain = raw[..., 0]
+    green = _filter(padded, _GREEN_AT_OTHER)
+    along_row = _filter(padded, _OTHER_AT_GREEN_IN_ITS_ROW)
+    along_column = _filter(padded, np.transpose(_OTHER_AT_GREEN_IN_ITS_ROW))
+    opposite = _filter(padded, _OTHER_AT_OPPOSITE)
+    full = np.empty((*plain.shape, 3), np.float32)
+    for place, colour in enumerate(pattern.value):
+        row, column = divmod(place, 2)
+        at = np.s_[row::2, column::2]
+        neighbour = pattern.value[2 * row + 1 - column]  # the other colour of this row
+        for index, wanted in enumerate("rgb"):
+            if wanted == colour:
+                source = plain
+            elif wanted == "g":
+                source = green
+            elif colour != "g":
+                source = opposite
+            else:
+                source = along_row if wanted == neighbour else along_column
+            full[at][..., index] = source[at]
+    return np.clip(full, 0, 1)
+
+
+def _filter(
+    padded: npt.NDArray[np.float32], kernel: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    height, width = padded.shape[0] - 4, padded.shape[1] - 4
+    result = np.zeros((height, width), np.float32)
+    for (row, column), weight in np.ndenumerate(kernel.astype(np.float32)):
+        if weight:
+            result += weight * padded[row : row + height, column : column + width]
+    return result
