@@ -1,19 +1,23 @@
 """Training throughput of the compact denoiser, beside a straightforward first version.
 
 The first version is what one writes down from the paper: textbook layers, float32, an optimizer
-that goes from parameter to parameter, patches prepared between the steps, the loss read after each.
-Ours adds, one after the other: our layers, bfloat16, the fused optimizer, the compiled network.
-The profile says where the rest of the time goes.
+that goes from parameter to parameter, the loss read after each step, one process that has all
+cores. Ours adds, one after the other: our layers, bfloat16, the fused optimizer, and on a CPU a
+process of one thread for each core, which average their gradients as `hiir train --devices` does;
+if asked, the compiled network. The profile says where the rest of the time goes.
 
     python -m benchmarks.training [--batch 16] [--steps 20] [--compile] [--profile]
 """
 
 import argparse
+import os
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from benchmarks.textbook import textbook_model
 from hiir.models.presets import build_model
@@ -64,6 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         variants["and the compiled network"] = {"bf16": True, "fused": True, "compiled": True}
     for title, switches in variants.items():
         report(title, rate(textbook=False, reads=not switches["fused"], **switches), first)
+    if device.type == "cpu":
+        processes = os.cpu_count() or 1
+        together = rate_together(processes, batch=options.batch, calls=options.steps)
+        report(f"not compiled, {processes} processes of one thread", together, first)
     if options.profile:
         step = prepare(
             device,
@@ -76,6 +84,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         step()
         print(profile(step))
+
+
+def rate_together(processes: int, *, batch: int, calls: int) -> float:
+    """Patches a second of processes that average their gradients, each with a batch of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = (processes, folder, batch, calls)
+        torch.multiprocessing.spawn(train_apart, arguments, nprocs=processes)
+        slowest = max(float(path.read_text()) for path in Path(folder).glob("seconds-*"))
+    return processes * batch / slowest
+
+
+def train_apart(rank: int, processes: int, folder: str, batch: int, calls: int) -> None:
+    torch.set_num_threads(1)
+    rendezvous = f"file://{folder}/rendezvous"
+    distributed.init_process_group("gloo", rendezvous, rank=rank, world_size=processes)
+    cpu = torch.device("cpu")
+    step = prepare(
+        cpu, batch=batch, textbook=False, bf16=True, fused=True, compiled=False, reads=False
+    )
+    seconds = seconds_per_call(step, cpu, calls=calls)
+    (Path(folder) / f"seconds-{rank}").write_text(str(seconds))
+    distributed.barrier()
+    del step
+    distributed.destroy_process_group()
 
 
 def prepare(
@@ -93,6 +125,8 @@ def prepare(
     model = build_model(_PRESET)
     model = (textbook_model(model) if textbook else model).to(device).train()
     network: nn.Module = torch.compile(model) if compiled else model  # type: ignore[assignment]
+    if distributed.is_initialized():
+        network = nn.parallel.DistributedDataParallel(network)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=fused, foreach=False)
     clean = torch.rand(batch, 3, _PATCH, _PATCH, device=device)
     noisy = clean + 0.1 * torch.randn_like(clean)
