@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hiir.datasets.drawn import draw_picture
 from hiir.datasets.photo import Colour, to_gray, to_luma
 from hiir.datasets.pool import ImagePool
 from hiir.degradations.recipe import Recipe
@@ -36,7 +37,15 @@ class Batch:
 class DegradedPatches:
     """Random crops, flipped and turned, each degraded by a recipe in a way of its own."""
 
-    def __init__(self, *, pool: ImagePool, recipe: Recipe, colour: Colour, seed: int) -> None:
+    def __init__(
+        self,
+        *,
+        pool: ImagePool,
+        recipe: Recipe,
+        colour: Colour,
+        seed: int,
+        drawn_share: float = 0.0,
+    ) -> None:
         """Describe the stream.
 
         Args:
@@ -44,11 +53,13 @@ class DegradedPatches:
             recipe: what is done to a patch.
             colour: what patches are turned into first.
             seed: of the run.
+            drawn_share: of the patches, drawn instead of cut from a photo.
         """
         self._pool = pool
         self._recipe = recipe
         self._colour = colour
         self._seed = seed
+        self._drawn_share = drawn_share
 
     def batch(self, step: int, *, size: int, patch: int, first: int = 0) -> Batch:
         """Draw patches of one step.
@@ -70,7 +81,11 @@ class DegradedPatches:
 
     def _pair(self, step: int, number: int, patch: int) -> tuple[FloatPixels, FloatPixels]:
         random = np.random.default_rng((self._seed, step, number))
-        crop = self._crop(random, patch + 2 * self._recipe.margin)
+        side = patch + 2 * self._recipe.margin
+        # No draw where none is wanted: such runs see the patches that they always saw.
+        drawn = self._drawn_share > 0 and random.random() < self._drawn_share
+        picture = draw_picture(random, side) if drawn else self._crop(random, side)
+        crop = self._in_colour(picture)
         return self._recipe.degrade_patch(to_unit(crop), random)
 
     def _crop(self, random: np.random.Generator, side: int) -> Uint8Pixels:
@@ -78,14 +93,16 @@ class DegradedPatches:
         top = int(random.integers(image.shape[0] - side + 1))
         left = int(random.integers(image.shape[1] - side + 1))
         crop = np.rot90(image[top : top + side, left : left + side], int(random.integers(4)))
-        crop = np.ascontiguousarray(crop[:, ::-1] if random.integers(2) else crop)
+        return np.ascontiguousarray(crop[:, ::-1] if random.integers(2) else crop)
+
+    def _in_colour(self, picture: Uint8Pixels) -> Uint8Pixels:
         match self._colour:
             case Colour.RGB:
-                return crop
+                return picture
             case Colour.GRAY:
-                return to_gray(crop)
+                return to_gray(picture)
             case Colour.LUMA:
-                return to_luma(crop)
+                return to_luma(picture)
 
 
 def _stack(images: list[FloatPixels]) -> Tensor:

@@ -53,6 +53,8 @@ class DataConfig(_Strict):
     """Leave out what cannot be decoded, with a warning that names it, instead of refusing it."""
     colour: Colour
     """What clean images are turned into first."""
+    drawn_share: float = Field(ge=0, le=1)
+    """Share of the patches that are drawn pictures (flat colours, gradients, shapes, letters)."""
     degradation: Recipe
     """What is done to a patch; strengths are drawn for each."""
     workers: int = Field(ge=0)

@@ -133,7 +133,11 @@ class _Run:
         with self.fabric.rank_zero_first():
             pool = open_pool()
         return DegradedPatches(
-            pool=pool, recipe=data.degradation, colour=data.colour, seed=self.config.seed
+            pool=pool,
+            recipe=data.degradation,
+            colour=data.colour,
+            seed=self.config.seed,
+            drawn_share=data.drawn_share,
         )
 
     def go(self) -> None:

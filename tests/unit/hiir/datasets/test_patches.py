@@ -17,11 +17,17 @@ def pool() -> ImagePool:
 
 
 def patches(
-    pool: ImagePool, *steps: dict, colour: Colour = Colour.RGB, seed: int = 3
+    pool: ImagePool,
+    *steps: dict,
+    colour: Colour = Colour.RGB,
+    seed: int = 3,
+    drawn_share: float = 0.0,
 ) -> DegradedPatches:
     noise = {"kind": "noise", "sigma": [0, 55], "clip_share": 0.25}
     recipe = Recipe.model_validate(steps or [noise])
-    return DegradedPatches(pool=pool, recipe=recipe, colour=colour, seed=seed)
+    return DegradedPatches(
+        pool=pool, recipe=recipe, colour=colour, seed=seed, drawn_share=drawn_share
+    )
 
 
 def test_a_batch_is_a_function_of_seed_and_step(pool: ImagePool) -> None:
@@ -99,3 +105,13 @@ def test_patches_are_crops_flipped_and_turned(tmp_path: Path) -> None:
 def test_a_batch_goes_where_it_is_sent(pool: ImagePool) -> None:
     batch = patches(pool).batch(0, size=1, patch=16).to(torch.device("cpu"))
     assert batch.degraded.device.type == batch.clean.device.type == "cpu"
+
+
+def test_a_share_of_the_patches_is_drawn_and_none_unless_asked(pool: ImagePool) -> None:
+    photos = patches(pool).batch(0, size=64, patch=16)
+    some = patches(pool, drawn_share=0.25).batch(0, size=64, patch=16)
+    # The pool holds slow ramps of gray and nothing that is flat.
+    drawn = [not torch.equal(tile, tile.unique()[0].expand_as(tile)) for tile in photos.clean]
+    assert all(drawn)
+    flat = int((some.clean.flatten(2).std(dim=2) == 0).all(dim=1).sum())
+    assert 1 <= flat <= 16

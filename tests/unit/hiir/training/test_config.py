@@ -15,7 +15,7 @@ SHIPPED = [
 def test_an_experiment_is_the_default_and_its_delta() -> None:
     default, experiment = load_config("default"), load_config("denoise-color")
     assert experiment.name == "denoise-color"
-    assert experiment.data == default.data
+    assert experiment.data == default.data.model_copy(update={"drawn_share": 0.06})
     assert experiment.phases != default.phases
 
 
