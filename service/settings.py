@@ -14,6 +14,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     field_validator,
@@ -159,6 +160,10 @@ class Settings(BaseSettings):
 
     auth: AuthMode = AuthMode.KEYS
     """Who may use the API; `open` is refused where `host` is not this machine's own."""
+
+    drain_seconds: NonNegativeFloat = 5
+    """How long the API, asked to end, goes on after it has said that it is not ready: whoever
+    sends requests here needs a moment to notice."""
 
     redis_url: str = "redis://127.0.0.1:6379"
     """Server without a database number: the service uses three (see `RedisDatabase`)."""

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from service.api.access import Access
 from service.api.admission import caller_of
+from service.api.drain import Drain
 from service.backlog import BacklogWatch
 from service.batch_store import BatchStore
 from service.batches import Batch, BatchState, is_retriable, retried_job_id
@@ -76,6 +77,7 @@ class Services:
     uploads: UploadSlots
     batch_uploads: UploadSlots
     triton: httpx.Client
+    drain: Drain
 
     @classmethod
     def build(cls, settings: Settings) -> "Services":
@@ -121,6 +123,7 @@ class Services:
             uploads=UploadSlots(settings.limits.concurrent_uploads),
             batch_uploads=UploadSlots(settings.limits.concurrent_batches),
             triton=triton,
+            drain=Drain(seconds=settings.drain_seconds),
         )
 
     def find_job(self, job_id: str, *, tenant: str) -> Job:

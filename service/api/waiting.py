@@ -13,7 +13,7 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 0.5
 
 
 async def wait_for_end(request: Request, services: Services, job: Job, *, seconds: float) -> Job:
-    """The job when it has ended, or as it is after `seconds`, or when nobody listens any more.
+    """The job when it has ended, or as it is after `seconds`, when nobody listens or we must end.
 
     It is looked at in pauses that grow: a waiting client holds no thread and no connection to
     Redis. Raises `StoreUnavailable`.
@@ -22,7 +22,7 @@ async def wait_for_end(request: Request, services: Services, job: Job, *, second
     pause = _FIRST_PAUSE_SECONDS
     while not job.status.is_terminal:
         left = deadline - time.monotonic()
-        if left <= 0 or await request.is_disconnected():
+        if left <= 0 or services.drain.is_stopping or await request.is_disconnected():
             break
         await asyncio.sleep(min(pause, left))
         pause = min(1.5 * pause, _LONGEST_PAUSE_SECONDS)

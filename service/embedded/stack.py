@@ -76,6 +76,7 @@ def _components(
 ) -> tuple[Component, ...]:
     """In the order of their start: nobody waits for one that comes after."""
     environment = {
+        "HIIR_DRAIN_SECONDS": "0",  # nobody else sends requests on to us
         **os.environ,
         "HIIR_HOST": addresses.host,
         "HIIR_PORT": str(addresses.port),

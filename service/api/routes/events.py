@@ -73,6 +73,8 @@ async def _stream(
             if event.kind is EventKind.COMPLETED:
                 return
             last, silent_since = event.id, time.monotonic()
+        if services.drain.is_stopping:
+            return  # the client goes on elsewhere, with the id of the last event that it had
         if not events:
             if time.monotonic() - silent_since >= services.settings.limits.ping_seconds:
                 yield ": ping\n\n"

@@ -18,8 +18,11 @@ async def live() -> dict[str, str]:
 def ready(services: ServicesDependency, response: Response) -> HealthView:
     """Report on Redis, Triton and the workers; 503 unless all are ready."""
     report = services.readiness.report()
-    if not report.ready:
+    components = {name: problem or "ready" for name, problem in report.problems.items()}
+    is_ready = report.ready
+    if services.drain.is_draining:
+        is_ready, components["api"] = False, "is about to end"
+    if not is_ready:
         response.status_code = 503
         response.headers["Retry-After"] = "2"
-    components = {name: problem or "ready" for name, problem in report.problems.items()}
-    return HealthView(ready=report.ready, components=components)
+    return HealthView(ready=is_ready, components=components)
