@@ -1,11 +1,25 @@
 """Bayer mosaics: the linear demosaicking that MATLAB's `demosaic` does, whole or by rows."""
 
 from enum import StrEnum
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from hiir.imaging.pixels import FloatPixels
+from hiir.imaging.pixels import FloatPixels, Uint8Pixels, Uint16Pixels, to_unit
+
+
+class MosaicRows(Protocol):
+    """`(H, W, 1)` uint8 or uint16 samples that are read by rows: an array, or a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(H, W, 1)`."""
+        ...
+
+    def __getitem__(self, rows: slice) -> Uint8Pixels | Uint16Pixels:
+        """Some of the rows."""
+        ...
 
 
 class BayerPattern(StrEnum):
@@ -100,3 +114,23 @@ def _filter(
         if weight:
             result += weight * padded[row : row + height, column : column + width]
     return result
+
+
+class DemosaickedRows:
+    """A mosaic that is demosaicked where it is read, so that the whole never lies in memory."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, mosaic: MosaicRows, pattern: BayerPattern) -> None:
+        """Take `(H, W, 1)` uint8 or uint16 rows, at least 3 of them."""
+        self._mosaic = mosaic
+        self._pattern = pattern
+        self.shape = (*mosaic.shape[:2], 3)
+
+    def __getitem__(self, rows: slice) -> FloatPixels:
+        """The rows as `(n, W, 3)` float32 [0, 1]: the same as of the whole mosaic."""
+        top, bottom, _ = rows.indices(self.shape[0])
+        # The filters reach two rows far, and the pattern begins in an even one.
+        first = max(top - top % 2 - 2, 0)
+        raw = to_unit(self._mosaic[first : min(bottom + 2, self.shape[0])])
+        return demosaic_malvar(raw, self._pattern)[top - first : bottom - first]
