@@ -56,8 +56,9 @@ class CameraRaw:
 def read_camera_raw(source: BinaryIO, *, max_pixels: int) -> CameraRaw:
     """Read the sensor's samples of a raw file, from its start.
 
-    Raises `UnsupportedImageFormat` for what is no camera raw file, `ImageTooLarge` before the samples are unpacked, `UnsupportedPixelMode` for a sensor without a
-    Bayer pattern, and `ImageCorrupt`.
+    Raises `UnsupportedImageFormat` for what is no camera raw file, `ImageTooLarge` before the
+    samples are unpacked, `UnsupportedPixelMode` for a sensor without a Bayer pattern, and
+    `ImageCorrupt`.
     """
     import rawpy  # noqa: PLC0415 - a large library, for the few who send such a file
 
