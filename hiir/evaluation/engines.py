@@ -5,6 +5,7 @@ All of them go through the tiles that the service uses, so that measured figures
 
 import io
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +16,9 @@ import onnxruntime as ort
 import torch
 from PIL import Image
 
+from hiir.degradations.mosaic import mosaic
 from hiir.imaging import (
+    BayerPattern,
     FloatPixels,
     ModelContract,
     TileEngine,
@@ -98,14 +101,27 @@ class ServiceError(RuntimeError):
 
 
 class ServiceRestorer:
-    """Sends 8-bit PNG files to a running service: what a client gets."""
+    """Sends 8-bit PNG files to a running service: what a client gets.
+
+    Of six channels two files are made, the views of a dual-pixel sensor. To a service that shall
+    demosaic goes the mosaic, which an image demosaicked by Malvar's filters still has in it.
+    """
 
     def __init__(
-        self, *, url: str, task: str, transport: httpx.BaseTransport | None = None
+        self,
+        *,
+        url: str,
+        task: str,
+        pattern: BayerPattern | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """Describe the service; ``transport`` replaces the network."""
+        """Describe the service; ``transport`` replaces the network.
+
+        ``pattern`` is that of the mosaic to send, for the task of demosaicking.
+        """
         self._client = httpx.Client(base_url=url, timeout=60, trust_env=False, transport=transport)
         self._task = task
+        self._pattern = pattern
 
     def restore(self, image: FloatPixels) -> Uint8Pixels:
         """Restore one image; noise is clipped and rounded, as files are.
@@ -113,10 +129,10 @@ class ServiceRestorer:
         Raises:
             ServiceError: when the service refuses or fails.
         """
-        file = io.BytesIO()
-        Image.fromarray(from_unit(image, np.uint8)).save(file, "PNG")
+        sent = image if self._pattern is None else mosaic(image, self._pattern)
+        pixels = from_unit(sent, np.uint8)
         try:
-            job = self._submit(file.getvalue())
+            job = self._submit([_to_png(view) for view in _views(pixels)])
             while job["status"] not in _TERMINAL:
                 time.sleep(_POLL_S)
                 job = self._get(job["urls"]["self"]).json()
@@ -126,15 +142,31 @@ class ServiceRestorer:
         except httpx.HTTPError as error:
             raise ServiceError(f"no answer from {self._client.base_url}: {error!r}") from error
         with Image.open(io.BytesIO(content)) as restored:
-            return np.asarray(restored)
+            return np.atleast_3d(np.asarray(restored))
 
-    def _submit(self, content: bytes) -> Any:
-        files = {"file": ("image.png", content, "image/png")}
-        response = self._client.post("/v1/jobs", data={"task": self._task}, files=files)
+    def _submit(self, views: Sequence[bytes]) -> Any:
+        files = {
+            name: ("image.png", content, "image/png")
+            for name, content in zip(("file", "file_right"), views, strict=False)
+        }
+        data = {"task": self._task}
+        if self._pattern is not None:
+            data["pattern"] = self._pattern.value.upper()
+        response = self._client.post("/v1/jobs", data=data, files=files)
         return _checked(response).json()
 
     def _get(self, path: str) -> httpx.Response:
         return _checked(self._client.get(path))
+
+
+def _views(pixels: Uint8Pixels) -> Sequence[Uint8Pixels]:
+    return [pixels[..., :3], pixels[..., 3:]] if pixels.shape[2] == 6 else [pixels]
+
+
+def _to_png(pixels: Uint8Pixels) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 def _checked(response: httpx.Response) -> httpx.Response:

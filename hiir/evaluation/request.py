@@ -22,7 +22,7 @@ from hiir.evaluation.engines import (
     TorchTiles,
 )
 from hiir.evaluation.samples import PairedSet, SampleSet, SyntheticSet
-from hiir.imaging import ModelContract
+from hiir.imaging import BayerPattern, ModelContract
 from hiir.models.release import load_release
 
 __all__ = ["EvaluationRequest", "RequestError"]
@@ -89,7 +89,9 @@ class EvaluationRequest:
             scale = self.samples().scale
             return build_baseline(name, scale=scale, sigma=self.sigma)
         if self.engine == "service":
-            return ServiceRestorer(url=self.url, task=name)
+            demosaics = self._contract().task == "demosaic"
+            pattern = BayerPattern.RGGB if demosaics else None
+            return ServiceRestorer(url=self.url, task=name, pattern=pattern)
         release = load_release(name)
         if self.engine == "onnx":
             graph = self.repository / name / "1" / "model.onnx"

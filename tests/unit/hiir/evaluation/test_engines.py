@@ -1,8 +1,12 @@
+import io
+
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
 from hiir.evaluation.engines import ServiceError, ServiceRestorer
+from hiir.imaging import BayerPattern, demosaic_malvar, to_unit
 
 
 def service(handler) -> ServiceRestorer:
@@ -30,6 +34,63 @@ def test_the_service_is_sent_a_file_and_asked_until_it_is_done() -> None:
 
     restored = service(answer).restore((sent / 255).astype(np.float32))
     np.testing.assert_array_equal(restored, sent)
+
+
+def pngs(body: bytes) -> list[np.ndarray]:
+    """Pixels of the PNG files in a form."""
+    found = []
+    while (start := body.find(b"\x89PNG")) >= 0:
+        end = body.index(b"IEND", start) + 8
+        with Image.open(io.BytesIO(body[start:end])) as image:
+            found.append(np.asarray(image))
+        body = body[end:]
+    return found
+
+
+def restore_through(image: np.ndarray, **options: object) -> tuple[bytes, np.ndarray]:
+    """What is sent, and what is made of an answer that is the first file that was sent."""
+    forms = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            forms.append(request.read())
+            urls = {"self": "/v1/jobs/1", "result": "/v1/jobs/1/result"}
+            return httpx.Response(202, json={"urls": urls, "status": "succeeded"})
+        start = forms[0].index(b"\x89PNG")
+        return httpx.Response(200, content=forms[0][start : forms[0].index(b"IEND", start) + 8])
+
+    restorer = ServiceRestorer(
+        url="http://service",
+        task="a-task",
+        transport=httpx.MockTransport(answer),
+        **options,  # type: ignore[arg-type]
+    )
+    restored = restorer.restore((image / 255).astype(np.float32))
+    return forms[0], restored
+
+
+def test_gray_is_sent_and_read_as_gray() -> None:
+    gray = np.random.default_rng(0).integers(0, 256, (16, 16, 1), dtype=np.uint8)
+    form, restored = restore_through(gray)
+    np.testing.assert_array_equal(pngs(form)[0], gray[..., 0])
+    np.testing.assert_array_equal(restored, gray)
+
+
+def test_two_views_are_two_files() -> None:
+    views = np.random.default_rng(0).integers(0, 256, (16, 16, 6), dtype=np.uint8)
+    form, _ = restore_through(views)
+    left, right = pngs(form)
+    np.testing.assert_array_equal(left, views[..., :3])
+    np.testing.assert_array_equal(right, views[..., 3:])
+    assert b'name="file_right"' in form
+
+
+def test_what_was_demosaicked_is_sent_as_the_mosaic_that_it_was() -> None:
+    samples = np.random.default_rng(0).integers(0, 256, (16, 16, 1), dtype=np.uint8)
+    malvar = demosaic_malvar(to_unit(samples), BayerPattern.GBRG)
+    form, _ = restore_through(255 * malvar, pattern=BayerPattern.GBRG)
+    np.testing.assert_array_equal(pngs(form)[0], samples[..., 0])
+    assert b"GBRG" in form
 
 
 @pytest.mark.parametrize(
