@@ -26,10 +26,27 @@ _EVENT_ID = re.compile(r"\d{1,20}-\d{1,20}")
 _START = "0-0"
 _LOOK_SECONDS = 0.25
 _RECONNECT = "retry: 2000\n\n"
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "One event of the stream.",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "description": "What `Last-Event-ID` goes on after."},
+        "event": {"type": "string", "enum": [kind.value for kind in EventKind]},
+        "data": {"type": "string", "description": "The job as it was then, as JSON."},
+    },
+    "example": {
+        "id": "1700000000000-0",
+        "event": "progress",
+        "data": '{"id":"5f0c...","status":"running","progress":{"stage":"restore",'
+        '"tiles_done":3,"tiles_total":12,"percent":25},"attempt":1,"cancel_requested":false,'
+        '"error":null}',
+    },
+}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Events `status`, `progress` and, as the last one, `completed`.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": _EVENT}},
     },
     204: {"description": "The last event was received: there is nothing to wait for."},
 }
