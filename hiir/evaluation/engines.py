@@ -130,9 +130,9 @@ class ServiceRestorer:
             ServiceError: when the service refuses or fails.
         """
         sent = image if self._pattern is None else mosaic(image, self._pattern)
-        pixels = from_unit(sent, np.uint8)
+        views = _views(from_unit(sent, np.uint8))
         try:
-            job = self._submit([_to_png(view) for view in _views(pixels)])
+            job = self._submit([_to_png(view) for view in views])
             while job["status"] not in _TERMINAL:
                 time.sleep(_POLL_S)
                 job = self._get(job["urls"]["self"]).json()
@@ -142,7 +142,8 @@ class ServiceRestorer:
         except httpx.HTTPError as error:
             raise ServiceError(f"no answer from {self._client.base_url}: {error!r}") from error
         with Image.open(io.BytesIO(content)) as restored:
-            return np.atleast_3d(np.asarray(restored))
+            pixels = np.asarray(restored)
+        return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
 
     def _submit(self, views: Sequence[bytes]) -> Any:
         files = {
