@@ -45,7 +45,8 @@ def _gradient(random: np.random.Generator, side: int) -> Uint8Pixels:
     position = 0.5 + (np.cos(angle) * x + np.sin(angle) * y) * random.uniform(0.1, 1.4)
     share = np.clip(position, 0, 1)[..., None]
     values = (1 - share) * _colour(random) + share * _colour(random)
-    return np.rint(values).astype(np.uint8)
+    pixels: Uint8Pixels = np.rint(values).astype(np.uint8)
+    return pixels
 
 
 def _shapes(random: np.random.Generator, side: int) -> Uint8Pixels:
