@@ -149,8 +149,8 @@ class TrainingConfig(_Strict):
     model: dict[str, Any]
     """Changes to the preset, for experiments; what ships has none."""
     seed: int = Field(ge=0)
-    init: Path | None
-    """Weights of a released model to start from, as far as they fit."""
+    init: str | None
+    """Released weights to start from, as far as they fit: name of a shipped model, or a file."""
     data: DataConfig
     phases: tuple[PhaseConfig, ...] = Field(min_length=1)
     loss: LossConfig

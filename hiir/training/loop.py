@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from hiir.datasets.patches import Batch, DegradedPatches
 from hiir.datasets.pool import ImagePool
 from hiir.models.presets import build_model
+from hiir.models.release import list_releases, zoo_path
 from hiir.training.checkpoint import Checkpoint
 from hiir.training.config import Compile, ConfigError, OptimizerKind, TrainingConfig
 from hiir.training.ema import WeightAverage
@@ -257,8 +258,9 @@ class _Run:
         self.average.load(dict(checkpoint.average))
 
 
-def _start_from(model: nn.Module, path: Path) -> None:
+def _start_from(model: nn.Module, name: str) -> None:
     """Copy what has the same name and shape; a stem or tail of other channels starts afresh."""
+    path = zoo_path(name) if name in list_releases() else Path(name)
     try:
         learned = load_file(path)
     except (OSError, SafetensorError) as error:

@@ -61,6 +61,7 @@ def tiny(name: str, photos: Path) -> TrainingConfig:
         name,
         overrides=(
             f"model={model}",
+            "init=null",
             f"data.root={photos}",
             "data.train=[train]",
             "data.validation=validation",
