@@ -33,8 +33,9 @@ from service.errors import (
     translate_imaging_error,
 )
 from service.job_store import Creation, JobStore
-from service.jobs import Blob, Job, StoredImage, Webhook
+from service.jobs import Blob, Job, JobStatus, StoredImage, Webhook
 from service.limits import Limits
+from service.metrics import JobMetrics
 from service.queue import JobQueue
 from service.quotas import QuotaStore, Standing
 from service.settings import JobSettings
@@ -56,6 +57,7 @@ class Intake:
         queue: JobQueue,
         quotas: QuotaStore,
         backlog: BacklogWatch,
+        metrics: JobMetrics,
         limits: Limits,
         lifetimes: JobSettings,
     ) -> None:
@@ -64,6 +66,7 @@ class Intake:
         self._queue = queue
         self._quotas = quotas
         self._backlog = backlog
+        self._metrics = metrics
         self._limits = limits
         self._lifetimes = lifetimes
         self._checks = BoundedSemaphore(limits.concurrent_checks)
@@ -177,6 +180,7 @@ class Intake:
             batch_id=job.batch_id,
             request_id=current_request_id(),
             traceparent=job.traceparent,
+            tracestate=job.tracestate,
             task=job.task,
             parameters=job.parameters,
             model=job.model,
@@ -206,6 +210,7 @@ class Intake:
             raise
         if made is Creation.TAKEN:
             return self._made_before(job, blob)
+        self._metrics.count(job.task, JobStatus.QUEUED)
         with job_context(job.id):
             logger.info("accepted %s, %s %s bytes", job.task, job.source.format, blob.size)
         return job

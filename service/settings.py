@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     field_validator,
@@ -148,6 +149,16 @@ class WebhookSettings(BaseModel):
     """How long the secret that was replaced still signs beside the new one."""
 
 
+class MetricsSettings(BaseModel):
+    """Where Prometheus finds the metrics; a port of 0 is none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    api_port: NonNegativeInt = 9464
+    worker_port: NonNegativeInt = 9465
+
+
 class Settings(BaseSettings):
     """Everything that a deployment can change."""
 
@@ -182,6 +193,7 @@ class Settings(BaseSettings):
     tenants: TenantLimits = TenantLimits()
     jobs: JobSettings = JobSettings()
     inference: InferenceSettings = InferenceSettings()
+    metrics: MetricsSettings = MetricsSettings()
     webhooks: WebhookSettings = WebhookSettings()
 
     @field_validator("redis_url")

@@ -10,6 +10,7 @@ from service.api.dependencies import Services
 from service.api.document import install_document
 from service.api.errors import install_error_handlers
 from service.api.middleware import RequestContext
+from service.api.route_labels import RouteLabels
 from service.api.routes import (
     batches,
     catalogue,
@@ -25,6 +26,8 @@ from service.schemas import Problem
 from service.settings import Settings
 from service.telemetry import configure_logging
 
+_ROUTES = (jobs, events, results, batches, deliveries, webhook_secrets, tasks, catalogue, health)
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application, from the environment unless settings are given.
@@ -38,6 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        services.metrics_server.start()
         with services.drain.on_signals():
             yield
         services.close()
@@ -62,19 +66,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         intake=services.intake,
         limits=settings.tenants,
     )
-    app.add_middleware(RequestContext)  # the outermost, because it was added last
+    labels = RouteLabels(route for module in _ROUTES for route in module.router.routes)
+    # The outermost, because it was added last.
+    app.add_middleware(RequestContext, metrics=services.http_metrics, labels=labels)
     install_error_handlers(app)
-    for module in (
-        jobs,
-        events,
-        results,
-        batches,
-        deliveries,
-        webhook_secrets,
-        tasks,
-        catalogue,
-        health,
-    ):
+    for module in _ROUTES:
         app.include_router(module.router)
     install_document(app)
     return app

@@ -8,10 +8,12 @@ from typing import Annotated
 
 import httpx
 from fastapi import Depends, Request
+from prometheus_client import CollectorRegistry
 
 from service.api.access import Access
 from service.api.admission import caller_of
 from service.api.drain import Drain
+from service.api.queue_metrics import QueueMetrics
 from service.backlog import BacklogWatch
 from service.batch_store import BatchStore
 from service.batches import Batch, BatchState, is_retriable, retried_job_id
@@ -24,6 +26,7 @@ from service.job_store import JobStore
 from service.jobs import Job, JobStatus, derive_job_id
 from service.keys import KeyStore
 from service.load_store import LoadStore
+from service.metrics import HttpMetrics, JobMetrics, MetricsServer
 from service.models import ModelCatalogue
 from service.pace_store import PaceStore
 from service.queue import JobQueue
@@ -74,6 +77,9 @@ class Services:
     quotas: QuotaStore
     backlog: BacklogWatch
     batches: BatchStore
+    job_metrics: JobMetrics
+    http_metrics: HttpMetrics
+    metrics_server: MetricsServer
     uploads: UploadSlots
     batch_uploads: UploadSlots
     triton: httpx.Client
@@ -91,6 +97,9 @@ class Services:
         paces = PaceStore.from_settings(settings)
         loads = LoadStore.from_settings(settings)
         backlog = BacklogWatch(loads=loads, paces=paces)
+        tasks = TaskCatalogue(models)
+        registry = CollectorRegistry()
+        job_metrics = JobMetrics(registry)
         # Not through a proxy that the environment names for other traffic.
         triton = httpx.Client(base_url=settings.triton_http_url, trust_env=False)
         return cls(
@@ -99,7 +108,7 @@ class Services:
             blobs=blobs,
             queue=queue,
             models=models,
-            tasks=TaskCatalogue(models),
+            tasks=tasks,
             paces=paces,
             loads=loads,
             readiness=Readiness(jobs=jobs, triton=triton, models=models.names),
@@ -109,6 +118,7 @@ class Services:
                 queue=queue,
                 quotas=quotas,
                 backlog=backlog,
+                metrics=job_metrics,
                 limits=settings.limits,
                 lifetimes=settings.jobs,
             ),
@@ -120,6 +130,14 @@ class Services:
             quotas=quotas,
             backlog=backlog,
             batches=BatchStore.from_settings(settings),
+            job_metrics=job_metrics,
+            http_metrics=HttpMetrics(registry),
+            metrics_server=MetricsServer(
+                host=settings.metrics.host,
+                port=settings.metrics.api_port,
+                registry=registry,
+                common=QueueMetrics(backlog=backlog, jobs=jobs, tasks=tasks.names),
+            ),
             uploads=UploadSlots(settings.limits.concurrent_uploads),
             batch_uploads=UploadSlots(settings.limits.concurrent_batches),
             triton=triton,
@@ -147,6 +165,8 @@ class Services:
         """
         before = self.jobs.cancel(job.id, purge=purge) or job
         never_ran = before.status in {JobStatus.QUEUED, JobStatus.CANCELED}
+        if before.status is JobStatus.QUEUED:  # ended here: any other end is a worker's to tell
+            self.job_metrics.count(before.task, JobStatus.CANCELED)
         if never_ran or (purge and before.status.is_terminal):
             for image in (before.source, before.result):
                 if image is not None:
@@ -184,6 +204,7 @@ class Services:
 
     def close(self) -> None:
         """Drop every connection."""
+        self.metrics_server.close()
         self.triton.close()
         self.batches.close()
         self.webhook_secrets.close()

@@ -11,7 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.admission import caller_of
 from service.api.errors import problem_response
+from service.api.route_labels import RouteLabels
 from service.errors import ServiceError
+from service.metrics import HttpMetrics
 from service.telemetry import request_context, tenant_context, trace_context
 from service.trace_context import TraceContext
 
@@ -23,11 +25,13 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 class RequestContext:
     """Gives each request an id, the client's own if it is a sane one, and sends it back.
 
-    It also makes it a step of the client's trace, or the first one of a new trace.
+    It also makes it a step of the client's trace, or the first one of a new trace, and counts it.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, labels: RouteLabels) -> None:
         self._app = app
+        self._metrics = metrics
+        self._labels = labels
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -41,7 +45,11 @@ class RequestContext:
         states = headers.getlist("tracestate")
         parent = TraceContext.parse(headers.get("traceparent", ""), states)
         trace = parent.child() if parent else TraceContext.root()
-        with request_context(request_id), trace_context(trace):
+        with (
+            request_context(request_id),
+            trace_context(trace),
+            self._metrics.in_flight.track_inprogress(),
+        ):
             try:
                 await self._app(scope, receive, exchange.send)
             except Exception:
@@ -52,6 +60,8 @@ class RequestContext:
                 await answer(scope, receive, exchange.send)
             finally:
                 exchange.log(scope)
+                label = self._labels.of(scope["path"])
+                self._metrics.count(label, exchange.status, seconds=exchange.seconds)
 
 
 class _Exchange:
@@ -63,6 +73,11 @@ class _Exchange:
         self._began = time.monotonic()
         self.status: int | None = None
 
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self._began
+
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
@@ -72,7 +87,7 @@ class _Exchange:
     def log(self, scope: Scope) -> None:
         # Probes come every few seconds for ever; they are news only when they fail.
         quiet = scope["path"] in {"/livez", "/readyz"} and self.status == 200
-        milliseconds = 1000 * (time.monotonic() - self._began)
+        milliseconds = 1000 * self.seconds
         level = logging.DEBUG if quiet else logging.INFO
         what = f"{scope['method']} {scope['path']} {self.status}"
         caller = caller_of(scope)

@@ -56,6 +56,7 @@ def _up(settings: StackSettings, console: Console, options: argparse.Namespace) 
                 status = 1
         if options.once:
             return status
+        console.line("up", f"metrics of API and worker: {' and '.join(addresses.metrics_urls)}")
         console.line("up", f"serving on {addresses.api_url}; Ctrl-C stops everything")
         await asyncio.Event().wait()  # until a signal
         return 0

@@ -10,6 +10,7 @@ from service.embedded.triton import is_triton_ready
 
 _API_PORT, _REDIS_PORT = 8000, 6379
 _GRPC_PORT, _HTTP_PORT, _METRICS_PORT = 8001, 8002, 8003
+_API_METRICS_PORT, _WORKER_METRICS_PORT = 9464, 9465
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +26,20 @@ class Addresses:
     triton_http_url: str
     triton_ports: tuple[int, int, int] | None
     """gRPC, HTTP and metrics; None when somebody else runs Triton."""
+    metrics_ports: tuple[int, int]
+    """The API's and the worker's."""
 
     @property
     def api_url(self) -> str:
         """Where a client on this machine reaches the API."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def metrics_urls(self) -> tuple[str, str]:
+        """Where Prometheus on this machine finds the API's metrics, and the worker's."""
+        api, worker = self.metrics_ports
+        return f"http://127.0.0.1:{api}/metrics", f"http://127.0.0.1:{worker}/metrics"
 
     @classmethod
     async def choose(cls, settings: StackSettings) -> Self:
@@ -40,6 +49,7 @@ class Addresses:
         or a given server is not found.
         """
         taken = {_API_PORT, _REDIS_PORT, _GRPC_PORT, _HTTP_PORT, _METRICS_PORT}
+        taken |= {_API_METRICS_PORT, _WORKER_METRICS_PORT}
         redis_url, redis_port = settings.redis_url, None
         if redis_url is None:
             redis_port = _near(_REDIS_PORT, taken)
@@ -62,6 +72,7 @@ class Addresses:
             triton_url=triton_url,
             triton_http_url=triton_http_url or await _find_http(triton_url),
             triton_ports=triton_ports,
+            metrics_ports=(_near(_API_METRICS_PORT, taken), _near(_WORKER_METRICS_PORT, taken)),
         )
 
 

@@ -81,6 +81,9 @@ def _components(
         "HIIR_HOST": addresses.host,
         "HIIR_PORT": str(addresses.port),
         "HIIR_AUTH": settings.auth_mode.value,
+        "HIIR_METRICS__HOST": "127.0.0.1",
+        "HIIR_METRICS__API_PORT": str(addresses.metrics_ports[0]),
+        "HIIR_METRICS__WORKER_PORT": str(addresses.metrics_ports[1]),
         "HIIR_REDIS_URL": addresses.redis_url,
         "HIIR_TRITON_URL": addresses.triton_url,
         "HIIR_TRITON_HTTP_URL": addresses.triton_http_url,
@@ -242,6 +245,7 @@ def _write_state(path: Path, addresses: Addresses, pids: Mapping[str, int]) -> N
         "redis_url": addresses.redis_url,
         "triton_url": addresses.triton_url,
         "triton_http_url": addresses.triton_http_url,
+        "metrics_urls": addresses.metrics_urls,
         "supervisor_pid": os.getpid(),
         "pids": dict(pids),
     }

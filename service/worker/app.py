@@ -12,15 +12,19 @@ from typing import Any
 
 from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning
+from celery.worker.state import active_requests
+from prometheus_client import CollectorRegistry
 
 from service.blob_store import BlobStore
 from service.job_store import JobStore
+from service.metrics import MetricsServer, WorkMetrics
 from service.models import ModelCatalogue
 from service.pulse import connect_pulse
 from service.queue import JobQueue, build_celery
 from service.settings import Settings
 from service.telemetry import configure_logging
 from service.worker.caretaker import Caretaker, DrainFlag
+from service.worker.meter import Meter
 from service.worker.pipeline import Pipeline
 from service.worker.reaper import Reaper
 from service.worker.tasks import define_task
@@ -31,21 +35,40 @@ def create_worker(settings: Settings) -> Celery:
     app = build_celery(settings, consumes=True)
     models = ModelCatalogue.read(settings.model_repository)
     drain = DrainFlag()
-    caretaker = _build_caretaker(settings, drain)
+    registry = CollectorRegistry()
+    metrics = WorkMetrics(registry)
+    metrics.in_flight.set_function(lambda: len(active_requests))
+    meter = Meter(metrics)
+    server = MetricsServer(
+        host=settings.metrics.host, port=settings.metrics.worker_port, registry=registry
+    )
+    caretaker = _build_caretaker(settings, drain, meter)
 
     @functools.cache
     def pipeline() -> Pipeline:
-        return Pipeline.build(settings, models=models, drain=drain)
+        return Pipeline.build(settings, models=models, drain=drain, tell=meter.tell)
 
     define_task(app, pipeline)
     connect_pulse(app, caretaker.pulse)
     # Told at each loss of the broker, of a setting whose value here is chosen (`service.queue`).
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     _connect_signals(settings, caretaker)
+
+    def measure(sender: Any, **_: object) -> None:
+        metrics.slots.set(sender.controller.concurrency)
+        meter.start()
+        server.start()
+
+    def measure_no_more(**_: object) -> None:
+        server.close()
+        meter.close()
+
+    signals.worker_ready.connect(measure, weak=False)
+    signals.worker_shutdown.connect(measure_no_more, weak=False)
     return app
 
 
-def _build_caretaker(settings: Settings, drain: DrainFlag) -> Caretaker:
+def _build_caretaker(settings: Settings, drain: DrainFlag, meter: Meter) -> Caretaker:
     jobs = JobStore.from_settings(settings)
     reaper = Reaper(
         owner=uuid.uuid4().hex,
@@ -53,6 +76,7 @@ def _build_caretaker(settings: Settings, drain: DrainFlag) -> Caretaker:
         blobs=BlobStore.from_settings(settings),
         queue=JobQueue.from_settings(settings),
         settings=settings.jobs,
+        tell=meter.tell,
     )
     return Caretaker(jobs=jobs, reaper=reaper, drain=drain, settings=settings.jobs)
 

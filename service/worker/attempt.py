@@ -12,7 +12,7 @@ anything else           failed, internal-error
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Self, TypeVar
@@ -36,11 +36,14 @@ from service.queue import JobQueue
 from service.settings import Settings
 from service.worker.caretaker import DrainFlag
 from service.worker.heartbeat import Heartbeat, Stopped, StopReason
+from service.worker.meter import Ended, Tell
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _RETRY_SECONDS = 0.5
+_STAGE_NAMES = {Stage.QUEUED.value: "queue"}
+"""What the metrics call a stage, where the job's record calls it otherwise."""
 
 
 class Attempt:
@@ -56,6 +59,7 @@ class Attempt:
         paces: PaceStore,
         settings: Settings,
         drain: DrainFlag,
+        tell: Tell,
     ) -> None:
         self._lease = lease
         self._job = lease.job
@@ -63,6 +67,7 @@ class Attempt:
         self._blobs = blobs
         self._queue = queue
         self._paces = paces
+        self._tell = tell
         self._limits = settings.limits
         self._settings = settings.jobs
         self._heartbeat = Heartbeat(
@@ -109,6 +114,10 @@ class Attempt:
     def tell_tiles(self, done: int, total: int) -> None:
         """Note how many tiles are blended."""
         self._heartbeat.progress = Progress(stage=self._stage, tiles_done=done, tiles_total=total)
+
+    def note_seconds(self, parts: Mapping[str, float]) -> None:
+        """Note what the stage under way was made of."""
+        self._timings |= {name: round(seconds, 3) for name, seconds in parts.items()}
 
     def is_stopped(self) -> bool:
         """Whether the job is to stop."""
@@ -178,6 +187,7 @@ class Attempt:
                 logger.info("succeeded, %d bytes, %s", len(content), self._timings)
                 self._delete_source()
                 self._tell_pace(model)
+                self._tell_end(JobStatus.SUCCEEDED)
 
     def _tell_pace(self, model: ModelContract) -> None:
         source = self._job.source
@@ -187,6 +197,22 @@ class Attempt:
                 seconds=self._timings[Stage.RESTORE.value],
                 pixels=source.width * source.height,
             )
+
+    def _tell_end(self, status: JobStatus, code: str = "") -> None:
+        job = self._job
+        stages = {name: spent for name, spent in self._timings.items() if name != Stage.RESTORE}
+        if job.attempt == 1 and job.started_at is not None:
+            stages[Stage.QUEUED] = max(job.started_at - job.created_at, 0.0)
+        succeeded = status is JobStatus.SUCCEEDED
+        self._tell(
+            Ended(
+                task=job.task,
+                state=status,
+                code=code,
+                stages={_STAGE_NAMES.get(name, name): spent for name, spent in stages.items()},
+                pixels=job.source.pixels if succeeded else 0,
+            )
+        )
 
     def _check(self) -> None:
         if self._heartbeat.reason is not None:
@@ -242,6 +268,7 @@ class Attempt:
                 self._keep_source()
             else:
                 self._delete_source()
+            self._tell_end(status, failure.code if failure else "")
 
     def _give_back(self) -> None:
         match self._persist(lambda: self._jobs.release(self._lease)):

@@ -24,7 +24,9 @@ from service.settings import Settings
 from service.telemetry import job_context, origin_context
 from service.worker.attempt import Attempt
 from service.worker.caretaker import DrainFlag
+from service.worker.meter import Tell
 from service.worker.preparation import from_model, to_model
+from service.worker.stage_clock import StageClock
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +43,12 @@ class Pipeline:
     models: ModelCatalogue
     triton: TritonClient
     drain: DrainFlag
+    tell: Tell
 
     @classmethod
-    def build(cls, settings: Settings, *, models: ModelCatalogue, drain: DrainFlag) -> Self:
+    def build(
+        cls, settings: Settings, *, models: ModelCatalogue, drain: DrainFlag, tell: Tell
+    ) -> Self:
         """Wire everything; connects to nothing."""
         return cls(
             settings=settings,
@@ -54,6 +59,7 @@ class Pipeline:
             models=models,
             triton=TritonClient(url=settings.triton_url, settings=settings.inference),
             drain=drain,
+            tell=tell,
         )
 
     def close(self) -> None:
@@ -95,14 +101,16 @@ class Pipeline:
         attempt.enter(Stage.RESTORE)
         with self.triton.engine(contract) as engine, attempt.interrupting(engine.abort):
             engine.require_model()
+            clock = StageClock(engine)
             pixels = restore_tiled(
                 image=to_model(image, contract),
                 contract=contract,
-                infer=engine,
+                infer=clock,
                 in_flight=self.settings.inference.tiles_in_flight,
                 on_progress=attempt.tell_tiles,
-                should_stop=attempt.is_stopped,
+                should_stop=clock.watching(attempt.is_stopped),
             )
+        attempt.note_seconds(clock.stop())
         attempt.enter(Stage.ENCODE)
         content = encode(from_model(pixels), like=image)
         height, width = pixels.shape[:2]
@@ -118,6 +126,7 @@ class Pipeline:
             paces=self.paces,
             settings=self.settings,
             drain=self.drain,
+            tell=self.tell,
         )
 
     def _find_model(self, job: Job) -> ModelContract:

@@ -11,10 +11,11 @@ from contextlib import suppress
 from service.blob_store import BlobStore
 from service.errors import ServiceError, StoreUnavailable
 from service.job_store import JobStore
-from service.jobs import JobStatus
+from service.jobs import Job, JobStatus
 from service.queue import JobQueue
 from service.settings import JobSettings
 from service.telemetry import job_context
+from service.worker.meter import Ended, Tell
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class Reaper:
         blobs: BlobStore,
         queue: JobQueue,
         settings: JobSettings,
+        tell: Tell,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._owner = owner
@@ -39,6 +41,7 @@ class Reaper:
         self._blobs = blobs
         self._queue = queue
         self._settings = settings
+        self._tell = tell
         self._clock = clock
         self._away = False
         self._reclaims_from = clock()
@@ -76,9 +79,15 @@ class Reaper:
                 logger.warning("silent in attempt %d: %s", job.attempt, job.status.value)
                 if job.status is JobStatus.QUEUED:
                     self._publish(job.id)
-                elif job.status.is_terminal and not job.keeps_source:
-                    with suppress(ServiceError):  # else its lifetime ends it
-                        self._blobs.delete(job.source.blob)
+                elif job.status.is_terminal:
+                    self._end(job)
+
+    def _end(self, job: Job) -> None:
+        code = job.failure.code if job.failure else ""
+        self._tell(Ended(task=job.task, state=job.status, code=code, stages={}))
+        if not job.keeps_source:
+            with suppress(ServiceError):  # else its lifetime ends it
+                self._blobs.delete(job.source.blob)
 
     def _publish(self, job_id: str) -> None:
         with suppress(ServiceError):  # else it is announced at a later look

@@ -101,6 +101,8 @@ def running_stack(
     environment = {
         **clean,
         **SETTINGS,
+        "HIIR_METRICS__API_PORT": str(choose_port(28_401, taken=taken_ports)),
+        "HIIR_METRICS__WORKER_PORT": str(choose_port(28_501, taken=taken_ports)),
         "HIIR_REDIS_URL": redis.url,
         "HIIR_TRITON_URL": triton.grpc_url,
         "HIIR_TRITON_HTTP_URL": triton.http_url,

@@ -19,6 +19,7 @@ from service.models import ModelCatalogue
 from service.settings import InferenceSettings, JobSettings, Settings
 from service.worker import pipeline as pipeline_module
 from service.worker.caretaker import DrainFlag
+from service.worker.meter import Ended
 from service.worker.pipeline import Pipeline
 from tests.integration.service.models import contract
 from tests.integration.service.stack import Stack, photo, read, wait_until, write
@@ -35,6 +36,7 @@ def make_pipeline(
 ) -> Iterator[Maker]:
     """Give a function that builds the worker's pipeline for the running servers."""
     made: list[Pipeline] = []
+    told: list[Ended] = []
 
     def make(
         *,
@@ -50,7 +52,7 @@ def make_pipeline(
             inference=inference or InferenceSettings(),
         )
         models = ModelCatalogue.read(service_repository)
-        made.append(Pipeline.build(settings, models=models, drain=DrainFlag()))
+        made.append(Pipeline.build(settings, models=models, drain=DrainFlag(), tell=told.append))
         return made[-1]
 
     yield make

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service.settings import Settings
+from service.settings import AuthMode, Settings
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -140,13 +140,15 @@ def test_what_the_containers_are_told_is_what_the_settings_read(
 ) -> None:
     fields = {f"HIIR_{field.upper()}" for field in Settings.model_fields}
     environment = services[name]["environment"]
-    assert environment.keys() <= fields
+    assert {name.partition("__")[0] for name in environment} <= fields
     for variable in fields:
         monkeypatch.delenv(variable, raising=False)
     for variable, value in environment.items():
         monkeypatch.setenv(variable, interpolate(value, HIIR_REDIS_PASSWORD="s3cret"))
     settings = Settings()
     assert settings.redis_url == "redis://:s3cret@redis:6379"
+    assert settings.auth is AuthMode.KEYS
+    assert settings.metrics.host == "0.0.0.0"  # and its port is not published
     triton = services["triton-cpu"]
     assert "triton" in triton["networks"]["backend"]["aliases"]
     assert settings.triton_url == "triton:8001"

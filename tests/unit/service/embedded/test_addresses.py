@@ -109,5 +109,6 @@ def test_the_api_is_reached_on_this_machine(host: str, url: str) -> None:
         triton_url="",
         triton_http_url="",
         triton_ports=None,
+        metrics_ports=(9464, 9465),
     )
     assert chosen.api_url == url

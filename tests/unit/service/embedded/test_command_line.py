@@ -21,6 +21,7 @@ ADDRESSES = Addresses(
     triton_url="",
     triton_http_url="",
     triton_ports=None,
+    metrics_ports=(9464, 9465),
 )
 
 

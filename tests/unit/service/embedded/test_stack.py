@@ -42,6 +42,7 @@ def addresses(given: StackSettings) -> Addresses:
         triton_url=str(given.triton_url),
         triton_http_url=str(given.triton_http_url),
         triton_ports=None,
+        metrics_ports=(9464, 9465),
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from service.errors import QueueUnavailable, StoreFault, StoreUnavailable
 from service.jobs import Blob, Job, JobStatus
 from service.settings import JobSettings
+from service.worker.meter import Ended
 from service.worker.reaper import Reaper
 
 
@@ -23,6 +24,7 @@ class World:
     now: float = 0.0
     published: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    told: list[Ended] = field(default_factory=list)
 
     def hold_reaper(self, owner: str, *, seconds: float) -> bool:
         assert owner
@@ -60,6 +62,7 @@ def reaper(world: World) -> Reaper:
         blobs=world,  # type: ignore[arg-type]
         queue=world,  # type: ignore[arg-type]
         settings=JobSettings(lease_seconds=30, reaper_seconds=5),
+        tell=world.told.append,
         clock=lambda: world.now,
     )
 
@@ -81,6 +84,7 @@ def test_upload_of_a_job_that_is_given_up_is_deleted(
     reaper.look()
     assert world.deleted == ["b" * 32]
     assert not world.published
+    assert world.told == [Ended(task="denoise-color", state=status, stages={})]
 
 
 def test_job_that_another_took_in_the_meantime_is_left_alone(
