@@ -1,13 +1,68 @@
 """What the API says of batches: bodies of its answers, and the manifest of an archive."""
 
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from service.batches import BatchItem, BatchState, ItemStatus
 from service.jobs import Job
 from service.schemas import FailureView, JobUrls, ProgressView
+
+_JOB = "/v1/jobs/5f0c1a2b3c4d5e6f708192a3b4c5d6e7"
+_BATCH = "/v1/batches/0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+_EXAMPLE: dict[str, Any] = {
+    "id": _BATCH.rpartition("/")[2],
+    "ended": False,
+    "counts": {
+        "queued": 0,
+        "running": 1,
+        "succeeded": 0,
+        "failed": 0,
+        "canceled": 0,
+        "refused": 1,
+        "expired": 0,
+    },
+    "created_at": "2026-01-01T12:00:00Z",
+    "expires_at": "2026-01-02T18:00:00Z",
+    "items": [
+        {
+            "index": 0,
+            "filename": "beach.jpg",
+            "status": "running",
+            "job_id": _JOB.rpartition("/")[2],
+            "progress": {"stage": "restore", "tiles_done": 3, "tiles_total": 12, "percent": 25},
+            "error": None,
+            "urls": {
+                "self": _JOB,
+                **{part: f"{_JOB}/{part}" for part in ("result", "events", "cancel")},
+                "deliveries": f"{_JOB}/deliveries",
+            },
+        },
+        {
+            "index": 1,
+            "filename": "notes.txt",
+            "status": "refused",
+            "job_id": None,
+            "progress": None,
+            "error": {
+                "code": "unsupported-image-format",
+                "title": "Unsupported image format",
+                "detail": "Not one of the formats on the list.",
+                "retryable": False,
+                "limit": None,
+                "actual": None,
+            },
+            "urls": None,
+        },
+    ],
+    "urls": {
+        "self": _BATCH,
+        "results": f"{_BATCH}/results.zip",
+        "cancel": f"{_BATCH}/cancel",
+        "retry_failed": f"{_BATCH}/retry-failed",
+    },
+}
 
 
 class _View(BaseModel):
@@ -53,6 +108,8 @@ class BatchUrls(_View):
 
 class BatchView(_View):
     """A batch as its owner sees it."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
 
     id: str
     ended: bool

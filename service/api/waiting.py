@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from service.api.dependencies import Services
 from service.jobs import Job
 
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 0.5
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 0.2
 
 
 async def wait_for_end(request: Request, services: Services, job: Job, *, seconds: float) -> Job:

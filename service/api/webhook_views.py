@@ -1,12 +1,24 @@
 """What the API says of webhooks: bodies of its answers."""
 
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from service.deliveries import Delivery, DeliveryAttempt, DeliveryStatus
 from service.jobs import WebhookEvent
+
+_DELIVERY: dict[str, Any] = {
+    "id": "msg_5f0c1a2b3c4d5e6f708192a3b4c5d6e7_completed",
+    "event": "completed",
+    "url": "https://example.com/hook",
+    "status": "pending",
+    "created_at": "2026-01-01T12:00:00Z",
+    "next_attempt_at": "2026-01-01T12:00:05Z",
+    "attempts": [
+        {"at": "2026-01-01T12:00:00Z", "seconds": 0.12, "status_code": 503, "error": None}
+    ],
+}
 
 
 class _View(BaseModel):
@@ -37,6 +49,8 @@ class AttemptView(_View):
 class DeliveryView(_View):
     """One event of a job on its way to its owner's address."""
 
+    model_config = ConfigDict(json_schema_extra={"example": _DELIVERY})
+
     id: str
     """The `webhook-id` of each attempt."""
     event: WebhookEvent
@@ -64,11 +78,22 @@ class DeliveryView(_View):
 class DeliveryList(_View):
     """Everything that was sent for a job, or is about to be."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"deliveries": [_DELIVERY]}})
+
     deliveries: list[DeliveryView]
 
 
 class WebhookSecretView(_View):
     """What a receiver checks signatures with."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "secret": "whsec_plJ3nmyCDGBKInavdOK15jsl",
+                "previous_valid_until": "2026-01-02T12:00:00Z",
+            }
+        }
+    )
 
     secret: str
     """`whsec_` and the key in base64."""

@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RECORD = ROOT / "docs/adr/0002-dependencies.md"
 LOCKS = {"runtime": (), "train": ("embedded", "train"), "dev": ("embedded", "train", "dev")}
 
-OPTIONAL = [extra for extra in PROJECT["optional-dependencies"] if extra != "dev"]
+OPTIONAL = [extra for extra in PROJECT["optional-dependencies"] if extra not in {"bench", "dev"}]
 
 # Part of a package that is asked for, and never had without it.
 CARRIED_BY = {

@@ -1,0 +1,115 @@
+"""A hundred jobs while worker, Triton and Redis are killed at random: each ends once, and well.
+
+`CHAOS_JOBS` and `CHAOS_SEED` make another run of it. The seed decides who is killed and when; what
+that meets is for the machine to say.
+"""
+
+import os
+import random
+import threading
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from tests.integration.service.stack import Process, Stack, photo, wait_until, write
+
+pytestmark = pytest.mark.integration
+JOBS = int(os.environ.get("CHAOS_JOBS", "100"))
+SEED = int(os.environ.get("CHAOS_SEED", "20"))
+PATIENCE_S = 60 + 4 * JOBS
+SOME_TILES = (110, 160)
+PHOTOS = [write(photo(*SOME_TILES, seed=seed)) for seed in range(8)]
+SLOW_EVERY = 12
+"""One job in so many is slow enough to be met by a kill."""
+VICTIMS = (("worker",), ("redis",), ("triton",), ("worker", "redis"), ("redis",), ("worker",))
+
+
+@dataclass(kw_only=True)
+class Sender:
+    """A client that sends until it is heard, each job under a key of its own."""
+
+    client: httpx.Client
+    jobs: dict[str, int] = field(default_factory=dict)
+    """Number of the photo, by the job's id."""
+    refused: Counter[int] = field(default_factory=Counter)
+
+    def run(self) -> None:
+        for number in range(JOBS):
+            self._send(number)
+            time.sleep(0.05)
+
+    def _send(self, number: int) -> None:
+        task = "slow-identity" if number % SLOW_EVERY == 0 else "identity"
+        key = uuid.uuid4().hex
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            answer = self.client.post(
+                "/v1/jobs",
+                data={"task": task},
+                files={"file": PHOTOS[number % len(PHOTOS)]},
+                headers={"idempotency-key": key},
+            )
+            if answer.status_code == 202:
+                self.jobs[answer.json()["id"]] = number % len(PHOTOS)
+                return
+            assert answer.status_code in {409, 503}, answer.text
+            self.refused[answer.status_code] += 1
+            time.sleep(0.2)
+
+
+def undisturbed(stack: Stack) -> list[str]:
+    """SHA-256 of each photo's result when nothing is killed."""
+    jobs = [stack.submit(content, "identity")["id"] for content in PHOTOS]
+    return [stack.wait_end(job_id)["output"]["sha256"] for job_id in jobs]
+
+
+def kill_and_restart(processes: list[Process], pause_s: float) -> None:
+    for process in processes:
+        process.kill()
+    time.sleep(pause_s)
+    for process in processes:
+        process.start()
+
+
+def test_every_job_ends_once_and_as_if_nothing_had_happened(stack: Stack) -> None:
+    expected = undisturbed(stack)
+    sender = Sender(client=stack.client)
+    sending = threading.Thread(target=sender.run)
+    chance = random.Random(SEED)
+    rounds = [list(victims) for victims in VICTIMS]
+    chance.shuffle(rounds)
+    sending.start()
+    for victims in rounds:
+        time.sleep(chance.uniform(0.5, 3))
+        # In the order in which they are started: nobody before what it needs.
+        chosen = [getattr(stack, name) for name in ("redis", "triton", "worker") if name in victims]
+        kill_and_restart(chosen, chance.uniform(0, 1.5))
+    sending.join(PATIENCE_S)
+    stack.start()
+    assert len(sender.jobs) == JOBS
+
+    with stack.database(1) as redis:
+        wait_until(
+            lambda: not redis.zcard("hiir:queued") and not redis.zcard("hiir:leases"),
+            "all jobs to end",
+            timeout_s=PATIENCE_S,
+            pause_s=0.5,
+        )
+        completed = {
+            job_id: [
+                event["status"]
+                for _, event in redis.xrange(f"hiir:events:{job_id}")
+                if event["kind"] == "completed"
+            ]
+            for job_id in sender.jobs
+        }
+    assert {job_id: told for job_id, told in completed.items() if told != ["succeeded"]} == {}
+    for job_id, number in sender.jobs.items():
+        job = stack.job(job_id)
+        assert (job["status"], job["output"]["sha256"]) == ("succeeded", expected[number]), job
+        assert stack.client.get(job["urls"]["result"]).headers["etag"] == f'"{expected[number]}"'
+    assert sender.refused[503] > 0, "some must have come while a server was away"
