@@ -18,6 +18,7 @@ from service.api.routes import (
     events,
     health,
     jobs,
+    keys,
     results,
     tasks,
     webhook_secrets,
@@ -26,7 +27,18 @@ from service.schemas import Problem
 from service.settings import Settings
 from service.telemetry import configure_logging
 
-_ROUTES = (jobs, events, results, batches, deliveries, webhook_secrets, tasks, catalogue, health)
+_ROUTES = (
+    jobs,
+    keys,
+    events,
+    results,
+    batches,
+    deliveries,
+    webhook_secrets,
+    tasks,
+    catalogue,
+    health,
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

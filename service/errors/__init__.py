@@ -37,7 +37,11 @@ ServiceError                        500 internal-error
 ├── AccessDenied                    who asks may not: WWW-Authenticate says what is wanted
 │   ├── KeyMissing                  401 key-missing
 │   ├── KeyInvalid                  401 key-invalid
-│   └── ScopeMissing                403 scope-missing
+│   ├── ScopeMissing                403 scope-missing
+│   └── OpenMode                    403 open-mode
+├── KeyProblem                      what a key's id cannot give
+│   ├── KeyNotFound                 404 key-not-found
+│   └── TooManyKeys                 409 too-many-keys
 ├── JobProblem                      what a job's id cannot give
 │   ├── JobNotFound                 404 job-not-found
 │   ├── BatchNotFound               404 batch-not-found
@@ -76,7 +80,16 @@ ServiceError                        500 internal-error
 from collections.abc import Iterator
 
 from hiir.imaging import ImagingError
-from service.errors.access import AccessDenied, KeyInvalid, KeyMissing, ScopeMissing
+from service.errors.access import (
+    AccessDenied,
+    KeyInvalid,
+    KeyMissing,
+    KeyNotFound,
+    KeyProblem,
+    OpenMode,
+    ScopeMissing,
+    TooManyKeys,
+)
 from service.errors.base import ServiceError
 from service.errors.failures import (
     GpuOutOfMemory,
@@ -185,6 +198,8 @@ __all__ = [
     "JobTimedOut",
     "KeyInvalid",
     "KeyMissing",
+    "KeyNotFound",
+    "KeyProblem",
     "MethodNotAllowed",
     "MissingFile",
     "MissingParameter",
@@ -193,6 +208,7 @@ __all__ = [
     "ModelOutputInvalid",
     "NoModelForImage",
     "NotFound",
+    "OpenMode",
     "OutOfMemory",
     "Overuse",
     "ProcessingFailed",
@@ -213,6 +229,7 @@ __all__ = [
     "TooManyFiles",
     "TooManyFrames",
     "TooManyJobs",
+    "TooManyKeys",
     "Unavailable",
     "UnknownParameter",
     "UnknownTask",

@@ -1,5 +1,5 @@
 # ruff: noqa: N818 - errors are named for what happened
-"""Who asks may not: 401 without a good key, 403 with one that does not allow it."""
+"""Who asks may not: 401 without a good key, 403 with one that does not allow it; and keys."""
 
 from service.errors.base import ServiceError
 
@@ -41,3 +41,27 @@ class ScopeMissing(AccessDenied):
     def challenge(self) -> str:
         """Names the scope that is wanted."""
         return f'{super().challenge}, error="insufficient_scope", scope="{self.limit}"'
+
+
+class OpenMode(AccessDenied):
+    """Keys are managed only where they are asked for."""
+
+    code, status, title = "open-mode", 403, "No keys here"
+
+
+class KeyProblem(ServiceError):
+    """What was asked of a key cannot be given."""
+
+    code, status, title = "key-problem", 409, "The key cannot do that"
+
+
+class KeyNotFound(KeyProblem):
+    """The tenant has no live key with this id."""
+
+    code, status, title = "key-not-found", 404, "No such key"
+
+
+class TooManyKeys(KeyProblem):
+    """The tenant has as many live keys as one may have."""
+
+    code, title = "too-many-keys", "Too many keys"

@@ -224,3 +224,31 @@ def test_keys_are_managed_from_the_command_line(stack: Stack, app: FastAPI, keys
     again = run("revoke", key.id)
     assert (again.returncode, again.stderr) == (1, f"hiir keys: no live key has the id {key.id}\n")
     assert ask(app, "GET", "/v1/jobs", key=token).status_code == 401
+
+
+def test_an_admin_changes_the_keys_of_its_own_tenant(
+    stack: Stack, app: FastAPI, keys: KeyStore, make_key: MakeKey
+) -> None:
+    admin, stranger = make_key("museum", Scope.ADMIN), make_key("archive", Scope.ADMIN)
+    worker = make_key("library", Scope.READ, Scope.WRITE)
+    assert ask(app, "GET", "/v1/keys", key=worker).json()["limit"] == "admin"
+    made = ask(app, "POST", "/v1/keys?scopes=jobs:read&name=wall&days=30", key=admin)
+    assert (made.status_code, made.headers["cache-control"]) == (201, "no-store")
+    token, key_id = made.json()["key"], made.json()["id"]
+    assert made.json()["scopes"] == ["jobs:read"]
+    assert ask(app, "GET", "/v1/jobs", key=token).status_code == 200
+    assert submit(app, token).json()["code"] == "scope-missing"
+    assert token not in ask(app, "GET", "/v1/keys", key=admin).text
+    assert len(ask(app, "GET", "/v1/keys", key=admin).json()["keys"]) == 2
+    third = ask(app, "POST", "/v1/keys", key=admin)
+    assert (third.status_code, third.json()["code"], third.json()["limit"]) == (
+        409,
+        "too-many-keys",
+        2,
+    )
+    assert ask(app, "POST", "/v1/keys?scopes=root", key=admin).json()["code"] == "invalid-parameter"
+    assert ask(app, "DELETE", f"/v1/keys/{key_id}", key=stranger).json()["code"] == "key-not-found"
+    assert ask(app, "DELETE", f"/v1/keys/{key_id}", key=admin).status_code == 204
+    assert ask(app, "GET", "/v1/jobs", key=token).status_code == 401
+    # Where no keys are asked for they would be everybody's to make.
+    assert stack.client.post("/v1/keys").json()["code"] == "open-mode"

@@ -78,7 +78,9 @@ def test_every_answer_to_whatever_is_asked_is_one_that_is_described(
     assert not wrong, "\n".join(f"{label}: {error}" for label, error in wrong.items())
     assert len(seen) > 20
     statuses = {label: min(found) for label, found in seen.items()}
-    assert {label for label, status in statuses.items() if status >= 300} == set()
+    refused = {label for label, status in statuses.items() if status >= 300}
+    # In open mode there are none; with keys they are held by the tests of keys.
+    assert refused == {"GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/{key_id}"}
 
 
 def exercise(operation: Any, known: dict[str, list[str]], base: str, seen: set[int]) -> None:

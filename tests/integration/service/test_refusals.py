@@ -228,7 +228,7 @@ def test_unknown_parameter_is_refused(stack: Stack, way: str) -> None:
     query = {"strength": "2"} if way == "query" else {}
     data = {"task": "identity"} | ({"strength": "2"} if way == "form" else {})
     answer = stack.client.post("/v1/jobs", params=query, data=data, files={"file": PNG})
-    known = "task, scale, cancel_on_disconnect"
+    known = "task, scale, webhook_url, webhook_events, cancel_on_disconnect"
     problem = expect(answer, 422, "unknown-parameter", limit=known, actual="strength")
     assert problem["errors"] == [{"name": "strength", "problem": "unknown"}]
 
