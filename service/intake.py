@@ -10,19 +10,22 @@ the reaper: the job is done, and only nobody asks for it.
 import contextlib
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import replace
-from threading import BoundedSemaphore
 
 from hiir.imaging import (
+    ImageFormat,
     ImageHeader,
     ImagingError,
     ModelContract,
+    PhotoOptions,
     check_header,
-    decode,
-    probe,
+    encoding_bytes,
+    plan_photo,
 )
 from service.backlog import BacklogWatch, clamp_pause
 from service.blob_store import BlobStore
+from service.codec_pool import CodecPool
 from service.errors import (
     QueueFull,
     ResultTooLarge,
@@ -69,7 +72,11 @@ class Intake:
         self._metrics = metrics
         self._limits = limits
         self._lifetimes = lifetimes
-        self._checks = BoundedSemaphore(limits.concurrent_checks)
+        self._codecs = CodecPool(limits)
+
+    def close(self) -> None:
+        """End the processes that check images."""
+        self._codecs.close()
 
     def require_room(self) -> None:
         """Raise what says that the service is full, and until when, before a body is read.
@@ -115,6 +122,8 @@ class Intake:
         upload: Upload,
         request: TaskRequest,
         *,
+        options: PhotoOptions | None = None,
+        formats: Sequence[ImageFormat] = (),
         job_id: str,
         tenant: str,
         client_id: str | None = None,
@@ -124,11 +133,13 @@ class Intake:
     ) -> Job:
         """Check the image, store it, queue the job; nothing remains if any of it fails.
 
+        Where the options name no format, and the image's own is not among `formats`, the first
+        of them is taken.
         A job that has this id already is given back as it is: its submission was made before.
         Raises `ImageRefused`, `NoModelForImage`, `ResultTooLarge`, `TooManyJobs`, `QuotaExceeded`,
         `StoreUnavailable` or `QueueUnavailable`.
         """
-        header, model = self._check(upload, request)
+        header, options, model = self._check(upload, request, options or PhotoOptions(), formats)
         blob = self._blobs.put(upload.pieces(), seconds=self._lifetimes.input_seconds)
         now = time.time()
         trace = current_trace()
@@ -156,6 +167,7 @@ class Intake:
                 width=header.width,
                 height=header.height,
             ),
+            options=options,
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
         )
@@ -188,6 +200,7 @@ class Intake:
             model_sha256=job.model_sha256,
             filename=job.filename,
             source=replace(job.source, blob=blob),
+            options=job.options,
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
         )
@@ -215,24 +228,42 @@ class Intake:
             logger.info("accepted %s, %s %s bytes", job.task, job.source.format, blob.size)
         return job
 
-    def _check(self, upload: Upload, request: TaskRequest) -> tuple[ImageHeader, ModelContract]:
+    def _check(
+        self,
+        upload: Upload,
+        request: TaskRequest,
+        options: PhotoOptions,
+        formats: Sequence[ImageFormat],
+    ) -> tuple[ImageHeader, PhotoOptions, ModelContract]:
+        limits = self._limits.image_limits()
         try:
-            header = probe(upload.file)
-            check_header(header, self._limits.image_limits())
-            self._check_result_size(header, request.scale)
-            with self._checks:
-                gray = decode(upload.file, self._limits.image_limits()).gray
+            with self._codecs.take() as codec:
+                header = codec.probe(upload.file, options.frame)
+                if options.format is None and formats and header.format not in formats:
+                    options = replace(options, format=formats[0])
+                check_header(header, limits, options.frame)
+                self._check_result_size(header, request.scale, options)
+                photo = codec.check(upload.file, limits, options)
+                plan_photo(photo, options)
         except ImagingError as error:
             raise translate_imaging_error(error) from error
-        return header, request.choose_model(gray=gray)
+        return header, options, request.choose_model(gray=photo.gray)
 
-    def _check_result_size(self, header: ImageHeader, scale: int) -> None:
+    def _check_result_size(self, header: ImageHeader, scale: int, options: PhotoOptions) -> None:
         pixels = header.pixels * scale**2
         if pixels > self._limits.output_pixels:
             raise ResultTooLarge(
                 f"The result would have {pixels} pixels.",
                 limit=self._limits.output_pixels,
                 actual=pixels,
+            )
+        target = options.format or header.format
+        needed = encoding_bytes(target, pixels)
+        if needed > self._limits.codec_bytes:
+            raise ResultTooLarge(
+                f"Writing the result as {target.name} takes {needed} bytes of memory.",
+                limit=self._limits.codec_bytes,
+                actual=needed,
             )
 
     def _refusal(self, job: Job, made: Creation) -> ServiceError:

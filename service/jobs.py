@@ -16,6 +16,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Self
 
+from hiir.imaging import Note, NoteCode, PhotoOptions
 from service.errors import JobFailed, ServiceError
 
 OPEN_TENANT = "open"
@@ -188,6 +189,8 @@ class Job:
     created_at: float
     expires_at: float
     """End of the result for a job that succeeded, of the record for any other."""
+    options: PhotoOptions = field(default_factory=PhotoOptions)
+    """Wishes for the result."""
     status: JobStatus = JobStatus.QUEUED
     progress: Progress = Progress()
     attempt: int = 0
@@ -213,6 +216,8 @@ class Job:
     timings: Mapping[str, float] = field(default_factory=dict, hash=False)
     """Seconds per stage of the last attempt."""
     result: StoredImage | None = None
+    warnings: tuple[Note, ...] = ()
+    """What was changed about the photo beside its being restored."""
     failure: Failure | None = None
 
     @property
@@ -250,6 +255,7 @@ class Job:
             "filename": json.dumps(self.filename),
             "source": self.source.to_json(),
             "pixels": str(self.source.pixels),  # apart, for the store's scripts
+            "options": json.dumps(self.options.to_json()),
             "created_at": repr(self.created_at),
             "expires_at": repr(self.expires_at),
             "status": self.status.value,
@@ -268,6 +274,7 @@ class Job:
             parameters=json.loads(fields.get("parameters", "{}")),
             filename=json.loads(fields["filename"]),
             source=StoredImage.from_json(fields["source"]),
+            options=PhotoOptions.from_json(json.loads(fields.get("options", "{}"))),
             created_at=float(fields["created_at"]),
             expires_at=float(fields["expires_at"]),
             status=JobStatus(fields["status"]),
@@ -287,6 +294,7 @@ class Job:
             finished_at=_optional(fields, "finished_at"),
             timings=_timings(fields),
             result=StoredImage.from_json(fields["result"]) if "result" in fields else None,
+            warnings=_warnings(fields),
             failure=Failure.from_json(fields["failure"]) if "failure" in fields else None,
         )
 
@@ -336,6 +344,7 @@ class Outcome:
     tiles: int | None = None
     """All of them, for a job that succeeded: it may end before its progress was ever told."""
     result: StoredImage | None = None
+    warnings: tuple[Note, ...] = ()
     failure: Failure | None = None
     model_version: str | None = None
     """What really restored it: the models may have been replaced while it waited."""
@@ -348,6 +357,8 @@ class Outcome:
             fields |= {"model_version": self.model_version, "model_sha256": self.model_sha256}
         if self.result is not None:
             fields["result"] = self.result.to_json()
+        if self.warnings:
+            fields["warnings"] = json.dumps([asdict(note) for note in self.warnings])
         if self.failure is not None:
             fields["failure"] = self.failure.to_json()
         if self.tiles is not None:
@@ -379,6 +390,11 @@ def _webhook(fields: Mapping[str, str]) -> Webhook | None:
 
 def _optional(fields: Mapping[str, str], key: str) -> float | None:
     return float(fields[key]) if key in fields else None
+
+
+def _warnings(fields: Mapping[str, str]) -> tuple[Note, ...]:
+    values: Any = json.loads(fields.get("warnings", "[]"))
+    return tuple(Note(code=NoteCode(item["code"]), detail=item["detail"]) for item in values)
 
 
 def _timings(fields: Mapping[str, str]) -> Mapping[str, float]:

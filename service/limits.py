@@ -15,7 +15,7 @@ class Limits(BaseModel):
     body_bytes: PositiveInt = 50 * MIB
     """Bytes of a request body, form framing included."""
 
-    form_fields: PositiveInt = 8
+    form_fields: PositiveInt = 24
     """Fields, and apart from them files, that a form may have before reading stops."""
 
     batch_files: PositiveInt = 100
@@ -53,7 +53,14 @@ class Limits(BaseModel):
     """Batches being received at once; each may occupy `batch_bytes` of disk."""
 
     concurrent_checks: PositiveInt = 2
-    """Uploads being decoded at once to prove them whole; each may occupy `7 * pixels` bytes."""
+    """Uploads being decoded at once to prove them whole; each may take `codec_bytes` of memory."""
+
+    codec_bytes: PositiveInt = 1024 * MIB
+    """Memory for decoding or encoding one image, beside some 100 MiB of its process. An image that
+    needs more by its header is refused, and one that takes more fails."""
+
+    decode_seconds: PositiveFloat = 120
+    """How long one image may take to decode."""
 
     queue_depth: PositiveInt = 1000
     """Jobs waiting; beyond it a submission would only time out later."""
@@ -72,6 +79,7 @@ class Limits(BaseModel):
             max_side=self.side,
             min_side=self.min_side,
             max_frames=self.frames,
+            max_codec_bytes=self.codec_bytes,
         )
 
 

@@ -1,11 +1,11 @@
 """What the API says, as types: the bodies of its answers and their making from values."""
 
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from hiir.imaging import ImageFormat, ModelContract
+from hiir.imaging import ModelContract, available_formats
 from service.errors import ServiceError
 from service.jobs import (
     Failure,
@@ -104,6 +104,13 @@ class WebhookView(_View):
         return cls(url=webhook.url, events=list(webhook.events))
 
 
+class WarningView(_View):
+    """Something that was changed about the photo beside its being restored."""
+
+    code: str
+    detail: str
+
+
 class JobUrls(_View):
     """Where a job can be followed, fetched and canceled (with POST), and who was told of it."""
 
@@ -152,6 +159,10 @@ class JobView(_View):
     """Seconds per stage."""
     input: ImageView
     output: ImageView | None
+    options: dict[str, Any]
+    """What was asked of the result, as far as it is not the default."""
+    warnings: list[WarningView]
+    """What else was changed about the photo."""
     error: FailureView | None
     webhook: WebhookView | None
     batch_id: str | None
@@ -180,6 +191,8 @@ class JobView(_View):
             timings=dict(job.timings),
             input=ImageView.of(job.source),
             output=None if job.result is None else ImageView.of(job.result),
+            options=job.options.to_json(),
+            warnings=[WarningView(code=note.code, detail=note.detail) for note in job.warnings],
             error=None if job.failure is None else FailureView.of(job.failure),
             webhook=None if job.webhook is None else WebhookView.of(job.webhook),
             batch_id=job.batch_id,
@@ -303,7 +316,7 @@ class TaskView(_View):
                 str(scale): min(limits.pixels, limits.output_pixels // scale**2)
                 for scale in task.scales
             },
-            formats=[item.value for item in ImageFormat],
+            formats=[item.value for item in available_formats()],
             models=models,
         )
 

@@ -1,41 +1,66 @@
 """Images without a framework: files, limits, tiles and the contract of a model.
 
 Shared by training, evaluation and the service, so that all of them run the same tiles.
-Needs the standard library, numpy and Pillow only.
+Needs the standard library, numpy, Pillow and libvips only.
 """
 
 from hiir.imaging.bayer import BayerPattern, demosaic_malvar
 from hiir.imaging.blending import RowBand, RowBlender
-from hiir.imaging.codec import DecodedImage, decode, encode, probe
+from hiir.imaging.codec import Codec
 from hiir.imaging.contract import ModelContract
+from hiir.imaging.decoder import decode, probe
+from hiir.imaging.encoder import EncodedPhoto, encode
 from hiir.imaging.errors import (
+    CodecFailed,
     ContractError,
+    DecodingTimeout,
     EmptyImage,
+    FrameNotFound,
     ImageCorrupt,
     ImageTooLarge,
     ImageTooSmall,
     ImageTruncated,
     ImagingError,
     ModelOutputInvalid,
+    OutputUnsupported,
     TilingCanceled,
     TooManyFrames,
     UnsupportedImageFormat,
     UnsupportedPixelMode,
 )
-from hiir.imaging.formats import ImageFormat
+from hiir.imaging.formats import ImageFormat, available_formats
 from hiir.imaging.geometry import Tile, TilePlan, plan_tiles
 from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
 from hiir.imaging.metadata import ImageMetadata
+from hiir.imaging.notes import Note, NoteCode
+from hiir.imaging.options import ColorPolicy, MetadataPolicy, PhotoOptions
+from hiir.imaging.output_plan import OutputPlan, encoding_bytes, plan_photo
 from hiir.imaging.padding import pad_to_tile
-from hiir.imaging.pixels import FloatPixels, Uint8Pixels, Uint16Pixels, from_unit, to_unit
-from hiir.imaging.tiled import TileEngine, restore_bands, restore_tiled
+from hiir.imaging.photo import DecodedImage, PhotoInfo
+from hiir.imaging.pixel_file import PixelFile
+from hiir.imaging.pixels import (
+    FloatPixels,
+    PixelRows,
+    Pixels,
+    Uint8Pixels,
+    Uint16Pixels,
+    from_unit,
+    to_unit,
+)
+from hiir.imaging.tiled import TileEngine, restore_bands, restore_tiled, restored_shape
 
 __all__ = [
     "BayerPattern",
+    "Codec",
+    "CodecFailed",
+    "ColorPolicy",
     "ContractError",
     "DecodedImage",
+    "DecodingTimeout",
     "EmptyImage",
+    "EncodedPhoto",
     "FloatPixels",
+    "FrameNotFound",
     "ImageCorrupt",
     "ImageFormat",
     "ImageHeader",
@@ -45,8 +70,18 @@ __all__ = [
     "ImageTooSmall",
     "ImageTruncated",
     "ImagingError",
+    "MetadataPolicy",
     "ModelContract",
     "ModelOutputInvalid",
+    "Note",
+    "NoteCode",
+    "OutputPlan",
+    "OutputUnsupported",
+    "PhotoInfo",
+    "PhotoOptions",
+    "PixelFile",
+    "PixelRows",
+    "Pixels",
     "RowBand",
     "RowBlender",
     "Tile",
@@ -58,15 +93,19 @@ __all__ = [
     "Uint16Pixels",
     "UnsupportedImageFormat",
     "UnsupportedPixelMode",
+    "available_formats",
     "check_header",
     "decode",
     "demosaic_malvar",
     "encode",
+    "encoding_bytes",
     "from_unit",
     "pad_to_tile",
+    "plan_photo",
     "plan_tiles",
     "probe",
     "restore_bands",
     "restore_tiled",
+    "restored_shape",
     "to_unit",
 ]

@@ -1,178 +1,178 @@
-"""Image files to pixels and back: header first, limits before pixels, typed errors only.
+"""Image files read and written by a process that may be lost: the codec that a service uses.
 
-Each format is read by its own Pillow plugin, chosen by content from an explicit list, instead of
-through `Image.open`: no other parser is ever reached, and an image's true size is known and held
-against `ImageLimits` before anything is decoded, without Pillow's process-wide bomb setting.
+The same functions as `decode` and `encode`, but a decoder that crashes, hangs or eats memory takes
+nobody with it, pixels lie in files, and neither libvips nor Pillow is loaded by who asks.
 """
 
-import io
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import BinaryIO
 
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile, PngInfo
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
-
-from hiir.imaging.errors import (
-    EmptyImage,
-    ImageTooLarge,
-    UnsupportedImageFormat,
-    UnsupportedPixelMode,
+from hiir.imaging.codec_messages import (
+    Message,
+    error_from_json,
+    header_from_json,
+    info_from_json,
+    info_to_json,
+    notes_from_json,
+    receive,
+    send,
 )
-from hiir.imaging.file_header import read_header
-from hiir.imaging.formats import SIGNATURE_BYTES, ImageFormat, sniff_format
-from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
-from hiir.imaging.metadata import ImageMetadata, turn_upright
-from hiir.imaging.modes import Planes, join_planes, split_planes
-from hiir.imaging.pillow_errors import translated
-from hiir.imaging.pixels import Uint8Pixels
-from hiir.imaging.tiff_writer import write_tiff
+from hiir.imaging.encoder import EncodedPhoto
+from hiir.imaging.errors import CodecFailed, DecodingTimeout, ImageCorrupt
+from hiir.imaging.formats import ImageFormat
+from hiir.imaging.limits import ImageHeader, ImageLimits
+from hiir.imaging.options import PhotoOptions
+from hiir.imaging.photo import DecodedImage, PhotoInfo
+from hiir.imaging.pixel_file import PixelFile
 
-_PLUGINS: Mapping[ImageFormat, Callable[[BinaryIO], ImageFile]] = {
-    ImageFormat.AVIF: AvifImageFile,
-    ImageFormat.BMP: BmpImageFile,
-    ImageFormat.JPEG: JpegImageFile,
-    ImageFormat.PNG: PngImageFile,
-    ImageFormat.TIFF: TiffImageFile,
-    ImageFormat.WEBP: WebPImageFile,
+# A process that has served so often, or has once grown so much, is replaced by a fresh one.
+_REQUESTS = 500
+_PEAK_BYTES = 512 * 1024**2
+# The decoders themselves, their tables, and the bands in work.
+_OWN_BYTES = 512 * 1024**2
+# After its own time is over the process ends itself, should it have been left alone.
+_GRACE_SECONDS = 5
+_ENCODING_SECONDS = 3600
+_ENVIRONMENT = {
+    "MALLOC_ARENA_MAX": "2",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "VIPS_CONCURRENCY": "1",
 }
-_WRITE_OPTIONS: Mapping[ImageFormat, Mapping[str, Any]] = {
-    ImageFormat.AVIF: {"quality": 90, "subsampling": "4:4:4"},
-    ImageFormat.BMP: {},
-    ImageFormat.JPEG: {"quality": 95, "subsampling": "4:4:4"},
-    ImageFormat.PNG: {},
-    ImageFormat.WEBP: {"quality": 95},
-}
-# AVIF itself allows 65536; readers built on libavif take half of it.
-_MAX_SIDE_WRITTEN = {
-    ImageFormat.AVIF: 32_768,
-    ImageFormat.JPEG: 65_500,
-    ImageFormat.WEBP: 16_383,
-}
-_WITHOUT_ALPHA = (ImageFormat.JPEG, ImageFormat.BMP)
-_JPEG_XMP_BYTES = 65_504
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DecodedImage:
-    """An upright image with what is needed to write it back as it came."""
+class Codec:
+    """One process, started when it is needed; for one thread at a time, but for `kill`."""
 
-    header: ImageHeader
-    pixels: Uint8Pixels
-    """`(H, W, 3)` RGB; three equal channels for a gray image."""
-    alpha: Uint8Pixels | None
-    """`(H, W)`, 255 is opaque; None where the image has no alpha."""
-    gray: bool
-    metadata: ImageMetadata
+    def __init__(self, *, max_bytes: int, decode_seconds: float) -> None:
+        """Bound the memory of one image, beside a constant, and the time to decode it."""
+        self._max_bytes = max_bytes
+        self._decode_seconds = decode_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._link: socket.socket | None = None
+        self._served = 0
 
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+        if process is not None:
+            process.kill()
+            process.wait()
 
-def probe(source: bytes | BinaryIO) -> ImageHeader:
-    """Read only the header of a file; a stream is read from its start and left there.
+    def kill(self) -> None:
+        """Let a request under way fail at once; callable from any thread."""
+        process = self._process
+        if process is not None:
+            process.kill()
 
-    Raises `EmptyImage`, `UnsupportedImageFormat`, `ImageTruncated`, `ImageCorrupt`, and
-    `ImageTooLarge` for a size that Pillow itself refuses. Limits are for `check_header`.
-    """
-    stream = _as_stream(source)
-    try:
-        image_format = _sniff(stream)
-        with translated(stream, image_format), _PLUGINS[image_format](stream) as image:
-            return read_header(image, stream, image_format)
-    finally:
-        stream.seek(0)
+    def probe(self, source: BinaryIO, frame: int | None = None) -> ImageHeader:
+        """As `hiir.imaging.probe`; `source` is a file that is open on disk."""
+        answer, _ = self._decoding({"operation": "probe", "frame": frame}, source)
+        return header_from_json(answer["header"])
 
+    def check(self, source: BinaryIO, limits: ImageLimits, options: PhotoOptions) -> PhotoInfo:
+        """Decode everything, and keep nothing of it; raises what `decode` raises."""
+        answer, _ = self._decoding(_decode_request(limits, options, keep=False), source)
+        return info_from_json(answer["info"])
 
-def decode(source: bytes | BinaryIO, limits: ImageLimits) -> DecodedImage:
-    """Check the header against `limits`, decode the pixels and apply the EXIF orientation.
+    def decode(self, source: BinaryIO, limits: ImageLimits, options: PhotoOptions) -> DecodedImage:
+        """As `hiir.imaging.decode`, into `PixelFile`s, which the caller closes.
 
-    Raises what `probe` and `check_header` raise, the latter before any pixel is decoded.
-    """
-    stream = _as_stream(source)
-    image_format = _sniff(stream)
-    with translated(stream, image_format), _PLUGINS[image_format](stream) as image:
-        header = read_header(image, stream, image_format)
-        check_header(header, limits)
-        image.load()
-        metadata = turn_upright(image)
-        planes = split_planes(image, bit_depth=header.bit_depth)
-    return DecodedImage(
-        header=header,
-        pixels=planes.pixels,
-        alpha=planes.alpha,
-        gray=planes.gray,
-        metadata=metadata,
-    )
-
-
-def encode(
-    pixels: Uint8Pixels, *, like: DecodedImage, image_format: ImageFormat | None = None
-) -> bytes:
-    """Write `(H, W, 3)` pixels as `like` came: its format, gray, alpha and metadata.
-
-    JPEG is written at quality 95 without chroma subsampling, WebP at 95, AVIF at 90, PNG and TIFF
-    lossless. `image_format` asks for another format.
-
-    Raises `UnsupportedPixelMode` if the format cannot hold the alpha, `ImageTooLarge` if it
-    cannot hold the size.
-    """
-    target = image_format or like.header.format
-    _check_writable(target, pixels, like)
-    image = join_planes(Planes(pixels=pixels, alpha=like.alpha, gray=like.gray))
-    output = io.BytesIO()
-    if target is ImageFormat.TIFF:
-        write_tiff(image, output, like.metadata)
-    else:
-        options = {**_WRITE_OPTIONS[target], **_metadata_options(target, like.metadata)}
-        image.save(output, format=target.name, **options)
-    return output.getvalue()
-
-
-def _as_stream(source: bytes | BinaryIO) -> BinaryIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else source
-
-
-def _sniff(stream: BinaryIO) -> ImageFormat:
-    stream.seek(0)
-    start = stream.read(SIGNATURE_BYTES)
-    stream.seek(0)
-    if not start:
-        raise EmptyImage("The file is empty.", limit=1, actual=0)
-    image_format = sniff_format(start)
-    if image_format is None:
-        known = ", ".join(item.name for item in ImageFormat)
-        raise UnsupportedImageFormat(
-            f"The content is none of the accepted image formats: {known}.", limit=known
-        )
-    return image_format
-
-
-def _check_writable(target: ImageFormat, pixels: Uint8Pixels, like: DecodedImage) -> None:
-    if like.alpha is not None and target in _WITHOUT_ALPHA:
-        raise UnsupportedPixelMode(f"{target.name} cannot hold transparency.", actual="alpha")
-    side, limit = max(pixels.shape[:2]), _MAX_SIDE_WRITTEN.get(target)
-    if limit is not None and side > limit:
-        raise ImageTooLarge(
-            f"{target.name} holds sides of at most {limit} pixels; the result has {side}.",
-            limit=limit,
-            actual=side,
+        Raises also `DecodingTimeout`, and `ImageCorrupt` for a file that ends the process.
+        """
+        answer, files = self._decoding(_decode_request(limits, options, keep=True), source)
+        info = info_from_json(answer["info"])
+        planes = [
+            PixelFile(shape, info.dtype, fd=file)
+            for shape, file in zip((info.shape, info.shape[:2]), files, strict=False)
+        ]
+        return DecodedImage(
+            info=info, pixels=planes[0], alpha=planes[1] if info.has_alpha else None
         )
 
+    def encode(
+        self, pixels: PixelFile, *, like: DecodedImage, options: PhotoOptions, target: BinaryIO
+    ) -> EncodedPhoto:
+        """As `hiir.imaging.encode_to`, into a file that is open on disk.
 
-def _metadata_options(target: ImageFormat, metadata: ImageMetadata) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "icc_profile": metadata.icc_profile,
-        "exif": metadata.exif,
-        "xmp": metadata.xmp,
-        "dpi": metadata.dpi,
+        Raises also `CodecFailed`.
+        """
+        planes = [pixels, *([like.alpha] if isinstance(like.alpha, PixelFile) else [])]
+        request = {
+            "operation": "encode",
+            "info": info_to_json(like.info),
+            "options": options.to_json(),
+            "shapes": [plane.shape for plane in planes],
+            "dtypes": [plane.dtype.name for plane in planes],
+        }
+        files = [target.fileno(), *(plane.fd for plane in planes)]
+        try:
+            answer, _ = self._ask(request, files, seconds=_ENCODING_SECONDS)
+        except TimeoutError as error:
+            raise CodecFailed("Encoding took too long.") from error
+        except (EOFError, OSError) as error:
+            raise CodecFailed("The process that encodes has ended.") from error
+        return EncodedPhoto(
+            format=ImageFormat(answer["format"]), notes=notes_from_json(answer["notes"])
+        )
+
+    def _decoding(self, request: Message, source: BinaryIO) -> tuple[Message, list[int]]:
+        source.flush()  # the process sees the file, and not what is still on its way there
+        try:
+            return self._ask(request, [source.fileno()], seconds=self._decode_seconds)
+        except TimeoutError as error:
+            raise DecodingTimeout(
+                f"The file takes longer to decode than {self._decode_seconds:g} seconds.",
+                limit=int(self._decode_seconds),
+            ) from error
+        except (EOFError, OSError) as error:
+            raise ImageCorrupt("The file makes its decoder crash.") from error
+
+    def _ask(
+        self, request: Message, files: Sequence[int], *, seconds: float
+    ) -> tuple[Message, list[int]]:
+        link = self._link or self._start()
+        link.settimeout(seconds)
+        try:
+            send(link, {**request, "seconds": int(seconds) + _GRACE_SECONDS}, list(files))
+            answer, results = receive(link)
+        except BaseException:
+            self.close()
+            raise
+        self._served += 1
+        if self._served >= _REQUESTS or answer["peak_bytes"] > _PEAK_BYTES:
+            self.close()
+        if "error" in answer:
+            raise error_from_json(answer["error"])
+        return answer, results
+
+    def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-m", "hiir.imaging.codec_process"]
+            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                [*command, str(theirs.fileno()), str(self._max_bytes + _OWN_BYTES)],
+                env={**os.environ, **_ENVIRONMENT},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+        self._link, self._served = ours, 0
+        return ours
+
+
+def _decode_request(limits: ImageLimits, options: PhotoOptions, *, keep: bool) -> Message:
+    return {
+        "operation": "decode",
+        "limits": asdict(limits),
+        "options": options.to_json(),
+        "keep": keep,
     }
-    if metadata.xmp and target is ImageFormat.JPEG and len(metadata.xmp) > _JPEG_XMP_BYTES:
-        options["xmp"] = None
-    if metadata.xmp and target is ImageFormat.PNG:
-        text = PngInfo()
-        text.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
-        options["pnginfo"] = text
-    return {key: value for key, value in options.items() if value is not None}

@@ -9,13 +9,17 @@
     |-- ImageTooLarge           image-too-large           pixels or side above the limit
     |-- ImageTooSmall           image-too-small           a side below the limit
     |-- TooManyFrames           too-many-frames           animated or multi-page
-    |-- UnsupportedPixelMode    unsupported-pixel-mode    CMYK, more than 8 bits, ...
+    |-- FrameNotFound           frame-not-found           fewer frames than the one asked for
+    |-- UnsupportedPixelMode    unsupported-pixel-mode    LAB, floating point, 12 bits, ...
+    |-- OutputUnsupported       output-unsupported        the format cannot hold what is asked
+    |-- DecodingTimeout         decoding-timeout          takes too long to decode
+    |-- CodecFailed             codec-failed              the codec's process does not work
     |-- ModelOutputInvalid      model-output-invalid      wrong shape, not finite, or dead
     |-- ContractError           contract-invalid          a model's contract does not hold
     `-- TilingCanceled          tiling-canceled           the caller asked to stop
 
-Errors of the first nine kinds blame the file or the model, so `detail` is written for the person
-who sent the file: it names no path and no library.
+Errors of the first eleven kinds blame the file or the request, so `detail` is written for the
+person who sent the file: it names no path and no library.
 """
 
 from typing import ClassVar
@@ -81,10 +85,34 @@ class TooManyFrames(ImagingError):
     code = "too-many-frames"
 
 
+class FrameNotFound(ImagingError):
+    """The file has fewer frames or pages than the one that was asked for."""
+
+    code = "frame-not-found"
+
+
 class UnsupportedPixelMode(ImagingError):
     """A colour model or a bit depth that cannot be restored without silent loss."""
 
     code = "unsupported-pixel-mode"
+
+
+class OutputUnsupported(ImagingError):
+    """The output format cannot hold what was asked of it, or what the photo has."""
+
+    code = "output-unsupported"
+
+
+class DecodingTimeout(ImagingError):
+    """The file takes longer to decode than a file may."""
+
+    code = "decoding-timeout"
+
+
+class CodecFailed(ImagingError):
+    """The process that encodes came to an end: a defect of ours, or a lack of memory."""
+
+    code = "codec-failed"
 
 
 class ModelOutputInvalid(ImagingError):

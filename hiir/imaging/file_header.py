@@ -6,7 +6,7 @@ from typing import BinaryIO
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from hiir.imaging.errors import ImageCorrupt
+from hiir.imaging.errors import FrameNotFound, ImageCorrupt
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.limits import ImageHeader
 from hiir.imaging.tiff_directory import TiffDirectory
@@ -15,20 +15,33 @@ _MAX_PAGES_COUNTED = 100
 _BITS_PER_SAMPLE = 258
 
 
-def read_header(image: ImageFile, stream: BinaryIO, image_format: ImageFormat) -> ImageHeader:
+def read_header(
+    image: ImageFile, stream: BinaryIO, image_format: ImageFormat, frame: int | None = None
+) -> ImageHeader:
     """Describe `image`, which Pillow has opened on `stream` and not loaded.
 
-    Raises `ImageCorrupt`, and `EOFError` or whatever Pillow raises on a TIFF that is damaged.
+    With a `frame`, a TIFF is described, and left, at that page: each has a size of its own.
+    Raises `FrameNotFound`, `ImageCorrupt`, and `EOFError` or whatever Pillow raises on a TIFF that
+    is damaged.
     """
     if isinstance(image, TiffImageFile):
         # Pillow only warns of a field that it cannot read, which may be the one how to decode.
         TiffDirectory(stream)
+    frames = _count_frames(image, image_format)
+    if frame is not None and frame >= frames:
+        raise FrameNotFound(
+            f"The file has {frames} frames or pages, counted from 0.",
+            limit=frames - 1,
+            actual=frame,
+        )
+    if frame and isinstance(image, TiffImageFile):
+        image.seek(frame)
     return ImageHeader(
         format=image_format,
         width=image.width,
         height=image.height,
-        frames=_count_frames(image, image_format),
-        mode=image.mode,
+        frames=frames,
+        mode=_read_mode(image),
         bit_depth=_read_bit_depth(image, stream, image_format),
     )
 
@@ -48,6 +61,11 @@ def _count_frames(image: ImageFile, image_format: ImageFormat) -> int:
     return _MAX_PAGES_COUNTED
 
 
+def _read_mode(image: ImageFile) -> str:
+    # Deep gray with alpha is opened as colours.
+    return "LA" if any(tile.args == "LA;16B" for tile in image.tile) else image.mode
+
+
 def _read_bit_depth(image: ImageFile, stream: BinaryIO, image_format: ImageFormat) -> int:
     """Read what Pillow's mode does not tell: it reduces deep colour to 8 bits silently."""
     if isinstance(image, TiffImageFile):
@@ -57,6 +75,8 @@ def _read_bit_depth(image: ImageFile, stream: BinaryIO, image_format: ImageForma
     if image_format is ImageFormat.AVIF:
         stream.seek(0)
         return _read_avif_bit_depth(stream.read())
+    if image_format is ImageFormat.HEIC:
+        return int(image.info.get("bit_depth", 8))
     return 8
 
 

@@ -1,6 +1,8 @@
 """The accepted file formats, told by content and never by name."""
 
+import importlib.util
 from enum import StrEnum
+from functools import cache
 
 
 class ImageFormat(StrEnum):
@@ -8,6 +10,7 @@ class ImageFormat(StrEnum):
 
     AVIF = "avif"
     BMP = "bmp"
+    HEIC = "heic"
     JPEG = "jpeg"
     PNG = "png"
     TIFF = "tiff"
@@ -34,6 +37,8 @@ _PREFIXES = {
     (b"BM",): ImageFormat.BMP,
 }
 _AVIF_BRANDS = {b"avif", b"avis"}
+# HEVC in the same container, as phones write it: one image, or several.
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis"}
 
 
 def sniff_format(start: bytes) -> ImageFormat | None:
@@ -43,9 +48,20 @@ def sniff_format(start: bytes) -> ImageFormat | None:
             return image_format
     if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
         return ImageFormat.WEBP
-    if start[4:8] == b"ftyp" and not _AVIF_BRANDS.isdisjoint(_brands(start)):
-        return ImageFormat.AVIF
+    if start[4:8] == b"ftyp":
+        brands = _brands(start)
+        if not _AVIF_BRANDS.isdisjoint(brands):
+            return ImageFormat.AVIF
+        if not _HEIC_BRANDS.isdisjoint(brands) and ImageFormat.HEIC in available_formats():
+            return ImageFormat.HEIC
     return None
+
+
+@cache
+def available_formats() -> tuple[ImageFormat, ...]:
+    """The formats that this installation reads and writes: HEIC needs an optional package."""
+    has_heif = importlib.util.find_spec("pillow_heif") is not None
+    return tuple(item for item in ImageFormat if has_heif or item is not ImageFormat.HEIC)
 
 
 def _brands(start: bytes) -> set[bytes]:

@@ -2,12 +2,7 @@
 
 from dataclasses import dataclass
 
-from hiir.imaging.errors import (
-    ImageTooLarge,
-    ImageTooSmall,
-    TooManyFrames,
-    UnsupportedPixelMode,
-)
+from hiir.imaging.errors import ImageTooLarge, ImageTooSmall, TooManyFrames
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.modes import check_mode
 
@@ -41,10 +36,15 @@ class ImageLimits:
     max_side: int = 16_384
     min_side: int = 16
     max_frames: int = 1
+    max_codec_bytes: int = 1024**3
 
 
-def check_header(header: ImageHeader, limits: ImageLimits) -> None:
-    """Raise `ImageTooLarge`, `ImageTooSmall`, `TooManyFrames` or `UnsupportedPixelMode`."""
+def check_header(header: ImageHeader, limits: ImageLimits, frame: int | None = None) -> None:
+    """Raise `ImageTooLarge`, `ImageTooSmall`, `TooManyFrames` or `UnsupportedPixelMode`.
+
+    With a `frame` the file may have any number of them. A frame of an animation is what the ones
+    before it have left, so that their pixels count too.
+    """
     longest, shortest = max(header.width, header.height), min(header.width, header.height)
     if shortest < limits.min_side:
         raise ImageTooSmall(
@@ -58,29 +58,37 @@ def check_header(header: ImageHeader, limits: ImageLimits) -> None:
             limit=limits.max_side,
             actual=longest,
         )
-    if header.pixels > limits.max_pixels:
+    pixels = header.pixels
+    if frame and header.format is not ImageFormat.TIFF:
+        pixels *= frame + 1
+    if pixels > limits.max_pixels:
         raise ImageTooLarge(
-            f"The image has {header.pixels} pixels; at most {limits.max_pixels} are accepted.",
+            f"The image has {pixels} pixels; at most {limits.max_pixels} are accepted.",
             limit=limits.max_pixels,
-            actual=header.pixels,
+            actual=pixels,
         )
-    if header.frames > limits.max_frames:
+    if frame is None and header.frames > limits.max_frames:
         raise TooManyFrames(
             f"The file holds {header.frames} frames or pages; "
-            f"at most {limits.max_frames} can be restored.",
+            f"at most {limits.max_frames} can be restored, unless one is chosen by frame.",
             limit=limits.max_frames,
             actual=header.frames,
         )
-    if header.bit_depth > 8:
-        raise UnsupportedPixelMode(
-            f"The image has {header.bit_depth} bits per sample; at most 8 are supported, and they "
-            "are not reduced silently.",
-            limit=8,
-            actual=header.bit_depth,
+    check_mode(header.mode, bit_depth=header.bit_depth, image_format=header.format)
+    needed = codec_bytes(header)
+    if needed > limits.max_codec_bytes:
+        raise ImageTooLarge(
+            f"Decoding the image takes {needed} bytes of memory; "
+            f"at most {limits.max_codec_bytes} are there for it.",
+            limit=limits.max_codec_bytes,
+            actual=needed,
         )
-    check_mode(header.mode)
-    if header.format is ImageFormat.BMP and header.mode == "RGBA":
-        raise UnsupportedPixelMode(
-            "A BMP with transparency cannot be written back; send it as PNG.",
-            actual=header.mode,
-        )
+
+
+def codec_bytes(header: ImageHeader) -> int:
+    """Memory that decoding or encoding takes at its peak, beside a constant.
+
+    The decoders hold the whole image: Pillow in up to 4 bytes for each pixel, libvips in up to 4
+    samples of 2. What is made of it, they are asked for in bands.
+    """
+    return header.pixels * (8 if header.bit_depth > 8 else 4)

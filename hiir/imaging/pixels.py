@@ -4,7 +4,7 @@ Every one of the 256 or 65536 values survives the round trip: float32's rounding
 65535 * 2**-23, is far below the half step at which `rint` would choose another integer.
 """
 
-from typing import TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,23 +12,69 @@ import numpy.typing as npt
 Uint8Pixels: TypeAlias = npt.NDArray[np.uint8]
 Uint16Pixels: TypeAlias = npt.NDArray[np.uint16]
 FloatPixels: TypeAlias = npt.NDArray[np.float32]
+Pixels: TypeAlias = npt.NDArray[Any]
+"""uint8 or uint16 samples: the type says how deep they are, and never their values."""
 
 _Sample = TypeVar("_Sample", np.uint8, np.uint16)
 
 
-def to_unit(pixels: Uint8Pixels | Uint16Pixels) -> FloatPixels:
+class PixelRows(Protocol):
+    """An image that gives its rows: an array, or a file of them (`PixelFile`)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(H, W, C)`, or `(H, W)`."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the samples."""
+        ...
+
+    def __getitem__(self, rows: slice, /) -> Any:
+        """Rows as an array; no step."""
+        ...
+
+
+class WritableRows(PixelRows, Protocol):
+    """An image that takes rows, too."""
+
+    def __setitem__(self, rows: slice, samples: Any, /) -> None:
+        """Write rows of the image's type; no step."""
+        ...
+
+
+def to_unit(pixels: Pixels) -> FloatPixels:
     """Scale uint8 or uint16 samples of any shape to float32 in [0, 1]."""
-    return pixels.astype(np.float32) / np.float32(_white(pixels.dtype))
+    return pixels.astype(np.float32) / np.float32(white(pixels.dtype))
 
 
-def from_unit(values: FloatPixels, dtype: type[_Sample]) -> npt.NDArray[_Sample]:
+@overload
+def from_unit(values: FloatPixels, dtype: type[_Sample]) -> npt.NDArray[_Sample]: ...
+
+
+@overload
+def from_unit(values: FloatPixels, dtype: np.dtype[Any]) -> Pixels: ...
+
+
+def from_unit(values: FloatPixels, dtype: Any) -> Pixels:
     """Clip finite values to [0, 1] and round them to the nearest uint8 or uint16 sample."""
     scaled = np.clip(values, 0, 1)
-    scaled *= np.float32(_white(np.dtype(dtype)))
+    scaled *= np.float32(white(np.dtype(dtype)))
     return np.rint(scaled, out=scaled).astype(dtype)
 
 
-def _white(dtype: np.dtype[np.uint8] | np.dtype[np.uint16]) -> int:
+def change_depth(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:
+    """The same levels in the other type of sample, rounded where it is the smaller one."""
+    if pixels.dtype == dtype:
+        return pixels
+    if dtype == np.uint16:
+        return pixels.astype(np.uint16) * np.uint16(257)
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def white(dtype: np.dtype[Any]) -> int:
+    """The largest level; raises `ValueError` for any type but uint8 and uint16."""
     if dtype not in (np.uint8, np.uint16):
         raise ValueError(f"samples must be uint8 or uint16, not {dtype}")
     return int(np.iinfo(dtype).max)

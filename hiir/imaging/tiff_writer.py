@@ -2,17 +2,18 @@
 encoder knows no nested directories (camera settings, GPS), and its plain one no compression.
 """
 
+import shutil
+import tempfile
 import zlib
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import BinaryIO
 
-import numpy as np
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from hiir.imaging.metadata import ImageMetadata
-from hiir.imaging.pixels import Uint8Pixels
+from hiir.imaging.pixels import PixelRows
 
 _STRIP_BYTES = 256 * 1024
 _NESTED = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
@@ -25,30 +26,32 @@ _DEFLATE, _DIFFERENCES, _INCH, _STRAIGHT_ALPHA = 8, 2, 2, 2
 _PHOTOMETRIC_GRAY, _PHOTOMETRIC_RGB = 1, 2
 
 
-def write_tiff(image: Image.Image, stream: BinaryIO, metadata: ImageMetadata) -> None:
-    """Write an L, LA, RGB or RGBA image to an empty stream: one page, deflate, lossless."""
-    samples = np.asarray(image)
-    samples = samples.reshape(image.height, image.width, -1)
-    depth = samples.shape[2]
-    rows_per_strip = max(_STRIP_BYTES // samples[0].size, 1)
-    strips = list(_compress(samples, rows_per_strip))
+def write_tiff(rows: PixelRows, stream: BinaryIO, metadata: ImageMetadata) -> None:
+    """Write `(H, W, 1..4)` uint8 or uint16 samples to an empty stream: one page, deflate, lossless.
+
+    Gray or RGB; where the count of samples is even, the last is straight alpha.
+    """
+    height, width, count = rows.shape
+    rows_per_strip = max(_STRIP_BYTES // (width * count * rows.dtype.itemsize), 1)
 
     directory = _directory(metadata)
-    directory[_WIDTH], directory[_HEIGHT] = image.size
-    directory[_BITS] = (8,) * depth
+    directory[_WIDTH], directory[_HEIGHT] = width, height
+    directory[_BITS] = (8 * rows.dtype.itemsize,) * count
     directory[_COMPRESSION] = _DEFLATE
     directory[_PREDICTOR] = _DIFFERENCES
-    directory[_PHOTOMETRIC] = _PHOTOMETRIC_RGB if depth >= 3 else _PHOTOMETRIC_GRAY
-    directory[_SAMPLES] = depth
-    if image.mode.endswith("A"):
+    directory[_PHOTOMETRIC] = _PHOTOMETRIC_RGB if count >= 3 else _PHOTOMETRIC_GRAY
+    directory[_SAMPLES] = count
+    if count % 2 == 0:
         directory[_EXTRA_SAMPLES] = _STRAIGHT_ALPHA
     directory[_ROWS_PER_STRIP] = rows_per_strip
-    lengths = [len(strip) for strip in strips]
-    directory[_COUNTS] = tuple(lengths)
-    # Counted from the first strip: `save` adds the place at which the directory ends.
-    directory[_OFFSETS] = (0, *accumulate(lengths[:-1]))
-    directory.save(stream)
-    stream.writelines(strips)
+    with tempfile.TemporaryFile() as strips:
+        lengths = [strips.write(strip) for strip in _compress(rows, rows_per_strip)]
+        directory[_COUNTS] = tuple(lengths)
+        # Counted from the first strip: `save` adds the place at which the directory ends.
+        directory[_OFFSETS] = (0, *accumulate(lengths[:-1]))
+        directory.save(stream)
+        strips.seek(0)
+        shutil.copyfileobj(strips, stream)
 
 
 def _directory(metadata: ImageMetadata) -> ImageFileDirectory_v2:
@@ -68,9 +71,11 @@ def _directory(metadata: ImageMetadata) -> ImageFileDirectory_v2:
     return directory
 
 
-def _compress(samples: Uint8Pixels, rows_per_strip: int) -> Iterator[bytes]:
-    for top in range(0, len(samples), rows_per_strip):
-        strip = samples[top : top + rows_per_strip].copy()
-        # Each sample but a row's first becomes its difference from the one before, modulo 256.
-        strip[:, 1:] -= samples[top : top + rows_per_strip, :-1]
-        yield zlib.compress(strip.tobytes())
+def _compress(rows: PixelRows, rows_per_strip: int) -> Iterator[bytes]:
+    little = rows.dtype.newbyteorder("<")  # as the directory says
+    for top in range(0, rows.shape[0], rows_per_strip):
+        samples = rows[top : top + rows_per_strip]
+        strip = samples.copy()
+        # Each sample but a row's first becomes its difference from the one before, modulo its size.
+        strip[:, 1:] -= samples[:, :-1]
+        yield zlib.compress(strip.astype(little, copy=False).tobytes())

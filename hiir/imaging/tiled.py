@@ -1,10 +1,10 @@
 """Restore an image of any size through a model of one fixed tile size.
 
-Bounded memory: the uint8 input, the uint8 output, and float32 rows of two tile heights at most.
+Bounded memory: float32 rows of two tile heights at most; input and output may lie in files.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import closing
 from typing import Protocol
@@ -16,7 +16,14 @@ from hiir.imaging.contract import ModelContract
 from hiir.imaging.errors import ModelOutputInvalid, TilingCanceled
 from hiir.imaging.geometry import TilePlan, plan_tiles
 from hiir.imaging.padding import pad_to_tile
-from hiir.imaging.pixels import FloatPixels, Uint8Pixels, from_unit, to_unit
+from hiir.imaging.pixels import (
+    FloatPixels,
+    PixelRows,
+    Pixels,
+    WritableRows,
+    from_unit,
+    to_unit,
+)
 
 # A constant output is accepted where the input's means over a grid of cells say it is flat.
 _GRID = 8
@@ -37,24 +44,26 @@ class TileEngine(Protocol):
 
 def restore_tiled(
     *,
-    image: Uint8Pixels,
+    image: PixelRows,
+    output: WritableRows,
     contract: ModelContract,
     infer: TileEngine,
     in_flight: int,
     on_progress: Callable[[int, int], None],
     should_stop: Callable[[], bool],
-) -> Uint8Pixels:
-    """Restore `(H, W, C)` uint8 into `(H * scale, W * scale, C')` uint8.
+) -> None:
+    """Restore `(H, W, C)` into `(H * scale, W * scale, C')` uint8 or uint16 rows.
 
     At most `in_flight` tiles are submitted and not yet blended. `on_progress(done, total)` counts
     tiles, from `(0, total)` on; `should_stop` is asked before each tile is waited for.
 
     Raises `TilingCanceled` if asked to stop, `ModelOutputInvalid` if a tile comes back unusable,
     and whatever the engine's futures raise; in each case what is in flight is canceled first.
-    Raises `ValueError` if the image does not fit the contract.
+    Raises `ValueError` if image or output do not fit the contract.
     """
-    height, width = (side * contract.scale for side in image.shape[:2])
-    output = np.empty((height, width, contract.output_channels), np.uint8)
+    wanted = restored_shape(image.shape, contract)
+    if output.shape != wanted:
+        raise ValueError(f"expected an output of {wanted}, got {output.shape}")
     bands = restore_bands(
         image=image,
         contract=contract,
@@ -65,13 +74,18 @@ def restore_tiled(
     )
     with closing(bands):
         for band in bands:
-            output[band.top : band.top + len(band.rows)] = from_unit(band.rows, np.uint8)
-    return output
+            output[band.top : band.top + len(band.rows)] = from_unit(band.rows, output.dtype)
+
+
+def restored_shape(shape: tuple[int, ...], contract: ModelContract) -> tuple[int, int, int]:
+    """What becomes of an image's `(H, W, C)`."""
+    height, width = (side * contract.scale for side in shape[:2])
+    return (height, width, contract.output_channels)
 
 
 def restore_bands(
     *,
-    image: Uint8Pixels | FloatPixels,
+    image: PixelRows,
     contract: ModelContract,
     infer: TileEngine,
     in_flight: int,
@@ -80,22 +94,22 @@ def restore_bands(
 ) -> Generator[RowBand, None, None]:
     """Yield the restored rows from top to bottom as `restore_tiled` would, but in float32.
 
-    The image is uint8, or float32 on the scale of [0, 1], beyond which unclipped noise may go.
+    The image is uint8, uint16, or float32 on the scale of [0, 1], beyond which unclipped noise may
+    go; one row of tiles is read at a time. To a model for colours gray is three equal channels.
     Rows are not clipped either, and cropped to the image. The same errors are raised.
     """
     _check_input(image, contract, in_flight)
     height, width, _ = image.shape
     scale = contract.scale
-    padded = pad_to_tile(image, contract.tile)
     plan = plan_tiles(
-        height=padded.shape[0],
-        width=padded.shape[1],
+        height=max(height, contract.tile),
+        width=max(width, contract.tile),
         tile=contract.tile,
         overlap=contract.overlap,
     )
     blender = RowBlender(plan=plan, scale=scale, channels=contract.output_channels)
     tiles = _restore_in_order(
-        image=padded,
+        image=image,
         plan=plan,
         contract=contract,
         infer=infer,
@@ -113,12 +127,13 @@ def restore_bands(
             on_progress(done, len(plan))
 
 
-def _check_input(image: Uint8Pixels | FloatPixels, contract: ModelContract, in_flight: int) -> None:
-    if image.dtype not in (np.uint8, np.float32) or image.ndim != 3 or image.size == 0:
+def _check_input(image: PixelRows, contract: ModelContract, in_flight: int) -> None:
+    known = image.dtype in (np.uint8, np.uint16, np.float32)
+    if not known or len(image.shape) != 3 or 0 in image.shape:
         raise ValueError(
-            f"expected (H, W, C) uint8 or float32 pixels, got {image.shape} {image.dtype}"
+            f"expected (H, W, C) uint8, uint16 or float32 pixels, got {image.shape} {image.dtype}"
         )
-    if image.shape[2] != contract.input_channels:
+    if image.shape[2] not in {1, contract.input_channels}:
         raise ValueError(
             f"{contract.name} takes {contract.input_channels} channels, got {image.shape[2]}"
         )
@@ -128,7 +143,7 @@ def _check_input(image: Uint8Pixels | FloatPixels, contract: ModelContract, in_f
 
 def _restore_in_order(
     *,
-    image: Uint8Pixels | FloatPixels,
+    image: PixelRows,
     plan: TilePlan,
     contract: ModelContract,
     infer: TileEngine,
@@ -136,15 +151,13 @@ def _restore_in_order(
     should_stop: Callable[[], bool],
 ) -> Generator[FloatPixels, None, None]:
     """Yield each tile's `(t * scale, t * scale, C')` output in the plan's order."""
-    waiting = iter(plan)
-    pending: deque[tuple[Uint8Pixels | FloatPixels, Future[FloatPixels]]] = deque()
-    side = plan.tile
+    waiting = _read_tiles(image, plan, contract.input_channels)
+    pending: deque[tuple[Pixels, Future[FloatPixels]]] = deque()
     try:
         for _ in range(len(plan)):
             if should_stop():
                 raise TilingCanceled("Restoration was canceled.")
-            while len(pending) < in_flight and (tile := next(waiting, None)) is not None:
-                pixels = image[tile.top : tile.top + side, tile.left : tile.left + side]
+            while len(pending) < in_flight and (pixels := next(waiting, None)) is not None:
                 pending.append((pixels, infer.submit(_to_tensor(pixels))))
             pixels, future = pending[0]
             result = future.result()
@@ -156,17 +169,26 @@ def _restore_in_order(
             future.cancel()
 
 
-def _to_float(pixels: Uint8Pixels | FloatPixels) -> FloatPixels:
-    return pixels if pixels.dtype == np.float32 else to_unit(pixels)  # type: ignore[return-value, arg-type]
+def _read_tiles(image: PixelRows, plan: TilePlan, channels: int) -> Iterator[Pixels]:
+    """Yield each tile's `(t, t, channels)` pixels in the plan's order, reading each row once."""
+    strip = image[:0]
+    for tile in plan:
+        if tile.column == 0:
+            strip = pad_to_tile(image[tile.top : tile.top + plan.tile], plan.tile)
+            if strip.shape[2] < channels:
+                strip = strip.repeat(channels, axis=2)
+        yield strip[:, tile.left : tile.left + plan.tile]
 
 
-def _to_tensor(pixels: Uint8Pixels | FloatPixels) -> FloatPixels:
+def _to_float(pixels: Pixels) -> FloatPixels:
+    return pixels if pixels.dtype == np.float32 else to_unit(pixels)
+
+
+def _to_tensor(pixels: Pixels) -> FloatPixels:
     return np.ascontiguousarray(_to_float(pixels).transpose(2, 0, 1))[np.newaxis]
 
 
-def _check_output(
-    result: FloatPixels, source: Uint8Pixels | FloatPixels, contract: ModelContract
-) -> None:
+def _check_output(result: FloatPixels, source: Pixels, contract: ModelContract) -> None:
     side = contract.tile * contract.scale
     expected = (1, contract.output_channels, side, side)
     if result.shape != expected or result.dtype != np.float32:
@@ -185,7 +207,7 @@ def _check_output(
         )
 
 
-def _may_become_flat(source: Uint8Pixels | FloatPixels, level: float) -> bool:
+def _may_become_flat(source: Pixels, level: float) -> bool:
     """Tell the right answer to a noisy but flat `(t, t, C)` tile from a dead model's constant.
 
     Blank paper or a clipped sky may well come back as one value. Then the input has that level,

@@ -43,7 +43,7 @@ def _bmp(stream: BinaryIO, length: int) -> bool:
     return size > length
 
 
-def _avif(stream: BinaryIO, length: int) -> bool:
+def _boxes(stream: BinaryIO, length: int) -> bool:
     position = 0
     while position < length:
         (size,) = _unpack(stream, position, ">I")
@@ -70,8 +70,9 @@ def _unpack(stream: BinaryIO, position: int, layout: str) -> tuple[int, ...]:
 
 
 _CHECKS: Mapping[ImageFormat, Callable[[BinaryIO, int], bool]] = {
-    ImageFormat.AVIF: _avif,
+    ImageFormat.AVIF: _boxes,
     ImageFormat.BMP: _bmp,
+    ImageFormat.HEIC: _boxes,
     ImageFormat.JPEG: _jpeg,
     ImageFormat.PNG: _png,
     ImageFormat.TIFF: _tiff,

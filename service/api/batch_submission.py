@@ -10,6 +10,7 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from hiir.imaging import PhotoOptions
 from service.api.batch_views import BatchView
 from service.api.dependencies import Services
 from service.api.submission import BATCH_PARAMETERS, read_idempotency_key, read_task
@@ -18,6 +19,7 @@ from service.batches import Batch, BatchItem, BatchState, item_job_id
 from service.errors import BodyTooLarge, JobNotFound, Overuse, ServiceError, Unavailable
 from service.idempotency import fingerprint
 from service.jobs import Failure, Job, Webhook
+from service.photo_parameters import read_photo_options
 from service.tasks import TaskRequest
 from service.uploads import Upload, receive_uploads, refuse_unknown
 
@@ -72,10 +74,11 @@ class _BatchSender:
         given = [*self.query, *self.uploads[0].fields.items()]
         refuse_unknown([name for name, _ in given], known=BATCH_PARAMETERS)
         task = read_task(self.services, dict(given))
+        options = read_photo_options(dict(given))
         webhook = read_webhook(dict(given), self.services.settings.webhooks)
         batch_id = uuid.uuid4().hex
         if key is None:
-            return BatchSubmission(view=self._make(batch_id, task, webhook))
+            return BatchSubmission(view=self._make(batch_id, task, options, webhook))
         idempotency = self.services.idempotency
         claim = idempotency.begin(
             tenant=self.tenant, key=f"batch:{key}", fingerprint=self._print(given), job_id=batch_id
@@ -83,7 +86,7 @@ class _BatchSender:
         if claim.answer is not None:
             return BatchSubmission(view=self._replay(claim.job_id, claim.answer), replayed=True)
         try:
-            view = self._make(claim.job_id, task, webhook)
+            view = self._make(claim.job_id, task, options, webhook)
         except BaseException:
             with contextlib.suppress(ServiceError):  # else it is taken up when it is stale
                 idempotency.abandon(claim)
@@ -92,7 +95,9 @@ class _BatchSender:
             idempotency.complete(claim, view.model_dump_json())
         return BatchSubmission(view=view)
 
-    def _make(self, batch_id: str, task: TaskRequest, webhook: Webhook | None) -> BatchView:
+    def _make(
+        self, batch_id: str, task: TaskRequest, options: PhotoOptions, webhook: Webhook | None
+    ) -> BatchView:
         now = time.time()
         items: list[BatchItem] = []
         jobs: list[Job | None] = []
@@ -104,6 +109,7 @@ class _BatchSender:
                 job = self.services.intake.accept(
                     upload,
                     task,
+                    options=options,
                     job_id=item_job_id(batch_id, index),
                     tenant=self.tenant,
                     webhook=webhook,

@@ -211,6 +211,7 @@ class Services:
         self.deliveries.close()
         self.quotas.close()
         self.keys.close()
+        self.intake.close()
         self.idempotency.close()
         self.loads.close()
         self.paces.close()

@@ -23,11 +23,12 @@ from service.errors import (
 )
 from service.idempotency import Claim, fingerprint
 from service.jobs import Job, derive_job_id
+from service.photo_parameters import PHOTO_PARAMETERS, negotiate_formats, read_photo_options
 from service.schemas import JobView
 from service.tasks import TASK_PARAMETERS, TaskRequest
 from service.uploads import Upload, receive_upload, refuse_unknown
 
-BATCH_PARAMETERS = ("task", *TASK_PARAMETERS, "webhook_url", "webhook_events")
+BATCH_PARAMETERS = ("task", *TASK_PARAMETERS, *PHOTO_PARAMETERS, "webhook_url", "webhook_events")
 PARAMETERS = (*BATCH_PARAMETERS, "cancel_on_disconnect")
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -64,7 +65,13 @@ async def submit(
             limits=services.settings.limits,
             allowed_fields=PARAMETERS,
         )
-        sender = _Sender(services=services, tenant=tenant, upload=upload, query=query)
+        sender = _Sender(
+            services=services,
+            tenant=tenant,
+            upload=upload,
+            query=query,
+            accept=request.headers.get("accept", ""),
+        )
         if client_id is not None:
             return await run_in_threadpool(sender.put, client_id)
         return await run_in_threadpool(sender.post, key)
@@ -100,6 +107,8 @@ class _Sender:
     tenant: str
     upload: Upload
     query: Sequence[tuple[str, str]]
+    accept: str
+    """The header, which may name formats."""
 
     def post(self, key: str | None) -> Submission:
         """Make a job; with a key, only if none was made with it."""
@@ -165,9 +174,12 @@ class _Sender:
         given = self._given()
         refuse_unknown([name for name, _ in given], known=PARAMETERS)
         self._cancels()
+        options = read_photo_options(dict(given))
         return self.services.intake.accept(
             self.upload,
             read_task(self.services, dict(given)),
+            options=options,
+            formats=negotiate_formats(self.accept, options.format),
             job_id=job_id,
             tenant=self.tenant,
             client_id=client_id,
@@ -200,5 +212,14 @@ class _Sender:
         return _TRUTH[value]
 
     def _print(self) -> str:
-        named = [*self._given(), ("filename", self.upload.filename or "")]
+        formats = ",".join(_formats_of(self.accept))
+        named = [*self._given(), ("filename", self.upload.filename or ""), ("formats", formats)]
         return fingerprint(named, self.upload.pieces())
+
+
+def _formats_of(accept: str) -> tuple[str, ...]:
+    """As `negotiate_formats`; an impossible wish is refused where the job is made."""
+    try:
+        return negotiate_formats(accept)
+    except ServiceError:
+        return ("none",)

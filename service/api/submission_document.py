@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hiir.imaging import ColorPolicy, MetadataPolicy, available_formats
 from service.schemas import JobView
 
 _TEXT = {"schema": {"type": "string"}}
@@ -17,6 +18,55 @@ _WEBHOOK_EVENTS = {
     "type": "string",
     "enum": ["started", "completed", "started,completed"],
     "default": "completed",
+}
+_PHOTO: dict[str, dict[str, Any]] = {
+    "format": {
+        "type": "string",
+        "enum": ["same", *(item.value for item in available_formats())],
+        "default": "same",
+        "description": "Format of the result; `Accept` may name one, too.",
+    },
+    "quality": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 100,
+        "description": "Of JPEG, WebP, AVIF and HEIC.",
+    },
+    "lossless": {
+        "type": "string",
+        "enum": ["true", "false"],
+        "default": "false",
+        "description": "Write WebP without loss.",
+    },
+    "bit_depth": {
+        "type": "string",
+        "enum": ["preserve", "8", "16"],
+        "default": "preserve",
+        "description": "Bits per sample; 16 in PNG and TIFF.",
+    },
+    "metadata": {
+        "type": "string",
+        "enum": list(MetadataPolicy),
+        "default": "keep",
+        "description": "What of EXIF, XMP and resolution is kept.",
+    },
+    "color": {
+        "type": "string",
+        "enum": list(ColorPolicy),
+        "default": "preserve",
+        "description": "Keep the colour profile, or convert by it to sRGB.",
+    },
+    "background": {
+        "type": "string",
+        "pattern": "^#?[0-9a-fA-F]{6}$",
+        "description": "What shows through transparency, which is then gone: `#RRGGBB`.",
+    },
+    "frame": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 999_999,
+        "description": "Which frame or page of a file that has several, from 0.",
+    },
 }
 _HEADERS: dict[str, Any] = {
     "Location": {"description": "Where the job can be followed.", **_TEXT},
@@ -50,6 +100,7 @@ SUBMISSION: dict[str, Any] = {
                             "file": {"type": "string", "format": "binary"},
                             "task": {"type": "string", "description": "One of `/v1/tasks`."},
                             "scale": _SCALE,
+                            **_PHOTO,
                             "cancel_on_disconnect": _CANCELS,
                             "webhook_url": _WEBHOOK_URL,
                             "webhook_events": _WEBHOOK_EVENTS,
@@ -68,6 +119,7 @@ SUBMISSION: dict[str, Any] = {
                 "description": "The task, for a body that is the image itself.",
             },
             {"name": "scale", "in": "query", "schema": _SCALE},
+            *({"name": name, "in": "query", "schema": _PHOTO[name]} for name in _PHOTO),
             {
                 "name": "cancel_on_disconnect",
                 "in": "query",

@@ -8,6 +8,7 @@ ServiceError                        500 internal-error
 │   ├── NotFound                    404 not-found
 │   ├── UnknownTask                 404 unknown-task
 │   ├── MethodNotAllowed            405 method-not-allowed
+│   ├── NotAcceptable               406 not-acceptable
 │   ├── BodyTooLarge                413 body-too-large
 │   ├── UnsupportedMediaType        415 unsupported-media-type
 │   ├── RangeNotSatisfiable         416 range-not-satisfiable
@@ -33,6 +34,9 @@ ServiceError                        500 internal-error
 │       ├── ImageTooLarge           422 image-too-large
 │       ├── ImageTooSmall           422 image-too-small
 │       ├── TooManyFrames           422 too-many-frames
+│       ├── FrameNotFound           422 frame-not-found
+│       ├── DecodingTimeout         422 decoding-timeout
+│       ├── OutputUnsupported       422 output-unsupported
 │       └── UnsupportedPixelMode    422 unsupported-pixel-mode
 ├── AccessDenied                    who asks may not: WWW-Authenticate says what is wanted
 │   ├── KeyMissing                  401 key-missing
@@ -74,6 +78,7 @@ ServiceError                        500 internal-error
     ├── InferenceFailed             500 inference-failed
     ├── ModelMismatch               500 model-mismatch
     ├── ModelOutputInvalid          500 model-output-invalid (retryable)
+    ├── CodecFailed                 500 codec-failed (retryable)
     └── StoreFault                  500 store-fault
 """
 
@@ -92,6 +97,7 @@ from service.errors.access import (
 )
 from service.errors.base import ServiceError
 from service.errors.failures import (
+    CodecFailed,
     GpuOutOfMemory,
     InferenceFailed,
     InputExpired,
@@ -129,8 +135,10 @@ from service.errors.outages import (
 from service.errors.overuse import Overuse, QuotaExceeded, RateLimited, TooManyJobs
 from service.errors.refusals import (
     BodyTooLarge,
+    DecodingTimeout,
     DuplicateParameter,
     EmptyImage,
+    FrameNotFound,
     IdempotencyKeyInvalid,
     IdempotencyKeyReused,
     ImageCorrupt,
@@ -149,7 +157,9 @@ from service.errors.refusals import (
     MissingParameter,
     MissingTask,
     NoModelForImage,
+    NotAcceptable,
     NotFound,
+    OutputUnsupported,
     RangeNotSatisfiable,
     RequestRefused,
     ResultTooLarge,
@@ -168,9 +178,12 @@ __all__ = [
     "BatchNotFinished",
     "BatchNotFound",
     "BodyTooLarge",
+    "CodecFailed",
+    "DecodingTimeout",
     "DeliveryNotFound",
     "DuplicateParameter",
     "EmptyImage",
+    "FrameNotFound",
     "GpuOutOfMemory",
     "IdempotencyKeyInvalid",
     "IdempotencyKeyReused",
@@ -207,9 +220,11 @@ __all__ = [
     "ModelMismatch",
     "ModelOutputInvalid",
     "NoModelForImage",
+    "NotAcceptable",
     "NotFound",
     "OpenMode",
     "OutOfMemory",
+    "OutputUnsupported",
     "Overuse",
     "ProcessingFailed",
     "QueueFull",
@@ -252,7 +267,11 @@ def error_types() -> Iterator[type[ServiceError]]:
 
 def translate_imaging_error(error: ImagingError) -> ServiceError:
     """The service's error for one of `hiir.imaging`: same code, detail, limit and actual value."""
-    kinds: tuple[type[ServiceError], ...] = (*_leaves(ImageRefused), ModelOutputInvalid)
+    kinds: tuple[type[ServiceError], ...] = (
+        *_leaves(ImageRefused),
+        CodecFailed,
+        ModelOutputInvalid,
+    )
     for kind in kinds:
         if kind.code == error.code:
             return kind(error.detail, limit=error.limit, actual=error.actual)

@@ -58,6 +58,12 @@ class ModelOutputInvalid(ProcessingFailed):
     code, title, retryable = "model-output-invalid", "Invalid model output", True
 
 
+class CodecFailed(ProcessingFailed):
+    """The process that writes image files came to an end."""
+
+    code, title, retryable = "codec-failed", "Encoding failed", True
+
+
 class StoreFault(ProcessingFailed):
     """Redis answered, and refused a command: a defect of ours or of its set-up."""
 

@@ -44,6 +44,12 @@ class MethodNotAllowed(RequestRefused):
     code, status, title = "method-not-allowed", 405, "Method not allowed"
 
 
+class NotAcceptable(RequestRefused):
+    """The result can have none of the types that `Accept` names."""
+
+    code, status, title = "not-acceptable", 406, "Not acceptable"
+
+
 class BodyTooLarge(RequestRefused):
     """More bytes than a request may carry, announced or received."""
 
@@ -192,6 +198,24 @@ class TooManyFrames(ImageRefused):
     """An animation or a file of several pages."""
 
     code, title = "too-many-frames", "More than one frame"
+
+
+class FrameNotFound(ImageRefused):
+    """The file has fewer frames or pages than the one asked for."""
+
+    code, title = "frame-not-found", "No such frame"
+
+
+class DecodingTimeout(ImageRefused):
+    """The file takes longer to decode than a file may."""
+
+    code, title = "decoding-timeout", "Decoding takes too long"
+
+
+class OutputUnsupported(ImageRefused):
+    """The output format cannot hold what was asked of it, or the photo's transparency."""
+
+    code, title = "output-unsupported", "The format cannot hold that"
 
 
 class UnsupportedPixelMode(ImageRefused):

@@ -11,13 +11,15 @@ anything else           failed, internal-error
 """
 
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import BinaryIO, Self, TypeVar
 
-from hiir.imaging import ImagingError, ModelContract
+from hiir.imaging import EncodedPhoto, ImagingError, ModelContract
 from service.blob_store import BlobStore
 from service.errors import (
     InferenceUnavailable,
@@ -31,6 +33,7 @@ from service.errors import (
 )
 from service.job_store import JobStore, Lease, LeaseState
 from service.jobs import Failure, JobStatus, Outcome, Progress, Stage, StoredImage
+from service.limits import MIB
 from service.pace_store import PaceStore
 from service.queue import JobQueue
 from service.settings import Settings
@@ -127,41 +130,55 @@ class Attempt:
         """Call `interrupt`, from another thread, if the job is to stop inside the block."""
         return self._heartbeat.interrupting(interrupt)
 
-    def fetch_source(self) -> bytes:
-        """The uploaded file. Raises `InputExpired`, or `StoreFault` if it is damaged."""
+    def fetch_source(self, into: BinaryIO) -> None:
+        """Write the uploaded file. Raises `InputExpired`, or `StoreFault` if it is damaged."""
 
-        def fetch() -> bytes:
+        def fetch() -> None:
             blob = self._job.source.blob
             self._blobs.touch(blob, seconds=self._settings.input_seconds)
             pieces = self._blobs.open(blob)
             if pieces is None:
                 raise InputExpired("The uploaded file was deleted before the job could be done.")
-            return b"".join(pieces)
+            into.seek(0)
+            into.truncate()
+            into.writelines(pieces)
+            into.flush()
 
-        return self._persist(fetch, stoppable=True)
+        self._persist(fetch, stoppable=True)
 
-    def succeed(self, content: bytes, *, width: int, height: int, model: ModelContract) -> None:
+    def succeed(
+        self,
+        content: BinaryIO,
+        *,
+        photo: EncodedPhoto,
+        width: int,
+        height: int,
+        model: ModelContract,
+    ) -> None:
         """Store the result and end the job, however long Redis makes one wait."""
-        if len(content) > self._limits.result_bytes:
+        size = content.seek(0, os.SEEK_END)
+        if size > self._limits.result_bytes:
             raise ResultTooLarge(
-                f"The restored file has {len(content)} bytes.",
+                f"The restored file has {size} bytes.",
                 limit=self._limits.result_bytes,
-                actual=len(content),
+                actual=size,
             )
 
         def hand_over() -> LeaseState:
             # Both again each time, and under the same id: between the two Redis may have lost the
             # first, and a reply that was lost must not leave a second copy.
+            content.seek(0)
             blob = self._blobs.put(
-                [content], seconds=self._settings.result_seconds, blob_id=self._lease.token
+                iter(partial(content.read, MIB), b""),
+                seconds=self._settings.result_seconds,
+                blob_id=self._lease.token,
             )
             self._close_stage(Stage.DONE)
-            source = self._job.source
             result = StoredImage(
                 blob=blob,
-                format=source.format,
-                media_type=source.media_type,
-                extension=source.extension,
+                format=photo.format.value,
+                media_type=photo.format.media_type,
+                extension=photo.format.extension,
                 width=width,
                 height=height,
             )
@@ -170,6 +187,7 @@ class Attempt:
                 timings=self._timings,
                 tiles=self._heartbeat.progress.tiles_total,
                 result=result,
+                warnings=photo.notes,
                 model_version=model.version,
                 model_sha256=model.sha256,
             )
@@ -184,7 +202,7 @@ class Attempt:
             case LeaseState.STOP:
                 raise Stopped(StopReason.CANCELED)
             case LeaseState.HELD:
-                logger.info("succeeded, %d bytes, %s", len(content), self._timings)
+                logger.info("succeeded, %d bytes, %s", size, self._timings)
                 self._delete_source()
                 self._tell_pace(model)
                 self._tell_end(JobStatus.SUCCEEDED)

@@ -6,13 +6,23 @@ What each step does stands in its own module; what becomes of a job whose step f
 stop in between, stands in `attempt`.
 """
 
-import io
 import logging
+import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
-from hiir.imaging import ImageLimits, ModelContract, decode, encode, restore_tiled
+from hiir.imaging import (
+    Codec,
+    ImageLimits,
+    ModelContract,
+    PixelFile,
+    plan_photo,
+    restore_tiled,
+    restored_shape,
+)
 from service.blob_store import BlobStore
+from service.codec_pool import build_codec
 from service.errors import ModelMismatch, StoreUnavailable
 from service.inference.triton import TritonClient
 from service.job_store import JobStore, Lease
@@ -25,7 +35,6 @@ from service.telemetry import job_context, origin_context
 from service.worker.attempt import Attempt
 from service.worker.caretaker import DrainFlag
 from service.worker.meter import Tell
-from service.worker.preparation import from_model, to_model
 from service.worker.stage_clock import StageClock
 
 logger = logging.getLogger(__name__)
@@ -42,6 +51,7 @@ class Pipeline:
     paces: PaceStore
     models: ModelCatalogue
     triton: TritonClient
+    codec: Codec
     drain: DrainFlag
     tell: Tell
 
@@ -58,12 +68,14 @@ class Pipeline:
             paces=PaceStore.from_settings(settings),
             models=models,
             triton=TritonClient(url=settings.triton_url, settings=settings.inference),
+            codec=build_codec(settings.limits),
             drain=drain,
             tell=tell,
         )
 
     def close(self) -> None:
-        """Drop every connection."""
+        """Drop every connection, and end the codec's process."""
+        self.codec.close()
         self.triton.close()
         self.paces.close()
         self.queue.close()
@@ -95,27 +107,36 @@ class Pipeline:
 
     def _restore(self, job: Job, attempt: Attempt) -> None:
         contract = self._find_model(job)
-        source = attempt.fetch_source()
-        attempt.enter(Stage.DECODE)
-        image = decode(io.BytesIO(source), self._limits)
-        attempt.enter(Stage.RESTORE)
-        with self.triton.engine(contract) as engine, attempt.interrupting(engine.abort):
-            engine.require_model()
-            clock = StageClock(engine)
-            pixels = restore_tiled(
-                image=to_model(image, contract),
-                contract=contract,
-                infer=clock,
-                in_flight=self.settings.inference.tiles_in_flight,
-                on_progress=attempt.tell_tiles,
-                should_stop=clock.watching(attempt.is_stopped),
-            )
-        attempt.note_seconds(clock.stop())
-        attempt.enter(Stage.ENCODE)
-        content = encode(from_model(pixels), like=image)
-        height, width = pixels.shape[:2]
-        attempt.enter(Stage.STORE)
-        attempt.succeed(content, width=width, height=height, model=contract)
+        with ExitStack() as files:
+            source, target = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+            attempt.fetch_source(source)
+            attempt.enter(Stage.DECODE)
+            with attempt.interrupting(self.codec.kill):
+                image = self.codec.decode(source, self._limits, job.options)
+            files.callback(image.close)
+            plan = plan_photo(image.info, job.options)
+            shape = restored_shape(image.pixels.shape, contract)
+            attempt.enter(Stage.RESTORE)
+            restored = files.enter_context(PixelFile(shape, plan.dtype))
+            with self.triton.engine(contract) as engine, attempt.interrupting(engine.abort):
+                engine.require_model()
+                clock = StageClock(engine)
+                restore_tiled(
+                    image=image.pixels,
+                    output=restored,
+                    contract=contract,
+                    infer=clock,
+                    in_flight=self.settings.inference.tiles_in_flight,
+                    on_progress=attempt.tell_tiles,
+                    should_stop=clock.watching(attempt.is_stopped),
+                )
+            attempt.note_seconds(clock.stop())
+            attempt.enter(Stage.ENCODE)
+            with attempt.interrupting(self.codec.kill):
+                photo = self.codec.encode(restored, like=image, options=job.options, target=target)
+            attempt.enter(Stage.STORE)
+            height, width, _ = shape
+            attempt.succeed(target, photo=photo, width=width, height=height, model=contract)
 
     def _attempt(self, lease: Lease) -> Attempt:
         return Attempt(

@@ -30,6 +30,8 @@ CARRIED_BY = {
 }
 # Never imported by us: the API's server, what Starlette reads forms with, torch's curves.
 UNSEEN = {"python-multipart", "tensorboard", "uvicorn"}
+# Done without where it is not installed: one format less.
+OPTIONAL_FORMATS = {"pillow-heif"}
 OURS = {"benchmarks", "hiir", "service", "tests"}
 INSIDE_TRITON = "triton_python_backend_utils"
 
@@ -114,7 +116,7 @@ def test_what_is_carried_comes_with_what_is_asked_for() -> None:
 def test_the_service_without_its_embedded_stack_needs_the_runtime_alone() -> None:
     embedded = imported_by("service/embedded") - imported_by("service/api", "service/worker")
     used = imported_by("service", "hiir/imaging") - embedded
-    assert used - CARRIED_BY.keys() <= names()
+    assert used - CARRIED_BY.keys() - OPTIONAL_FORMATS <= names()
 
 
 def test_what_the_tests_import_is_asked_for() -> None:

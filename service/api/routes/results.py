@@ -16,8 +16,9 @@ from service.api.dependencies import (
     TenantDependency,
     refuse_parameters,
 )
-from service.errors import JobCanceled, JobNotFinished, ResultExpired
+from service.errors import JobCanceled, JobNotFinished, NotAcceptable, ResultExpired
 from service.jobs import Job, JobStatus, StoredImage
+from service.photo_parameters import accepts
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -52,13 +53,17 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 def fetch_result(
     job_id: str, request: Request, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
-    """Download the restored image, or a range of it: it has the format of the one that was sent."""
+    """Download the restored image, or a range of it: in the format that was asked for."""
     return result_response(services, services.find_job(job_id, tenant=tenant), request.headers)
 
 
 def result_response(services: Services, job: Job, asked: Headers) -> Response:
     """The answer with the result, or with the part that the request's headers name."""
     result = result_of(job)
+    if not accepts(asked.get("accept", ""), result.media_type):
+        raise NotAcceptable(
+            f"The result is {result.media_type}.", limit=result.media_type, actual=asked["accept"]
+        )
     headers = result_headers(job, result)
     if is_unchanged(asked, headers["ETag"]):
         return Response(status_code=304, headers=headers)

@@ -8,16 +8,17 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
+from hiir.imaging import Codec, EncodedPhoto, ImageFormat
 from service.blob_store import BlobStore
 from service.errors import StoreUnavailable
 from service.job_store import JobStore, LeaseState
 from service.jobs import Job, JobStatus, StoredImage
 from service.models import ModelCatalogue
 from service.settings import InferenceSettings, JobSettings, Settings
-from service.worker import pipeline as pipeline_module
 from service.worker.caretaker import DrainFlag
 from service.worker.meter import Ended
 from service.worker.pipeline import Pipeline
@@ -126,20 +127,20 @@ def test_job_beyond_its_time_limit_fails(make_pipeline: Maker) -> None:
 
 
 def test_memory_error_fails_the_job(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    def encode(*_: object, **__: object) -> bytes:
+    def encode(*_: object, **__: object) -> EncodedPhoto:
         raise MemoryError
 
-    monkeypatch.setattr(pipeline_module, "encode", encode)
+    monkeypatch.setattr(Codec, "encode", encode)
     assert failure_code(run(pipeline, create(pipeline, "identity"))) == "out-of-memory"
 
 
 def test_fault_of_ours_fails_the_job_without_a_word_of_it(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def encode(*_: object, **__: object) -> bytes:
+    def encode(*_: object, **__: object) -> EncodedPhoto:
         raise ZeroDivisionError("/secret/path")
 
-    monkeypatch.setattr(pipeline_module, "encode", encode)
+    monkeypatch.setattr(Codec, "encode", encode)
     job = run(pipeline, create(pipeline, "identity"))
     assert failure_code(job) == "internal-error"
     assert "secret" not in str(job)
@@ -184,7 +185,12 @@ def test_too_large_a_result_fails_the_job(
     make_pipeline: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline = make_pipeline()
-    monkeypatch.setattr(pipeline_module, "encode", lambda *_, **__: bytes(257 * 1024 * 1024))
+
+    def encode(*_: object, target: BinaryIO, **__: object) -> EncodedPhoto:
+        target.truncate(257 * 1024 * 1024)
+        return EncodedPhoto(format=ImageFormat.PNG, notes=())
+
+    monkeypatch.setattr(Codec, "encode", encode)
     job = run(pipeline, create(pipeline, "identity"))
     assert failure_code(job) == "result-too-large"
     assert job.failure is not None

@@ -8,6 +8,7 @@ from hiir import imaging
 from hiir.imaging import ImagingError
 from service import errors
 from service.errors import (
+    CodecFailed,
     ImageRefused,
     JobFailed,
     ModelOutputInvalid,
@@ -124,9 +125,9 @@ def imaging_errors():
 
 
 def test_every_error_of_imaging_is_known_here():
-    assert len(imaging_errors()) == 11
+    assert len(imaging_errors()) == 15
     translated = {kind.code for kind in classes(ImageRefused) if not kind.__subclasses__()}
-    translated.add(ModelOutputInvalid.code)
+    translated |= {CodecFailed.code, ModelOutputInvalid.code}
     assert translated | NOT_TRANSLATED == {kind.code for kind in imaging_errors()}
 
 

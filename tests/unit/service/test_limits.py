@@ -8,12 +8,13 @@ from service.limits import MIB, Limits
 
 
 def test_the_image_limits_are_the_same_numbers():
-    limits = Limits(pixels=1000, side=90, min_side=7, frames=2)
+    limits = Limits(pixels=1000, side=90, min_side=7, frames=2, codec_bytes=11)
     assert dataclasses.asdict(limits.image_limits()) == {
         "max_pixels": 1000,
         "max_side": 90,
         "min_side": 7,
         "max_frames": 2,
+        "max_codec_bytes": 11,
     }
 
 

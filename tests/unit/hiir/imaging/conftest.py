@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from hiir.imaging import ImageLimits
+from hiir.imaging.plugins import enable_heif
 
 MakePixels = Callable[..., np.ndarray]
 MakeFile = Callable[..., bytes]
@@ -43,6 +44,9 @@ def make_smooth() -> MakePixels:
 @pytest.fixture
 def make_file(make_pixels: MakePixels) -> MakeFile:
     def make(image_format: str, *, image: Image.Image | None = None, **options: Any) -> bytes:
+        if image_format == "HEIC":
+            image_format = "HEIF"
+            enable_heif()
         output = io.BytesIO()
         (image or Image.fromarray(make_pixels())).save(output, format=image_format, **options)
         return output.getvalue()

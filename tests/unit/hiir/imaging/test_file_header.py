@@ -7,9 +7,12 @@ import tifffile
 from PIL import Image
 
 from hiir.imaging import (
+    FrameNotFound,
     ImageCorrupt,
     ImageFormat,
     ImageLimits,
+    NoteCode,
+    PhotoOptions,
     TooManyFrames,
     UnsupportedPixelMode,
     decode,
@@ -30,20 +33,36 @@ def refused(data, bits):
     assert probe(data).bit_depth == bits
     with pytest.raises(UnsupportedPixelMode, match=f"{bits} bits per sample") as caught:
         decode(data, ImageLimits())
-    return (caught.value.limit, caught.value.actual) == (8, bits)
+    return (caught.value.limit, caught.value.actual) == ("8, 16", bits)
 
 
-@pytest.mark.parametrize("colour_type", [0, 2, 4, 6])
-def test_a_png_of_16_bits_is_refused_and_not_halved(make_png, colour_type):
-    samples = {0: 1, 2: 3, 4: 2, 6: 4}[colour_type]
-    deep = np.full((20, 20, samples), 300, np.uint16)
-    assert refused(make_png(deep, bit_depth=16, colour_type=colour_type), 16)
+def deep_samples(*shape):
+    return np.random.default_rng(1).integers(1, 65_536, shape, dtype=np.uint16)
+
+
+def samples_of(image):
+    planes = [image.pixels] if image.alpha is None else [image.pixels, image.alpha]
+    return np.dstack(planes)
+
+
+@pytest.mark.parametrize(("colour_type", "mode"), [(0, "I;16"), (2, "RGB"), (4, "LA"), (6, "RGBA")])
+def test_a_png_of_16_bits_is_read_without_loss(make_png, colour_type, mode):
+    deep = deep_samples(20, 20, {0: 1, 2: 3, 4: 2, 6: 4}[colour_type])
+    data = make_png(deep, bit_depth=16, colour_type=colour_type)
+    header = probe(data)
+    assert (header.mode, header.bit_depth) == (mode, 16)
+    image = decode(data, ImageLimits())
+    assert image.info.dtype == np.uint16
+    assert np.array_equal(samples_of(image), deep)
 
 
 def test_a_second_png_header_cannot_hide_the_depth(make_png):
     deep = np.full((20, 20, 3), 300, np.uint16)
     shallow = (b"IHDR", struct.pack(">IIBBBBB", 20, 20, 8, 2, 0, 0, 0))
-    assert refused(make_png(deep, bit_depth=16, colour_type=2, before_header=[shallow]), 16)
+    data = make_png(deep, bit_depth=16, colour_type=2, before_header=[shallow])
+    assert probe(data).bit_depth == 16
+    with pytest.raises(ImageCorrupt):
+        decode(data, ImageLimits())
 
 
 @pytest.mark.parametrize("bit_depth", [1, 2, 4, 8])
@@ -55,13 +74,39 @@ def test_a_shallow_png_tells_its_depth(make_png, bit_depth):
     assert np.array_equal(decode(data, ImageLimits()).pixels[..., 0], scaled)
 
 
-@pytest.mark.parametrize("shape", [(20, 20), (20, 20, 3), (20, 20, 4)])
-def test_a_tiff_of_16_bits_is_refused_and_not_halved(shape):
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize(
+    "extra", [{}, {"compression": "zlib", "predictor": True, "tile": (16, 16)}]
+)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_tiff_of_16_bits_is_read_without_loss(channels, extra, byteorder):
     output = io.BytesIO()
-    deep = np.full(shape, 300, np.uint16)
-    photometric = "minisblack" if len(shape) == 2 else "rgb"
-    tifffile.imwrite(output, deep, photometric=photometric)
-    assert refused(output.getvalue(), 16)
+    deep = deep_samples(20, 24, channels)
+    tifffile.imwrite(
+        output,
+        deep[..., 0] if channels == 1 else deep,
+        photometric="rgb" if channels > 2 else "minisblack",
+        planarconfig=None if channels == 1 else "contig",
+        extrasamples=["unassalpha"] if channels in {2, 4} else None,
+        byteorder=byteorder,
+        metadata=None,
+        **extra,
+    )
+    image = decode(output.getvalue(), ImageLimits())
+    assert image.info.dtype == np.uint16
+    assert np.array_equal(samples_of(image), deep)
+
+
+def test_a_premultiplied_tiff_of_16_bits_becomes_straight():
+    deep = np.zeros((20, 20, 4), np.uint16)
+    deep[...] = (10_000, 20_000, 30_000, 32_768)
+    deep[:, 10:] = 65_535
+    output = io.BytesIO()
+    tifffile.imwrite(output, deep, photometric="rgb", extrasamples=["assocalpha"], metadata=None)
+    image = decode(output.getvalue(), ImageLimits())
+    assert np.abs(image.pixels[0, 0].astype(int) - (20_000, 39_999, 59_999)).max() <= 1
+    assert image.pixels[0, -1].tolist() == [65_535] * 3
+    assert (image.alpha[0, 0], image.alpha[0, -1]) == (32_768, 65_535)
 
 
 @pytest.mark.parametrize("mode", ["F", "I"])
@@ -99,6 +144,36 @@ def test_the_first_frame_is_restored_where_more_are_allowed(make_file, make_pixe
     image = decode(data, ImageLimits(max_frames=2))
     with Image.open(io.BytesIO(data)) as reference:
         assert np.array_equal(image.pixels, np.asarray(reference.convert("RGB")))
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "AVIF", "TIFF"])
+@pytest.mark.parametrize("frame", [0, 2])
+def test_a_chosen_frame_is_restored_and_that_is_told(make_file, make_smooth, image_format, frame):
+    frames = [Image.fromarray(make_smooth() // (index + 1)) for index in range(3)]
+    lossy = {} if image_format in {"PNG", "TIFF"} else {"quality": 95}
+    data = make_file(
+        image_format, image=frames[0], save_all=True, append_images=frames[1:], **lossy
+    )
+    image = decode(data, ImageLimits(), PhotoOptions(frame=frame))
+    assert np.abs(image.pixels.astype(int) - np.asarray(frames[frame])).mean() < 3
+    assert [note.code for note in image.info.notes] == [NoteCode.FRAME_SELECTED]
+
+
+def test_a_page_of_a_tiff_has_its_own_size_and_depth(make_pixels):
+    output = io.BytesIO()
+    deep = deep_samples(24, 40, 3)
+    with tifffile.TiffWriter(output) as writer:
+        writer.write(make_pixels(20, 20), photometric="rgb", metadata=None)
+        writer.write(deep, photometric="rgb", metadata=None)
+    image = decode(output.getvalue(), ImageLimits(), PhotoOptions(frame=1))
+    assert np.array_equal(image.pixels, deep)
+
+
+@pytest.mark.parametrize("frame", [1, 7])
+def test_a_frame_that_is_not_there_is_refused(make_file, frame):
+    with pytest.raises(FrameNotFound) as caught:
+        decode(make_file("PNG"), ImageLimits(), PhotoOptions(frame=frame))
+    assert (caught.value.limit, caught.value.actual) == (0, frame)
 
 
 def test_counting_the_pages_of_a_tiff_ends_at_a_hundred(make_file):

@@ -3,7 +3,7 @@ import struct
 import pytest
 from PIL import Image
 
-from hiir.imaging import ImageFormat, UnsupportedImageFormat, probe
+from hiir.imaging import ImageFormat, UnsupportedImageFormat, formats, probe
 from hiir.imaging.formats import SIGNATURE_BYTES, sniff_format
 
 FOREIGN = {
@@ -13,7 +13,7 @@ FOREIGN = {
     "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n",
     "psd": b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 64, 64, 8, 3) + bytes(64),
     "gif": b"GIF89a\x40\0\x40\0\x80\0\0" + bytes(64),
-    "heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64),
+    "a sequence of heic": b"\0\0\0\x18ftypmsf1\0\0\0\0msf1hevc" + bytes(64),
     "jpeg xl": b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(64),
     "ico": b"\0\0\1\0\1\0" + bytes(64),
     "wav in the same container as webp": b"RIFF\x40\0\0\0WAVEfmt " + bytes(64),
@@ -59,11 +59,18 @@ def test_avif_is_told_by_any_of_its_brands(brands):
 
 
 def test_a_word_beyond_the_brands_is_not_a_brand():
-    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"free avif"
+    movie = b"\0\0\0\x18ftypisom\0\0\0\0mp41iso2" + b"free avif"
+    assert sniff_format(movie) is None
+
+
+def test_heic_is_known_where_its_package_is(monkeypatch):
+    heic = b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic"
+    assert sniff_format(heic) is ImageFormat.HEIC
+    monkeypatch.setattr(formats, "available_formats", lambda: (ImageFormat.AVIF,))
     assert sniff_format(heic) is None
 
 
-@pytest.mark.parametrize("image_format", list(ImageFormat))
+@pytest.mark.parametrize("image_format", set(ImageFormat) - {ImageFormat.HEIC})
 def test_media_type_and_extension_are_pillows(image_format):
     Image.init()
     assert Image.MIME[image_format.name] == image_format.media_type

@@ -1,14 +1,25 @@
 import io
 import re
+import time
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from hiir.imaging import ImageFormat, ImageLimits, decode, encode
-from hiir.imaging.metadata import MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_XMP_BYTES, turn_upright
+from hiir.imaging import (
+    ImageFormat,
+    ImageLimits,
+    ImageMetadata,
+    MetadataPolicy,
+    NoteCode,
+    PhotoOptions,
+    decode,
+    encode,
+)
+from hiir.imaging.encoder import encode_to
+from hiir.imaging.metadata import MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_XMP_BYTES, read_metadata
 
-WITH_EXIF = ("AVIF", "JPEG", "PNG", "TIFF", "WEBP")
+WITH_EXIF = ("AVIF", "HEIC", "JPEG", "PNG", "TIFF", "WEBP")
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description/></x:xmpmeta>'
 
 # What a stored array has to go through to be upright, by orientation.
@@ -50,6 +61,10 @@ def reopen(data):
         return image
 
 
+def encoded(image, image_format):
+    return encode(image.pixels, like=image, options=PhotoOptions(format=image_format))
+
+
 def restored(data):
     """The file as it would be sent back by a model that changes nothing."""
     image = decode(data, ImageLimits())
@@ -66,7 +81,7 @@ def test_orientation_is_applied_to_the_pixels_and_its_tag_removed(
         image_format,
         image=Image.fromarray(stored),
         exif=make_exif(orientation),
-        **({"quality": 95} if image_format in {"AVIF", "JPEG", "WEBP"} else {}),
+        **({"quality": 95} if image_format in {"AVIF", "HEIC", "JPEG", "WEBP"} else {}),
     )
     upright = UPRIGHT[orientation](stored).astype(float)
     image = decode(data, ImageLimits())
@@ -82,8 +97,10 @@ def test_alpha_is_turned_with_the_colours(make_file, make_pixels):
     stored = make_pixels(channels=4)
     data = make_file("PNG", image=Image.fromarray(stored), exif=make_exif(6))
     image = decode(data, ImageLimits())
-    assert np.array_equal(image.pixels, np.rot90(stored[..., :3], -1))
-    assert np.array_equal(image.alpha, np.rot90(stored[..., 3], -1))
+    upright = np.rot90(stored, -1)
+    assert np.array_equal(image.alpha, upright[..., 3])
+    seen = upright[..., 3] > 0
+    assert np.array_equal(image.pixels[seen], upright[..., :3][seen])
 
 
 def test_an_orientation_that_does_not_exist_changes_nothing(make_file, make_pixels):
@@ -96,7 +113,7 @@ def test_an_orientation_in_xmp_alone_is_applied_and_removed(make_file, make_smoo
     data = make_file("JPEG", image=Image.fromarray(make_smooth()), xmp=xmp)
     image = decode(data, ImageLimits())
     assert image.pixels.shape == (56, 40, 3)
-    assert b"Orientation" not in image.metadata.xmp
+    assert b"Orientation" not in image.info.metadata.xmp
 
 
 @pytest.mark.parametrize("image_format", WITH_EXIF)
@@ -116,8 +133,8 @@ def test_exif_is_carried_without_the_stored_size(make_file, image_format):
 @pytest.mark.parametrize("image_format", WITH_EXIF)
 def test_a_file_without_exif_gets_none(make_file, image_format):
     image = decode(make_file(image_format), ImageLimits())
-    assert image.metadata.exif is None
-    assert image.metadata.dropped == ()
+    assert image.info.metadata.exif is None
+    assert image.info.metadata.dropped == ()
     nested = {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}
     assert nested.isdisjoint(restored(make_file(image_format)).getexif())
 
@@ -139,8 +156,8 @@ def test_the_thumbnail_is_not_carried(make_file):
 def test_a_bigtiff_keeps_its_exif_in_the_usual_form(make_file):
     data = make_file("TIFF", exif=make_exif(), big_tiff=True)
     image = decode(data, ImageLimits())
-    assert image.metadata.exif.startswith((b"Exif\0\0II*\0", b"Exif\0\0MM\0*"))
-    result = reopen(encode(image.pixels, like=image, image_format=ImageFormat.JPEG)).getexif()
+    assert image.info.metadata.exif.startswith((b"Exif\0\0II*\0", b"Exif\0\0MM\0*"))
+    result = reopen(encoded(image, ImageFormat.JPEG)).getexif()
     assert result[ExifTags.Base.Make] == "Maker"
     assert result.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExposureTime] == 0.5
 
@@ -154,8 +171,8 @@ def test_the_colour_profile_is_carried_byte_for_byte(make_file, icc_profile, ima
 @pytest.mark.parametrize("image_format", WITH_EXIF)
 def test_xmp_is_carried(make_file, image_format):
     source = decode(make_file("JPEG", xmp=XMP), ImageLimits())
-    assert source.metadata.xmp == XMP
-    data = encode(source.pixels, like=source, image_format=ImageFormat[image_format])
+    assert source.info.metadata.xmp == XMP
+    data = encoded(source, ImageFormat[image_format])
     assert restored(data).info["xmp"] == XMP
 
 
@@ -169,8 +186,7 @@ def test_metadata_survives_a_change_of_format(make_file, icc_profile):
     data = make_file("JPEG", exif=make_exif(), icc_profile=icc_profile, xmp=XMP, dpi=(72, 72))
     source = decode(data, ImageLimits())
     for image_format in WITH_EXIF:
-        encoded = encode(source.pixels, like=source, image_format=ImageFormat[image_format])
-        again = decode(encoded, ImageLimits()).metadata
+        again = decode(encoded(source, ImageFormat[image_format]), ImageLimits()).info.metadata
         assert again.icc_profile == icc_profile
         assert again.xmp == XMP
         exif = Image.Exif()
@@ -182,7 +198,7 @@ def test_metadata_survives_a_change_of_format(make_file, icc_profile):
 def dropped(**info):
     image = Image.new("RGB", (16, 16))
     image.info.update(info)
-    return turn_upright(image)
+    return read_metadata(image)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +230,7 @@ def test_xmp_that_is_too_large_or_no_bytes_is_dropped_and_named(xmp):
     image = Image.new("RGB", (16, 16))
     image.info["xmp"] = xmp
     image.getexif = Image.Exif  # keeps Pillow from looking for an orientation in it
-    assert turn_upright(image).dropped == ("xmp",)
+    assert read_metadata(image).dropped == ("xmp",)
 
 
 @pytest.mark.parametrize(
@@ -234,12 +250,95 @@ def test_xmp_too_large_for_a_jpeg_is_left_out_of_it_alone(make_file):
         encode(
             image.pixels,
             like=decode(make_file("WEBP", xmp=filler), ImageLimits()),
-            image_format=ImageFormat.PNG,
+            options=PhotoOptions(format=ImageFormat.PNG),
         ),
         ImageLimits(),
     )
-    assert source.metadata.xmp == filler
-    assert (
-        "xmp" not in reopen(encode(source.pixels, like=source, image_format=ImageFormat.JPEG)).info
-    )
+    assert source.info.metadata.xmp == filler
+    assert "xmp" not in reopen(encoded(source, ImageFormat.JPEG)).info
     assert restored(encode(source.pixels, like=source)).info["xmp"] == filler
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"<x>" + b" " * 900_000,
+        b"<tiff:Orientation" * 50_000,
+        b"tiff:Orientation=" * 50_000,
+        b"<x:xmpmeta " + b"a='b' " * 100_000 + b"/>",
+    ],
+)
+@pytest.mark.parametrize("policy", list(MetadataPolicy))
+def test_a_packet_made_to_be_searched_for_ever_is_not(packet, policy):
+    image = Image.new("RGB", (16, 16))
+    image.info["xmp"] = packet
+    image.getexif = Image.Exif
+    started = time.process_time()
+    read_metadata(image, policy)
+    assert time.process_time() - started < 5
+
+
+GPS_XMP = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:exif="http://ns.adobe.com/exif/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/"
+ exif:GPSLatitude="48,12.5N" exif:FNumber="28/10">
+<exif:GPSLongitude>11,34.2E</exif:GPSLongitude><dc:creator>Somebody</dc:creator>
+<p:lat xmlns:p="http://www.w3.org/2003/01/geo/wgs84_pos#">48.2</p:lat>
+</rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
+def with_policy(make_file, policy, **options):
+    return decode(make_file("JPEG", **options), ImageLimits(), PhotoOptions(metadata=policy))
+
+
+def test_keep_no_gps_leaves_no_place_in_exif_or_xmp_and_keeps_the_rest(make_file):
+    image = with_policy(make_file, MetadataPolicy.KEEP_NO_GPS, exif=make_exif(), xmp=GPS_XMP)
+    result = reopen(encode(image.pixels, like=image))
+    exif = result.getexif()
+    assert ExifTags.IFD.GPSInfo not in exif
+    assert exif[ExifTags.Base.Make] == "Maker"
+    assert exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExposureTime] == 0.5
+    xmp = result.info["xmp"]
+    for place in (b"GPS", b"48", b"11,34"):
+        assert place not in xmp
+    assert b"28/10" in xmp
+    assert b"Somebody" in xmp
+
+
+@pytest.mark.parametrize("xmp", [b"<not xml", b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>"])
+def test_a_packet_whose_places_cannot_be_told_is_left_out(make_file, xmp):
+    image = with_policy(make_file, MetadataPolicy.KEEP_NO_GPS, xmp=xmp)
+    assert image.info.metadata.xmp is None
+    assert [note.code for note in image.info.notes] == [NoteCode.METADATA_DROPPED]
+
+
+def test_strip_leaves_the_colour_profile_alone(make_file, icc_profile):
+    image = with_policy(
+        make_file,
+        MetadataPolicy.STRIP,
+        exif=make_exif(6),
+        xmp=XMP,
+        dpi=(300, 300),
+        icc_profile=icc_profile,
+    )
+    assert image.pixels.shape == (56, 40, 3)  # turned all the same
+    assert image.info.metadata == ImageMetadata(icc_profile=icc_profile)
+    assert [note.code for note in image.info.notes] == [NoteCode.ORIENTATION_APPLIED]
+
+
+@pytest.mark.parametrize(
+    ("target", "lost"),
+    [
+        (ImageFormat.BMP, {"EXIF", "The colour profile", "XMP"}),
+        (ImageFormat.WEBP, {"The resolution"}),
+        (ImageFormat.AVIF, {"The resolution"}),
+        (ImageFormat.TIFF, set()),
+        (ImageFormat.PNG, set()),
+    ],
+)
+def test_what_a_format_cannot_hold_is_told(make_file, icc_profile, target, lost):
+    data = make_file("JPEG", exif=make_exif(), xmp=XMP, dpi=(300, 300), icc_profile=icc_profile)
+    image = decode(data, ImageLimits())
+    options = PhotoOptions(format=target)
+    written = encode_to(io.BytesIO(), image.pixels, like=image, options=options)
+    assert {note.detail.partition(" was left out")[0] for note in written.notes} == lost

@@ -9,9 +9,9 @@ from hiir.imaging import ImageMetadata
 from hiir.imaging.tiff_writer import write_tiff
 
 
-def write(image, metadata=None):
+def write(samples, metadata=None):
     output = io.BytesIO()
-    write_tiff(image, output, metadata or ImageMetadata())
+    write_tiff(samples, output, metadata or ImageMetadata())
     return output.getvalue()
 
 
@@ -19,16 +19,24 @@ def write(image, metadata=None):
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (57, 40), (400, 300)])
 def test_two_independent_readers_find_every_sample(make_pixels, mode, size):
     samples = make_pixels(size[1], size[0], len(mode))
-    image = Image.fromarray(samples[..., 0] if mode == "L" else samples, mode)
-    data = write(image)
+    data = write(samples)
     with Image.open(io.BytesIO(data)) as again:
         assert again.mode == mode
         assert np.array_equal(np.asarray(again).reshape(samples.shape), samples)
     assert np.array_equal(tifffile.imread(io.BytesIO(data)).reshape(samples.shape), samples)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_sixteen_bits_are_found_by_another_reader(channels):
+    generator = np.random.default_rng(3)
+    samples = generator.integers(0, 65_536, (40, 57, channels), dtype=np.uint16)
+    again = tifffile.imread(io.BytesIO(write(samples)))
+    assert again.dtype == np.uint16
+    assert np.array_equal(again.reshape(samples.shape), samples)
+
+
 def test_a_large_image_is_written_in_many_strips(make_pixels):
-    data = write(Image.fromarray(make_pixels(700, 500)))
+    data = write(make_pixels(700, 500))
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         assert len(file.pages) == 1
@@ -38,7 +46,7 @@ def test_a_large_image_is_written_in_many_strips(make_pixels):
 
 def test_a_row_longer_than_a_strip_is_a_strip(make_pixels):
     samples = make_pixels(3, 100_000)
-    data = write(Image.fromarray(samples))
+    data = write(samples)
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         assert len(file.pages[0].dataoffsets) == 3
         assert np.array_equal(file.asarray(), samples)
@@ -46,7 +54,7 @@ def test_a_row_longer_than_a_strip_is_a_strip(make_pixels):
 
 def test_a_smooth_image_is_compressed(make_smooth):
     smooth = make_smooth(300, 300)
-    assert len(write(Image.fromarray(smooth))) < smooth.size / 10
+    assert len(write(smooth)) < smooth.size / 10
 
 
 def test_nested_exif_is_kept_beside_the_compression(make_pixels, icc_profile):
@@ -57,7 +65,7 @@ def test_nested_exif_is_kept_beside_the_compression(make_pixels, icc_profile):
     metadata = ImageMetadata(
         exif=exif.tobytes(), icc_profile=icc_profile, xmp=b"<x/>", dpi=(300.0, 150.5)
     )
-    data = write(Image.fromarray(make_pixels()), metadata)
+    data = write(make_pixels(), metadata)
     with Image.open(io.BytesIO(data)) as image:
         again = image.getexif()
         assert again[ExifTags.Base.Make] == "Maker"

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hiir.imaging import ModelOutputInvalid, TilingCanceled, restore_bands, restore_tiled
+from hiir.imaging import (
+    ModelOutputInvalid,
+    PixelFile,
+    TilingCanceled,
+    restore_bands,
+    restore_tiled,
+    restored_shape,
+)
 
 
 class FakeEngine:
@@ -49,14 +56,18 @@ class SlowEngine:
 
 
 def restore(image, contract, engine, *, in_flight=3, on_progress=None, should_stop=None):
-    return restore_tiled(
+    shape = restored_shape(image.shape, contract)
+    output = np.empty(shape, np.uint16 if image.dtype == np.uint16 else np.uint8)
+    restore_tiled(
         image=image,
+        output=output,
         contract=contract,
         infer=engine,
         in_flight=in_flight,
         on_progress=on_progress or (lambda done, total: None),
         should_stop=should_stop or (lambda: False),
     )
+    return output
 
 
 def enlarge(tile):
@@ -105,6 +116,49 @@ def test_an_identity_model_returns_every_image_bit_for_bit(make_contract, tiling
     )
     assert result.dtype == np.uint8
     assert np.array_equal(result, image)
+
+
+def test_sixteen_bits_pass_through_every_one_of_them(make_contract):
+    image = np.random.default_rng(2).permutation(65_536).astype(np.uint16).reshape(256, 256, 1)
+    contract = make_contract(tile=64, overlap=16)
+    result = restore(image, contract, FakeEngine(lambda tile: tile))
+    assert result.dtype == np.uint16
+    assert np.array_equal(result, image.repeat(3, axis=2))
+
+
+def test_gray_is_three_equal_channels_to_a_model_for_colours(make_contract, make_pixels):
+    image = make_pixels(channels=1)
+    engine = FakeEngine(lambda tile: tile)
+    assert np.array_equal(restore(image, make_contract(), engine), image.repeat(3, axis=2))
+
+
+def test_an_image_may_lie_in_a_file_and_come_out_in_one(make_contract, make_pixels):
+    image = make_pixels(70, 50)
+    with PixelFile(image.shape, np.uint8) as source, PixelFile(image.shape, np.uint8) as output:
+        source[:] = image
+        restore_tiled(
+            image=source,
+            output=output,
+            contract=make_contract(),
+            infer=FakeEngine(lambda tile: tile),
+            in_flight=2,
+            on_progress=lambda done, total: None,
+            should_stop=lambda: False,
+        )
+        assert np.array_equal(output[:], image)
+
+
+def test_an_output_of_another_size_is_refused(make_contract, make_pixels):
+    with pytest.raises(ValueError, match="output"):
+        restore_tiled(
+            image=make_pixels(),
+            output=make_pixels(7, 7),
+            contract=make_contract(),
+            infer=SlowEngine(),
+            in_flight=2,
+            on_progress=lambda done, total: None,
+            should_stop=lambda: False,
+        )
 
 
 @pytest.mark.parametrize("tile", [1, 2, 5, 8])

@@ -77,7 +77,7 @@ def test_a_file_that_ends_within_its_signature_is_no_image(whole):
 
 
 def test_a_whole_file_does_not_end_early(whole):
-    image_format = decode(whole, ImageLimits()).header.format
+    image_format = decode(whole, ImageLimits()).info.header.format
     assert not ends_early(io.BytesIO(whole), image_format)
 
 
@@ -101,7 +101,7 @@ def test_a_strip_that_claims_more_bytes_than_it_needs_is_no_reason_to_refuse(mak
         (count,) = struct.unpack_from("<I", data, field.valueoffset)
         struct.pack_into("<I", data, field.valueoffset, count + 5000)
     assert ends_early(io.BytesIO(data), ImageFormat.TIFF)
-    assert decode(bytes(data), ImageLimits()).header.width == 56
+    assert decode(bytes(data), ImageLimits()).info.header.width == 56
 
 
 def test_damage_inside_a_complete_file_is_not_truncation(make_file):
@@ -114,7 +114,7 @@ def test_damage_inside_a_complete_file_is_not_truncation(make_file):
 def test_bytes_after_the_image_do_not_matter(make_file):
     for image_format in ("BMP", "JPEG", "PNG", "TIFF", "WEBP"):
         data = make_file(image_format) + b"\0" * 1000
-        assert decode(data, ImageLimits()).header.width == 56
+        assert decode(data, ImageLimits()).info.header.width == 56
 
 
 @pytest.mark.parametrize(

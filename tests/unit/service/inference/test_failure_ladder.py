@@ -86,8 +86,10 @@ def test_an_image_is_restored_with_as_many_tiles_at_once_as_there_is_room_for(
     server = SmallTriton(room=room)
     photo = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     with open_engine(server, tiles_in_flight=8) as engine:
-        restored = restore_tiled(
+        restored = np.empty_like(photo)
+        restore_tiled(
             image=photo,
+            output=restored,
             contract=make_contract(),
             infer=engine,
             in_flight=8,

@@ -1,0 +1,79 @@
+"""Transparency: a model sees colours alone, and gives alpha nothing and takes nothing from it."""
+
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from hiir.imaging.pixels import Pixels, white
+
+BLEED_MARGIN = 64
+"""Pixels above and below that say what colour a hidden pixel gets: more than a network sees."""
+_KERNEL = 2  # reach of bicubic enlargement, in pixels
+
+
+def bleed(colour: Pixels, alpha: Pixels) -> Pixels:
+    """Fill what `alpha` hides wholly with the colours around it; `(H, W, C)` and `(H, W)`.
+
+    What lies under full transparency is arbitrary, often black, and a network would mix it into
+    the edge that can be seen. The visible pixels are averaged on ever coarser grids until every
+    cell has a colour, which then flows back into the gaps alone.
+    """
+    visible = alpha > 0
+    if visible.all() or not visible.any():
+        return colour
+    filled = colour.copy()
+    filled[~visible] = _flow(colour.astype(np.float32), visible.astype(np.float32))[~visible]
+    return filled
+
+
+def _flow(colour: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> Pixels:
+    """`(H, W, C)` with every pixel of weight 0 replaced by the mean of its surroundings."""
+    if weight.min() > 0 or max(weight.shape) == 1:
+        return colour
+    weighted = _halve(colour * weight[..., np.newaxis])
+    total = _halve(weight[..., np.newaxis])
+    coarse = _flow(
+        weighted / np.maximum(total, np.finfo(np.float32).tiny), np.minimum(total[..., 0], 1)
+    )
+    spread = coarse.repeat(2, axis=0).repeat(2, axis=1)[: weight.shape[0], : weight.shape[1]]
+    return np.where(weight[..., np.newaxis] > 0, colour, np.rint(spread))
+
+
+def _halve(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Sums over squares of 2; an odd side counts its last line alone."""
+    for axis in (0, 1):
+        values = np.add.reduceat(values, np.arange(0, values.shape[axis], 2), axis=axis)
+    return values
+
+
+def flatten(colour: Pixels, alpha: Pixels, background: tuple[int, ...]) -> Pixels:
+    """Lay `(H, W, C)` over a background of 8-bit levels, of which gray may have three."""
+    level = white(colour.dtype)
+    share = alpha[..., np.newaxis].astype(np.float32) / np.float32(level)
+    below = np.asarray(background, np.float32) * np.float32(level / 255)
+    mixed = colour * share + below * (1 - share)
+    return cast("Pixels", np.rint(mixed).astype(colour.dtype))
+
+
+def enlarge_rows(alpha: Any, *, top: int, bottom: int, scale: int) -> Pixels:
+    """Rows `top` to before `bottom` of alpha enlarged bicubically by `scale`.
+
+    `alpha` is `(H, W)`, an array or a file of rows. What is the same everywhere around stays so
+    exactly. The rows are those of the whole enlarged at once.
+    """
+    height, width = alpha.shape[:2]
+    first, last = top // scale, -(-bottom // scale)
+    low, high = max(first - _KERNEL - 1, 0), min(last + _KERNEL + 1, height)
+    rows = alpha[low:high]
+    if scale == 1:
+        return cast("Pixels", rows[first - low : last - low])
+    if (rows == rows.flat[0]).all():
+        return np.full((bottom - top, width * scale), rows.flat[0], rows.dtype)
+    levels = Image.fromarray(rows.astype(np.float32))
+    size = (width * scale, (last - first) * scale)
+    box = (0, first - low, width, last - low)
+    grown = np.asarray(levels.resize(size, Image.Resampling.BICUBIC, box=box))
+    grown = np.clip(np.rint(grown), 0, white(rows.dtype)).astype(rows.dtype)
+    return cast("Pixels", grown[top - first * scale : bottom - first * scale])

@@ -1,0 +1,126 @@
+"""What a codec and its process say to each other: JSON and open files over a socket.
+
+Not pickles: the process reads files that may be meant to take it over, and is not to be believed
+more than they are.
+"""
+
+import base64
+import json
+import socket
+import struct
+from dataclasses import asdict
+from typing import Any
+
+from hiir.imaging.errors import CodecFailed, ImagingError
+from hiir.imaging.formats import ImageFormat
+from hiir.imaging.limits import ImageHeader
+from hiir.imaging.metadata import ImageMetadata
+from hiir.imaging.notes import Note, NoteCode
+from hiir.imaging.photo import PhotoInfo
+
+_LENGTH = struct.Struct(">I")
+_MAX_FILES = 4
+# ICC, XMP and EXIF at their largest, in base64, and some words.
+_MAX_BYTES = 8 * 1024 * 1024
+
+Message = dict[str, Any]
+
+
+def send(link: socket.socket, message: Message, files: list[int]) -> None:
+    """Send a message and open files with it; raises `OSError` if the other side is gone."""
+    data = json.dumps(message).encode()
+    socket.send_fds(link, [_LENGTH.pack(len(data))], files)
+    link.sendall(data)
+
+
+def receive(link: socket.socket) -> tuple[Message, list[int]]:
+    """Wait for a message; raises `EOFError` if the other side is gone, `TimeoutError` in time."""
+    start, files, _, _ = socket.recv_fds(link, _LENGTH.size, _MAX_FILES)
+    start += _read(link, _LENGTH.size - len(start)) if start else b""
+    if not start:
+        raise EOFError
+    (length,) = _LENGTH.unpack(start)
+    if length > _MAX_BYTES:
+        raise EOFError
+    return json.loads(_read(link, length)), files
+
+
+def _read(link: socket.socket, length: int) -> bytes:
+    data = bytearray()
+    while len(data) < length:
+        piece = link.recv(length - len(data))
+        if not piece:
+            raise EOFError
+        data += piece
+    return bytes(data)
+
+
+def error_to_json(error: ImagingError) -> Message:
+    """An error as values."""
+    return {
+        "code": error.code,
+        "detail": error.detail,
+        "limit": error.limit,
+        "actual": error.actual,
+    }
+
+
+def error_from_json(values: Message) -> ImagingError:
+    """Read what `error_to_json` made."""
+    for kind in ImagingError.__subclasses__():
+        if kind.code == values["code"]:
+            return kind(values["detail"], limit=values["limit"], actual=values["actual"])
+    return CodecFailed("The codec failed in an unknown way.")
+
+
+def header_to_json(header: ImageHeader) -> Message:
+    """A header as values."""
+    return asdict(header)
+
+
+def header_from_json(values: Message) -> ImageHeader:
+    """Read what `header_to_json` made."""
+    return ImageHeader(**{**values, "format": ImageFormat(values["format"])})
+
+
+def info_to_json(info: PhotoInfo) -> Message:
+    """What is known of a photo, as values."""
+    metadata = asdict(info.metadata)
+    for name in ("icc_profile", "exif", "xmp"):
+        if metadata[name] is not None:
+            metadata[name] = base64.b64encode(metadata[name]).decode()
+    return {
+        "header": header_to_json(info.header),
+        "shape": info.shape,
+        "has_alpha": info.has_alpha,
+        "metadata": metadata,
+        "notes": notes_to_json(info.notes),
+    }
+
+
+def info_from_json(values: Message) -> PhotoInfo:
+    """Read what `info_to_json` made."""
+    metadata = dict(values["metadata"])
+    for name in ("icc_profile", "exif", "xmp"):
+        if metadata[name] is not None:
+            metadata[name] = base64.b64decode(metadata[name])
+    metadata["dpi"] = None if metadata["dpi"] is None else tuple(metadata["dpi"])
+    metadata["dropped"] = tuple(metadata["dropped"])
+    height, width, channels = values["shape"]
+    return PhotoInfo(
+        header=header_from_json(values["header"]),
+        shape=(height, width, channels),
+        has_alpha=values["has_alpha"],
+        metadata=ImageMetadata(**metadata),
+        notes=notes_from_json(values["notes"]),
+    )
+
+
+def notes_to_json(notes: tuple[Note, ...]) -> list[Message]:
+    """Notes as values."""
+    return [asdict(note) for note in notes]
+
+
+def notes_from_json(values: list[Message]) -> tuple[Note, ...]:
+    """Read what `notes_to_json` made."""
+    return tuple(Note(code=NoteCode(item["code"]), detail=item["detail"]) for item in values)

@@ -1,0 +1,147 @@
+"""The process that reads and writes image files for others: `python -m ... SOCKET BYTES`.
+
+Whatever a hostile file does to a decoder ends here: the memory is limited, an alarm ends what takes
+too long, and nothing but the files of the one request is open.
+"""
+
+import os
+import re
+import resource
+import signal
+import socket
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from hiir.imaging.codec_messages import (
+    Message,
+    error_to_json,
+    header_to_json,
+    info_from_json,
+    info_to_json,
+    notes_to_json,
+    receive,
+    send,
+)
+from hiir.imaging.decoder import open_photo, probe
+from hiir.imaging.encoder import encode_to
+from hiir.imaging.errors import CodecFailed, ImageTooLarge, ImagingError
+from hiir.imaging.limits import ImageLimits
+from hiir.imaging.options import PhotoOptions
+from hiir.imaging.photo import DecodedImage, PhotoInfo
+from hiir.imaging.pixel_file import PixelFile
+
+Files = list[int]
+
+
+def main(arguments: list[str]) -> None:
+    """Answer requests until the other side is gone."""
+    descriptor, limit = (int(argument) for argument in arguments)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Whoever wants this process to end closes the socket; a signal is meant for its parent.
+    for meant_for_parent in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(meant_for_parent, signal.SIG_IGN)
+    warnings.simplefilter("ignore")  # Pillow's, on whatever is odd about a file
+    with socket.socket(fileno=descriptor) as link, suppress(EOFError, OSError):
+        while True:
+            _serve(link)
+
+
+def _serve(link: socket.socket) -> None:
+    request, files = receive(link)
+    try:
+        signal.alarm(request["seconds"])
+        answer, results = _answer(request, files)
+    finally:
+        signal.alarm(0)
+        for file in files:
+            os.close(file)
+    try:
+        answer["peak_bytes"] = _peak_bytes()
+        send(link, answer, results)
+    finally:
+        for file in results:
+            os.close(file)
+
+
+def _answer(request: Message, files: Files) -> tuple[Message, Files]:
+    try:
+        return _OPERATIONS[request["operation"]](request, files)
+    except ImagingError as error:
+        problem = error
+    except MemoryError:
+        problem = ImageTooLarge("The image needs more memory than there is for one.")
+    except Exception:  # noqa: BLE001 - told to whoever asked, who is another process
+        traceback.print_exc()
+        problem = CodecFailed("The codec failed in an unexpected way.")
+    return {"error": error_to_json(problem)}, []
+
+
+def _probe(request: Message, files: Files) -> tuple[Message, Files]:
+    with _open(files[0]) as source:
+        return {"header": header_to_json(probe(source, request["frame"]))}, []
+
+
+def _decode(request: Message, files: Files) -> tuple[Message, Files]:
+    limits = ImageLimits(**request["limits"])
+    options = PhotoOptions.from_json(request["options"])
+    with ExitStack() as made:
+        source = made.enter_context(_open(files[0]))
+        info, bands = made.enter_context(open_photo(source, limits, options))
+        if not request["keep"]:
+            for _ in bands:
+                pass
+            return {"info": info_to_json(info)}, []
+        planes = [made.enter_context(PixelFile(shape, info.dtype)) for shape in _shapes(info)]
+        for band in bands:
+            samples = [band.colour] if band.alpha is None else [band.colour, band.alpha]
+            for plane, rows in zip(planes, samples, strict=True):
+                plane[band.top : band.top + len(rows)] = rows
+        return {"info": info_to_json(info)}, [os.dup(plane.fd) for plane in planes]
+
+
+def _encode(request: Message, files: Files) -> tuple[Message, Files]:
+    info = info_from_json(request["info"])
+    target, *planes = (os.dup(file) for file in files)
+    with ExitStack() as taken:
+        stream = taken.enter_context(os.fdopen(target, "wb"))
+        pixels, *alphas = (
+            taken.enter_context(PixelFile(tuple(shape), dtype, fd=plane))
+            for shape, dtype, plane in zip(
+                request["shapes"], request["dtypes"], planes, strict=True
+            )
+        )
+        like = DecodedImage(info=info, pixels=pixels, alpha=alphas[0] if alphas else None)
+        options = PhotoOptions.from_json(request["options"])
+        written = encode_to(stream, pixels, like=like, options=options)
+    return {"format": written.format.value, "notes": notes_to_json(written.notes)}, []
+
+
+def _peak_bytes() -> int:
+    """The largest resident set so far; `getrusage` begins with the parent's, from before `exec`."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
+
+
+def _shapes(info: PhotoInfo) -> list[tuple[int, ...]]:
+    return [info.shape, info.shape[:2]] if info.has_alpha else [info.shape]
+
+
+def _open(file: int) -> BinaryIO:
+    return os.fdopen(os.dup(file), "rb")
+
+
+_OPERATIONS: Mapping[str, Callable[[Message, Files], tuple[Message, Files]]] = {
+    "probe": _probe,
+    "decode": _decode,
+    "encode": _encode,
+}
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

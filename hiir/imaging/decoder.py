@@ -1,0 +1,185 @@
+"""Image files to upright pixels: header first, limits before pixels, typed errors only."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import BinaryIO
+
+import numpy as np
+from PIL.ImageFile import ImageFile
+
+from hiir.imaging.color import plan_color
+from hiir.imaging.deep_samples import read_deep
+from hiir.imaging.file_header import read_header
+from hiir.imaging.formats import ImageFormat
+from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
+from hiir.imaging.metadata import (
+    METADATA_NAMES,
+    ImageMetadata,
+    read_metadata,
+    read_orientation,
+    stored_orientation,
+)
+from hiir.imaging.modes import Layout, read_layout, scale_transparent_level
+from hiir.imaging.notes import Note, NoteCode
+from hiir.imaging.options import PhotoOptions
+from hiir.imaging.orientation import Orientation
+from hiir.imaging.photo import (
+    DecodedImage,
+    Photo,
+    PhotoBand,
+    PhotoInfo,
+    boxes_of_array,
+    boxes_of_pillow,
+)
+from hiir.imaging.pillow_errors import translated
+from hiir.imaging.plugins import PLUGINS, recognize
+
+
+def probe(source: bytes | BinaryIO, frame: int | None = None) -> ImageHeader:
+    """Read only the header of a file; a stream is read from its start and left there.
+
+    Raises `EmptyImage`, `UnsupportedImageFormat`, `ImageTruncated`, `ImageCorrupt`,
+    `FrameNotFound`, and `ImageTooLarge` for a size that Pillow itself refuses. Limits are for
+    `check_header`.
+    """
+    stream = _as_stream(source)
+    try:
+        image_format = recognize(stream)
+        with translated(stream, image_format), PLUGINS[image_format](stream) as image:
+            return read_header(image, stream, image_format, frame)
+    finally:
+        stream.seek(0)
+
+
+def decode(
+    source: bytes | BinaryIO, limits: ImageLimits, options: PhotoOptions | None = None
+) -> DecodedImage:
+    """Decode a whole file into arrays; see `open_photo`."""
+    with open_photo(source, limits, options or PhotoOptions()) as (info, bands):
+        pixels = np.empty(info.shape, info.dtype)
+        alpha = np.empty(info.shape[:2], info.dtype) if info.has_alpha else None
+        for band in bands:
+            rows = slice(band.top, band.top + len(band.colour))
+            pixels[rows] = band.colour
+            if alpha is not None:
+                alpha[rows] = band.alpha
+    return DecodedImage(info=info, pixels=pixels, alpha=alpha)
+
+
+@contextmanager
+def open_photo(
+    source: bytes | BinaryIO, limits: ImageLimits, options: PhotoOptions
+) -> Iterator[tuple[PhotoInfo, Iterator[PhotoBand]]]:
+    """Check the header against `limits`, decode, and give the photo as `options` want it.
+
+    EXIF's orientation is applied, colours under full transparency are those around it, inks become
+    sRGB. Raises what `probe` and `check_header` raise, the latter before any pixel is decoded.
+    """
+    stream = _as_stream(source)
+    image_format = recognize(stream)
+
+    def bands(photo: Photo) -> Iterator[PhotoBand]:
+        waiting = photo.bands()
+        while True:
+            # Around the making of a band alone: what its taker does wrong is not the file's fault.
+            with translated(stream, image_format):
+                band = next(waiting, None)
+            if band is None:
+                return
+            yield band
+
+    with translated(stream, image_format):
+        image = PLUGINS[image_format](stream)
+    with image:
+        with translated(stream, image_format):
+            header = read_header(image, stream, image_format, options.frame)
+            check_header(header, limits, options.frame)
+            if options.frame is not None and image.tell() != options.frame:
+                image.seek(options.frame)
+            if header.bit_depth <= 8 or image_format is ImageFormat.PNG:
+                image.load()  # of a deep PNG, too: what stands behind its pixels may be metadata
+            photo = _describe(image, stream, header, options)
+        yield photo.info, bands(photo)
+
+
+def _describe(
+    image: ImageFile, stream: BinaryIO, header: ImageHeader, options: PhotoOptions
+) -> Photo:
+    """A loaded image as a photo."""
+    scale_transparent_level(image, header.bit_depth)
+    layout = read_layout(image, mode=header.mode, bit_depth=header.bit_depth)
+    orientation = read_orientation(image)
+    # A TIFF that Pillow has loaded is upright already, and no longer says how it was.
+    told = stored_orientation(image) or orientation
+    metadata = read_metadata(image, options.metadata)
+    plan = plan_color(layout, metadata.icc_profile, options.color)
+    background, channels = None, layout.channels
+    if layout.has_alpha and options.background is not None:
+        background, channels = _lay_over(options.background, layout)
+    profile = plan.profile if channels == layout.channels else None  # gray's does not suit colours
+    if header.bit_depth == 16:
+        samples = read_deep(stream, image, header.format, layout)
+        read, stored = boxes_of_array(samples), (samples.shape[1], samples.shape[0])
+    else:
+        read, stored = boxes_of_pillow(image, layout), image.size
+    width, height = orientation.size(*stored)
+    info = PhotoInfo(
+        header=header,
+        shape=(height, width, channels),
+        has_alpha=layout.has_alpha and background is None,
+        metadata=replace(metadata, icc_profile=profile),
+        notes=(
+            *_notes(header, layout, told, metadata, options.frame),
+            *plan.notes,
+            *_flattened(background),
+        ),
+    )
+    return Photo(
+        info=info,
+        read=read,
+        stored=stored,
+        layout=layout,
+        orientation=orientation,
+        conversion=plan.conversion,
+        background=background,
+    )
+
+
+def _lay_over(background: tuple[int, int, int], layout: Layout) -> tuple[tuple[int, ...], int]:
+    """The background's levels, and the channels of what lies on it: gray stays gray on gray."""
+    if layout.channels == 1 and len(set(background)) == 1:
+        return background[:1], 1
+    return background, 3
+
+
+def _notes(
+    header: ImageHeader,
+    layout: Layout,
+    orientation: Orientation,
+    metadata: ImageMetadata,
+    frame: int | None,
+) -> Iterator[Note]:
+    if frame is not None and header.frames > 1:
+        detail = f"Frame {frame} of {header.frames} was taken; the others are left out."
+        yield Note(code=NoteCode.FRAME_SELECTED, detail=detail)
+    if not orientation.is_upright:
+        detail = "The pixels were turned as EXIF's orientation says, and the tag was removed."
+        yield Note(code=NoteCode.ORIENTATION_APPLIED, detail=detail)
+    if layout.expanded:
+        detail = f"Pixel mode {header.mode} is written as 8-bit gray or RGB."
+        yield Note(code=NoteCode.MODE_EXPANDED, detail=detail)
+    for name in metadata.dropped:
+        detail = f"{METADATA_NAMES[name]} is damaged or too large, and was left out."
+        yield Note(code=NoteCode.METADATA_DROPPED, detail=detail)
+
+
+def _flattened(background: tuple[int, ...] | None) -> Iterator[Note]:
+    if background is not None:
+        detail = "Transparency was replaced by the background."
+        yield Note(code=NoteCode.ALPHA_FLATTENED, detail=detail)
+
+
+def _as_stream(source: bytes | BinaryIO) -> BinaryIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else source

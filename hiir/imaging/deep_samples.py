@@ -1,0 +1,47 @@
+"""Samples of 16 bits, which Pillow reduces to 8 in silence: read by libvips."""
+
+from typing import BinaryIO, cast
+
+import numpy as np
+from PIL import TiffImagePlugin
+from PIL.ImageFile import ImageFile
+
+from hiir.imaging.formats import ImageFormat
+from hiir.imaging.libvips import libvips
+from hiir.imaging.modes import Layout
+from hiir.imaging.pixels import Uint16Pixels
+
+# Gray with alpha in 16 bits is the one combination whose directory Pillow does not know, and it is
+# Pillow that reads the metadata. The samples never go through this entry.
+for _prefix in (TiffImagePlugin.II, TiffImagePlugin.MM):
+    for _kind in (0, 2):
+        _key = (_prefix, 1, (1,), 1, (16, 16), (_kind,))
+        TiffImagePlugin.OPEN_INFO.setdefault(_key, ("LA", "LA"))
+
+
+def read_deep(
+    stream: BinaryIO, image: ImageFile, image_format: ImageFormat, layout: Layout
+) -> Uint16Pixels:
+    """All samples, as stored, of the page that `image` stands at: `(H, W, n)`, straight alpha.
+
+    Raises `OSError` for a file that is damaged or of another depth.
+    """
+    pyvips = libvips()
+
+    stream.seek(0)
+    source = pyvips.Source.new_from_memory(stream.read())
+    try:
+        if image_format is ImageFormat.PNG:
+            loaded = pyvips.Image.pngload_source(source, fail_on="error")
+        else:
+            loaded = pyvips.Image.tiffload_source(source, page=image.tell(), fail_on="error")
+        samples = loaded.numpy()
+    except pyvips.Error as error:
+        raise OSError("libvips cannot decode it") from error
+    if samples.dtype != np.uint16 or sorted(samples.shape[:2]) != sorted(image.size):
+        raise OSError("the samples are not those of the header")
+    samples = samples.reshape(*samples.shape[:2], -1)
+    if samples.shape[2] < len(layout.mode):
+        raise OSError("there are fewer samples than the header says")
+    samples = samples[..., : len(layout.mode)]  # a fourth one may have no meaning
+    return cast("Uint16Pixels", samples)

@@ -1,0 +1,168 @@
+"""Pixels to an image file that is like the one that came: format, depth, gray, alpha, metadata."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from hiir.imaging.alpha import enlarge_rows
+from hiir.imaging.errors import ImageTooLarge
+from hiir.imaging.formats import ImageFormat
+from hiir.imaging.metadata import METADATA_NAMES, ImageMetadata
+from hiir.imaging.notes import Note, NoteCode
+from hiir.imaging.options import PhotoOptions
+from hiir.imaging.output_plan import OutputPlan, plan_photo
+from hiir.imaging.photo import DecodedImage
+from hiir.imaging.pixels import PixelRows, Pixels, change_depth
+from hiir.imaging.plugins import enable_heif
+from hiir.imaging.strip_writer import write_jpeg, write_png
+from hiir.imaging.tiff_writer import write_tiff
+
+_QUALITY = {
+    ImageFormat.AVIF: 90,
+    ImageFormat.HEIC: 90,
+    ImageFormat.JPEG: 95,
+    ImageFormat.WEBP: 95,
+}
+# Colours at the resolution of the image: half of it is what one sees first of a compressed photo.
+_PILLOW_OPTIONS: Mapping[ImageFormat, Mapping[str, Any]] = {
+    ImageFormat.AVIF: {"format": "AVIF", "subsampling": "4:4:4"},
+    ImageFormat.BMP: {"format": "BMP"},
+    ImageFormat.HEIC: {"format": "HEIF", "chroma": 444},
+    ImageFormat.WEBP: {"format": "WEBP"},
+}
+# AVIF itself allows 65536; readers built on libavif take half of it. HEVC's levels end there too.
+_MAX_SIDE_WRITTEN = {
+    ImageFormat.AVIF: 32_768,
+    ImageFormat.HEIC: 16_384,
+    ImageFormat.JPEG: 65_500,
+    ImageFormat.WEBP: 16_383,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedPhoto:
+    """What was written."""
+
+    format: ImageFormat
+    notes: tuple[Note, ...]
+    """All that was changed about the photo, from its decoding on."""
+
+
+def encode(pixels: PixelRows, *, like: DecodedImage, options: PhotoOptions | None = None) -> bytes:
+    """Encode into memory; see `encode_to`."""
+    output = io.BytesIO()
+    encode_to(output, pixels, like=like, options=options or PhotoOptions())
+    return output.getvalue()
+
+
+def encode_to(
+    stream: BinaryIO, pixels: PixelRows, *, like: DecodedImage, options: PhotoOptions
+) -> EncodedPhoto:
+    """Write `(H, W, C)` uint8 or uint16 pixels as `like` came, and as `options` want it.
+
+    A gray image stays gray: the mean of what a colour model made of it. Alpha of a smaller size is
+    enlarged. Without a wish JPEG is written at quality 95 and without chroma subsampling, WebP at
+    95, AVIF and HEIC at 90, all others without loss.
+
+    Raises `OutputUnsupported` if the format cannot hold what is asked, `ImageTooLarge` if it cannot
+    hold the size.
+    """
+    plan = plan_photo(like.info, options)
+    _check_size(plan.format, pixels)
+    rows = OutputRows(pixels, like=like, bit_depth=plan.bit_depth)
+    metadata = like.info.metadata.fitting(plan.format)
+    quality = options.quality or _QUALITY.get(plan.format)
+    match plan.format:
+        case ImageFormat.TIFF:
+            write_tiff(rows, stream, metadata)
+        case ImageFormat.PNG:
+            write_png(rows, stream, metadata)
+        case ImageFormat.JPEG if quality is not None:
+            write_jpeg(rows, stream, metadata, quality=quality)
+        case _:
+            settings = {"lossless": True} if options.lossless else {"quality": quality}
+            _write_by_pillow(rows, stream, metadata, plan.format, settings)
+    return EncodedPhoto(
+        format=plan.format,
+        notes=(*like.info.notes, *_notes(like, plan, metadata)),
+    )
+
+
+class OutputRows:
+    """The samples to be written, made where they are asked for (a `PixelRows`)."""
+
+    def __init__(self, pixels: PixelRows, *, like: DecodedImage, bit_depth: int) -> None:
+        height, width, channels = pixels.shape
+        self._pixels = pixels
+        self._alpha = like.alpha
+        self._gray = like.info.gray
+        self._scale = 1 if like.alpha is None else height // like.alpha.shape[0]
+        colours = 1 if self._gray else channels
+        self.shape = (height, width, colours + (like.alpha is not None))
+        self.dtype = np.dtype(np.uint16 if bit_depth == 16 else np.uint8)
+
+    def __getitem__(self, rows: slice) -> Pixels:
+        """Rows `(n, W, C)`, alpha the last channel."""
+        top, bottom, _ = rows.indices(self.shape[0])
+        colour = change_depth(self._pixels[top:bottom], self.dtype)
+        if self._gray and colour.shape[2] > 1:
+            colour = _mean(colour)
+        if self._alpha is None:
+            return colour
+        alpha = enlarge_rows(self._alpha, top=top, bottom=bottom, scale=self._scale)
+        return np.dstack((colour, change_depth(alpha, self.dtype)))
+
+
+def _mean(pixels: Pixels) -> Pixels:
+    # In integers: equal channels give exactly their value, and no float64 copy is made.
+    count = pixels.shape[2]
+    total = pixels.sum(axis=2, dtype=np.uint32, keepdims=True)
+    mean: Pixels = ((total + count // 2) // count).astype(pixels.dtype)
+    return mean
+
+
+def _check_size(target: ImageFormat, pixels: PixelRows) -> None:
+    side, limit = max(pixels.shape[:2]), _MAX_SIDE_WRITTEN.get(target)
+    if limit is not None and side > limit:
+        raise ImageTooLarge(
+            f"{target.name} holds sides of at most {limit} pixels; the result has {side}.",
+            limit=limit,
+            actual=side,
+        )
+
+
+def _write_by_pillow(
+    rows: OutputRows,
+    stream: BinaryIO,
+    metadata: ImageMetadata,
+    target: ImageFormat,
+    settings: Mapping[str, Any],
+) -> None:
+    if target is ImageFormat.HEIC:
+        enable_heif()
+    samples = rows[:]
+    image = Image.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples)
+    options = {
+        **_PILLOW_OPTIONS[target],
+        **settings,
+        "icc_profile": metadata.icc_profile,
+        "exif": metadata.exif,
+        "xmp": metadata.xmp,
+        "dpi": metadata.dpi,
+    }
+    image.save(stream, **{key: value for key, value in options.items() if value is not None})
+
+
+def _notes(like: DecodedImage, plan: OutputPlan, metadata: ImageMetadata) -> tuple[Note, ...]:
+    notes = []
+    if plan.bit_depth != like.info.bit_depth:
+        detail = f"Written with {plan.bit_depth} bits per sample instead of {like.info.bit_depth}."
+        notes.append(Note(code=NoteCode.BIT_DEPTH_CHANGED, detail=detail))
+    for name in metadata.dropped[len(like.info.metadata.dropped) :]:
+        detail = f"{METADATA_NAMES[name]} was left out: {plan.format.name} cannot hold it."
+        notes.append(Note(code=NoteCode.METADATA_DROPPED, detail=detail))
+    return tuple(notes)

@@ -1,0 +1,25 @@
+"""What was changed about a photo on its way, told to whoever sent it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class NoteCode(StrEnum):
+    """The kinds of change."""
+
+    ALPHA_FLATTENED = "alpha-flattened"
+    BIT_DEPTH_CHANGED = "bit-depth-changed"
+    COLOR_CONVERTED = "color-converted"
+    FRAME_SELECTED = "frame-selected"
+    METADATA_DROPPED = "metadata-dropped"
+    MODE_EXPANDED = "mode-expanded"
+    ORIENTATION_APPLIED = "orientation-applied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """One change."""
+
+    code: NoteCode
+    detail: str
+    """One sentence."""

@@ -1,0 +1,67 @@
+"""Which file is going to be written for a photo, decided before any work is done for it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hiir.imaging.errors import OutputUnsupported
+from hiir.imaging.formats import ImageFormat
+from hiir.imaging.options import PhotoOptions
+from hiir.imaging.photo import PhotoInfo
+
+_WITH_QUALITY = (ImageFormat.JPEG, ImageFormat.WEBP, ImageFormat.AVIF, ImageFormat.HEIC)
+_LOSSLESS = (ImageFormat.PNG, ImageFormat.TIFF, ImageFormat.BMP, ImageFormat.WEBP)
+_DEEP = (ImageFormat.PNG, ImageFormat.TIFF)
+_BY_STRIPS = (ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.TIFF)
+_WITHOUT_ALPHA = (ImageFormat.JPEG, ImageFormat.BMP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputPlan:
+    """The file that is going to be written."""
+
+    format: ImageFormat
+    bit_depth: int
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
+        """Type of the samples that are written."""
+        return np.dtype(np.uint16) if self.bit_depth == 16 else np.dtype(np.uint8)
+
+
+def plan_photo(photo: PhotoInfo, options: PhotoOptions) -> OutputPlan:
+    """Hold the wishes against a photo.
+
+    Raises `OutputUnsupported` for a format that cannot do what is asked of it, transparency
+    without a background among it.
+    """
+    target = options.format or photo.header.format
+    if photo.has_alpha and target in _WITHOUT_ALPHA:
+        raise OutputUnsupported(
+            f"{target.name} cannot hold transparency: choose another format, or a background.",
+            limit="background",
+            actual="alpha",
+        )
+    if options.quality is not None and (target not in _WITH_QUALITY or options.lossless):
+        raise OutputUnsupported(
+            f"{target.name} is written without loss and has no quality.", actual="quality"
+        )
+    if options.lossless and target not in _LOSSLESS:
+        raise OutputUnsupported(f"{target.name} cannot be written without loss.", actual="lossless")
+    if options.bit_depth == 16 and target not in _DEEP:
+        raise OutputUnsupported(
+            f"{target.name} is written with 8 bits per sample.", limit=8, actual=16
+        )
+    wanted = options.bit_depth or photo.bit_depth
+    return OutputPlan(format=target, bit_depth=wanted if target in _DEEP else 8)
+
+
+def encoding_bytes(target: ImageFormat, pixels: int) -> int:
+    """Memory that writing so many pixels takes at its peak, beside a constant.
+
+    PNG, JPEG and TIFF are written by strips; Pillow takes the whole image, and its encoders as
+    much again.
+    """
+    if target in _BY_STRIPS:
+        return 0
+    return pixels * (7 if target is ImageFormat.BMP else 12)

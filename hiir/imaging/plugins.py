@@ -1,0 +1,63 @@
+"""The parser of each format: Pillow's own, chosen by content from an explicit list.
+
+Not through `Image.open`: so no other parser is ever reached, and an image's true size is known and
+held against `ImageLimits` before anything is decoded, without Pillow's process-wide bomb setting.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
+
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from hiir.imaging.errors import EmptyImage, UnsupportedImageFormat
+from hiir.imaging.formats import SIGNATURE_BYTES, ImageFormat, available_formats, sniff_format
+
+
+def enable_heif() -> None:
+    """Let Pillow write HEIC, by the optional package."""
+    from pillow_heif import register_heif_opener  # noqa: PLC0415
+
+    register_heif_opener()
+
+
+def _open_heif(stream: BinaryIO) -> ImageFile:
+    from pillow_heif import HeifImageFile  # noqa: PLC0415
+
+    image: ImageFile = HeifImageFile(stream)  # type: ignore[no-untyped-call]
+    return image
+
+
+PLUGINS: Mapping[ImageFormat, Callable[[BinaryIO], ImageFile]] = {
+    ImageFormat.AVIF: AvifImageFile,
+    ImageFormat.BMP: BmpImageFile,
+    ImageFormat.HEIC: _open_heif,
+    ImageFormat.JPEG: JpegImageFile,
+    ImageFormat.PNG: PngImageFile,
+    ImageFormat.TIFF: TiffImageFile,
+    ImageFormat.WEBP: WebPImageFile,
+}
+
+
+def recognize(stream: BinaryIO) -> ImageFormat:
+    """The format of a stream, which is left at its start.
+
+    Raises `EmptyImage` or `UnsupportedImageFormat`.
+    """
+    stream.seek(0)
+    start = stream.read(SIGNATURE_BYTES)
+    stream.seek(0)
+    if not start:
+        raise EmptyImage("The file is empty.", limit=1, actual=0)
+    image_format = sniff_format(start)
+    if image_format is None:
+        known = ", ".join(item.name for item in available_formats())
+        raise UnsupportedImageFormat(
+            f"The content is none of the accepted image formats: {known}.", limit=known
+        )
+    return image_format
