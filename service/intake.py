@@ -15,20 +15,14 @@ from dataclasses import replace
 
 from hiir.imaging import (
     ImageFormat,
-    ImageHeader,
     ImagingError,
-    ModelContract,
     PhotoOptions,
-    check_header,
-    encoding_bytes,
-    plan_photo,
 )
 from service.backlog import BacklogWatch, clamp_pause
 from service.blob_store import BlobStore
 from service.codec_pool import CodecPool
 from service.errors import (
     QueueFull,
-    ResultTooLarge,
     ServiceError,
     StoreUnavailable,
     TooManyJobs,
@@ -36,7 +30,7 @@ from service.errors import (
     translate_imaging_error,
 )
 from service.job_store import Creation, JobStore
-from service.jobs import Blob, Job, JobStatus, StoredImage, Webhook
+from service.jobs import Blob, Job, JobStatus, Webhook
 from service.limits import Limits
 from service.metrics import JobMetrics
 from service.queue import JobQueue
@@ -44,6 +38,7 @@ from service.quotas import QuotaStore, Standing
 from service.settings import JobSettings
 from service.tasks import TaskRequest
 from service.telemetry import current_request_id, current_trace, job_context
+from service.upload_check import CheckedUpload, UploadCheck
 from service.uploads import Upload
 
 logger = logging.getLogger(__name__)
@@ -136,10 +131,11 @@ class Intake:
         Where the options name no format, and the image's own is not among `formats`, the first
         of them is taken.
         A job that has this id already is given back as it is: its submission was made before.
-        Raises `ImageRefused`, `NoModelForImage`, `ResultTooLarge`, `TooManyJobs`, `QuotaExceeded`,
+        Raises `ImageRefused`, what else `UploadCheck` raises, `TooManyJobs`, `QuotaExceeded`,
         `StoreUnavailable` or `QueueUnavailable`.
         """
-        header, options, model = self._check(upload, request, options or PhotoOptions(), formats)
+        checked = self._check(upload, request, options or PhotoOptions(), formats)
+        model = checked.model
         blob = self._blobs.put(upload.pieces(), seconds=self._lifetimes.input_seconds)
         now = time.time()
         trace = current_trace()
@@ -159,15 +155,8 @@ class Intake:
             model_version=model.version,
             model_sha256=model.sha256,
             filename=upload.filename,
-            source=StoredImage(
-                blob=blob,
-                format=header.format.value,
-                media_type=header.format.media_type,
-                extension=header.format.extension,
-                width=header.width,
-                height=header.height,
-            ),
-            options=options,
+            source=checked.stored(blob),
+            options=checked.options,
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
         )
@@ -234,37 +223,13 @@ class Intake:
         request: TaskRequest,
         options: PhotoOptions,
         formats: Sequence[ImageFormat],
-    ) -> tuple[ImageHeader, PhotoOptions, ModelContract]:
-        limits = self._limits.image_limits()
+    ) -> CheckedUpload:
         try:
             with self._codecs.take() as codec:
-                header = codec.probe(upload.file, options.frame)
-                if options.format is None and formats and header.format not in formats:
-                    options = replace(options, format=formats[0])
-                check_header(header, limits, options.frame)
-                self._check_result_size(header, request.scale, options)
-                photo = codec.check(upload.file, limits, options)
-                plan_photo(photo, options)
+                check = UploadCheck(codec=codec, limits=self._limits, request=request)
+                return check.run(upload, options, formats)
         except ImagingError as error:
             raise translate_imaging_error(error) from error
-        return header, options, request.choose_model(gray=photo.gray)
-
-    def _check_result_size(self, header: ImageHeader, scale: int, options: PhotoOptions) -> None:
-        pixels = header.pixels * scale**2
-        if pixels > self._limits.output_pixels:
-            raise ResultTooLarge(
-                f"The result would have {pixels} pixels.",
-                limit=self._limits.output_pixels,
-                actual=pixels,
-            )
-        target = options.format or header.format
-        needed = encoding_bytes(target, pixels)
-        if needed > self._limits.codec_bytes:
-            raise ResultTooLarge(
-                f"Writing the result as {target.name} takes {needed} bytes of memory.",
-                limit=self._limits.codec_bytes,
-                actual=needed,
-            )
 
     def _refusal(self, job: Job, made: Creation) -> ServiceError:
         standing = self._quotas.look(job.tenant)

@@ -81,6 +81,8 @@ class StoredImage:
     """With its dot."""
     width: int
     height: int
+    right_from: int | None = None
+    """Where a second file begins in the blob: the right view of a dual-pixel sensor."""
 
     @property
     def pixels(self) -> int:

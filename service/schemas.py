@@ -305,8 +305,12 @@ class TaskView(_View):
             name=task.name,
             summary=task.summary,
             parameters=[
-                ParameterView(name=name, values=list(values), required=len(values) > 1)
-                for name, values in task.parameters.items()
+                ParameterView(
+                    name=parameter.name,
+                    values=list(parameter.values),
+                    required=parameter.required,
+                )
+                for parameter in task.parameters
             ],
             scales=list(task.scales),
             channels=sorted({model.input_channels for model in task.models}),

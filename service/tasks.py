@@ -6,9 +6,8 @@ A client names what it wants done and sends a photo; which network does it follo
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
-from hiir.imaging import ModelContract
+from hiir.imaging import BayerPattern, ModelContract
 from service.errors import (
     InvalidParameter,
     MissingParameter,
@@ -19,8 +18,8 @@ from service.errors import (
 )
 from service.models import ModelCatalogue
 
-SCALE = "scale"
-TASK_PARAMETERS = (SCALE,)
+SCALE, PATTERN = "scale", "pattern"
+TASK_PARAMETERS = (SCALE, PATTERN)
 """Parameters that belong to a task, and not to every job."""
 
 _CHANNELS = {1: "gray images", 3: "colour images", 6: "two views in colour"}
@@ -74,6 +73,24 @@ _KINDS = (
 )
 
 
+_MOSAIC = "demosaic"
+
+
+def takes_mosaics(model: ModelContract) -> bool:
+    """Whether what a model restores is what a sensor saw, one colour in each pixel."""
+    return model.task == _MOSAIC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """Something that is said beside the task."""
+
+    name: str
+    values: tuple[str, ...]
+    """All that there are."""
+    required: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """A task that can be done now: at least one model of it is served."""
@@ -89,11 +106,21 @@ class Task:
         return tuple(sorted({model.scale for model in self.models}))
 
     @property
-    def parameters(self) -> Mapping[str, tuple[str, ...]]:
-        """What must be said beside the task, with the values that there are."""
+    def takes_mosaics(self) -> bool:
+        """Whether an image of it is what a sensor saw, one colour in each pixel."""
+        return any(takes_mosaics(model) for model in self.models)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What can be said beside the task."""
+        if self.takes_mosaics:
+            # A camera raw file tells its own.
+            patterns = tuple(pattern.value.upper() for pattern in BayerPattern)
+            return (Parameter(name=PATTERN, values=patterns, required=False),)
         if self.scales == (1,):
-            return MappingProxyType({})
-        return MappingProxyType({SCALE: tuple(map(str, self.scales))})
+            return ()
+        scales = tuple(map(str, self.scales))
+        return (Parameter(name=SCALE, values=scales, required=len(scales) > 1),)
 
     def request(self, given: Mapping[str, str]) -> "TaskRequest":
         """Read the parameters that belong to a task.
@@ -101,28 +128,31 @@ class Task:
         Raises `MissingParameter`, `UnknownParameter` for one that another task has, and
         `InvalidParameter`.
         """
+        accepted = ", ".join(parameter.name for parameter in self.parameters) or "none"
         for name in given:
-            if name not in self.parameters:
-                accepted = ", ".join(self.parameters) or "none"
+            if name not in accepted.split(", "):
                 raise UnknownParameter(
                     f"Parameters of {self.name}: {accepted}.", limit=accepted, actual=name
                 )
         values: dict[str, str] = {}
-        for name, choices in self.parameters.items():
-            known = ", ".join(choices)
-            value = given.get(name, choices[0] if len(choices) == 1 else None)
-            if value is None:
-                raise MissingParameter(
-                    f"{self.name} needs {name}, one of {known}.",
-                    limit=known,
-                    errors=[{"name": name, "problem": "missing"}],
-                )
-            if value not in choices:
-                raise InvalidParameter(
-                    f"{name} is one of {known}.", limit=known, actual=value[:100]
-                )
-            values[name] = value
+        for parameter in self.parameters:
+            value = given.get(parameter.name)
+            if value is None and len(parameter.values) == 1:
+                value = parameter.values[0]
+            if value is not None:
+                values[parameter.name] = _checked(parameter, value)
+            elif parameter.required:
+                raise self.missing(parameter.name)
         return TaskRequest(task=self, parameters=values)
+
+    def missing(self, name: str) -> MissingParameter:
+        """The error for a parameter that such an image needs."""
+        (known,) = (", ".join(item.values) for item in self.parameters if item.name == name)
+        return MissingParameter(
+            f"{self.name} needs {name} here, one of {known}.",
+            limit=known,
+            errors=[{"name": name, "problem": "missing"}],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +166,12 @@ class TaskRequest:
     def scale(self) -> int:
         """Factor by which the image is going to grow along a side."""
         return int(self.parameters.get(SCALE, self.task.scales[0]))
+
+    @property
+    def pattern(self) -> BayerPattern | None:
+        """Of the mosaic; None where none was given."""
+        pattern = self.parameters.get(PATTERN)
+        return None if pattern is None else BayerPattern(pattern.lower())
 
     def choose_model(self, *, gray: bool, views: int = 1) -> ModelContract:
         """The model for such an image; raises `NoModelForImage`.
@@ -186,6 +222,15 @@ class TaskCatalogue:
             if model.name == name:
                 return Task(name=name, summary="One model, by its name.", models=(model,))
         raise UnknownTask(f"The tasks are: {known}.", limit=known, actual=name[:100])
+
+
+def _checked(parameter: Parameter, value: str) -> str:
+    if value not in parameter.values:
+        known = ", ".join(parameter.values)
+        raise InvalidParameter(
+            f"{parameter.name} is one of {known}.", limit=known, actual=value[:100]
+        )
+    return value
 
 
 def _tasks(models: Iterable[ModelContract]) -> Iterator[Task]:

@@ -4,6 +4,7 @@ Memory per upload is bounded by a chunk. The form's framing is Starlette's parse
 each file as it comes; the count of bytes lies before it and covers framing and fields too.
 """
 
+import os
 import re
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from service.errors import (
 )
 from service.limits import MIB, Limits
 
-_FILE_FIELD = "file"
+FILE_FIELD, RIGHT_FIELD = "file", "file_right"
 _NAME_CHARACTERS = 255
 _BATCH_MEMORY = 64 * 1024
 """Bytes of each file of a batch that are kept in memory, before it goes to disk."""
@@ -38,18 +39,32 @@ class Upload:
     """A received file and the form fields that came with it."""
 
     file: BinaryIO
+    right: BinaryIO | None = None
+    """The right view of a dual-pixel sensor, of which `file` is the left one."""
     filename: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def views(self) -> tuple[BinaryIO, ...]:
+        """The files, the left one first."""
+        return (self.file,) if self.right is None else (self.file, self.right)
+
+    @property
+    def right_from(self) -> int | None:
+        """Where the right view begins in what `pieces` gives."""
+        return None if self.right is None else self.file.seek(0, os.SEEK_END)
+
     def pieces(self) -> Iterator[bytes]:
-        """The file from its start, in pieces."""
-        self.file.seek(0)
-        while piece := self.file.read(MIB):
-            yield piece
+        """The files from their start, one after the other, in pieces."""
+        for file in self.views:
+            file.seek(0)
+            while piece := file.read(MIB):
+                yield piece
 
     def close(self) -> None:
-        """Remove the spooled file."""
-        self.file.close()
+        """Remove the spooled files."""
+        for file in self.views:
+            file.close()
 
 
 async def receive_upload(
@@ -59,7 +74,7 @@ async def receive_upload(
     limits: Limits,
     allowed_fields: Sequence[str],
 ) -> Upload:
-    """Read the body: a form with one `file`, or the image itself.
+    """Read the body: a form with one `file`, and perhaps its `file_right`, or the image itself.
 
     Raises `BodyTooLarge` before the first byte is read where `Content-Length` tells, else at the
     byte that is too much; and what else a body can be wrong in (see the tree in `service.errors`).
@@ -103,13 +118,13 @@ async def receive_uploads(
     parser.spool_max_size = _BATCH_MEMORY
     form = await _parse(parser, limits.form_fields, max_files=limits.batch_files)
     try:
-        files, fields = _split_form(form, allowed_fields)
+        files, fields = _split_form(form, allowed_fields, names=(FILE_FIELD,))
     except BaseException:
         await form.close()
         raise
     return [
         Upload(file=file.file, filename=_display_name(file.filename), fields=fields)
-        for file in files
+        for file in files[FILE_FIELD]
     ]
 
 
@@ -203,23 +218,33 @@ async def _parse(parser: _FormParser, max_parts: int, *, max_files: int | None =
 
 
 def _read_form(form: FormData, allowed_fields: Sequence[str]) -> Upload:
-    files, fields = _split_form(form, allowed_fields, most=1)
-    return Upload(file=files[0].file, filename=_display_name(files[0].filename), fields=fields)
+    files, fields = _split_form(form, allowed_fields, names=(FILE_FIELD, RIGHT_FIELD))
+    repeated = max((len(same) for same in files.values()), default=1)
+    if repeated > 1:
+        raise TooManyFiles("Send one file for each job.", limit=1, actual=repeated)
+    (left,), (right,) = files[FILE_FIELD], files.get(RIGHT_FIELD, [None])
+    return Upload(
+        file=left.file,
+        right=None if right is None else right.file,
+        filename=_display_name(left.filename),
+        fields=fields,
+    )
 
 
 def _split_form(
-    form: FormData, allowed_fields: Sequence[str], *, most: int | None = None
-) -> tuple[list[UploadFile], dict[str, str]]:
+    form: FormData, allowed_fields: Sequence[str], *, names: Sequence[str]
+) -> tuple[dict[str, list[UploadFile]], dict[str, str]]:
     items = form.multi_items()
-    files = [(name, value) for name, value in items if isinstance(value, UploadFile)]
+    files: dict[str, list[UploadFile]] = {}
+    for name, value in items:
+        if isinstance(value, UploadFile):
+            files.setdefault(name, []).append(value)
     fields = [(name, value) for name, value in items if isinstance(value, str)]
     refuse_unknown([name for name, _ in fields], known=allowed_fields)
-    if most is not None and len(files) > most:
-        raise TooManyFiles("Send one file for each job.", limit=most, actual=len(files))
-    refuse_unknown(sorted({name for name, _ in files}), known=[_FILE_FIELD])
-    if not files:
-        raise MissingFile(f"The form has no file named {_FILE_FIELD!r}.")
-    return [file for _, file in files], dict(fields)
+    refuse_unknown(sorted(files), known=names)
+    if FILE_FIELD not in files:
+        raise MissingFile(f"The form has no file named {FILE_FIELD!r}.")
+    return files, dict(fields)
 
 
 def refuse_unknown(given: Sequence[str], *, known: Sequence[str]) -> None:

@@ -4,8 +4,9 @@ Shared by training, evaluation and the service, so that all of them run the same
 Needs the standard library, numpy, Pillow and libvips only.
 """
 
-from hiir.imaging.bayer import BayerPattern, demosaic_malvar
+from hiir.imaging.bayer import BayerPattern, DemosaickedRows, demosaic_malvar
 from hiir.imaging.blending import RowBand, RowBlender
+from hiir.imaging.camera_raw import Development, RawPhoto
 from hiir.imaging.codec import Codec
 from hiir.imaging.contract import ModelContract
 from hiir.imaging.decoder import decode, probe
@@ -57,6 +58,8 @@ __all__ = [
     "ContractError",
     "DecodedImage",
     "DecodingTimeout",
+    "DemosaickedRows",
+    "Development",
     "EmptyImage",
     "EncodedPhoto",
     "FloatPixels",
@@ -82,6 +85,7 @@ __all__ = [
     "PixelFile",
     "PixelRows",
     "Pixels",
+    "RawPhoto",
     "RowBand",
     "RowBlender",
     "Tile",

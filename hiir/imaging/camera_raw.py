@@ -6,20 +6,20 @@ comes out is a mosaic like that of a finished photo, in the colours of the senso
 makes them those of sRGB once all three are known for every pixel.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from hiir.imaging.bayer import BayerPattern
-from hiir.imaging.errors import (
-    ImageCorrupt,
-    ImageTooLarge,
-    UnsupportedImageFormat,
-    UnsupportedPixelMode,
-)
-from hiir.imaging.pixels import FloatPixels, Uint16Pixels, from_unit, to_unit
+from hiir.imaging.errors import ImageCorrupt, UnsupportedImageFormat, UnsupportedPixelMode
+from hiir.imaging.formats import ImageFormat
+from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
+from hiir.imaging.metadata import ImageMetadata
+from hiir.imaging.photo import DecodedImage, PhotoInfo
+from hiir.imaging.pixels import FloatPixels, Pixels, Uint16Pixels, from_unit, to_unit
 
 _BAND_ROWS = 256
 # What LibRaw calls the orientation -> quarter turns against the clock that undo it.
@@ -37,10 +37,15 @@ class Development:
     matrix: tuple[tuple[float, float, float], ...]
     """Three rows: light of the sensor's channels to light of sRGB's."""
 
-    def apply(self, pixels: Uint16Pixels) -> Uint16Pixels:
-        """Turn `(H, W, 3)` uint16 with the curve of sRGB from one into the other."""
+    @classmethod
+    def from_rows(cls, rows: Sequence[Sequence[float]]) -> Self:
+        """Read a matrix out of a message."""
+        return cls(matrix=tuple((row[0], row[1], row[2]) for row in rows))
+
+    def apply(self, pixels: Pixels) -> Pixels:
+        """Turn `(H, W, 3)` uint8 or uint16 with the curve of sRGB from one into the other."""
         light = _to_light(to_unit(pixels)) @ np.array(self.matrix, np.float32).T
-        return from_unit(_to_curve(np.clip(light, 0, 1)), np.uint16)
+        return from_unit(_to_curve(np.clip(light, 0, 1)), pixels.dtype)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,12 +58,35 @@ class CameraRaw:
     development: Development
 
 
-def read_camera_raw(source: BinaryIO, *, max_pixels: int) -> CameraRaw:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RawPhoto:
+    """A camera raw file that has been decoded: gray, as long as it is a mosaic."""
+
+    image: DecodedImage
+    pattern: BayerPattern
+    development: Development
+
+
+def raw_info(shape: Sequence[int]) -> PhotoInfo:
+    """What is known of the mosaic `(H, W, 1)`; TIFF is the format that can hold what it becomes."""
+    height, width, channels = shape
+    header = ImageHeader(
+        format=ImageFormat.TIFF, width=width, height=height, frames=1, mode="I;16", bit_depth=16
+    )
+    return PhotoInfo(
+        header=header,
+        shape=(height, width, channels),
+        has_alpha=False,
+        metadata=ImageMetadata(),
+    )
+
+
+def read_camera_raw(source: BinaryIO, limits: ImageLimits) -> CameraRaw:
     """Read the sensor's samples of a raw file, from its start.
 
-    Raises `UnsupportedImageFormat` for what is no camera raw file, `ImageTooLarge` before the
-    samples are unpacked, `UnsupportedPixelMode` for a sensor without a Bayer pattern, and
-    `ImageCorrupt`.
+    Raises `UnsupportedImageFormat` for what is no camera raw file, `ImageTooLarge` and
+    `ImageTooSmall` before the samples are unpacked, `UnsupportedPixelMode` for a sensor without a
+    Bayer pattern, and `ImageCorrupt`.
     """
     import rawpy  # noqa: PLC0415 - a large library, for the few who send such a file
 
@@ -69,14 +97,7 @@ def read_camera_raw(source: BinaryIO, *, max_pixels: int) -> CameraRaw:
         raise UnsupportedImageFormat("The content is not a camera raw file.") from error
     try:
         with raw:
-            sizes = raw.sizes
-            pixels = int(sizes.width) * int(sizes.height)
-            if pixels > max_pixels:
-                raise ImageTooLarge(
-                    f"The image has {pixels} pixels; at most {max_pixels} are accepted.",
-                    limit=max_pixels,
-                    actual=pixels,
-                )
+            check_header(raw_info((raw.sizes.height, raw.sizes.width, 1)).header, limits)
             return _read(raw)
     except rawpy.LibRawError as error:
         raise ImageCorrupt("The camera raw file cannot be decoded.") from error
@@ -99,7 +120,7 @@ def _read(raw: Any) -> CameraRaw:
     return CameraRaw(
         samples=np.ascontiguousarray(np.rot90(samples, turns))[..., np.newaxis],
         pattern=_turned(colours, (height, width), turns),
-        development=Development(matrix=_matrix(raw)),
+        development=_development(raw),
     )
 
 
@@ -136,7 +157,7 @@ def _white_balance(raw: Any) -> npt.NDArray[np.float32]:
     return np.asarray(gains / gains.min(), np.float32)
 
 
-def _matrix(raw: Any) -> tuple[tuple[float, float, float], ...]:
+def _development(raw: Any) -> Development:
     """Balanced light of the sensor to light of sRGB; nothing is changed where it is not known."""
     sensor_of_xyz = np.array(raw.rgb_xyz_matrix, np.float64)[:3]
     sensor_of_srgb = sensor_of_xyz @ _XYZ_OF_SRGB
@@ -145,7 +166,7 @@ def _matrix(raw: Any) -> tuple[tuple[float, float, float], ...]:
     # White balance has made white of what is white: each row sums to 1.
     sensor_of_srgb /= sensor_of_srgb.sum(axis=1, keepdims=True)
     rows: list[list[float]] = np.linalg.inv(sensor_of_srgb).tolist()
-    return tuple((row[0], row[1], row[2]) for row in rows)
+    return Development.from_rows(rows)
 
 
 def _to_curve(light: FloatPixels) -> FloatPixels:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import BinaryIO
 
+from hiir.imaging.bayer import BayerPattern
+from hiir.imaging.camera_raw import Development, RawPhoto, raw_info
 from hiir.imaging.codec_messages import (
     Message,
     error_from_json,
@@ -98,6 +100,22 @@ class Codec:
             info=info, pixels=planes[0], alpha=planes[1] if info.has_alpha else None
         )
 
+    def check_raw(self, source: BinaryIO, limits: ImageLimits) -> PhotoInfo:
+        """As `check`, of a camera raw file; raises what `read_camera_raw` raises."""
+        answer, _ = self._decoding(_raw_request(limits, keep=False), source)
+        return raw_info(answer["shape"])
+
+    def decode_raw(self, source: BinaryIO, limits: ImageLimits) -> RawPhoto:
+        """As `decode`, of a camera raw file: its mosaic, and what is to be done after."""
+        answer, files = self._decoding(_raw_request(limits, keep=True), source)
+        info = raw_info(answer["shape"])
+        pixels = PixelFile(info.shape, info.dtype, fd=files[0])
+        return RawPhoto(
+            image=DecodedImage(info=info, pixels=pixels, alpha=None),
+            pattern=BayerPattern(answer["pattern"]),
+            development=Development.from_rows(answer["matrix"]),
+        )
+
     def encode(
         self, pixels: PixelFile, *, like: DecodedImage, options: PhotoOptions, target: BinaryIO
     ) -> EncodedPhoto:
@@ -167,6 +185,10 @@ class Codec:
             )
         self._link, self._served = ours, 0
         return ours
+
+
+def _raw_request(limits: ImageLimits, *, keep: bool) -> Message:
+    return {"operation": "decode-raw", "limits": asdict(limits), "keep": keep}
 
 
 def _decode_request(limits: ImageLimits, options: PhotoOptions, *, keep: bool) -> Message:

@@ -17,6 +17,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from hiir.imaging.camera_raw import read_camera_raw
 from hiir.imaging.codec_messages import (
     Message,
     error_to_json,
@@ -105,6 +106,21 @@ def _decode(request: Message, files: Files) -> tuple[Message, Files]:
         return {"info": info_to_json(info)}, [os.dup(plane.fd) for plane in planes]
 
 
+def _decode_raw(request: Message, files: Files) -> tuple[Message, Files]:
+    with _open(files[0]) as source:
+        raw = read_camera_raw(source, ImageLimits(**request["limits"]))
+    answer: Message = {
+        "shape": raw.samples.shape,
+        "pattern": raw.pattern.value,
+        "matrix": raw.development.matrix,
+    }
+    if not request["keep"]:
+        return answer, []
+    with PixelFile(raw.samples.shape, raw.samples.dtype) as pixels:
+        pixels[0 : len(raw.samples)] = raw.samples
+        return answer, [os.dup(pixels.fd)]
+
+
 def _encode(request: Message, files: Files) -> tuple[Message, Files]:
     info = info_from_json(request["info"])
     target, *planes = (os.dup(file) for file in files)
@@ -140,6 +156,7 @@ def _open(file: int) -> BinaryIO:
 _OPERATIONS: Mapping[str, Callable[[Message, Files], tuple[Message, Files]]] = {
     "probe": _probe,
     "decode": _decode,
+    "decode-raw": _decode_raw,
     "encode": _encode,
 }
 

@@ -26,7 +26,7 @@ from service.jobs import Job, derive_job_id
 from service.photo_parameters import PHOTO_PARAMETERS, negotiate_formats, read_photo_options
 from service.schemas import JobView
 from service.tasks import TASK_PARAMETERS, TaskRequest
-from service.uploads import Upload, receive_upload, refuse_unknown
+from service.uploads import RIGHT_FIELD, Upload, receive_upload, refuse_unknown
 
 BATCH_PARAMETERS = ("task", *TASK_PARAMETERS, *PHOTO_PARAMETERS, "webhook_url", "webhook_events")
 PARAMETERS = (*BATCH_PARAMETERS, "cancel_on_disconnect")
@@ -53,6 +53,12 @@ async def submit(
 ) -> Submission:
     """Receive, check and queue one image; see `Intake.accept` for what it raises."""
     query = request.query_params.multi_items()
+    if RIGHT_FIELD in request.query_params:
+        raise InvalidParameter(
+            f"{RIGHT_FIELD} is a file. A body that is an image has no room for a second one: send "
+            "both views as multipart/form-data.",
+            actual=RIGHT_FIELD,
+        )
     refuse_unknown([name for name, _ in query], known=PARAMETERS)
     key = read_idempotency_key(request)
     if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
@@ -213,7 +219,13 @@ class _Sender:
 
     def _print(self) -> str:
         formats = ",".join(_formats_of(self.accept))
-        named = [*self._given(), ("filename", self.upload.filename or ""), ("formats", formats)]
+        views = [("right_from", str(self.upload.right_from))] if self.upload.right else []
+        named = [
+            *views,
+            *self._given(),
+            ("filename", self.upload.filename or ""),
+            ("formats", formats),
+        ]
         return fingerprint(named, self.upload.pieces())
 
 

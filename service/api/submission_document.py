@@ -12,6 +12,19 @@ _SCALE = {
     "enum": ["2", "3", "4"],
     "description": "Of `super-resolution`: how many times larger. `/v1/tasks` lists what there is.",
 }
+_PATTERN = {
+    "type": "string",
+    "enum": ["RGGB", "BGGR", "GRBG", "GBRG"],
+    "description": "Of `demosaic`: the colours of the mosaic's four pixels at the top left, row "
+    "by row. A camera raw file tells its own.",
+}
+_RIGHT = {
+    "type": "string",
+    "format": "binary",
+    "description": "Of `defocus-deblur`: the right view of a dual-pixel sensor, alike in size, "
+    "format and depth to `file`, which is then the left one. A body that is an image has no room "
+    "for it.",
+}
 _CANCELS = {"type": "string", "enum": ["true", "false"], "default": "false"}
 _WEBHOOK_URL = {"type": "string", "format": "uri", "maxLength": 2000}
 _WEBHOOK_EVENTS = {
@@ -100,6 +113,8 @@ SUBMISSION: dict[str, Any] = {
                             "file": {"type": "string", "format": "binary"},
                             "task": {"type": "string", "description": "One of `/v1/tasks`."},
                             "scale": _SCALE,
+                            "pattern": _PATTERN,
+                            "file_right": _RIGHT,
                             **_PHOTO,
                             "cancel_on_disconnect": _CANCELS,
                             "webhook_url": _WEBHOOK_URL,
@@ -119,6 +134,7 @@ SUBMISSION: dict[str, Any] = {
                 "description": "The task, for a body that is the image itself.",
             },
             {"name": "scale", "in": "query", "schema": _SCALE},
+            {"name": "pattern", "in": "query", "schema": _PATTERN},
             *({"name": name, "in": "query", "schema": _PHOTO[name]} for name in _PHOTO),
             {
                 "name": "cancel_on_disconnect",

@@ -17,6 +17,7 @@ ServiceError                        500 internal-error
 │   ├── MissingParameter            422 missing-parameter
 │   ├── NoModelForImage             422 no-model-for-image
 │   ├── TooManyFiles                422 too-many-files
+│   ├── ViewsDiffer                 422 views-differ
 │   ├── UnknownParameter            422 unknown-parameter
 │   ├── DuplicateParameter          422 duplicate-parameter
 │   ├── InvalidParameter            422 invalid-parameter
@@ -171,6 +172,7 @@ from service.errors.refusals import (
     UnsupportedMediaType,
     UnsupportedPixelMode,
     UploadInterrupted,
+    ViewsDiffer,
 )
 
 __all__ = [
@@ -252,6 +254,7 @@ __all__ = [
     "UnsupportedMediaType",
     "UnsupportedPixelMode",
     "UploadInterrupted",
+    "ViewsDiffer",
     "WaitTooLong",
     "WorkerLost",
     "error_types",

@@ -92,6 +92,12 @@ class NoModelForImage(RequestRefused):
     code, status, title = "no-model-for-image", 422, "No model for such an image"
 
 
+class ViewsDiffer(RequestRefused):
+    """The two views of a dual-pixel sensor differ in size, format, depth or colour."""
+
+    code, status, title = "views-differ", 422, "The two views differ"
+
+
 class TooManyFiles(RequestRefused):
     """One job restores one image."""
 

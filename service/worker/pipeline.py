@@ -35,6 +35,7 @@ from service.telemetry import job_context, origin_context
 from service.worker.attempt import Attempt
 from service.worker.caretaker import DrainFlag
 from service.worker.meter import Tell
+from service.worker.preparation import prepare_photo
 from service.worker.stage_clock import StageClock
 
 logger = logging.getLogger(__name__)
@@ -112,17 +113,23 @@ class Pipeline:
             attempt.fetch_source(source)
             attempt.enter(Stage.DECODE)
             with attempt.interrupting(self.codec.kill):
-                image = self.codec.decode(source, self._limits, job.options)
-            files.callback(image.close)
-            plan = plan_photo(image.info, job.options)
-            shape = restored_shape(image.pixels.shape, contract)
+                photo = prepare_photo(
+                    source,
+                    job,
+                    contract=contract,
+                    codec=self.codec,
+                    limits=self._limits,
+                    files=files,
+                )
+            plan = plan_photo(photo.like.info, job.options)
+            shape = restored_shape(photo.rows.shape, contract)
             attempt.enter(Stage.RESTORE)
             restored = files.enter_context(PixelFile(shape, plan.dtype))
             with self.triton.engine(contract) as engine, attempt.interrupting(engine.abort):
                 engine.require_model()
                 clock = StageClock(engine)
                 restore_tiled(
-                    image=image.pixels,
+                    image=photo.rows,
                     output=restored,
                     contract=contract,
                     infer=clock,
@@ -132,11 +139,14 @@ class Pipeline:
                 )
             attempt.note_seconds(clock.stop())
             attempt.enter(Stage.ENCODE)
+            photo.develop(restored)
             with attempt.interrupting(self.codec.kill):
-                photo = self.codec.encode(restored, like=image, options=job.options, target=target)
+                written = self.codec.encode(
+                    restored, like=photo.like, options=job.options, target=target
+                )
             attempt.enter(Stage.STORE)
             height, width, _ = shape
-            attempt.succeed(target, photo=photo, width=width, height=height, model=contract)
+            attempt.succeed(target, photo=written, width=width, height=height, model=contract)
 
     def _attempt(self, lease: Lease) -> Attempt:
         return Attempt(

@@ -27,7 +27,14 @@ def test_what_a_submission_takes_and_gives_is_described(stack: Stack) -> None:
     kinds = {"multipart/form-data", "image/*", "application/octet-stream"}
     assert submission["requestBody"]["content"].keys() == kinds
     names = {parameter["name"] for parameter in submission["parameters"]}
-    assert names >= {"task", "scale", "cancel_on_disconnect", "Idempotency-Key", "Prefer"}
+    assert names >= {
+        "task",
+        "scale",
+        "pattern",
+        "cancel_on_disconnect",
+        "Idempotency-Key",
+        "Prefer",
+    }
     assert names >= {"webhook_url", "webhook_events"}
     assert submission["responses"]["202"]["headers"].keys() >= {"Location", "Retry-After"}
     assert submission["responses"]["200"]["content"].keys() == {"application/json", "image/*"}

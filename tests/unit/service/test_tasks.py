@@ -1,5 +1,6 @@
 import pytest
 
+from hiir.imaging import BayerPattern
 from service.errors import (
     InvalidParameter,
     MissingParameter,
@@ -118,6 +119,24 @@ def test_a_scale_that_is_not_served_is_refused(catalogue, scale):
     with pytest.raises(InvalidParameter) as caught:
         catalogue().find("super-resolution").request({"scale": scale})
     assert (caught.value.limit, caught.value.actual) == ("2, 3, 4", scale[:100])
+
+
+@pytest.mark.parametrize("name", ["demosaic", "my-demosaic"])
+def test_demosaicking_may_be_told_a_pattern(catalogue, name):
+    task = catalogue(**{"my-demosaic": {"task": "demosaic"}}).find(name)
+    assert task.takes_mosaics
+    (pattern,) = task.parameters
+    assert (pattern.name, pattern.required) == ("pattern", False)
+    assert pattern.values == ("RGGB", "BGGR", "GRBG", "GBRG")
+    assert task.request({}).pattern is None
+    assert task.request({"pattern": "GRBG"}).pattern is BayerPattern.GRBG
+    with pytest.raises(InvalidParameter) as caught:
+        task.request({"pattern": "RGBG"})
+    assert caught.value.limit == "RGGB, BGGR, GRBG, GBRG"
+
+
+def test_no_other_task_takes_mosaics(catalogue):
+    assert [task.name for task in catalogue() if task.takes_mosaics] == ["demosaic"]
 
 
 def test_a_parameter_of_another_task_is_refused(catalogue):

@@ -194,14 +194,41 @@ def test_a_connection_that_ends_early_leaves_nothing(media_type):
     "files",
     [
         (photo(), photo()),
-        (photo(), photo("mask")),
+        (photo("file_right"), photo(), photo()),
         (photo(filename="a.png"), photo(filename="b.png"), photo(filename="c.png")),
     ],
 )
 def test_more_than_one_file_is_refused_with_their_number(files):
     with pytest.raises(TooManyFiles) as caught:
         receive(form(*files))
-    assert (caught.value.limit, caught.value.actual) == (1, len(files))
+    names = ["file" if b'name="file"' in one else "right" for one in files]
+    assert (caught.value.limit, caught.value.actual) == (1, names.count("file"))
+
+
+def test_a_file_of_another_name_is_refused_with_those_that_there_are():
+    with pytest.raises(UnknownParameter) as caught:
+        receive(form(photo(), photo("mask")))
+    assert (caught.value.limit, caught.value.actual) == ("file, file_right", "mask")
+
+
+def test_two_views_are_kept_apart_and_given_one_after_the_other():
+    upload = receive(form(photo("file_right", b"right", filename="r.png"), photo(content=b"left")))
+    assert [view.seek(0) or view.read() for view in upload.views] == [b"left", b"right"]
+    assert (b"".join(upload.pieces()), upload.right_from) == (b"leftright", 4)
+    assert upload.filename == "photo.jpg"
+    upload.close()
+    assert all(view.closed for view in upload.views)
+
+
+def test_a_right_view_alone_is_not_enough():
+    with pytest.raises(MissingFile):
+        receive(form(photo("file_right")))
+
+
+def test_one_view_has_no_right_one():
+    upload = receive(form(photo()))
+    assert (upload.right_from, len(upload.views)) == (None, 1)
+    upload.close()
 
 
 @pytest.mark.parametrize("body", [form(), form(part("task", "x"))])
@@ -218,7 +245,7 @@ def test_a_file_field_that_is_text_is_not_a_file():
 def test_a_file_under_another_name_is_told_the_right_one():
     with pytest.raises(UnknownParameter) as caught:
         receive(form(photo("image")))
-    assert (caught.value.limit, caught.value.actual) == ("file", "image")
+    assert (caught.value.limit, caught.value.actual) == ("file, file_right", "image")
 
 
 def test_an_unknown_field_is_refused_with_the_known_ones():

@@ -1,0 +1,122 @@
+"""Between the stored file and the model: what a photo, two views, or a mosaic is to it."""
+
+import shutil
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from hiir.imaging import (
+    BayerPattern,
+    Codec,
+    DecodedImage,
+    DemosaickedRows,
+    Development,
+    ImageLimits,
+    ModelContract,
+    PixelFile,
+    PixelRows,
+)
+from service.jobs import Job
+from service.tasks import PATTERN, takes_mosaics
+
+_BAND_ROWS = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedPhoto:
+    """What the model is given, and what the result is written like."""
+
+    rows: PixelRows
+    """`(H, W, C)` uint8, uint16 or float32 [0, 1]."""
+    like: DecodedImage
+    development: Development | None = None
+    """What is to be done to the colours of the result."""
+
+    def develop(self, restored: PixelFile) -> None:
+        """Make the result's colours those of a photo; most have them already."""
+        if self.development is None:
+            return
+        height = restored.shape[0]
+        for top in range(0, height, _BAND_ROWS):
+            rows = slice(top, min(top + _BAND_ROWS, height))
+            restored[rows] = self.development.apply(restored[rows])
+
+
+class StackedViews:
+    """Two views of one scene, left and right, as the channels of one image (a `PixelRows`)."""
+
+    def __init__(self, left: PixelRows, right: PixelRows) -> None:
+        """Take `(H, W, 1)` or `(H, W, 3)` twice; gray is three equal channels."""
+        self._views = (left, right)
+        self.shape = (*left.shape[:2], 6)
+        self.dtype = left.dtype
+
+    def __getitem__(self, rows: slice) -> Any:
+        """The rows as `(n, W, 6)`."""
+        views = [view[rows] for view in self._views]
+        return np.concatenate(
+            [np.repeat(view, 3, axis=2) if view.shape[2] == 1 else view for view in views], axis=2
+        )
+
+
+def prepare_photo(
+    source: BinaryIO,
+    job: Job,
+    *,
+    contract: ModelContract,
+    codec: Codec,
+    limits: ImageLimits,
+    files: ExitStack,
+) -> PreparedPhoto:
+    """Decode a job's file; what is opened for that is closed with `files`.
+
+    Raises the codec's errors.
+    """
+    if not takes_mosaics(contract):
+        return _photo(source, job, codec=codec, limits=limits, files=files)
+    pattern = job.parameters.get(PATTERN)
+    if pattern is None:
+        raw = codec.decode_raw(source, limits)
+        files.callback(raw.image.close)
+        return _mosaic(raw.image, raw.pattern, raw.development)
+    image = codec.decode(source, limits, job.options)
+    files.callback(image.close)
+    return _mosaic(image, BayerPattern(pattern.lower()), None)
+
+
+def _photo(
+    source: BinaryIO, job: Job, *, codec: Codec, limits: ImageLimits, files: ExitStack
+) -> PreparedPhoto:
+    right: BinaryIO | None = None
+    if job.source.right_from is not None:
+        right = files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - `files` closes it
+        source.seek(job.source.right_from)
+        shutil.copyfileobj(source, right)
+        source.truncate(job.source.right_from)
+    left = codec.decode(source, limits, job.options)
+    files.callback(left.close)
+    if right is None:
+        return PreparedPhoto(rows=left.pixels, like=left)
+    other = codec.decode(right, limits, job.options)
+    files.callback(other.close)
+    return PreparedPhoto(rows=StackedViews(left.pixels, other.pixels), like=left)
+
+
+def _mosaic(
+    image: DecodedImage, pattern: BayerPattern, development: Development | None
+) -> PreparedPhoto:
+    """Demosaicked where it is read; written in colour, for which a profile of gray says nothing."""
+    height, width, _ = image.info.shape
+    info = replace(
+        image.info,
+        shape=(height, width, 3),
+        metadata=replace(image.info.metadata, icc_profile=None),
+    )
+    return PreparedPhoto(
+        rows=DemosaickedRows(image.pixels, pattern),
+        like=replace(image, info=info),
+        development=development,
+    )
