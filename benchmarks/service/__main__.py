@@ -35,9 +35,8 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from hiir.imaging import Uint8Pixels, decode, restore_tiled
+from hiir.imaging import restore_tiled, restored_shape
 from service.inference.triton import TritonClient
-from service.limits import Limits
 from service.models import ModelCatalogue
 from service.settings import InferenceSettings
 
@@ -165,7 +164,9 @@ def litserve(client: httpx.Client) -> Target:
 def direct(url: str, repository: Path, task: str, content: bytes) -> Callable[[], None]:
     """The model through Triton and nothing else: pixels in, pixels out."""
     contract = ModelCatalogue.read(repository).get(task)
-    pixels: Uint8Pixels = decode(io.BytesIO(content), Limits().image_limits()).pixels
+    with Image.open(io.BytesIO(content)) as image:
+        pixels = np.asarray(image)
+    output = np.empty(restored_shape(pixels.shape, contract), np.uint8)
     settings = InferenceSettings()
     client = TritonClient(url=url, settings=settings)
 
@@ -173,6 +174,7 @@ def direct(url: str, repository: Path, task: str, content: bytes) -> Callable[[]
         with client.engine(contract) as engine:
             restore_tiled(
                 image=pixels,
+                output=output,
                 contract=contract,
                 infer=engine,
                 in_flight=settings.tiles_in_flight,

@@ -1,4 +1,4 @@
-"""The same model behind LitServe: one request in, one image out, the same codec and tiles.
+"""The same model behind LitServe: one request in, one image out, the same tiles.
 
 `python benchmarks/service/litserve_server.py --model-repository DIR --task NAME --port N`
 """
@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import litserve
+import numpy as np
 import onnxruntime as ort
 from fastapi import Request, Response
+from numpy.typing import NDArray
+from PIL import Image
 
-from hiir.imaging import FloatPixels, ImageLimits, decode, encode, restore_tiled
-from service.limits import Limits
+from hiir.imaging import FloatPixels, restore_tiled, restored_shape
 from service.models import ModelCatalogue
 
 
@@ -42,21 +44,26 @@ class Restore(litserve.LitAPI):
     def setup(self, device: str) -> None:  # noqa: ARG002 - LitServe gives it
         self._contract = ModelCatalogue.read(self._repository).get(self._task)
         self._tiles = Tiles(self._repository / self._task / "1" / "model.onnx", self._threads)
-        self._limits: ImageLimits = Limits().image_limits()
 
     def decode_request(self, request: Request) -> Any:
-        return decode(io.BytesIO(request["file"].file.read()), self._limits)
+        with Image.open(request["file"].file) as image:
+            return image.format, np.asarray(image.convert("RGB"))
 
-    def predict(self, image: Any) -> bytes:
-        pixels = restore_tiled(
-            image=image.pixels,
+    def predict(self, image: tuple[str, NDArray[np.uint8]]) -> bytes:
+        image_format, pixels = image
+        restored = np.empty(restored_shape(pixels.shape, self._contract), np.uint8)
+        restore_tiled(
+            image=pixels,
+            output=restored,
             contract=self._contract,
             infer=self._tiles,
             in_flight=4,
             on_progress=lambda *_: None,
             should_stop=lambda: False,
         )
-        return encode(pixels, like=image)
+        content = io.BytesIO()
+        Image.fromarray(restored).save(content, format=image_format, quality=95)
+        return content.getvalue()
 
     def encode_response(self, output: bytes) -> Response:
         return Response(output, media_type="application/octet-stream")
