@@ -210,7 +210,7 @@ def test_given_servers_are_used_and_left_running(
         "HIIR_TRITON_HTTP_URL": triton_given.http_url,
     }
     with running_stack(tmp_path / "data", identity_repository, **given) as stack:
-        assert set(stack.state()["pids"]) == {"worker", "api"}
+        assert set(stack.state()["pids"]) == {"worker", "webhooks", "api"}
         assert stack.state()["redis_url"] == redis_server.url
         assert stack.infer()
     assert asyncio.run(redis_server.is_ready())
