@@ -59,6 +59,11 @@ class Codec:
         self._link: socket.socket | None = None
         self._served = 0
 
+    @property
+    def pid(self) -> int | None:
+        """Of the process, while there is one."""
+        return None if self._process is None else self._process.pid
+
     def close(self) -> None:
         """End the process."""
         process, self._process = self._process, None

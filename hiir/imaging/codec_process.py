@@ -48,9 +48,18 @@ def main(arguments: list[str]) -> None:
     for meant_for_parent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(meant_for_parent, signal.SIG_IGN)
     warnings.simplefilter("ignore")  # Pillow's, on whatever is odd about a file
+    _keep_standard_error_to_ourselves()
     with socket.socket(fileno=descriptor) as link, suppress(EOFError, OSError):
         while True:
             _serve(link)
+
+
+def _keep_standard_error_to_ourselves() -> None:
+    """Let decoders write of what is odd about a file to nowhere: it would fill somebody's log."""
+    sys.stderr = os.fdopen(os.dup(2), "w")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def _serve(link: socket.socket) -> None:

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from hiir.evaluation.seams import seam_excess
+from hiir.imaging import plan_tiles
+
+PLAN = plan_tiles(height=100, width=100, tile=64, overlap=16)
+
+
+def slope():
+    ramp = np.linspace(0, 1, 100, dtype=np.float32)
+    return np.tile(ramp[:, np.newaxis], (1, 100))[..., np.newaxis].repeat(3, axis=2)
+
+
+def test_a_slope_has_no_seams():
+    assert abs(seam_excess(slope(), PLAN)) < 1e-6
+
+
+@pytest.mark.parametrize("line", [PLAN.tops[1], PLAN.tops[0] + PLAN.tile])
+@pytest.mark.parametrize("across", [False, True])
+def test_a_step_where_a_tile_begins_or_ends_is_measured(line, across):
+    image = slope()
+    image[line:] += 0.02
+    image = image.swapaxes(0, 1) if across else image
+    assert seam_excess(image, PLAN) == pytest.approx(0.02, abs=0.002)
+
+
+def test_a_step_elsewhere_is_the_pictures_own():
+    image = slope()
+    image[50:] += 0.02
+    assert seam_excess(image, PLAN) < 0
+
+
+def test_the_borders_of_an_enlarged_image_are_enlarged():
+    image = slope().repeat(2, axis=0).repeat(2, axis=1)
+    image[2 * PLAN.tops[1] :] += 0.1
+    assert seam_excess(image, PLAN, scale=2) > 0.05
+    assert seam_excess(image, PLAN, scale=1) <= 0
+
+
+def test_an_image_of_one_tile_has_none():
+    plan = plan_tiles(height=64, width=64, tile=64, overlap=16)
+    assert seam_excess(np.random.default_rng(0).random((64, 64, 3), np.float32), plan) == 0
