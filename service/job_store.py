@@ -15,6 +15,7 @@ from typing import cast
 import redis
 
 from service.errors import WorkerLost
+from service.job_events import JobEvent
 from service.job_scripts import (
     CANCEL,
     CREATE,
@@ -26,7 +27,7 @@ from service.job_scripts import (
     REPORT,
     REPUBLISH,
 )
-from service.jobs import Failure, Job, JobEvent, JobStatus, Outcome, Progress
+from service.jobs import Failure, Job, JobStatus, Outcome, Progress
 from service.limits import TenantLimits
 from service.redis_link import connect, redis_errors
 from service.settings import JobSettings, RedisDatabase, Settings

@@ -174,6 +174,15 @@ class Progress:
             return 100
         return min(99, 100 * self.tiles_done // self.tiles_total) if self.tiles_total else 0
 
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, str]) -> Self:
+        """Read it from the fields of a job, or of an event of one."""
+        return cls(
+            stage=Stage(fields["stage"]),
+            tiles_done=int(fields.get("tiles_done", 0)),
+            tiles_total=int(fields.get("tiles_total", 0)),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -280,7 +289,7 @@ class Job:
             created_at=float(fields["created_at"]),
             expires_at=float(fields["expires_at"]),
             status=JobStatus(fields["status"]),
-            progress=_progress(fields),
+            progress=Progress.from_fields(fields),
             attempt=int(fields.get("attempt", 0)),
             cancel_requested="cancel_requested" in fields,
             purged="purged" in fields,
@@ -297,42 +306,6 @@ class Job:
             timings=_timings(fields),
             result=StoredImage.from_json(fields["result"]) if "result" in fields else None,
             warnings=_warnings(fields),
-            failure=Failure.from_json(fields["failure"]) if "failure" in fields else None,
-        )
-
-
-class EventKind(StrEnum):
-    """What an event tells of."""
-
-    STATUS = "status"
-    PROGRESS = "progress"
-    COMPLETED = "completed"
-    """The last one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobEvent:
-    """One change of a job, as it was when it happened."""
-
-    id: str
-    """Grows from event to event of a job."""
-    kind: EventKind
-    status: JobStatus
-    progress: Progress
-    attempt: int
-    cancel_requested: bool
-    failure: Failure | None
-
-    @classmethod
-    def from_fields(cls, event_id: str, fields: Mapping[str, str]) -> Self:
-        """Read what the store's scripts wrote."""
-        return cls(
-            id=event_id,
-            kind=EventKind(fields["kind"]),
-            status=JobStatus(fields["status"]),
-            progress=_progress(fields),
-            attempt=int(fields.get("attempt", 0)),
-            cancel_requested="cancel_requested" in fields,
             failure=Failure.from_json(fields["failure"]) if "failure" in fields else None,
         )
 
@@ -373,14 +346,6 @@ class Outcome:
 def derive_job_id(tenant: str, client_id: str) -> str:
     """The store's id of a job whose client chose one: two tenants may choose the same."""
     return hashlib.sha256(f"{tenant}\0{client_id}".encode()).hexdigest()[:32]
-
-
-def _progress(fields: Mapping[str, str]) -> Progress:
-    return Progress(
-        stage=Stage(fields["stage"]),
-        tiles_done=int(fields.get("tiles_done", 0)),
-        tiles_total=int(fields.get("tiles_total", 0)),
-    )
 
 
 def _webhook(fields: Mapping[str, str]) -> Webhook | None:

@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict
 
 from hiir.imaging import ModelContract, available_formats
 from service.errors import ServiceError
+from service.job_events import JobEvent
 from service.jobs import (
     Failure,
     Job,
-    JobEvent,
     JobStatus,
     Progress,
     Stage,

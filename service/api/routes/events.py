@@ -17,7 +17,8 @@ from service.api.dependencies import (
     refuse_parameters,
 )
 from service.errors import InvalidParameter, ServiceError
-from service.jobs import EventKind, Job, JobEvent
+from service.job_events import EventKind, JobEvent
+from service.jobs import Job
 from service.schemas import EventView
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])

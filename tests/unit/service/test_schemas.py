@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from hiir.imaging import ImageFormat
 from service.errors import ImageTooLarge, ServiceError, UnknownParameter, WorkerLost, error_types
-from service.jobs import EventKind, Failure, JobEvent, JobStatus, Progress, Stage
+from service.job_events import EventKind, JobEvent
+from service.jobs import Failure, JobStatus, Progress, Stage
 from service.limits import Limits
 from service.schemas import (
     EventView,

@@ -42,8 +42,10 @@ def test_waiting_for_the_server_is_told_from_the_rest(make_contract):
         engine.now += 0.25  # cutting
         return False
 
-    restored = restore_tiled(
+    restored = np.empty_like(image)
+    restore_tiled(
         image=image,
+        output=restored,
         contract=make_contract(),
         infer=clock,
         in_flight=3,
