@@ -80,6 +80,10 @@ class Process:
             self.process = None
 
     @property
+    def has_ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    @property
     def pid(self) -> int:
         assert self.process is not None
         return self.process.pid
@@ -114,6 +118,9 @@ class Stack:
 
     def start(self) -> None:
         """Start whatever is not running."""
+        # Triton may crash by itself, and no test is about that: what supervises it starts it again.
+        if self.triton.has_ended:
+            self.triton.kill()
         for process in (self.redis, self.triton, self.worker, self.api):
             if process.process is None:
                 process.start()
