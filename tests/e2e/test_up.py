@@ -12,6 +12,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from hiir.models.release import list_releases
 from service.embedded.sample import psnr
 from tests.e2e.product import Product, environment, running_product, up
 from tests.integration.service.models import add_identity
@@ -55,19 +56,22 @@ def test_sample_gains_five_decibels(tmp_path: Path, shipped_models: Path) -> Non
 
 def test_every_shipped_model_restores_a_photo_larger_than_its_tile(product: Product) -> None:
     tasks = product.client.get("/v1/tasks").json()["tasks"]
-    assert tasks
-    for task in tasks:
-        clean = photo(task["tile"] + 60, task["tile"] + 110)
-        job_id = product.submit(write(clean), task["name"])
+    models = [model for task in tasks for model in task["models"]]
+    assert {model["name"] for model in models} == set(list_releases())
+    for model in models:
+        clean = photo(model["tile"] + 60, model["tile"] + 110)
+        if model["input_channels"] == 1:
+            clean = clean[..., 0]
+        job_id = product.submit(write(clean), model["name"])
         job = product.wait_for(
-            job_id, lambda job: job["status"] not in {"queued", "running"}, task["name"]
+            job_id, lambda job: job["status"] not in {"queued", "running"}, model["name"]
         )
         assert job["status"] == "succeeded", job
         assert job["progress"]["tiles_total"] >= 4
-        assert (job["model_version"], job["model_sha256"]) == (task["version"], task["sha256"])
+        assert (job["model_version"], job["model_sha256"]) == (model["version"], model["sha256"])
         restored = read(product.client.get(f"/v1/jobs/{job_id}/result").content)
-        height, width, channels = clean.shape
-        assert restored.shape == (height * task["scale"], width * task["scale"], channels)
+        height, width, *channels = clean.shape
+        assert restored.shape == (height * model["scale"], width * model["scale"], *channels)
         assert np.ptp(restored) > 50
 
 

@@ -24,9 +24,9 @@ def test_twelve_megapixels_stay_within_the_memory_limit(stack: Stack) -> None:
     # What an identity must give back: the photo's own pixels, written once more.
     expected = read(write(read(content), "JPEG", quality=95, subsampling="4:4:4"))
     np.testing.assert_array_equal(read(stack.result(job_id)), expected)
-    # The worker's processes, and the codec of the one that had the job.
+    # The worker's processes, and a codec of each that had a job.
     peaks = [peak_mib(process.pid) for process in stack.worker.processes()]
-    assert len(peaks) == 4
+    assert 4 <= len(peaks) <= 5
     assert 100 < sum(peaks) < LIMIT_MIB, peaks
 
 

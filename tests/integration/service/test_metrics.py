@@ -30,17 +30,17 @@ def test_a_job_is_counted_once_by_whom_it_was_accepted_and_ended(stack: Stack) -
     succeeded = ("hiir_jobs_total", "", "succeeded", "identity")
     queued = ("hiir_jobs_total", "", "queued", "identity")
     api_before, before = metrics(stack, "api"), metrics(stack, "worker")
-    for _ in range(2):
+
+    def counted(jobs: int) -> Samples | None:
+        after = metrics(stack, "worker")
+        return after if after.get(succeeded, 0) == before.get(succeeded, 0) + jobs else None
+
+    for job in (1, 2):
         stack.wait_end(stack.submit(PNG, "identity")["id"])
+        after = wait_until(lambda job=job: counted(job), "the job to be counted")
         # Its process is no more; what it told is.
         for child in stack.worker.children():
             os.kill(child.pid, signal.SIGKILL)
-
-    def counted() -> Samples | None:
-        after = metrics(stack, "worker")
-        return after if after.get(succeeded, 0) == before.get(succeeded, 0) + 2 else None
-
-    after = wait_until(counted, "both jobs to be counted")
     for stage in ("queue", "decode", "tile", "infer", "blend", "encode", "store"):
         name = ("hiir_stage_seconds_count", stage)
         assert after[name] == before.get(name, 0) + 2, stage
