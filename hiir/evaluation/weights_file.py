@@ -1,4 +1,4 @@
-"""Weights of other people's networks, in a safetensors file that the user names."""
+"""Weights in a safetensors file that the user names."""
 
 from pathlib import Path
 

@@ -17,12 +17,11 @@ from typing import cast
 
 import torch
 from lightning_fabric import Fabric
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from hiir.datasets.patches import Batch, DegradedPatches
 from hiir.datasets.pool import ImagePool
+from hiir.evaluation.weights_file import WeightsFileError, read_weights
 from hiir.models.presets import build_model
 from hiir.models.release import list_releases, zoo_path
 from hiir.training.checkpoint import Checkpoint
@@ -99,13 +98,13 @@ class _Run:
         self.loss = fabric.to_device(build_loss(config.loss))
         model = build_model(config.preset, config.model)
         _check_channels(config, model.config.in_channels, model.config.out_channels)
-        if config.init is not None:
+        checkpoint = run.load()
+        if checkpoint is None and config.init is not None:
             _start_from(model, config.init)
         self.model = fabric.to_device(model)
         self.average = WeightAverage(self.model, decay=config.ema)
         self.optimizer = _optimizer(config, self.model)
         self.step = 0
-        checkpoint = run.load()
         if checkpoint is not None:
             self._restore(checkpoint)
         self.trained = self._prepared()
@@ -262,8 +261,8 @@ def _start_from(model: nn.Module, name: str) -> None:
     """Copy what has the same name and shape; a stem or tail of other channels starts afresh."""
     path = zoo_path(name) if name in list_releases() else Path(name)
     try:
-        learned = load_file(path)
-    except (OSError, SafetensorError) as error:
+        learned = read_weights(path)
+    except WeightsFileError as error:
         raise ConfigError(f"init: {path} cannot be read: {error}") from error
     own = model.state_dict()
     fitting = {

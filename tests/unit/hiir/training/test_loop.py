@@ -232,3 +232,10 @@ def test_a_start_that_cannot_be_read_is_named(make_config, tmp_path: Path, conte
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"init: .*start\.safetensors cannot be read"):
         train(make_config(f"init={path}", steps=1), RunFolder(tmp_path / "run"))
+
+
+def test_a_resumed_run_does_not_ask_for_what_it_began_with(make_config, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    train(make_config(steps=1), run)
+    train(make_config(f"init={tmp_path / 'gone.safetensors'}", steps=2), run)
+    assert run.load().step == 2
