@@ -1,9 +1,7 @@
 """What the API says, as types: the bodies of its answers and their making from values."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Self
-
-from pydantic import BaseModel, ConfigDict
 
 from hiir.imaging import ModelContract, available_formats
 from service.errors import ServiceError
@@ -20,16 +18,13 @@ from service.jobs import (
 )
 from service.limits import Limits
 from service.tasks import Task
+from service.view import View, moment
 
 ERROR_CATALOGUE = "/docs/errors"
 """Path of the page that explains every code; a problem's `type` names its place there."""
 
 
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ImageView(_View):
+class ImageView(View):
     """An image file of a job."""
 
     format: str
@@ -50,7 +45,7 @@ class ImageView(_View):
         )
 
 
-class ProgressView(_View):
+class ProgressView(View):
     """How far a job is; `tiles_done` and `percent` never fall."""
 
     stage: Stage
@@ -69,7 +64,7 @@ class ProgressView(_View):
         )
 
 
-class FailureView(_View):
+class FailureView(View):
     """Why a job failed."""
 
     code: str
@@ -92,7 +87,7 @@ class FailureView(_View):
         )
 
 
-class WebhookView(_View):
+class WebhookView(View):
     """Where the owner is told of the job, and of what."""
 
     url: str
@@ -104,14 +99,14 @@ class WebhookView(_View):
         return cls(url=webhook.url, events=list(webhook.events))
 
 
-class WarningView(_View):
+class WarningView(View):
     """Something that was changed about the photo beside its being restored."""
 
     code: str
     detail: str
 
 
-class JobUrls(_View):
+class JobUrls(View):
     """Where a job can be followed, fetched and canceled (with POST), and who was told of it."""
 
     self: str
@@ -133,7 +128,7 @@ class JobUrls(_View):
         )
 
 
-class JobView(_View):
+class JobView(View):
     """A job as its owner sees it."""
 
     id: str
@@ -179,10 +174,10 @@ class JobView(_View):
             model=job.model,
             model_version=job.model_version,
             model_sha256=job.model_sha256,
-            created_at=_moment(job.created_at),
-            started_at=None if job.started_at is None else _moment(job.started_at),
-            finished_at=None if job.finished_at is None else _moment(job.finished_at),
-            expires_at=_moment(job.expires_at),
+            created_at=moment(job.created_at),
+            started_at=None if job.started_at is None else moment(job.started_at),
+            finished_at=None if job.finished_at is None else moment(job.finished_at),
+            expires_at=moment(job.expires_at),
             queue_position=queue_position,
             attempt=job.attempt,
             cancel_requested=job.cancel_requested,
@@ -200,7 +195,7 @@ class JobView(_View):
         )
 
 
-class EventView(_View):
+class EventView(View):
     """The `data` of an event: the job as it was when it happened."""
 
     id: str
@@ -224,7 +219,7 @@ class EventView(_View):
         )
 
 
-class JobList(_View):
+class JobList(View):
     """One page of jobs, the newest first."""
 
     jobs: list[JobView]
@@ -232,7 +227,7 @@ class JobList(_View):
     """`cursor` of the next page; null on the last."""
 
 
-class ModelView(_View):
+class ModelView(View):
     """A served model, by whose own name it can be asked for too."""
 
     name: str
@@ -272,7 +267,7 @@ class ModelView(_View):
         )
 
 
-class ParameterView(_View):
+class ParameterView(View):
     """A parameter that belongs to a task."""
 
     name: str
@@ -280,7 +275,7 @@ class ParameterView(_View):
     required: bool
 
 
-class TaskView(_View):
+class TaskView(View):
     """One thing that the service does."""
 
     name: str
@@ -325,13 +320,13 @@ class TaskView(_View):
         )
 
 
-class TaskList(_View):
+class TaskList(View):
     """Everything that the service does."""
 
     tasks: list[TaskView]
 
 
-class Problem(_View):
+class Problem(View):
     """RFC 9457 problem details, the body of every answer that is an error."""
 
     type: str
@@ -364,13 +359,9 @@ class Problem(_View):
         )
 
 
-class HealthView(_View):
+class HealthView(View):
     """Whether the service can do jobs now, and what keeps it from it."""
 
     ready: bool
     components: dict[str, str]
     """`ready`, or what is wrong."""
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -1,13 +1,14 @@
 """What the API says of batches: bodies of its answers, and the manifest of an archive."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from service.batches import BatchItem, BatchState, ItemStatus
 from service.jobs import Job
 from service.schemas import FailureView, JobUrls, ProgressView
+from service.view import View, moment
 
 _JOB = "/v1/jobs/5f0c1a2b3c4d5e6f708192a3b4c5d6e7"
 _BATCH = "/v1/batches/0a1b2c3d4e5f60718293a4b5c6d7e8f9"
@@ -65,11 +66,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class BatchItemView(_View):
+class BatchItemView(View):
     """One file of a batch."""
 
     index: int
@@ -97,7 +94,7 @@ class BatchItemView(_View):
         )
 
 
-class BatchUrls(_View):
+class BatchUrls(View):
     """Where a batch can be followed and fetched, and where its failures can be tried again."""
 
     self: str
@@ -106,7 +103,7 @@ class BatchUrls(_View):
     retry_failed: str
 
 
-class BatchView(_View):
+class BatchView(View):
     """A batch as its owner sees it."""
 
     model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
@@ -131,8 +128,8 @@ class BatchView(_View):
             id=batch.id,
             ended=state.ended,
             counts=state.counts,
-            created_at=datetime.fromtimestamp(batch.created_at, UTC),
-            expires_at=datetime.fromtimestamp(batch.expires_at, UTC),
+            created_at=moment(batch.created_at),
+            expires_at=moment(batch.expires_at),
             items=[
                 BatchItemView.of(index, item, job)
                 for index, (item, job) in enumerate(zip(batch.items, state.jobs, strict=True))
@@ -146,7 +143,7 @@ class BatchView(_View):
         )
 
 
-class ManifestItem(_View):
+class ManifestItem(View):
     """One file of a batch, as the archive's manifest lists it."""
 
     index: int
@@ -164,7 +161,7 @@ class ManifestItem(_View):
     error: FailureView | None
 
 
-class Manifest(_View):
+class Manifest(View):
     """What an archive holds, and why it does not hold the rest."""
 
     batch: str

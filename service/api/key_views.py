@@ -1,17 +1,14 @@
 """What the API says of keys."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
-
 from service.keys import ApiKey, Scope
+from service.view import View, moment
 
 
-class KeyView(BaseModel):
+class KeyView(View):
     """A live key, without its secret."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     name: str
@@ -27,8 +24,8 @@ class KeyView(BaseModel):
             id=key.id,
             name=key.name,
             scopes=sorted(key.scopes),
-            created_at=datetime.fromtimestamp(key.created_at, UTC),
-            expires_at=None if until is None else datetime.fromtimestamp(until, UTC),
+            created_at=moment(key.created_at),
+            expires_at=None if until is None else moment(until),
         )
 
 
@@ -39,9 +36,7 @@ class NewKeyView(KeyView):
     """What is sent as `Authorization: Bearer` or `X-API-Key`; it is not shown again."""
 
 
-class KeyList(BaseModel):
+class KeyList(View):
     """A tenant's live keys, the oldest first."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     keys: list[KeyView]

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import PurePath
 
 from zipstream import ZipStream
@@ -14,6 +13,7 @@ from service.blob_store import BlobStore
 from service.errors import BatchNotFinished, ResultExpired
 from service.jobs import Job, StoredImage
 from service.schemas import FailureView
+from service.view import moment
 
 MANIFEST = "manifest.json"
 
@@ -53,7 +53,7 @@ class ResultsArchive:
             raise ResultExpired("The results were deleted, or their time is over.")
         manifest = Manifest(
             batch=state.batch.id,
-            created_at=datetime.fromtimestamp(state.batch.created_at, UTC),
+            created_at=moment(state.batch.created_at),
             items=listed,
         )
         archive._stream.add(manifest.model_dump_json(indent=2), MANIFEST)

@@ -1,12 +1,13 @@
 """What the API says of webhooks: bodies of its answers."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from service.deliveries import Delivery, DeliveryAttempt, DeliveryStatus
 from service.jobs import WebhookEvent
+from service.view import View, moment
 
 _DELIVERY: dict[str, Any] = {
     "id": "msg_5f0c1a2b3c4d5e6f708192a3b4c5d6e7_completed",
@@ -21,11 +22,7 @@ _DELIVERY: dict[str, Any] = {
 }
 
 
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class AttemptView(_View):
+class AttemptView(View):
     """One request to a receiver."""
 
     at: datetime
@@ -39,14 +36,14 @@ class AttemptView(_View):
     def of(cls, attempt: DeliveryAttempt) -> Self:
         """An attempt as it is shown."""
         return cls(
-            at=_moment(attempt.at),
+            at=moment(attempt.at),
             seconds=attempt.seconds,
             status_code=attempt.status_code,
             error=attempt.error,
         )
 
 
-class DeliveryView(_View):
+class DeliveryView(View):
     """One event of a job on its way to its owner's address."""
 
     model_config = ConfigDict(json_schema_extra={"example": _DELIVERY})
@@ -69,13 +66,13 @@ class DeliveryView(_View):
             event=delivery.event,
             url=delivery.url,
             status=delivery.status,
-            created_at=_moment(delivery.created_at),
-            next_attempt_at=None if delivery.next_at is None else _moment(delivery.next_at),
+            created_at=moment(delivery.created_at),
+            next_attempt_at=None if delivery.next_at is None else moment(delivery.next_at),
             attempts=[AttemptView.of(attempt) for attempt in delivery.attempts],
         )
 
 
-class DeliveryList(_View):
+class DeliveryList(View):
     """Everything that was sent for a job, or is about to be."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"deliveries": [_DELIVERY]}})
@@ -83,7 +80,7 @@ class DeliveryList(_View):
     deliveries: list[DeliveryView]
 
 
-class WebhookSecretView(_View):
+class WebhookSecretView(View):
     """What a receiver checks signatures with."""
 
     model_config = ConfigDict(
@@ -103,9 +100,5 @@ class WebhookSecretView(_View):
     @classmethod
     def of(cls, secret: str, *, previous_until: float | None) -> Self:
         """A secret as its owner sees it."""
-        until = None if previous_until is None else _moment(previous_until)
+        until = None if previous_until is None else moment(previous_until)
         return cls(secret=secret, previous_valid_until=until)
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
