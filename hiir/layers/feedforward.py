@@ -7,6 +7,8 @@ parameter counts are met only with it.
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hiir.layers.convolution import convolution3
+
 __all__ = ["LocalFeedForward", "Mlp"]
 
 
@@ -17,7 +19,7 @@ class LocalFeedForward(nn.Module):
         super().__init__()
         hidden = 2 * channels
         self.expand = nn.Linear(channels, hidden)
-        self.depthwise = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
+        self.depthwise = convolution3(hidden, hidden, groups=hidden)
         self.squeeze = nn.Linear(hidden, channels // 2)
         self.excite = nn.Linear(channels // 2, hidden)
         self.project = nn.Linear(hidden, channels)

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from torch import Tensor, nn
 
+from hiir.layers.convolution import convolution3
+
 __all__ = ["StageConvolution", "StageConvolutionKind"]
 
 _SLOPE = 0.2
@@ -28,17 +30,17 @@ class StageConvolution(nn.Module):
         super().__init__()
         match kind:
             case StageConvolutionKind.CONV1:
-                self.body: nn.Module = nn.Conv2d(channels, channels, 3, padding=1)
+                self.body: nn.Module = convolution3(channels, channels)
             case StageConvolutionKind.LINEAR:
                 self.body = nn.Conv2d(channels, channels, 1)
             case StageConvolutionKind.CONV3:
                 squeezed = channels // 4
                 self.body = nn.Sequential(
-                    nn.Conv2d(channels, squeezed, 3, padding=1),
+                    convolution3(channels, squeezed),
                     nn.LeakyReLU(_SLOPE),
                     nn.Conv2d(squeezed, squeezed, 1),
                     nn.LeakyReLU(_SLOPE),
-                    nn.Conv2d(squeezed, channels, 3, padding=1),
+                    convolution3(squeezed, channels),
                 )
 
     def forward(self, tokens: Tensor) -> Tensor:

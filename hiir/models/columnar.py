@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hiir.layers.convolution import convolution3
 from hiir.layers.initialization import initialize
 from hiir.layers.layer_config import ArchitectureError, LayerConfig, check_rules
 from hiir.layers.stage import Stage
@@ -104,7 +105,7 @@ class Columnar(RestorationModel):
     def __init__(self, config: ColumnarConfig) -> None:
         super().__init__()
         self.config: ColumnarConfig = config
-        self.embed = nn.Conv2d(config.in_channels, config.width, 3, padding=1)
+        self.embed = convolution3(config.in_channels, config.width)
         self.norm_in = nn.LayerNorm(config.width)
         self.stages = nn.Sequential(
             *(
@@ -133,12 +134,12 @@ class Columnar(RestorationModel):
 class _ShuffleTail(nn.Module):
     def __init__(self, config: ColumnarConfig) -> None:
         super().__init__()
-        self.narrow = nn.Conv2d(config.width, _TAIL_WIDTH, 3, padding=1)
+        self.narrow = convolution3(config.width, _TAIL_WIDTH)
         self.enlarge = nn.Sequential()
         for factor in _SHUFFLES[config.scale]:
-            self.enlarge.append(nn.Conv2d(_TAIL_WIDTH, _TAIL_WIDTH * factor**2, 3, padding=1))
+            self.enlarge.append(convolution3(_TAIL_WIDTH, _TAIL_WIDTH * factor**2))
             self.enlarge.append(nn.PixelShuffle(factor))
-        self.output = nn.Conv2d(_TAIL_WIDTH, config.out_channels, 3, padding=1)
+        self.output = convolution3(_TAIL_WIDTH, config.out_channels)
 
     def forward(self, plane: Tensor, image: Tensor) -> Tensor:  # noqa: ARG002 - as the other tail
         """Map ``(B, width, H, W)`` to the enlarged image."""
@@ -150,7 +151,7 @@ class _DirectTail(nn.Module):
     def __init__(self, config: ColumnarConfig) -> None:
         super().__init__()
         self.scale = config.scale
-        self.output = nn.Conv2d(config.width, config.out_channels * config.scale**2, 3, padding=1)
+        self.output = convolution3(config.width, config.out_channels * config.scale**2)
 
     def forward(self, plane: Tensor, image: Tensor) -> Tensor:
         """Map ``(B, width, H, W)`` and the small image to the enlarged one."""

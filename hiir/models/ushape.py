@@ -11,6 +11,7 @@ from math import lcm
 import torch
 from torch import Tensor, nn
 
+from hiir.layers.convolution import convolution3
 from hiir.layers.initialization import initialize
 from hiir.layers.layer_config import ArchitectureError, LayerConfig, check_rules
 from hiir.layers.resampling import Downsample, Upsample, fold_pixels, unfold_pixels
@@ -114,7 +115,7 @@ class UShape(RestorationModel):
         latent = len(config.layers) - 1
         folded = config.stem**2
         convolution = config.stage_convolution
-        self.embed = nn.Conv2d(config.in_channels * folded, config.width, 3, padding=1)
+        self.embed = convolution3(config.in_channels * folded, config.width)
         self.encoder = nn.ModuleList(
             Stage(config.layer(i), depth=n, convolution=convolution)
             for i, n in enumerate(config.layers)
@@ -131,9 +132,7 @@ class UShape(RestorationModel):
             Stage(config.layer(i, decoder=True), depth=n, convolution=convolution)
             for i, n in enumerate(config.decoder_layers)
         )
-        self.output = nn.Conv2d(
-            config.decoder_channels(0), config.out_channels * folded, 3, padding=1
-        )
+        self.output = convolution3(config.decoder_channels(0), config.out_channels * folded)
         initialize(self, config.initialization)
 
     def restore(self, image: Tensor) -> Tensor:
