@@ -7,11 +7,9 @@ Prints medians and ratios; each ratio above 1 is in our favour. Calls that are c
 """
 
 import argparse
-import ctypes
 import math
 import os
 import platform
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
@@ -33,6 +31,7 @@ from hiir.layers.hierarchical import HierarchicalLayer
 from hiir.layers.layer_config import LayerConfig
 from hiir.models.presets import PRESETS, build_model
 from hiir.models.release import Release
+from hiir.training.memory import keep_freed_memory
 
 _BASE = LayerConfig(channels=180, heads=6, local_window=16, dispersed_window=16, region=64)
 _COMPACT = tuple(name for name in PRESETS if "-compact-" in name)
@@ -119,7 +118,7 @@ def runtimes(*, quick: bool) -> Iterator[str]:
 
 def pixels(*, quick: bool) -> Iterator[str]:
     """(d) Cost of the whole image against its pixels, and the exponent of the fit."""
-    _keep_memory()
+    keep_freed_memory()
     model = build_model(_DENOISER).eval().freeze()
     sizes = (0.0625, 0.25) if quick else (0.25, 1, 4, 16)
     points = []
@@ -188,19 +187,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"\n{(section.__doc__ or '').partition(chr(10))[0]}")
         for line in section(quick=options.quick):
             print(line, flush=True)
-
-
-def _keep_memory() -> None:
-    """Let glibc keep what is freed, as ONNX Runtime's arena does.
-
-    It would return every large plane to the system, which then clears each page of the next one:
-    at 4 megapixels that is as much time as the network takes.
-    """
-    if sys.platform == "linux":
-        mmap_max, trim_threshold = -4, -1  # the numbers of mallopt(3)
-        libc = ctypes.CDLL(None)
-        libc.mallopt(mmap_max, 0)
-        libc.mallopt(trim_threshold, -1)
 
 
 def _frozen(layer_: nn.Module) -> nn.Module:

@@ -78,22 +78,26 @@ class WindowAttention(nn.Module):
         """Mix ``(N, window**2, C)`` tokens of windows into the same shape."""
         n, t, _ = windows.shape
         # Exported graphs fuse in a runtime of their own, which has no use for the padding.
-        weight = None if torch.onnx.is_in_onnx_export() else self.fused_weight
-        if weight is not None:
-            qkv = functional.linear(windows, weight, self.fused_bias)
+        fused = None if torch.onnx.is_in_onnx_export() else self.fused_weight
+        if fused is not None:
+            qkv = functional.linear(windows, fused, self.fused_bias)
             q, k, v = qkv.view(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
         else:
-            qkv = self.qkv(windows)
+            rows = self._projection()
+            qkv = functional.linear(windows, rows[:, :-1], rows[:, -1])
             widths = [self.qk_channels, self.qk_channels, self.channels]
             q, k, v = (
                 part.view(n, t, self.heads, -1).transpose(1, 2)
                 for part in torch.split(qkv, widths, dim=-1)
             )
-        if weight is None or self.similarity is Similarity.COSINE:
+        if self.similarity is Similarity.COSINE:
             q, k = scaled_query_and_key(q, k, scale=self.scale, similarity=self.similarity)
-        mixed = (attend if weight is None else attend_fused)(q, k, v, bias=self.position_bias())
-        unpadded = mixed[..., : self.channels // self.heads]
-        return unpadded.transpose(1, 2).reshape(n, t, self.channels)
+        bias = self.position_bias()
+        if fused is not None:
+            mixed = attend_fused(q, k, v, bias=bias)[..., : self.channels // self.heads]
+        else:
+            mixed = attend(q, k, v, bias=bias)
+        return mixed.transpose(1, 2).reshape(n, t, self.channels)
 
     @torch.no_grad()
     def freeze(self) -> None:
@@ -101,20 +105,31 @@ class WindowAttention(nn.Module):
 
         Torch's fused attention falls back to a slow path unless queries, keys and values are
         equally wide, and is fastest at a multiple of 8. Rows of zeros bring all three to one
-        width, which changes no product; a dot product's scale goes into the rows of q.
+        width, which changes no product.
         """
         self.position_bias.freeze()
-        weight = torch.cat((self.qkv.weight, self.qkv.bias[:, None]), dim=1)
         q, k, v = (
             rows.view(self.heads, -1, self.channels + 1)
-            for rows in torch.split(weight, [self.qk_channels, self.qk_channels, self.channels])
+            for rows in torch.split(
+                self._projection(), [self.qk_channels, self.qk_channels, self.channels]
+            )
         )
-        if self.similarity is Similarity.DOT:
-            q = q * self.scale
         width = -(-v.shape[1] // _ALIGNMENT) * _ALIGNMENT
         padded = [functional.pad(rows, (0, 0, 0, width - rows.shape[1])) for rows in (q, k, v)]
         fused = torch.stack(padded).flatten(0, 2)
         self.fused_weight, self.fused_bias = fused[:, :-1].contiguous(), fused[:, -1].contiguous()
+
+    def _projection(self) -> Tensor:
+        """Weights and, as the last column, biases of q, k and v: ``(2 Q + C, C + 1)``.
+
+        A dot product's scale is in the rows of q, which are far fewer than queries.
+        """
+        rows = torch.cat((self.qkv.weight, self.qkv.bias[:, None]), dim=1)
+        if self.similarity is Similarity.COSINE:
+            return rows
+        q, kv = torch.split(rows, [self.qk_channels, self.qk_channels + self.channels])
+        scaled = q.view(self.heads, -1, self.channels + 1) * self.scale
+        return torch.cat((scaled.flatten(0, 1), kv))
 
     def thaw(self) -> None:
         """Let the weights decide again (training)."""

@@ -29,6 +29,7 @@ from hiir.training.config import Compile, ConfigError, OptimizerKind, TrainingCo
 from hiir.training.ema import WeightAverage
 from hiir.training.feed import feed
 from hiir.training.losses import build_loss
+from hiir.training.memory import keep_freed_memory
 from hiir.training.progress import Progress
 from hiir.training.run_folder import RunFolder
 from hiir.training.schedule import learning_rate
@@ -79,6 +80,7 @@ def train(
         precision="bf16-mixed" if config.bf16 else "32-true",
     )
     fabric.launch()
+    keep_freed_memory()
     _Run(config, run, fabric, seconds=seconds).go()
     if devices * nodes > 1:
         # The group's threads hold tensors: still there when the interpreter ends, they abort it.

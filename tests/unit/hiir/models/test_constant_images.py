@@ -5,9 +5,9 @@ from torch import Tensor
 from hiir.layers.stage_convolution import StageConvolutionKind
 from hiir.models.presets import build_model
 
-# Pixels after which the places of the network repeat, and how far they may differ. Enlarged features
-# of an untrained U-shape have a pattern of their own, of which the border repeats one half; padded
-# with zeros it would differ by 0.1.
+# Pixels after which the places of the network repeat, and how far they may differ. Enlarged
+# features of an untrained U-shape have a pattern of their own, of which the border repeats one
+# half; padded with zeros it would differ by 0.1.
 PRESETS = {
     "ushape-compact-color": (8, 0.02),
     "ushape-compact-dual-pixel": (8, 0.02),
