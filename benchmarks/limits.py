@@ -4,7 +4,8 @@
 clean photos are from what comes back (scikit-image's own, or those of a folder), and by how many
 levels flat colours are shifted and made uneven; with `--draw` a picture shows a drawn chart of flat
 colours, letters and lines, and a photo, clean and at every setting of the model's validation: what
-goes in, what comes back, the truth.
+goes in, what comes back, the truth. Demosaicking gets a zone plate for a chart, whose gray rings
+show zippers and false colours, and the mean of those before and after.
 """
 
 import argparse
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if model.scale == 1 and model.config.data.degradation.views == 1:
             print(model.on_clean(list(model.photos(options.set, options.images))), flush=True)
         print(model.on_flat(), flush=True)
+        if model.demosaics:
+            print(model.on_zone_plate(), flush=True)
         if options.draw:
             model.picture().save(options.draw / f"{name}.webp", quality=90)
 
@@ -52,6 +55,7 @@ class Model:
         self.config: TrainingConfig = load_config(name)
         self.scale = release.contract.scale
         self.views = self.config.data.degradation.views
+        self.demosaics = release.contract.task == "demosaic"
         self.gray = self.config.data.colour is not Colour.RGB
         self.restorer = TiledRestorer(contract=release.contract, engine=TorchTiles(release))
 
@@ -85,6 +89,19 @@ class Model:
         shift = np.abs(restored - plane[0, 0].astype(int)).max()
         return int(shift), int(np.ptp(restored, axis=(0, 1)).max())
 
+    def on_zone_plate(self) -> str:
+        (item,) = self.config.validation
+        degraded = item.degradation.degrade(to_unit(zone_plate()), seed=0, index=0)
+        mosaicked = from_unit(np.clip(degraded, 0, 1), np.uint8)
+        before, after = (
+            np.ptp(pixels.astype(int), axis=2).mean()
+            for pixels in (mosaicked, self.restorer.restore(degraded))
+        )
+        return (
+            f"{self.name}: on a gray zone plate the channels lie {before:.1f} levels apart after "
+            f"the filters and {after:.1f} after the model, in the mean"
+        )
+
     def picture(self) -> Image.Image:
         rows = list(self.rows())
         gap = 6
@@ -101,7 +118,8 @@ class Model:
         return sheet
 
     def rows(self) -> Iterator[tuple[str, list[Uint8Pixels]]]:
-        cleans = [self.coloured(chart()), self.coloured(data.astronaut()[10:202, 130:322])]
+        drawn = zone_plate() if self.demosaics else chart()
+        cleans = [self.coloured(drawn), self.coloured(data.astronaut()[10:202, 130:322])]
         if self.scale == 1 and self.views == 1:
             yield "clean", [p for c in cleans for p in (c, self.restorer.restore(to_unit(c)), c)]
         for item in self.config.validation:
@@ -132,6 +150,14 @@ def chart() -> Uint8Pixels:
         pen.line((110, 76 + 4 * index, 186, 76 + 4 * index), fill="black")
         pen.line((6 + 12 * index, 146, 6 + 14 * index, 188), fill=(200, 0, 0))
     return np.asarray(image)
+
+
+def zone_plate() -> Uint8Pixels:
+    """Gray rings of growing frequency: 0.4 cycles a pixel at the middle of each side."""
+    offsets = np.arange(SIDE) - (SIDE - 1) / 2
+    squares = offsets[:, None] ** 2 + offsets[None, :] ** 2
+    rings = 127.5 + 127.5 * np.cos(0.8 * np.pi * squares / SIDE)
+    return np.repeat(np.rint(rings).astype(np.uint8)[:, :, None], 3, axis=2)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ _SAMPLES = 256  # of a trajectory: far below a pixel apart
 Trajectory = npt.NDArray[np.float64]
 
 
-def draw_trajectory(random: np.random.Generator, *, length: float) -> Trajectory:
+def draw_trajectory(
+    random: np.random.Generator, *, length: float, restlessness: float
+) -> Trajectory:
     """Draw the path of a shaking camera, centred on its mean.
 
     A particle with inertia, pulled back to where it began, pushed at random, and jerked once in a
@@ -23,11 +25,11 @@ def draw_trajectory(random: np.random.Generator, *, length: float) -> Trajectory
     Args:
         random: source of the path.
         length: of the path in pixels.
+        restlessness: of the hand; 0 draws a straight line, 0.7 a path that curls.
 
     Returns:
         ``(256, 2)`` float64: row and column at equal intervals of time.
     """
-    restlessness = random.uniform(0.0, 0.7)
     angle = random.uniform(0, 2 * np.pi)
     velocity = np.exp(1j * angle)
     position, path = 0j, np.empty(_SAMPLES, np.complex128)

@@ -180,6 +180,8 @@ class Motion(_Step):
     kind: Literal["motion"] = "motion"
     length: Range
     """Of the path in pixels."""
+    restlessness: Range = (0.0, 0.7)
+    """Of the hand; 0 moves straight on, as a camera that pans."""
     gamma: Range = (1.0, 2.2)
     """Exponent from stored values to light."""
 
@@ -190,7 +192,8 @@ class Motion(_Step):
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
         """Blur along one path."""
-        trajectory = draw_trajectory(random, length=_draw(self.length, random))
+        length, restlessness = (_draw(r, random) for r in (self.length, self.restlessness))
+        trajectory = draw_trajectory(random, length=length, restlessness=restlessness)
         return blur_by_trajectory(image, trajectory, gamma=_draw(self.gamma, random))
 
 

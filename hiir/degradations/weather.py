@@ -55,20 +55,22 @@ def add_rain(
     shape = (image.shape[0], image.shape[1])
     depth = draw_relief(shape, random)
     airlight = _airlight(image, random)
-    angle = random.normal(0, np.radians(12))
+    angle = random.normal(0, np.radians(22))
+    # From a few thick streaks to a gray curtain of thin ones, each of which is hardly seen.
+    fineness = random.uniform(1, 5)
     light = np.zeros((*shape, 1), np.float32)
     layers = 3
     for layer in range(layers):
         # From near to far: shorter, finer, denser, fainter.
         distance = (layer + 1) / layers
         streak = max(length * (1.2 - distance), 3.0)
-        share = amount * 0.05 * distance**2
+        share = amount * 0.05 * distance**2 * fineness
         falling = angle + random.normal(0, 0.03)
-        light += (0.65 - 0.4 * distance) * _streaks(
+        light += (0.65 - 0.4 * distance) / np.sqrt(fineness) * _streaks(
             shape, random, share=share, length=streak, width=1.3 - distance, angle=falling
         )
     # A drop bends light of the whole sky into the picture: it brightens, and never beyond white.
-    brightness = np.float32(max(airlight.mean(), 0.75) * random.uniform(0.85, 1.0))
+    brightness = np.float32(max(airlight.mean(), random.uniform(0.5, 1.0)))
     opacity = np.clip(light, 0, 0.7)
     veiled = add_fog(image, depth, density=fog, airlight=airlight)
     wet = veiled + opacity * np.maximum(brightness - 0.5 * veiled, 0)
@@ -156,8 +158,8 @@ def _flake(
 
 
 def _airlight(image: FloatPixels, random: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Colour of an overcast sky that goes with the image: nearly gray, brighter than most of it."""
+    """Colour of an overcast sky that goes with the image: nearly gray, from dusk to brighter than it."""
     bright = float(np.quantile(image, 0.9))
-    level = np.clip(random.uniform(0.6, 1.0) * (0.5 + 0.5 * bright), 0.4, 1.0)
+    level = np.clip(random.uniform(0.4, 1.0) * (0.5 + 0.5 * bright), 0.3, 1.0)
     tint = random.normal(0, 0.01, image.shape[2])
     return np.asarray(np.clip(level + tint, 0, 1), np.float32)

@@ -16,19 +16,22 @@ def rng(seed: int = 0) -> np.random.Generator:
 @pytest.mark.parametrize("length", [3.0, 20.0, 45.0])
 def test_a_path_has_its_length_and_is_centred(length: float) -> None:
     for seed in range(10):
-        path = draw_trajectory(rng(seed), length=length)
+        path = draw_trajectory(rng(seed), length=length, restlessness=0.5)
         steps = np.hypot(*np.diff(path, axis=0).T)
         assert steps.sum() == pytest.approx(length, rel=0.01)
         np.testing.assert_allclose(path.mean(axis=0), 0, atol=1e-9)
 
 
-def test_paths_differ_and_some_curl() -> None:
-    spans = []
-    for seed in range(40):
-        path = draw_trajectory(rng(seed), length=1.0)
-        spans.append(np.hypot(*(path[-1] - path[0])))
+def span(restlessness: float, seed: int) -> float:
+    path = draw_trajectory(rng(seed), length=1.0, restlessness=restlessness)
+    return float(np.hypot(*(path[-1] - path[0])))
+
+
+def test_a_restless_hand_draws_paths_that_curl_and_a_calm_one_straight_lines() -> None:
+    spans = [span(0.5, seed) for seed in range(40)]
     assert min(spans) < 0.5
     assert max(spans) > 0.9
+    assert span(0.0, seed=0) == pytest.approx(1, abs=0.01)
 
 
 def test_a_kernel_places_its_weight_below_the_pixel() -> None:
