@@ -78,13 +78,23 @@ def defocus(
     colour = np.zeros_like(light)
     coverage = np.zeros((*radius.shape, 1), np.float32)
     for level in np.unique(levels)[::-1]:
-        inside = (levels == level)[..., None].astype(np.float32)
-        layer = np.concatenate([light * inside, inside], axis=2)
+        reached = _surroundings(levels == level, int(np.ceil(abs(level) * step)))
+        inside = (levels[reached] == level)[..., None].astype(np.float32)
+        layer = np.concatenate([light[reached] * inside, inside], axis=2)
         if level:
             layer = np.maximum(convolve(layer, view_kernel(level * step, view)), 0)
         opacity = np.minimum(layer[..., -1:], 1)
-        colour = colour * (1 - opacity) + layer[..., :-1]
-        coverage = coverage * (1 - opacity) + opacity
+        colour[reached] = colour[reached] * (1 - opacity) + layer[..., :-1]
+        coverage[reached] = coverage[reached] * (1 - opacity) + opacity
     # A near layer that fades out uncovers ground that no pixel has seen: the seen stands for it.
     seen = np.clip(colour / np.maximum(coverage, 1e-6), 0, 1)
     return np.asarray(seen ** np.float32(1 / gamma), np.float32)
+
+
+def _surroundings(inside: npt.NDArray[np.bool_], reach: int) -> tuple[slice, slice]:
+    """Rows and columns of the least rectangle that holds all that lies within reach."""
+    bounds = []
+    for axis in (1, 0):
+        found = np.flatnonzero(inside.any(axis=axis))
+        bounds.append(slice(max(int(found[0]) - reach, 0), int(found[-1]) + reach + 1))
+    return bounds[0], bounds[1]

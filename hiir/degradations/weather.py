@@ -66,8 +66,12 @@ def add_rain(
         streak = max(length * (1.2 - distance), 3.0)
         share = amount * 0.05 * distance**2 * fineness
         falling = angle + random.normal(0, 0.03)
-        light += (0.65 - 0.4 * distance) / np.sqrt(fineness) * _streaks(
-            shape, random, share=share, length=streak, width=1.3 - distance, angle=falling
+        light += (
+            (0.65 - 0.4 * distance)
+            / np.sqrt(fineness)
+            * _streaks(
+                shape, random, share=share, length=streak, width=1.3 - distance, angle=falling
+            )
         )
     # A drop bends light of the whole sky into the picture: it brightens, and never beyond white.
     brightness = np.float32(max(airlight.mean(), random.uniform(0.5, 1.0)))
