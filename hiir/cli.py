@@ -81,7 +81,13 @@ def _release(options: argparse.Namespace) -> int:
 
     run = RunFolder(options.run_dir)
     path = zoo_path(run.config().name)
-    contract = release_run(run, path, test_sets=options.test_set, test_pairs=options.test_pairs)
+    contract = release_run(
+        run,
+        path,
+        test_sets=options.test_set,
+        test_pairs=options.test_pairs,
+        overlap=options.overlap,
+    )
     print(json.dumps(dict(contract.quality), indent=2))
     return 0
 
@@ -259,6 +265,7 @@ def _add_training(commands: "Commands") -> None:
     release.add_argument("run_dir", type=Path, help="folder of the run")
     release.add_argument("--test-set", type=Path, action="append", default=[], metavar="DIR")
     release.add_argument("--test-pairs", type=Path, action="append", default=[], metavar="DIR")
+    release.add_argument("--overlap", type=int, help="of tiles, instead of the configuration's")
     release.set_defaults(run=_release)
 
 

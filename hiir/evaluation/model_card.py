@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hiir.evaluation.baselines import BASELINES
 from hiir.evaluation.paper import PaperRow, paper_rows, reference_rows
+from hiir.evaluation.tiling import tiling_from_quality
 from hiir.imaging import ModelContract
 from hiir.models.operations import measure_cost
 from hiir.models.presets import get_preset
@@ -54,7 +55,7 @@ def read_facts(path: Path) -> str:
 def card_facts(name: str) -> str:
     """Markdown: what the model is and what was measured; raises `ReleaseError`."""
     contract = load_release(name).contract
-    return "\n".join([*_description(contract), *_tables(contract)])
+    return "\n".join([*_description(contract), *_tables(contract), *_tiling_table(contract)])
 
 
 def _between_marks(text: str, path: Path) -> str:
@@ -149,6 +150,23 @@ def _table(contract: ModelContract, figures: list[_Figure]) -> Iterator[str]:
             if row.method == method
         }
         yield _row(f"{method}, as published", settings, values)
+
+
+def _tiling_table(contract: ModelContract) -> Iterator[str]:
+    """What tiles do to the pictures that it was measured on, if it was."""
+    pictures = tiling_from_quality(contract.quality)
+    if not pictures:
+        return
+    yield ""
+    yield f"| tiles against one piece | {' | '.join(pictures)} |"
+    yield "|---" * (1 + len(pictures)) + "|"
+    found = pictures.values()
+    for title, values in (
+        ("step where tiles meet, beyond all others, of 255", [f"{one.seam:+.2f}" for one in found]),
+        ("PSNR between the two", [f"{one.agreement:.1f}" for one in found]),
+        ("largest difference, of 255", [f"{one.difference:.1f}" for one in found]),
+    ):
+        yield f"| {title} | {' | '.join(values)} |"
 
 
 def _published(contract: ModelContract, test_set: str, setting: str) -> tuple[PaperRow, ...]:

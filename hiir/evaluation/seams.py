@@ -1,5 +1,7 @@
 """Whether an image shows where its tiles meet."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from hiir.imaging import FloatPixels, TilePlan
@@ -7,32 +9,55 @@ from hiir.imaging import FloatPixels, TilePlan
 __all__ = ["seam_excess"]
 
 
-def seam_excess(image: FloatPixels, plan: TilePlan, *, scale: int = 1) -> float:
-    """How much larger the step across a tile's border is than anywhere else.
+def seam_excess(image: FloatPixels, plan: TilePlan, *, scale: int = 1, stretch: int = 0) -> float:
+    """How much larger a step is where tiles meet than anywhere else.
 
-    The step of a line is the mean over it of how far it rises beyond what its neighbours rise,
-    which is nothing on a slope. The lines are those at which a tile begins or ends, against the
-    largest of all others of the same direction.
+    The step of a line is how far it rises beyond what lines a little before and behind rise, which
+    is nothing on a slope: its mean over the line, or over the worst stretch of it. Tiles fade into
+    each other over the middle half of what they share, and they begin and end at its ends: all
+    lines of it are held against the largest of all others of the same direction.
 
     Args:
         image: ``(H, W, C)`` float32 on the scale of [0, 1], restored in tiles.
         plan: the tiles, before `scale`.
+        stretch: pixels; 0 for whole lines, where a picture's own edges are not to count for seams.
 
     Returns:
         The largest difference on the scale of [0, 1]; 0 or less where no seam stands out.
+
+    Raises:
+        ValueError: for tiles that share so much that hardly a line belongs to one alone.
     """
     excesses = []
     for axis, starts in enumerate((plan.tops, plan.lefts)):
-        lines = np.moveaxis(image, axis, 0)
-        rises = np.diff(lines, axis=0)
-        middle = rises[1:-1] - (rises[:-2] + rises[2:]) / 2
-        steps = np.abs(middle).mean(axis=tuple(range(1, middle.ndim)))
-        borders = {start * scale for start in starts[1:]}
-        borders |= {(start + plan.tile) * scale for start in starts[:-1]}
-        # `steps[i]` is of the border between the lines i + 1 and i + 2.
-        at = np.isin(np.arange(len(steps)) + 2, sorted(borders))
-        # A step bends the lines beside it, too.
-        beside = np.convolve(at, (1, 1, 1), "same") > 0
-        if at.any() and not beside.all():
-            excesses.append(float(steps[at].max() - steps[~beside].max()))
+        shared = [
+            (start * scale, (before + plan.tile) * scale) for before, start in pairwise(starts)
+        ]
+        if not shared:
+            continue
+        # Half of the middle half: from within a fade, lines so far away are beyond it.
+        reach = max(end - start for start, end in shared) // 4 + 1
+        steps = _steps(np.moveaxis(image, axis, 0), reach, stretch)
+        # `steps[i]` is of the border between the lines i + reach and i + reach + 1.
+        borders = np.arange(len(steps)) + reach + 1
+        near = np.zeros(len(steps), bool)
+        beside = near.copy()
+        for start, end in shared:
+            near |= (start <= borders) & (borders <= end)
+            # A step bends what the lines beside it are held against, too.
+            beside |= (start - reach <= borders) & (borders <= end + reach)
+        if beside.all() or not near.any():
+            raise ValueError(f"tiles of {plan.tile} leave too little between what they share")
+        excesses.append(float(steps[near].max() - steps[~beside].max()))
     return max(excesses, default=0.0)
+
+
+def _steps(lines: FloatPixels, reach: int, stretch: int) -> FloatPixels:
+    """Of each border that is at least `reach` lines from the image's."""
+    rises = np.diff(lines, axis=0)
+    inner = len(rises) - 2 * reach
+    beyond = rises[reach:-reach] - (rises[:inner] + rises[2 * reach :]) / 2
+    step = np.abs(beyond).mean(axis=2)
+    parts = np.array_split(step, max(step.shape[1] // stretch, 1) if stretch else 1, axis=1)
+    steps: FloatPixels = np.max([part.mean(axis=1) for part in parts], axis=0)
+    return steps

@@ -10,14 +10,15 @@ import torch
 from hiir.degradations.recipe import Recipe
 from hiir.evaluation.baselines import build_baseline
 from hiir.evaluation.benchmark import Evaluation, evaluate
-from hiir.evaluation.conventions import convention_for_task
+from hiir.evaluation.conventions import Convention, convention_for_task
 from hiir.evaluation.degradation import degradation_of
 from hiir.evaluation.engines import Restorer, TiledRestorer, TorchTiles
 from hiir.evaluation.samples import PairedSet, SampleSet, SyntheticSet
+from hiir.evaluation.tiling import first_photo, measure_tiling, tiling_pictures, to_quality
 from hiir.imaging import FloatPixels, ModelContract, Uint8Pixels
 from hiir.models.presets import get_preset
 from hiir.models.release import read_release, write_release
-from hiir.training.config import ConfigError, TrainingConfig
+from hiir.training.config import ConfigError
 from hiir.training.run_folder import RunFolder
 
 __all__ = ["release_run"]
@@ -31,13 +32,20 @@ _MAX_PSNR = 99.0
 
 
 def release_run(
-    run: RunFolder, path: Path, *, test_sets: Sequence[Path], test_pairs: Sequence[Path] = ()
+    run: RunFolder,
+    path: Path,
+    *,
+    test_sets: Sequence[Path],
+    test_pairs: Sequence[Path] = (),
+    overlap: int | None = None,
 ) -> ModelContract:
     """Write the run's averaged weights to ``path`` and measure them.
 
     Clean sets are degraded as in the run's validation, with seed 0; pairs are taken as they are.
     Beside the model's figures stand those of its input, what it does to photos that are clean
-    already (where its input is a photo of the same size), and its time on one CPU core.
+    already (where its input is a photo of the same size), its time on one CPU core, and what tiles
+    do to a gradient, noise and the first photo of the first set. ``overlap`` of the tiles replaces
+    the configuration's.
 
     Raises:
         FileNotFoundError: for a run without a checkpoint.
@@ -59,7 +67,7 @@ def release_run(
         input_channels=preset.in_channels,
         output_channels=preset.out_channels,
         tile=config.release.tile,
-        overlap=config.release.overlap,
+        overlap=config.release.overlap if overlap is None else overlap,
         size_multiple=preset.size_multiple,
         sha256="0" * 64,  # of the file that is about to be written
         provenance={
@@ -72,7 +80,8 @@ def release_run(
     )
     weights = dict(checkpoint.average)
     write_release(path, weights=weights, contract=contract, dtype=_DTYPE)
-    restorer = _Timed(TiledRestorer(contract=contract, engine=TorchTiles(read_release(path))))
+    release = read_release(path)
+    restorer = _Timed(TiledRestorer(contract=contract, engine=TorchTiles(release)))
     sets: dict[str, SampleSet] = {
         f"{folder.name.lower()}-{item.label}": SyntheticSet(
             folder=folder, degradation=degradation_of(item.degradation, seed=_SEED)
@@ -83,20 +92,22 @@ def release_run(
     sets |= {folder.name.lower(): PairedSet(folder=folder) for folder in test_pairs}
     quality: dict[str, float] = {}
     for name, samples in sets.items():
-        quality |= _figures(name, _measure(restorer, samples, config, contract))
+        quality |= _figures(name, _measure(restorer, samples, contract))
         baseline = "bicubic" if contract.scale > 1 else "input"
-        before = _measure(build_baseline(baseline, scale=contract.scale), samples, config, contract)
+        before = _measure(build_baseline(baseline, scale=contract.scale), samples, contract)
         quality[f"{name}-{baseline}-psnr"] = round(min(before.psnr, _MAX_PSNR), 2)
     if contract.scale == 1 and contract.input_channels == contract.output_channels:
         for folder in test_sets:
             clean = SyntheticSet(folder=folder, degradation=degradation_of(_CLEAN, seed=_SEED))
-            after = _measure(restorer, clean, config, contract)
+            after = _measure(restorer, clean, contract)
             worst = min(image.psnr for image in after.images)
             name = f"{folder.name.lower()}-clean"
             quality[f"{name}-psnr"] = round(min(after.psnr, _MAX_PSNR), 2)
             quality[f"{name}-worst-psnr"] = round(min(worst, _MAX_PSNR), 2)
     if restorer.megapixels:
         quality["cpu-seconds-per-megapixel"] = round(restorer.seconds / restorer.megapixels, 1)
+    photo = next((first_photo(item, _convention(contract).colour) for item in sets.values()), None)
+    quality |= to_quality(measure_tiling(release, tiling_pictures(contract, photo)))
     write_release(path, weights=weights, contract=replace(contract, quality=quality), dtype=_DTYPE)
     return read_release(path).contract
 
@@ -120,13 +131,14 @@ class _Timed:
         return restored
 
 
-def _measure(
-    restorer: Restorer, samples: SampleSet, config: TrainingConfig, contract: ModelContract
-) -> Evaluation:
-    convention = convention_for_task(
-        config.release.task, scale=contract.scale, channels=contract.output_channels
+def _measure(restorer: Restorer, samples: SampleSet, contract: ModelContract) -> Evaluation:
+    return evaluate(restorer, samples, _convention(contract))
+
+
+def _convention(contract: ModelContract) -> Convention:
+    return convention_for_task(
+        contract.task, scale=contract.scale, channels=contract.output_channels
     )
-    return evaluate(restorer, samples, convention)
 
 
 def _figures(name: str, evaluation: Evaluation) -> dict[str, float]:

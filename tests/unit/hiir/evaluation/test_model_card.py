@@ -7,6 +7,7 @@ import pytest
 
 from hiir.evaluation import model_card
 from hiir.evaluation.model_card import CardError, card_facts, read_facts, update_card
+from hiir.evaluation.tiling import TilingFigures, to_quality
 from hiir.models.release import Release, ReleaseError, list_releases, load_release
 
 CARDS = Path(__file__).parents[4] / "docs/models"
@@ -59,6 +60,21 @@ def test_measured_figures_stand_beside_the_published_ones(release):
     assert "| Hi-IR (blind), as published |  | 31.80 |" in lines
     assert "| gopro_pairs | as it is |" in lines
     assert any("4.2 seconds of one CPU core" in line for line in lines)
+
+
+def test_what_tiles_do_stands_in_the_card_of_a_model_that_was_measured(release):
+    release(quality={"cpu-seconds-per-megapixel": 4.25})
+    assert "one piece" not in card_facts("denoise-color")
+    figures = TilingFigures(seam=-0.12, agreement=66.61, difference=1.26)
+    release(quality=to_quality({"photo": figures, "gradient": figures}))
+    lines = card_facts("denoise-color").splitlines()
+    assert lines[-5:] == [
+        "| tiles against one piece | gradient | photo |",
+        "|---|---|---|",
+        "| step where tiles meet, beyond all others, of 255 | -0.12 | -0.12 |",
+        "| PSNR between the two | 66.6 | 66.6 |",
+        "| largest difference, of 255 | 1.3 | 1.3 |",
+    ]
 
 
 def test_gray_models_are_held_against_gray_rows(release):

@@ -3,6 +3,7 @@ import pytest
 
 from hiir.evaluation.seams import seam_excess
 from hiir.imaging import plan_tiles
+from hiir.imaging.blending import RowBlender
 
 PLAN = plan_tiles(height=100, width=100, tile=64, overlap=16)
 
@@ -25,10 +26,39 @@ def test_a_step_where_a_tile_begins_or_ends_is_measured(line, across):
     assert seam_excess(image, PLAN) == pytest.approx(0.02, abs=0.002)
 
 
-def test_a_step_elsewhere_is_the_pictures_own():
+def test_a_step_inside_what_tiles_share_is_theirs():
     image = slope()
     image[50:] += 0.02
+    assert seam_excess(image, PLAN) == pytest.approx(0.02, abs=0.002)
+
+
+def test_tiles_that_differ_are_told_though_they_fade_into_each_other():
+    blender = RowBlender(plan=PLAN, scale=1, channels=3)
+    bands = []
+    for number, place in enumerate(PLAN):
+        tile = slope()[place.top :, place.left :][: PLAN.tile, : PLAN.tile]
+        bands.append(blender.add(tile + np.float32(0.1) * (number % 2)))
+    image = np.concatenate([band.rows for band in bands if band])
+    assert 0.01 < seam_excess(image, PLAN) < 0.1
+
+
+def test_a_step_elsewhere_is_the_pictures_own():
+    image = slope()
+    image[20:] += 0.02
     assert seam_excess(image, PLAN) <= 0
+
+
+def test_a_short_seam_shows_in_its_stretch():
+    image = np.zeros((100, 100, 3), np.float32)
+    image[50:, :10] = 0.1
+    assert seam_excess(image, PLAN) == pytest.approx(0.01)
+    assert seam_excess(image, PLAN, stretch=10) == pytest.approx(0.1)
+
+
+def test_tiles_that_share_nearly_all_cannot_be_measured():
+    plan = plan_tiles(height=72, width=72, tile=64, overlap=56)
+    with pytest.raises(ValueError, match="too little"):
+        seam_excess(np.zeros((72, 72, 3), np.float32), plan)
 
 
 def test_the_borders_of_an_enlarged_image_are_enlarged():

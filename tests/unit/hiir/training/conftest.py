@@ -38,6 +38,8 @@ def make_config(photos: Path, tmp_path: Path) -> Callable[..., TrainingConfig]:
             "validation": "[{label: sigma25, degradation: [{kind: noise, sigma: 25}]}]",
             "log_every": 1,
             "bf16": "false",
+            "release.tile": 64,
+            "release.overlap": 16,
         }
         given = tuple(f"{key}={value}" for key, value in small.items())
         return load_config("denoise-color", overrides=given + overrides)

@@ -10,6 +10,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from hiir.evaluation.tiling import tiling_from_quality
 from hiir.models.release import read_release
 from hiir.training import checkpoint
 from hiir.training.config import ConfigError, TrainingConfig
@@ -180,6 +181,7 @@ def test_a_released_run_carries_what_it_reached(make_config, photos: Path, tmp_p
     worst, mean = (contract.quality[f"validation-clean{kind}-psnr"] for kind in ("-worst", ""))
     assert 20 < worst <= mean <= 99
     assert contract.quality["cpu-seconds-per-megapixel"] > 0
+    assert set(tiling_from_quality(contract.quality)) == {"gradient", "noise", "photo"}
     assert contract.provenance["steps"] == "1"
     assert contract.provenance["run-torch"] == torch.__version__
 
