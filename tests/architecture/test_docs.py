@@ -114,12 +114,21 @@ def check_docker(words: list[str]) -> None:
         assert words[words.index("--scale") + 1].partition("=")[0] in services
 
 
+def check_python(words: list[str]) -> None:
+    assert words[0] == "-m"
+    shown = help_of(words[1])
+    for word in words[2:]:
+        if word.startswith("--"):
+            assert word in shown, word
+
+
 CHECKS = {
     "curl": check_curl,
     "docker": check_docker,
     "export": lambda words: None,
     "hiir": check_hiir,
     "make": check_make,
+    "python": check_python,
 }
 
 
