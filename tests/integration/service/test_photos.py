@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from tests.integration.service.stack import Stack, photo, read, write
+from tests.prophoto import prophoto_profile
 
 pytestmark = pytest.mark.integration
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 GPS_XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-'
     b'ns#"><r:Description xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:GPSLatitude="48,12N" '
@@ -42,9 +42,9 @@ def codes(job: dict[str, Any]) -> list[str]:
 
 
 def photographers_file() -> tuple[bytes, np.ndarray, bytes]:
-    """16-bit TIFF in a wide gamut, with EXIF, GPS, XMP, orientation 6 and alpha; its samples."""
+    """16-bit TIFF in ProPhoto RGB, with EXIF, GPS, XMP, orientation 6 and alpha; its samples."""
     samples = np.random.default_rng(6).integers(1, 65_536, (60, 80, 4), dtype=np.uint16)
-    profile = SRGB.replace(b"sRGB", b"wide")  # bytes that nobody may rewrite
+    profile = prophoto_profile()
     directory = ImageFileDirectory_v2()
     directory.update({256: 80, 257: 60, 258: (16,) * 4, 259: 1, 262: 2, 277: 4, 278: 60, 338: 2})
     directory.update({274: 6, 282: 300.0, 283: 300.0, 296: 2, 700: GPS_XMP, 34675: profile})

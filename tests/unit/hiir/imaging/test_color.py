@@ -6,7 +6,16 @@ from PIL import Image, ImageCms
 
 from hiir.imaging import ColorPolicy, ImageLimits, NoteCode, PhotoOptions, decode, encode
 from hiir.imaging.color import SrgbConversion, srgb_profile
+from tests.prophoto import GAMMA, prophoto_profile, to_xyz
 
+# XYZ of D50 to linear sRGB, adapted by Bradford's matrix.
+XYZ_TO_SRGB = np.array(
+    [
+        (3.1338561, -1.6168667, -0.4906146),
+        (-0.9787684, 1.9161415, 0.0334540),
+        (0.0719453, -0.2289914, 1.4052427),
+    ]
+)
 SRGB = PhotoOptions(color=ColorPolicy.SRGB)
 
 
@@ -35,6 +44,18 @@ def test_samples_are_converted_at_their_depth(dtype):
     assert np.abs(converted / top - srgb_curve(ramp / top)).max() < 0.004
     if dtype == np.uint16:
         assert len(np.unique(converted[..., 0])) == 256
+
+
+def test_prophoto_becomes_srgb_as_the_formulas_say():
+    gray = np.linspace(0.4, 0.7, 16)[:, np.newaxis, np.newaxis]
+    colours = gray + np.random.default_rng(0).uniform(-0.06, 0.06, (16, 16, 3))
+    samples = (65_535 * colours).round().astype(np.uint16)
+    light = colours**GAMMA @ (XYZ_TO_SRGB @ to_xyz()).T
+    assert light.min() > 0
+    assert light.max() < 1
+    converted = SrgbConversion(profile=prophoto_profile())(samples)
+    assert np.abs(converted / 65_535 - srgb_curve(light)).max() < 0.003
+    assert np.abs(converted / 65_535 - colours).max() > 0.05
 
 
 def test_a_wide_gamut_is_kept_as_it_is_unless_srgb_is_asked_for(make_file, make_smooth):
