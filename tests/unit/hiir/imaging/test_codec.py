@@ -2,10 +2,13 @@
 
 import io
 import os
+import re
 import signal
 import tempfile
 import threading
 import time
+import zlib
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +133,44 @@ def test_more_memory_than_is_allowed_is_an_error_and_not_the_machines_end(stored
     Image.new("RGB", (60, 50)).save(output, "JPEG")
     codec.check(stored(output.getvalue()), ImageLimits(), PhotoOptions())
     codec.close()
+
+
+EXPANDING = zlib.compress(bytes(100 * MIB), 9)
+LOADED = {
+    "a hundred thousand texts": ([(b"tEXt", b"key\0text")] * 100_000, None),
+    "a hundred thousand packed texts": (
+        [(b"zTXt", b"key\0\0" + zlib.compress(bytes(1000)))] * 100_000,
+        ImageCorrupt,
+    ),
+    "a text that expands": ([(b"zTXt", b"key\0\0" + EXPANDING)], ImageCorrupt),
+    "xmp that expands": (
+        [(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + EXPANDING)],
+        ImageCorrupt,
+    ),
+    "a profile that expands": ([(b"iCCP", b"name\0\0" + EXPANDING)], ImageCorrupt),
+    "exif of ten megabytes": ([(b"eXIf", b"MM\0*" + bytes(10 * MIB))], None),
+}
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_what_a_png_carries_costs_little_and_is_no_way_around_the_limits(
+    codec, stored, make_png, make_pixels, name
+):
+    chunks, error = LOADED[name]
+    file = stored(make_png(make_pixels(), bit_depth=8, colour_type=2, before_data=chunks))
+    with nullcontext() if error is None else pytest.raises(error):
+        codec.check(file, ImageLimits(), PhotoOptions())
+    status = Path(f"/proc/{codec.pid}/status").read_text()
+    assert int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) < 250 * 1024
+
+
+def test_a_photo_with_an_archive_behind_it_comes_back_without(codec, stored, make_file):
+    archive = b"PK\3\4" + bytes(range(256)) * 20
+    image = codec.decode(stored(make_file("PNG") + archive), ImageLimits(), PhotoOptions())
+    with closing(image), tempfile.TemporaryFile() as target:
+        codec.encode(image.pixels, like=image, options=PhotoOptions(), target=target)
+        target.seek(0)
+        assert archive[:40] not in target.read()
 
 
 def test_a_process_that_has_grown_is_replaced(stored, make_file, monkeypatch):
