@@ -1,15 +1,20 @@
-"""Photos of 10 and of 100 megapixels through codec, tiles and encoder: memory and pace.
+"""Photos of 10 and of 100 megapixels: memory and pace.
 
-    python -m benchmarks.large_photos [--megapixels 10 100]
+    python -m benchmarks.large_photos [--megapixels 10 100] [--service] [--rounds 3]
 
 The model changes nothing and costs nothing, so that what is measured is ours: decoding in the
 codec's process, a row of tiles at a time, blending, and encoding by strips. Seconds are of the
 processor, of both processes; the peak is their resident sets together.
+
+With `--service` they go over HTTP through a whole service, from the upload to the last byte of the
+result. The peak is that of the worker's processes, its codec's included; seconds are those of all
+servers, medians of rounds that take turns. A PNG must come back exactly.
 """
 
 import argparse
 import re
 import resource
+import statistics
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -17,12 +22,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import pyvips
 
+from benchmarks.stack import IDENTITY, Stack, Watch, identity_repository, running_stack
 from hiir.imaging import (
     Codec,
     FloatPixels,
     ImageLimits,
-    ModelContract,
     PhotoOptions,
     PixelFile,
     plan_photo,
@@ -35,21 +41,16 @@ from hiir.imaging.strip_writer import write_jpeg, write_png
 LIMIT_MIB = 1500
 SLOWER = 1.10
 BYTES = 1024**3
-CONTRACT = ModelContract(
-    name="identity",
-    task="identity",
-    version="1",
-    architecture="identity",
-    scale=1,
-    input_channels=3,
-    output_channels=3,
-    tile=256,
-    overlap=32,
-    size_multiple=8,
-    sha256="0" * 64,
-    provenance={},
-    quality={},
-)
+FORMATS = ("JPEG", "PNG")
+# Beyond what the service takes unless it is told to.
+SETTINGS = {
+    "HIIR_LIMITS__PIXELS": 150_000_000,
+    "HIIR_LIMITS__OUTPUT_PIXELS": 150_000_000,
+    "HIIR_LIMITS__BODY_BYTES": 500 * 2**20,
+    "HIIR_LIMITS__RESULT_BYTES": 500 * 2**20,
+    "HIIR_LIMITS__DECODE_SECONDS": 900,
+    "HIIR_LIMITS__PREDICTED_WAIT_SECONDS": 10**6,
+}
 
 
 class Identity:
@@ -87,12 +88,12 @@ def restore(source: BinaryIO) -> tuple[float, float]:
     with tempfile.TemporaryFile() as target:
         image = codec.decode(source, limits, options)
         decoding_peak = peak_mib(codec)
-        shape = restored_shape(image.pixels.shape, CONTRACT)
+        shape = restored_shape(image.pixels.shape, IDENTITY)
         with PixelFile(shape, plan_photo(image.info, options).dtype) as restored:
             restore_tiled(
                 image=image.pixels,
                 output=restored,
-                contract=CONTRACT,
+                contract=IDENTITY,
                 infer=Identity(),
                 in_flight=4,
                 on_progress=lambda *_: None,
@@ -106,6 +107,94 @@ def restore(source: BinaryIO) -> tuple[float, float]:
     peak = own + max(decoding_peak, peak_mib(codec))
     codec.close()
     return seconds, peak
+
+
+def through_service(stack: Stack, source: Path, result: Path) -> Watch:
+    """Send a file, wait, and fetch what became of it."""
+    with Watch(stack) as watch, source.open("rb") as file:
+        answer = stack.submit(file)
+        if answer.status_code != 202:
+            raise SystemExit(f"refused: {answer.text}")
+        job = stack.wait(answer.json())
+        if job["status"] != "succeeded":
+            raise SystemExit(f"the job ended {job['status']}: {job['error']}")
+        with result.open("wb") as output, stack.client.stream("GET", job["urls"]["result"]) as body:
+            for part in body.iter_bytes():
+                output.write(part)
+    stack.client.delete(job["urls"]["self"]).raise_for_status()
+    print(f"  {source.name} {job['timings']}", flush=True)
+    return watch
+
+
+def same_pixels(one: Path, other: Path) -> bool:
+    images = [pyvips.Image.new_from_file(str(path), access="sequential") for path in (one, other)]
+    return bool((images[0] - images[1]).abs().max() == 0)
+
+
+def measure_service(name: str, wanted: Sequence[int], rounds: int) -> bool:
+    """Print a line for each size; whether they hold."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        photos = {size: folder / f"{size}.{name.lower()}" for size in wanted}
+        for size, path in photos.items():
+            with path.open("wb") as file:
+                write_photo(name, size, file)
+        seconds: dict[int, list[float]] = {size: [] for size in wanted}
+        watches = {}
+        result = folder / "result"
+        with running_stack(folder, identity_repository(folder), settings=SETTINGS) as stack:
+            through_service(stack, photos[min(wanted)], result)  # what is made once
+            for _ in range(rounds):
+                for size in sorted(wanted):
+                    watch = through_service(stack, photos[size], result)
+                    seconds[size].append(sum(watch.seconds().values()))
+                    # A peak never falls: a smaller photo's is known before the first larger one.
+                    if size not in watches or size == max(wanted):
+                        watches[size] = watch
+                    if name == "PNG" and not same_pixels(photos[size], result):
+                        raise SystemExit("the pixels that came back are not those that were sent")
+        first = statistics.median(seconds[wanted[0]]) / wanted[0]
+        good = True
+        for size in wanted:
+            peaks = ", ".join(f"{key} {peak:.0f}" for key, peak in watches[size].peak_mib.items())
+            pace = statistics.median(seconds[size]) / size
+            holds = watches[size].peak_mib["worker"] < LIMIT_MIB and pace <= SLOWER * first
+            good = good and holds
+            print(
+                f"{name} {size:4d} MP, {photos[size].stat().st_size / 1e6:.0f} MB: {pace:.3f} s/MP "
+                f"({pace / first:.2f} of the first), peaks in MiB: {peaks}: "
+                f"{'holds' if holds else 'DOES NOT HOLD'}",
+                flush=True,
+            )
+    return good
+
+
+def write_photo(name: str, megapixels: int, target: BinaryIO) -> None:
+    scene = Scene(int((megapixels * 1e6) ** 0.5))
+    if name == "JPEG":
+        write_jpeg(scene, target, ImageMetadata(), quality=95)
+    else:
+        write_png(scene, target, ImageMetadata())
+
+
+def measure_here(name: str, wanted: Sequence[int]) -> bool:
+    """Print a line for each size; whether they hold."""
+    first, good = 0.0, True
+    for megapixels in wanted:
+        with tempfile.TemporaryFile() as source:
+            write_photo(name, megapixels, source)
+            source.flush()
+            seconds, peak = restore(source)
+        pace = seconds / megapixels
+        first = first or pace
+        holds = peak < LIMIT_MIB and pace <= SLOWER * first
+        good = good and holds
+        print(
+            f"{name} {megapixels:4d} MP: {pace:.3f} s/MP ({pace / first:.2f} of the first), "
+            f"peak {peak:.0f} MiB: {'holds' if holds else 'DOES NOT HOLD'}",
+            flush=True,
+        )
+    return good
 
 
 def processor_seconds(codec: Codec) -> float:
@@ -128,26 +217,20 @@ def peak_mib(codec: Codec | None) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--megapixels", type=int, nargs="+", default=[10, 100])
-    wanted = parser.parse_args(arguments).megapixels
-    for name, write in (("JPEG", write_jpeg), ("PNG", write_png)):
-        first = None
-        for megapixels in wanted:
-            with tempfile.TemporaryFile() as source:
-                settings = {"quality": 95} if name == "JPEG" else {}
-                scene = Scene(int((megapixels * 1e6) ** 0.5))
-                write(scene, source, ImageMetadata(), **settings)
-                source.flush()
-                seconds, peak = restore(source)
-            pace = seconds / megapixels
-            first = first or pace
-            good = peak < LIMIT_MIB and pace <= SLOWER * first
-            print(
-                f"{name} {megapixels:4d} MP: {pace:.3f} s/MP ({pace / first:.2f} of the first), "
-                f"peak {peak:.0f} MiB: {'holds' if good else 'DOES NOT HOLD'}",
-                flush=True,
-            )
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=FORMATS)
+    parser.add_argument("--service", action="store_true", help="over HTTP, through all of it")
+    parser.add_argument("--rounds", type=int, default=3, help="of the service")
+    options = parser.parse_args(arguments)
+    held = [
+        measure_service(name, options.megapixels, options.rounds)
+        if options.service
+        else measure_here(name, options.megapixels)
+        for name in options.formats
+    ]
+    if not all(held):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

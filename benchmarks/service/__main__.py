@@ -15,9 +15,7 @@ measures both in turns:
 import argparse
 import contextlib
 import io
-import json
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -35,6 +33,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
+from benchmarks.stack import START_SECONDS, child, running_stack
 from hiir.imaging import restore_tiled, restored_shape
 from service.inference.triton import TritonClient
 from service.models import ModelCatalogue
@@ -44,7 +43,6 @@ SIDES = (1224, 1632)  # 2 megapixels
 SMALL = (128, 128)
 MOST_OVERHEAD = 0.10
 WORKERS = 2
-START_SECONDS = 240
 _PLAIN = "directly through Triton"
 _STAGES = ("decode", "restore", "encode", "store")
 
@@ -70,30 +68,6 @@ def photo(height: int, width: int, image_format: str) -> bytes:
     return output.getvalue()
 
 
-@contextmanager
-def child(command: Sequence[str], log: Path, **environment: str) -> Iterator[subprocess.Popen]:
-    """Run a server around the block."""
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            command,
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            yield process
-        finally:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(60)
-            with contextlib.suppress(ProcessLookupError):  # LitServe leaves its workers behind
-                os.killpg(process.pid, signal.SIGKILL)
-
-
 def wait_ready(url: str, process: subprocess.Popen, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
@@ -103,23 +77,6 @@ def wait_ready(url: str, process: subprocess.Popen, log: Path) -> None:
         if process.poll() is not None or time.monotonic() > deadline:
             sys.exit(f"not ready: {url}\n{log.read_text()[-2000:]}")
         time.sleep(0.2)
-
-
-@contextmanager
-def our_service(folder: Path, repository: Path) -> Iterator[dict[str, Any]]:
-    """Addresses of a stack of our own, without limits for its one client."""
-    log, state = folder / "service.log", folder / "data" / "stack.json"
-    command = [sys.executable, "-m", "service.embedded", "up", "--data-dir", str(folder / "data")]
-    command += ["--model-repository", str(repository), "--worker-concurrency", str(WORKERS)]
-    limits = {"SUBMITS_PER_MINUTE": 10**6, "BURST": 10**6, "OPEN_JOBS": 1000}
-    environment = {f"HIIR_TENANTS__{name}": str(value) for name, value in limits.items()}
-    with child(command, log, **environment) as process:
-        deadline = time.monotonic() + START_SECONDS
-        while not (state.exists() and "serving on" in log.read_text()):
-            if process.poll() is not None or time.monotonic() > deadline:
-                sys.exit(f"the stack does not start:\n{log.read_text()[-2000:]}")
-            time.sleep(0.2)
-        yield json.loads(state.read_text())
 
 
 @contextmanager
@@ -283,11 +240,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     repository = options.model_repository.resolve()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        addresses = stack.enter_context(our_service(folder, repository))
+        service = stack.enter_context(running_stack(folder, repository, workers=WORKERS))
+        addresses = service.addresses()
         connect = lambda url: stack.enter_context(  # noqa: E731
             httpx.Client(base_url=url, timeout=600, trust_env=False)
         )
-        targets = [ours(connect(addresses["api_url"]), options.task)]
+        targets = [ours(service.client, options.task)]
         if not options.without_litserve:
             server = litserve_service(folder, repository, options.task, options.port)
             stack.enter_context(server)
