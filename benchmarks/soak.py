@@ -8,6 +8,10 @@ the median over all pairs of notes, which a process that is replaced now and the
 200 jobs) does not bend as it would a least-squares line; the first quarter, in which caches and
 pools fill, is left out. Results and records expire after seconds here; the same keys must be left
 then as at the start.
+
+Time limits are short, too: Celery keeps the two timers of a job's limits, about half a kilobyte,
+until they would have rung, though the job has long ended. With limits of half an hour a worker's
+memory grows for half an hour, and no longer.
 """
 
 import argparse
@@ -37,6 +41,8 @@ SETTINGS = {
     "HIIR_JOBS__RECORD_SECONDS": LIFE_SECONDS,
     "HIIR_JOBS__IDEMPOTENCY_SECONDS": LIFE_SECONDS,
     "HIIR_JOBS__INPUT_SECONDS": 600,
+    "HIIR_JOBS__SOFT_TIME_LIMIT": 30,
+    "HIIR_JOBS__HARD_TIME_LIMIT": 35,
 }
 
 

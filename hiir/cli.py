@@ -75,6 +75,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _release(options: argparse.Namespace) -> int:
+    from hiir.evaluation.tiling import MAX_SEAM, tiling_from_quality
     from hiir.models.release import zoo_path
     from hiir.training.release import release_run
     from hiir.training.run_folder import RunFolder
@@ -89,6 +90,13 @@ def _release(options: argparse.Namespace) -> int:
         overlap=options.overlap,
     )
     print(json.dumps(dict(contract.quality), indent=2))
+    for picture, found in tiling_from_quality(contract.quality).items():
+        if found.seam > MAX_SEAM:
+            print(
+                f"hiir: tiles show in the {picture}, by {found.seam:.1f} levels of 255: "
+                f"release it with more than --overlap {contract.overlap}",
+                file=sys.stderr,
+            )
     return 0
 
 

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ from PIL import Image
 from skimage.data import astronaut
 
 from hiir import cli
+from hiir.evaluation.tiling import TilingFigures, to_quality
+from hiir.models.release import load_release
+from hiir.training.config import load_config
+from hiir.training.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -146,3 +151,14 @@ def test_train_packs_its_data_into_parts(photos: Path, tmp_path: Path, capsys) -
     parts = tmp_path / "parts"
     assert cli.main(["train", "denoise-color", *options, "--pack", str(parts)]) == 0
     assert [path.name for path in parts.iterdir()] == ["part-01.tar"]
+
+
+def test_a_release_that_shows_its_tiles_says_so(monkeypatch, capsys, tmp_path: Path) -> None:
+    shipped = load_release("denoise-color").contract
+    quality = to_quality({"photo": TilingFigures(seam=1.26, agreement=40, difference=9)})
+    contract = replace(shipped, quality=quality)
+    monkeypatch.setattr("hiir.training.release.release_run", lambda *_, **__: contract)
+    run = tmp_path / "run"
+    RunFolder(run).begin(load_config("denoise-color"), {})
+    assert cli.main(["release", str(run)]) == 0
+    assert "tiles show in the photo, by 1.3 levels" in capsys.readouterr().err
