@@ -90,7 +90,7 @@ class Model:
         return int(shift), int(np.ptp(restored, axis=(0, 1)).max())
 
     def on_zone_plate(self) -> str:
-        (item,) = self.config.validation
+        item = self.config.validation[0]
         degraded = item.degradation.degrade(to_unit(zone_plate()), seed=0, index=0)
         mosaicked = from_unit(np.clip(degraded, 0, 1), np.uint8)
         before, after = (
