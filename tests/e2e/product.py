@@ -59,8 +59,11 @@ class Product:
     def descendants(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
-    def submit(self, content: bytes, task: str) -> str:
-        answer = self.client.post("/v1/jobs", data={"task": task}, files={"file": content})
+    def submit(
+        self, content: bytes, task: str, *, right: bytes | None = None, **fields: str
+    ) -> str:
+        files = {"file": content} | ({} if right is None else {"file_right": right})
+        answer = self.client.post("/v1/jobs", data={"task": task, **fields}, files=files)
         assert answer.status_code == 202, answer.text
         return answer.json()["id"]
 

@@ -12,6 +12,8 @@ import psutil
 import pytest
 from PIL import Image
 
+from hiir.degradations.mosaic import mosaic
+from hiir.imaging import BayerPattern, from_unit, to_unit
 from hiir.models.release import list_releases
 from service.embedded.sample import psnr
 from tests.e2e.product import Product, environment, running_product, up
@@ -62,7 +64,13 @@ def test_every_shipped_model_restores_a_photo_larger_than_its_tile(product: Prod
         clean = photo(model["tile"] + 60, model["tile"] + 110)
         if model["input_channels"] == 1:
             clean = clean[..., 0]
-        job_id = product.submit(write(clean), model["name"])
+        if model["name"] == "demosaic":
+            sent = write(from_unit(mosaic(to_unit(clean), BayerPattern.RGGB), np.uint8)[..., 0])
+            job_id = product.submit(sent, model["name"], pattern="RGGB")
+        elif model["input_channels"] == 6:
+            job_id = product.submit(write(clean), model["name"], right=write(clean))
+        else:
+            job_id = product.submit(write(clean), model["name"])
         job = product.wait_for(
             job_id, lambda job: job["status"] not in {"queued", "running"}, model["name"]
         )
