@@ -1,5 +1,6 @@
 """From a run to a shipped model: averaged weights, contract, provenance, measured quality."""
 
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -79,8 +80,11 @@ def release_run(
         quality={},
     )
     weights = dict(checkpoint.average)
-    write_release(path, weights=weights, contract=contract, dtype=_DTYPE)
-    release = read_release(path)
+    # What stands at `path` is replaced when all is measured: one that ends early changes nothing.
+    with tempfile.TemporaryDirectory() as scratch:
+        draft = Path(scratch) / path.name
+        write_release(draft, weights=weights, contract=contract, dtype=_DTYPE)
+        release = read_release(draft)
     restorer = _Timed(TiledRestorer(contract=contract, engine=TorchTiles(release)))
     sets: dict[str, SampleSet] = {
         f"{folder.name.lower()}-{item.label}": SyntheticSet(
