@@ -28,7 +28,7 @@ from tests.integration.service.models import (
     add_mean_of_views,
     add_not_a_number,
 )
-from tests.integration.service.stack import Process, Stack, python, ready
+from tests.integration.service.stack import Process, Stack, python, ready, wait_until
 
 SETTINGS = {
     "HIIR_AUTH": "open",
@@ -181,8 +181,9 @@ def running_stack(
 
 @pytest.fixture
 def stack(running_stack: Stack) -> Stack:
-    """The service, complete and ready."""
+    """The service, complete, ready and idle: what it stores is then what this test stores."""
     running_stack.start()
+    wait_until(lambda: not running_stack.has_open_jobs(), "jobs of earlier tests to end")
     return running_stack
 
 

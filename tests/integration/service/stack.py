@@ -137,6 +137,12 @@ class Stack:
         with self.database(1) as redis:
             return set(redis.keys("hiir:job:*"))
 
+    def has_open_jobs(self) -> bool:
+        with self.database(1) as redis:
+            # A record may expire between the two calls: None is no open job.
+            states = {redis.hget(key, "status") for key in redis.keys("hiir:job:*")}
+        return not states <= {*_TERMINAL, None}
+
     def blob_keys(self) -> set[bytes]:
         with self.database(2) as redis:
             return set(redis.keys("*"))
