@@ -8,7 +8,15 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 import torch
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    model_validator,
+)
 
 from hiir.degradations.compression import ChromaSubsampling, compress_jpeg
 from hiir.degradations.defocus import View, defocus
@@ -54,19 +62,14 @@ def _ordered(value: tuple[float, float]) -> tuple[float, float]:
     return value
 
 
-Range: TypeAlias = Annotated[tuple[float, float], BeforeValidator(_as_pair)]
+Range: TypeAlias = Annotated[
+    tuple[float, float], BeforeValidator(_as_pair), AfterValidator(_ordered)
+]
 """A number, or a pair to draw uniformly between."""
 
 
 class _Step(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @model_validator(mode="after")
-    def _ranges_are_ordered(self) -> Any:
-        for value in (getattr(self, name) for name in type(self).model_fields):
-            if isinstance(value, tuple) and all(isinstance(item, float) for item in value):
-                _ordered(value)
-        return self
 
     @property
     def margin(self) -> int:
@@ -309,10 +312,12 @@ class Raindrops(_Step):
 
 
 class OneOf(_Step):
-    """One of several degradations, drawn evenly."""
+    """One of several degradations."""
 
     kind: Literal["one-of"] = "one-of"
     choices: tuple["Step", ...] = Field(min_length=1)
+    weights: tuple[PositiveFloat, ...] | None = None
+    """How often each is drawn against the others; all alike where nothing is said."""
 
     @property
     def margin(self) -> int:
@@ -323,6 +328,12 @@ class OneOf(_Step):
     def _of_one_size(self) -> "OneOf":
         if len({(step.scale, step.views) for step in self.choices}) > 1:
             raise ValueError("choices must give images of one size and one number of views")
+        return self
+
+    @model_validator(mode="after")
+    def _with_a_weight_each(self) -> "OneOf":
+        if self.weights is not None and len(self.weights) != len(self.choices):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.choices)} choices")
         return self
 
     @property
@@ -337,7 +348,12 @@ class OneOf(_Step):
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
         """Do what is drawn."""
-        return self.choices[int(random.integers(len(self.choices)))].apply(image, random)
+        if self.weights is None:
+            drawn = int(random.integers(len(self.choices)))
+        else:
+            share = np.array(self.weights) / sum(self.weights)
+            drawn = int(random.choice(len(self.choices), p=share))
+        return self.choices[drawn].apply(image, random)
 
 
 Step: TypeAlias = Annotated[

@@ -85,6 +85,15 @@ def test_margins_add_up_in_pixels_of_the_clean_image() -> None:
     assert Recipe.model_validate(steps).margin == 6 + 3 * 16
 
 
+def test_weights_say_how_often_each_choice_is_drawn(photo) -> None:
+    image = photo[:8, :8]
+    choices = [{"kind": "noise", "sigma": 0}, {"kind": "noise", "sigma": 50}]
+    recipe = Recipe.model_validate([{"kind": "one-of", "choices": choices, "weights": [9, 1]}])
+    drawn = [recipe.degrade(image, seed=0, index=index) for index in range(500)]
+    noisy = sum(not np.allclose(d, image, atol=1e-3) for d in drawn)
+    assert 30 < noisy < 70
+
+
 @pytest.mark.parametrize(
     ("steps", "message"),
     [
@@ -94,6 +103,8 @@ def test_margins_add_up_in_pixels_of_the_clean_image() -> None:
         ([{"kind": "jpeg", "quality": [0, 10]}], "quality goes from 1"),
         ([{"kind": "rain", "amount": [0.9, 0.1]}], "from low to high"),
         ([{"kind": "one-of", "choices": []}], "at least 1"),
+        ([{"kind": "one-of", "choices": [{"kind": "file"}], "weights": [1, 2]}], "2 weights for 1"),
+        ([{"kind": "one-of", "choices": [{"kind": "file"}], "weights": [0]}], "greater than 0"),
         (
             [{"kind": "one-of", "choices": [{"kind": "file"}, {"kind": "downscale", "factor": 2}]}],
             "one size",
