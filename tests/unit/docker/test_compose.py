@@ -140,7 +140,8 @@ def test_what_the_containers_are_told_is_what_the_settings_read(
 ) -> None:
     fields = {f"HIIR_{field.upper()}" for field in Settings.model_fields}
     environment = services[name]["environment"]
-    assert {name.partition("__")[0] for name in environment} <= fields
+    ours = {name.partition("__")[0] for name in environment if name.startswith("HIIR_")}
+    assert ours <= fields
     for variable in fields:
         monkeypatch.delenv(variable, raising=False)
     for variable, value in environment.items():
@@ -152,6 +153,13 @@ def test_what_the_containers_are_told_is_what_the_settings_read(
     triton = services["triton-cpu"]
     assert "triton" in triton["networks"]["backend"]["aliases"]
     assert settings.triton_url == "triton:8001"
+
+
+def test_every_container_that_runs_threads_of_ours_has_few_arenas_of_memory(
+    services: dict[str, Service],
+) -> None:
+    for name in ("api", "worker", "webhooks", "triton-cpu", "triton-gpu"):
+        assert services[name]["environment"]["MALLOC_ARENA_MAX"] == "2"
 
 
 def test_everyone_sees_the_same_models_and_nobody_can_change_them(
