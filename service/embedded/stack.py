@@ -24,8 +24,8 @@ from service.settings import AuthMode, Settings
 _PROBE_TIMEOUT_S = 5.0
 _WEBHOOK_THREADS = 8  # that wait for receivers
 _WORKER_GRACE_S = 30.0  # ends the job under way, if it is short
-# By default glibc gives each thread an arena of its own, and none gives back what it once held: with
-# two, a server's memory stays where its first jobs brought it.
+# By default glibc gives each thread an arena of its own, and none gives back what it once held;
+# with two, the memory of a server stays where its first jobs brought it.
 _ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
 _WHO_MAY = {
     AuthMode.OPEN: "open mode: everybody on this machine may use the service, without a key",
