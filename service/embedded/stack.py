@@ -24,7 +24,7 @@ from service.settings import AuthMode, Settings
 _PROBE_TIMEOUT_S = 5.0
 _WEBHOOK_THREADS = 8  # that wait for receivers
 _WORKER_GRACE_S = 30.0  # ends the job under way, if it is short
-# By default glibc gives each thread an arena of its own, and none gives back what it once held;
+# By default glibc gives threads arenas of their own, and what one of them keeps no other can use;
 # with two, the memory of a server stays where its first jobs brought it.
 _ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
 _WHO_MAY = {
