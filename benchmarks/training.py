@@ -2,42 +2,60 @@
 
 The first version is what one writes down from the paper: textbook layers, float32, an optimizer
 that goes from parameter to parameter, the loss read after each step, one process that has all
-cores. Ours adds, one after the other: our layers, bfloat16, the fused optimizer, if asked the
-compiled network, and on a CPU memory that is kept between steps and a process of one thread for
-each core, which average their gradients as `hiir train --devices` does. The profile says where the
-rest of the time goes.
+cores. Ours adds, one after the other: our layers, bfloat16, all weights in one tensor that the
+optimizer moves, if asked the compiled network, and on a CPU memory that is kept between steps and a
+process of one thread for each core, which average their gradients as `hiir train --devices` does.
+The profile says where the rest of the time goes.
 
-    python -m benchmarks.training [--batch 16] [--steps 20] [--compile] [--profile]
+    python -m benchmarks.training [--batch 16] [--steps 20] [--rounds 3] [--compile] [--profile]
 """
 
 import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 import torch
 from torch import Tensor, distributed, nn
 
 from benchmarks.textbook import textbook_model
 from hiir.models.presets import build_model
+from hiir.training.flat_weights import FlatWeights
 from hiir.training.memory import keep_freed_memory
 
 _PRESET = "ushape-compact-color"
 _PATCH = 64
 
 
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """What a step of training is made of."""
+
+    textbook: bool = False
+    bf16: bool = False
+    flat: bool = False
+    """Weights in one tensor and the fused optimizer; the loss is not read."""
+    compiled: bool = False
+
+
+_OURS = Variant(bf16=True, flat=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument(
-        "--compile", action="store_true", help="takes minutes before the first step"
-    )
+    parser.add_argument("--rounds", type=int, default=3, help="medians over so many are printed")
+    parser.add_argument("--compile", action="store_true", help="too, on a GPU; takes minutes")
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args(arguments)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if options.compile and device.type == "cpu":
+        parser.error("--compile is for GPUs")
     name = (
         torch.cuda.get_device_name()
         if device.type == "cuda"
@@ -45,50 +63,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     print(f"{_PRESET}, {options.batch} patches of {_PATCH} x {_PATCH}, {device.type}: {name}")
 
-    def rate(*, textbook: bool, bf16: bool, fused: bool, compiled: bool, reads: bool) -> float:
-        step = prepare(
-            device,
-            batch=options.batch,
-            textbook=textbook,
-            bf16=bf16,
-            fused=fused,
-            compiled=compiled,
-            reads=reads,
-        )
-        return options.batch / seconds_per_call(step, device, calls=options.steps)
-
-    torch.set_float32_matmul_precision("highest")
-    first = rate(textbook=True, bf16=False, fused=False, compiled=False, reads=True)
-    report("a straightforward first version", first, first)
-    torch.set_float32_matmul_precision("high")
-    variants = {
-        "our layers": {"bf16": False, "fused": False, "compiled": False},
-        "and bfloat16": {"bf16": True, "fused": False, "compiled": False},
-        "and the fused optimizer, nothing read": {"bf16": True, "fused": True, "compiled": False},
-    }
-    if options.compile:
-        variants["and the compiled network"] = {"bf16": True, "fused": True, "compiled": True}
-    for title, switches in variants.items():
-        report(title, rate(textbook=False, reads=not switches["fused"], **switches), first)
-    if device.type == "cpu":
-        keep_freed_memory()
-        kept = rate(textbook=False, bf16=True, fused=True, compiled=False, reads=False)
-        report("and memory that is kept", kept, first)
-        processes = os.cpu_count() or 1
-        together = rate_together(processes, batch=options.batch, calls=options.steps)
-        report(f"not compiled, {processes} processes of one thread", together, first)
+    rates: dict[str, list[float]] = {}
+    for _ in range(options.rounds):
+        for title, rate in measure(
+            device, batch=options.batch, calls=options.steps, compiled=options.compile
+        ):
+            rates.setdefault(title, []).append(rate)
+    first = next(iter(rates.values()))
+    for title, measured in rates.items():
+        ratio = median(ours / theirs for ours, theirs in zip(measured, first, strict=True))
+        print(f"{title:40} {median(measured):9.1f} patches/s {ratio:6.2f} x")
     if options.profile:
-        step = prepare(
-            device,
-            batch=options.batch,
-            textbook=False,
-            bf16=True,
-            fused=True,
-            compiled=False,
-            reads=False,
-        )
+        step = prepare(device, batch=options.batch, variant=_OURS)
         step()
         print(profile(step))
+
+
+def measure(
+    device: torch.device, *, batch: int, calls: int, compiled: bool
+) -> Iterator[tuple[str, float]]:
+    """Patches a second of one variant after the other, the first version first."""
+
+    def rate(variant: Variant) -> float:
+        step = prepare(device, batch=batch, variant=variant)
+        return batch / seconds_per_call(step, device, calls=calls)
+
+    torch.set_float32_matmul_precision("highest")
+    yield "a straightforward first version", rate(Variant(textbook=True))
+    torch.set_float32_matmul_precision("high")
+    yield "our layers", rate(Variant())
+    yield "and bfloat16", rate(Variant(bf16=True))
+    yield "and weights in one tensor, nothing read", rate(_OURS)
+    if compiled:
+        yield "and the compiled network", rate(replace(_OURS, compiled=True))
+    if device.type == "cpu":
+        processes = os.cpu_count() or 1
+        together = rate_together(processes, batch=batch, calls=calls)
+        yield f"{processes} processes of one thread, memory kept", together
 
 
 def rate_together(processes: int, *, batch: int, calls: int) -> float:
@@ -106,9 +117,7 @@ def train_apart(rank: int, processes: int, folder: str, batch: int, calls: int) 
     rendezvous = f"file://{folder}/rendezvous"
     distributed.init_process_group("gloo", rendezvous, rank=rank, world_size=processes)
     cpu = torch.device("cpu")
-    step = prepare(
-        cpu, batch=batch, textbook=False, bf16=True, fused=True, compiled=False, reads=False
-    )
+    step = prepare(cpu, batch=batch, variant=_OURS)
     seconds = seconds_per_call(step, cpu, calls=calls)
     (Path(folder) / f"seconds-{rank}").write_text(str(seconds))
     distributed.barrier()
@@ -116,37 +125,48 @@ def train_apart(rank: int, processes: int, folder: str, batch: int, calls: int) 
     distributed.destroy_process_group()
 
 
-def prepare(
-    device: torch.device,
-    *,
-    batch: int,
-    textbook: bool,
-    bf16: bool,
-    fused: bool,
-    compiled: bool,
-    reads: bool,
-) -> Callable[[], None]:
+def prepare(device: torch.device, *, batch: int, variant: Variant) -> Callable[[], None]:
     """One step of training on patches that lie ready, as a function without arguments."""
     torch.manual_seed(0)
     model = build_model(_PRESET)
-    model = (textbook_model(model) if textbook else model).to(device).train()
-    network: nn.Module = torch.compile(model) if compiled else model  # type: ignore[assignment]
-    if distributed.is_initialized():
-        network = nn.parallel.DistributedDataParallel(network)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=fused, foreach=False)
+    model = (textbook_model(model) if variant.textbook else model).to(device).train()
     clean = torch.rand(batch, 3, _PATCH, _PATCH, device=device)
     noisy = clean + 0.1 * torch.randn_like(clean)
+    if variant.flat:
+        return flat_step(model, noisy, clean, compiled=variant.compiled)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, foreach=False)
 
     def step() -> None:
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-            restored = network(noisy)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=variant.bf16):
+            restored = model(noisy)
         loss: Tensor = nn.functional.l1_loss(restored.float(), clean)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        if reads:
-            loss.item()
+        loss.item()
+
+    return step
+
+
+def flat_step(
+    model: nn.Module, noisy: Tensor, clean: Tensor, *, compiled: bool
+) -> Callable[[], None]:
+    """What `hiir.training.loop` does for a batch."""
+    weights = FlatWeights(model, dtype=torch.bfloat16)
+    network: nn.Module = torch.compile(model) if compiled else model  # type: ignore[assignment]
+    optimizer = torch.optim.AdamW([weights.values], lr=1e-4, fused=True)
+
+    def step() -> None:
+        loss: Tensor = nn.functional.l1_loss(network(noisy).float(), clean)
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradient = weights.collect()
+        if distributed.is_initialized():
+            distributed.all_reduce(gradient)
+            gradient /= distributed.get_world_size()
+        nn.utils.clip_grad_norm_(weights.values, 1.0)
+        optimizer.step()
+        weights.publish()
 
     return step
 
@@ -172,10 +192,6 @@ def profile(step: Callable[[], None]) -> str:
         step()
     order = "self_cuda_time_total" if torch.cuda.is_available() else "self_cpu_time_total"
     return str(recorded.key_averages().table(sort_by=order, row_limit=15, max_name_column_width=40))
-
-
-def report(title: str, rate: float, first: float) -> None:
-    print(f"{title:40} {rate:9.1f} patches/s {rate / first:6.2f} x", flush=True)
 
 
 if __name__ == "__main__":

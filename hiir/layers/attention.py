@@ -83,8 +83,7 @@ class WindowAttention(nn.Module):
             qkv = functional.linear(windows, fused, self.fused_bias)
             q, k, v = qkv.view(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
         else:
-            rows = self._projection()
-            qkv = functional.linear(windows, rows[:, :-1], rows[:, -1])
+            qkv = functional.linear(windows, *self._projection())
             widths = [self.qk_channels, self.qk_channels, self.channels]
             q, k, v = (
                 part.view(n, t, self.heads, -1).transpose(1, 2)
@@ -108,10 +107,12 @@ class WindowAttention(nn.Module):
         width, which changes no product.
         """
         self.position_bias.freeze()
+        weight, bias = self._projection()
         q, k, v = (
             rows.view(self.heads, -1, self.channels + 1)
             for rows in torch.split(
-                self._projection(), [self.qk_channels, self.qk_channels, self.channels]
+                torch.cat((weight, bias[:, None]), dim=1),
+                [self.qk_channels, self.qk_channels, self.channels],
             )
         )
         width = -(-v.shape[1] // _ALIGNMENT) * _ALIGNMENT
@@ -119,17 +120,16 @@ class WindowAttention(nn.Module):
         fused = torch.stack(padded).flatten(0, 2)
         self.fused_weight, self.fused_bias = fused[:, :-1].contiguous(), fused[:, -1].contiguous()
 
-    def _projection(self) -> Tensor:
-        """Weights and, as the last column, biases of q, k and v: ``(2 Q + C, C + 1)``.
+    def _projection(self) -> tuple[Tensor, Tensor]:
+        """Weight ``(2 Q + C, C)`` and bias ``(2 Q + C,)`` of q, k and v.
 
         A dot product's scale is in the rows of q, which are far fewer than queries.
         """
-        rows = torch.cat((self.qkv.weight, self.qkv.bias[:, None]), dim=1)
         if self.similarity is Similarity.COSINE:
-            return rows
-        q, kv = torch.split(rows, [self.qk_channels, self.qk_channels + self.channels])
-        scaled = q.view(self.heads, -1, self.channels + 1) * self.scale
-        return torch.cat((scaled.flatten(0, 1), kv))
+            return self.qkv.weight, self.qkv.bias
+        of_q = self.scale[:, 0].expand(-1, self.qk_channels // self.heads).flatten()
+        factors = functional.pad(of_q, (0, self.qk_channels + self.channels), value=1.0)
+        return self.qkv.weight * factors[:, None], self.qkv.bias * factors
 
     def thaw(self) -> None:
         """Let the weights decide again (training)."""

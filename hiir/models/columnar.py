@@ -124,7 +124,8 @@ class Columnar(RestorationModel):
 
     def restore(self, image: Tensor) -> Tensor:
         """Map ``(B, in_channels, H, W)`` to ``(B, out_channels, scale * H, scale * W)``."""
-        shallow = self.embed(image).permute(0, 2, 3, 1)
+        # What is repeated below is the image as it is, even if the network computes in bfloat16.
+        shallow = self.embed(image.to(self.embed.weight.dtype)).permute(0, 2, 3, 1)
         deep = self.norm_out(self.stages(self.norm_in(shallow)))
         tokens = shallow + self.close(deep)
         enlarged: Tensor = self.tail(tokens.permute(0, 3, 1, 2), image)

@@ -138,7 +138,9 @@ class UShape(RestorationModel):
     def restore(self, image: Tensor) -> Tensor:
         """Map ``(B, in_channels, H, W)`` to ``(B, out_channels, H, W)``."""
         folded = fold_pixels(image.permute(0, 2, 3, 1), self.config.stem)
-        tokens = self.embed(folded.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        # The residual is added to the image as it is, even if the network computes in bfloat16.
+        plane = folded.permute(0, 3, 1, 2).to(self.embed.weight.dtype)
+        tokens = self.embed(plane).permute(0, 2, 3, 1)
         skips: list[Tensor] = []
         for stage, down in zip(self.encoder[:-1], self.down, strict=True):
             tokens = stage(tokens)

@@ -3,16 +3,18 @@
 import torch
 from torch import Tensor, nn
 
+from hiir.training.flat_weights import FlatWeights
+
 __all__ = ["WeightAverage"]
 
 
 class WeightAverage:
     """Averages a model's parameters; what is evaluated and shipped."""
 
-    def __init__(self, model: nn.Module, *, decay: float) -> None:
+    def __init__(self, weights: FlatWeights, *, decay: float) -> None:
         self._decay = decay
-        self._parameters = dict(model.named_parameters())
-        self.average = {name: p.detach().clone() for name, p in self._parameters.items()}
+        self._weights = weights
+        self._average = weights.values.detach().clone()
 
     @torch.no_grad()
     def update(self, step: int) -> None:
@@ -22,17 +24,21 @@ class WeightAverage:
             step: optimizer steps taken, from 1 on.
         """
         decay = min(self._decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(
-            list(self.average.values()), list(self._parameters.values()), 1 - decay
-        )
+        self._average.lerp_(self._weights.values.detach(), 1 - decay)
+
+    @property
+    def named(self) -> dict[str, Tensor]:
+        """The average of each parameter."""
+        return self._weights.named(self._average)
 
     def load(self, average: dict[str, Tensor]) -> None:
         """Go on from a saved average."""
-        for name, value in self.average.items():
-            value.copy_(average[name])
+        for name, part in self.named.items():
+            part.copy_(average[name])
 
     @torch.no_grad()
     def copy_to(self, model: nn.Module) -> None:
         """Write the average into a model of the same architecture."""
+        named = self.named
         for name, parameter in model.named_parameters():
-            parameter.copy_(self.average[name])
+            parameter.copy_(named[name])

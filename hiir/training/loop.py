@@ -1,9 +1,9 @@
 """Training: in one process or several, resumed exactly where it stopped.
 
-Lightning Fabric starts the processes, places the network and averages gradients; patches depend on
-seed, step and number alone, so that however many processes share a step, it is the same step. On a
-CPU one process a core beats one process with as many threads: small operations do not wait for
-each other.
+Lightning Fabric starts the processes, places the network and averages the gradient, which is one
+tensor; patches depend on seed, step and number alone, so that however many processes share a step,
+it is the same step. On a CPU one process a core beats one process with as many threads: small
+operations do not wait for each other.
 """
 
 import gc
@@ -12,7 +12,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import cast
 
 import torch
@@ -21,15 +20,15 @@ from torch import Tensor, nn
 
 from hiir.datasets.patches import Batch, DegradedPatches
 from hiir.datasets.pool import ImagePool
-from hiir.evaluation.weights_file import WeightsFileError, read_weights
 from hiir.models.presets import build_model
-from hiir.models.release import list_releases, zoo_path
 from hiir.training.checkpoint import Checkpoint
-from hiir.training.config import Compile, ConfigError, OptimizerKind, TrainingConfig
+from hiir.training.config import TrainingConfig
 from hiir.training.ema import WeightAverage
 from hiir.training.feed import feed
+from hiir.training.flat_weights import FlatWeights
 from hiir.training.losses import build_loss
 from hiir.training.memory import keep_freed_memory
+from hiir.training.preparation import build_optimizer, check_channels, compiled, start_from
 from hiir.training.progress import Progress
 from hiir.training.run_folder import RunFolder
 from hiir.training.schedule import learning_rate
@@ -40,7 +39,7 @@ __all__ = ["train"]
 
 # Whether to stop is asked of all processes together; on a GPU that waits for it.
 _ASK_EVERY = 10
-_COMPILE_MODES = {Compile.DEFAULT: "default", Compile.CUDA_GRAPHS: "reduce-overhead"}
+_MOMENTS = ("exp_avg", "exp_avg_sq")  # as torch's Adam calls them
 
 
 def train(
@@ -77,7 +76,6 @@ def train(
         devices=devices,
         num_nodes=nodes,
         strategy="ddp" if devices * nodes > 1 else "auto",
-        precision="bf16-mixed" if config.bf16 else "32-true",
     )
     fabric.launch()
     keep_freed_memory()
@@ -99,26 +97,22 @@ class _Run:
         torch.set_float32_matmul_precision("high")  # TF32 on GPUs; nothing changes on a CPU
         self.loss = fabric.to_device(build_loss(config.loss))
         model = build_model(config.preset, config.model)
-        _check_channels(config, model.config.in_channels, model.config.out_channels)
+        check_channels(config, model.config.in_channels, model.config.out_channels)
         checkpoint = run.load()
         if checkpoint is None and config.init is not None:
-            _start_from(model, config.init)
+            start_from(model, config.init)
         self.model = fabric.to_device(model)
-        self.average = WeightAverage(self.model, decay=config.ema)
-        self.optimizer = _optimizer(config, self.model)
+        self.dtype = torch.bfloat16 if config.bf16 else torch.float32
+        self.weights = FlatWeights(self.model, dtype=self.dtype)
+        self.average = WeightAverage(self.weights, decay=config.ema)
+        self.optimizer = build_optimizer(config, self.weights)
         self.step = 0
         if checkpoint is not None:
             self._restore(checkpoint)
-        self.trained = self._prepared()
+        self.trained = compiled(self.model, config.compile, device=fabric.device)
         self.patches = self._open_data()
         self.validator = Validator(config, device=fabric.device) if fabric.is_global_zero else None
         self.stop = False
-
-    def _prepared(self) -> nn.Module:
-        """The network as it is trained: compiled if wanted, its gradients averaged."""
-        mode = _COMPILE_MODES.get(self.config.compile)
-        compiled = self.model if mode is None else torch.compile(self.model, mode=mode)
-        return cast("nn.Module", self.fabric.setup_module(cast("nn.Module", compiled)))
 
     def _open_data(self) -> DegradedPatches:
         data = self.config.data
@@ -200,10 +194,13 @@ class _Run:
         restored = self.trained(batch.degraded)
         loss: Tensor = self.loss(restored.float(), batch.clean)
         self.fabric.backward(loss)
+        gradient = self.weights.collect()
+        if self.fabric.world_size > 1:
+            gradient.copy_(cast("Tensor", self.fabric.all_reduce(gradient)))
         if self.config.optimizer.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimizer.clip_norm)
+            nn.utils.clip_grad_norm_(self.weights.values, self.config.optimizer.clip_norm)
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.weights.publish()
         return loss.detach()
 
     def _stops(self) -> bool:
@@ -229,72 +226,28 @@ class _Run:
         }
 
     def _save(self) -> None:
-        # A parameter without a state has not had a step yet.
-        moments = {
-            name: self.optimizer.state.get(parameter, {})
-            for name, parameter in self.model.named_parameters()
-        }
+        state = self.optimizer.state[self.weights.values]
+        moments = [self.weights.named(state[key]) if state else {} for key in _MOMENTS]
         self.folder.save(
             Checkpoint(
                 step=self.step,
-                weights={name: p.detach() for name, p in self.model.named_parameters()},
-                average=self.average.average,
-                first_moment={n: s["exp_avg"] for n, s in moments.items() if s},
-                second_moment={n: s["exp_avg_sq"] for n, s in moments.items() if s},
+                weights=self.weights.named(self.weights.values.detach()),
+                average=self.average.named,
+                first_moment=moments[0],
+                second_moment=moments[1],
             )
         )
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.step = checkpoint.step
-        device = self.fabric.device
-        with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
-                parameter.copy_(checkpoint.weights[name])
-                if name in checkpoint.first_moment:
-                    self.optimizer.state[parameter] = {
-                        "step": torch.tensor(float(checkpoint.step), device=device),
-                        "exp_avg": checkpoint.first_moment[name].to(device, copy=True),
-                        "exp_avg_sq": checkpoint.second_moment[name].to(device, copy=True),
-                    }
+        self.weights.load(dict(checkpoint.weights))
+        self.weights.publish()
         self.average.load(dict(checkpoint.average))
-
-
-def _start_from(model: nn.Module, name: str) -> None:
-    """Copy what has the same name and shape; a stem or tail of other channels starts afresh."""
-    path = zoo_path(name) if name in list_releases() else Path(name)
-    try:
-        learned = read_weights(path)
-    except WeightsFileError as error:
-        raise ConfigError(f"init: {path} cannot be read: {error}") from error
-    own = model.state_dict()
-    fitting = {
-        name: tensor
-        for name, tensor in learned.items()
-        if name in own and own[name].shape == tensor.shape
-    }
-    if not fitting:
-        raise ConfigError(f"init: {path} shares no tensor with this network")
-    model.load_state_dict(fitting, strict=False)
-
-
-def _check_channels(config: TrainingConfig, inputs: int, outputs: int) -> None:
-    data = config.data
-    given = (data.colour.channels * data.degradation.views, data.colour.channels)
-    if given != (inputs, outputs):
-        raise ConfigError(
-            f"{config.name}: the data has {given[0]} channels in and {given[1]} out, "
-            f"{config.preset} takes {inputs} and gives {outputs}"
-        )
-
-
-def _optimizer(config: TrainingConfig, model: nn.Module) -> torch.optim.Optimizer:
-    kind = torch.optim.AdamW if config.optimizer.kind is OptimizerKind.ADAMW else torch.optim.Adam
-    optimizer: torch.optim.Optimizer = kind(
-        model.parameters(),
-        lr=config.optimizer.lr,
-        betas=config.optimizer.betas,
-        weight_decay=config.optimizer.weight_decay,
-        # One kernel for all parameters: small networks have many small ones.
-        fused=True,
-    )
-    return optimizer
+        saved = (checkpoint.first_moment, checkpoint.second_moment)
+        state = self.optimizer.state[self.weights.values]
+        state["step"] = torch.tensor(float(checkpoint.step), device=self.fabric.device)
+        for key, moments in zip(_MOMENTS, saved, strict=True):
+            state[key] = torch.zeros_like(self.weights.values)
+            for name, part in self.weights.named(state[key]).items():
+                if name in moments:
+                    part.copy_(moments[name])

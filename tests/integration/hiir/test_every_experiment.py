@@ -21,6 +21,7 @@ from hiir.models.presets import build_model
 from hiir.models.release import Release
 from hiir.training.config import TrainingConfig, list_configs, load_config
 from hiir.training.ema import WeightAverage
+from hiir.training.flat_weights import FlatWeights
 from hiir.training.loop import train
 from hiir.training.run_folder import RunFolder
 from hiir.training.validation import Validation, Validator
@@ -98,7 +99,8 @@ def run(config: TrainingConfig, folder: Path) -> Trained:
     """Train to the end, and take the averaged weights from the checkpoint."""
     torch.manual_seed(config.seed)
     model = build_model(config.preset, config.model)
-    average = WeightAverage(model, decay=config.ema)
+    weights = FlatWeights(model, dtype=torch.float32)
+    average = WeightAverage(weights, decay=config.ema)
     validator = Validator(config, device=torch.device("cpu"))
     before = validator.score(average)
     train(config, RunFolder(folder))

@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 from hiir.evaluation.tiling import tiling_from_quality
 from hiir.models.release import read_release
 from hiir.training import checkpoint
-from hiir.training.config import ConfigError, TrainingConfig
+from hiir.training.config import Compile, ConfigError, TrainingConfig
 from hiir.training.loop import train
+from hiir.training.preparation import compiled
 from hiir.training.release import release_run
 from hiir.training.run_folder import RunFolder
 
@@ -153,21 +154,19 @@ def test_data_that_does_not_fit_the_network_is_refused(make_config, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("wanted", "mode"), [("default", "default"), ("cuda-graphs", "reduce-overhead")]
+    ("wanted", "mode"), [("no", None), ("default", "default"), ("cuda-graphs", "reduce-overhead")]
 )
-def test_a_network_is_compiled_if_that_is_wanted(make_config, tmp_path, monkeypatch, wanted, mode):
-    # The compiler itself takes minutes on a busy machine; what it is asked for is ours.
-    asked = []
+def test_a_network_is_compiled_if_that_is_wanted(monkeypatch, wanted, mode) -> None:
+    # The compiler needs a GPU to be of use; what it is asked for is ours.
+    network = torch.nn.Linear(1, 1)
+    monkeypatch.setattr(torch, "compile", lambda given, *, mode: (given, mode))
+    result = compiled(network, Compile(wanted), device=torch.device("cuda"))
+    assert result == (network if mode is None else (network, mode))
 
-    def compile_nothing(network: torch.nn.Module, *, mode: str) -> torch.nn.Module:
-        asked.append(mode)
-        return network
 
-    monkeypatch.setattr(torch, "compile", compile_nothing)
-    train(make_config("compile='no'", steps=1), RunFolder(tmp_path / "plain"))
-    assert asked == []
-    train(make_config(f"compile={wanted}", steps=1), RunFolder(tmp_path / "compiled"))
-    assert asked == [mode]
+def test_a_cpu_compiles_nothing(make_config, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="compile: default is for GPUs; on a CPU it must be no"):
+        train(make_config("compile=default"), RunFolder(tmp_path / "run"))
 
 
 def test_a_released_run_carries_what_it_reached(make_config, photos: Path, tmp_path: Path) -> None:

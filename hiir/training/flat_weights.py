@@ -1,0 +1,70 @@
+"""All weights of a network in one tensor, so that what is done to each of them is done once.
+
+A small network has hundreds of small parameters: to cast, clip, move and average them one by one
+costs more than their arithmetic. In half precision the network computes with a copy of weights that
+stay float32, because small steps would be rounded away (Micikevicius et al., "Mixed precision
+training", 2018, section 3.1).
+"""
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["FlatWeights"]
+
+_ALIGNMENT = 32  # elements between the starts of two parameters: a cache line of bfloat16
+
+
+class FlatWeights:
+    """The parameters of a network, which become views of one tensor, and their gradients."""
+
+    def __init__(self, model: nn.Module, *, dtype: torch.dtype) -> None:
+        """Take over a network's parameters; it computes in ``dtype`` from now on.
+
+        Args:
+            model: float32, on the device where it stays.
+            dtype: float32, or bfloat16 to compute with a rounded copy of the weights.
+        """
+        self._places: dict[str, tuple[int, torch.Size]] = {}
+        length = 0
+        for name, parameter in model.named_parameters():
+            self._places[name] = (length, parameter.shape)
+            length += -(-parameter.numel() // _ALIGNMENT) * _ALIGNMENT
+        device = next(model.parameters()).device
+        self.values = nn.Parameter(torch.zeros(length, device=device))
+        """``(n,)`` float32: what the optimizer moves, by its ``grad``."""
+        self._whole = self.values.grad = torch.zeros_like(self.values)
+        self.load(dict(model.named_parameters()))
+        model.to(dtype)
+        half = dtype is not torch.float32
+        self._working = self.values.detach().to(dtype)  # in float32 the weights themselves
+        self._gradient = torch.zeros_like(self._working) if half else self._whole
+        views, gradients = self.named(self._working), self.named(self._gradient)
+        for name, parameter in model.named_parameters():
+            parameter.data, parameter.grad = views[name], gradients[name]
+
+    def named(self, flat: Tensor) -> dict[str, Tensor]:
+        """Parts of a tensor that lies like :attr:`values`, by the names of the parameters."""
+        return {
+            name: flat[start : start + shape.numel()].view(shape)
+            for name, (start, shape) in self._places.items()
+        }
+
+    @torch.no_grad()
+    def load(self, named: dict[str, Tensor]) -> None:
+        """Set the float32 weights; :meth:`publish` shows them to the network."""
+        for name, part in self.named(self.values).items():
+            part.copy_(named[name])
+
+    @torch.no_grad()
+    def collect(self) -> Tensor:
+        """The gradient of :attr:`values` from what backward passes have added up."""
+        if self._gradient is not self._whole:
+            self._whole.copy_(self._gradient)
+        return self._whole
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Let the network compute with the present weights, and gradients begin at zero."""
+        self._gradient.zero_()
+        if self._gradient is not self._whole:
+            self._working.copy_(self.values)

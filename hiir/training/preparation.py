@@ -1,0 +1,85 @@
+"""What a run begins with: learned weights, the optimizer, the compiled network."""
+
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import nn
+
+from hiir.evaluation.weights_file import WeightsFileError, read_weights
+from hiir.models.release import list_releases, zoo_path
+from hiir.training.config import Compile, ConfigError, OptimizerKind, TrainingConfig
+from hiir.training.flat_weights import FlatWeights
+
+__all__ = ["build_optimizer", "check_channels", "compiled", "start_from"]
+
+_COMPILE_MODES = {Compile.DEFAULT: "default", Compile.CUDA_GRAPHS: "reduce-overhead"}
+
+
+def compiled(model: nn.Module, wanted: Compile, *, device: torch.device) -> nn.Module:
+    """The network as it is trained.
+
+    Raises:
+        ConfigError: on a CPU, where torch's compiler mistakes the layout of a repeated border's
+            gradient, and gained nothing before.
+    """
+    mode = _COMPILE_MODES.get(wanted)
+    if mode is None:
+        return model
+    if device.type == "cpu":
+        raise ConfigError(f"compile: {wanted} is for GPUs; on a CPU it must be {Compile.NO}")
+    return cast("nn.Module", torch.compile(model, mode=mode))
+
+
+def start_from(model: nn.Module, name: str) -> None:
+    """Copy what has the same name and shape; a stem or tail of other channels starts afresh.
+
+    Args:
+        model: to be changed.
+        name: of a shipped model, or the path of its file.
+
+    Raises:
+        ConfigError: for what cannot be read, or shares nothing with this network.
+    """
+    path = zoo_path(name) if name in list_releases() else Path(name)
+    try:
+        learned = read_weights(path)
+    except WeightsFileError as error:
+        raise ConfigError(f"init: {path} cannot be read: {error}") from error
+    own = model.state_dict()
+    fitting = {
+        name: tensor
+        for name, tensor in learned.items()
+        if name in own and own[name].shape == tensor.shape
+    }
+    if not fitting:
+        raise ConfigError(f"init: {path} shares no tensor with this network")
+    model.load_state_dict(fitting, strict=False)
+
+
+def check_channels(config: TrainingConfig, inputs: int, outputs: int) -> None:
+    """Hold the data against a network that takes and gives so many channels.
+
+    Raises:
+        ConfigError: if they do not fit.
+    """
+    data = config.data
+    given = (data.colour.channels * data.degradation.views, data.colour.channels)
+    if given != (inputs, outputs):
+        raise ConfigError(
+            f"{config.name}: the data has {given[0]} channels in and {given[1]} out, "
+            f"{config.preset} takes {inputs} and gives {outputs}"
+        )
+
+
+def build_optimizer(config: TrainingConfig, weights: FlatWeights) -> torch.optim.Optimizer:
+    """The configured optimizer of all weights at once, as one fused kernel."""
+    kind = torch.optim.AdamW if config.optimizer.kind is OptimizerKind.ADAMW else torch.optim.Adam
+    optimizer: torch.optim.Optimizer = kind(
+        [weights.values],
+        lr=config.optimizer.lr,
+        betas=config.optimizer.betas,
+        weight_decay=config.optimizer.weight_decay,
+        fused=True,
+    )
+    return optimizer
