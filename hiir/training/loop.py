@@ -102,8 +102,8 @@ class _Run:
         if checkpoint is None and config.init is not None:
             start_from(model, config.init)
         self.model = fabric.to_device(model)
-        self.dtype = torch.bfloat16 if config.bf16 else torch.float32
-        self.weights = FlatWeights(self.model, dtype=self.dtype)
+        dtype = torch.bfloat16 if config.bf16 else torch.float32
+        self.weights = FlatWeights(self.model, dtype=dtype)
         self.average = WeightAverage(self.weights, decay=config.ema)
         self.optimizer = build_optimizer(config, self.weights)
         self.step = 0
