@@ -113,7 +113,7 @@ class ScheduleConfig(_Strict):
 
 
 class Compile(StrEnum):
-    """Whether torch compiles the network: worth its minutes on a GPU, or for a long run."""
+    """Whether torch compiles the network on a GPU; a CPU takes it as it is."""
 
     NO = "no"
     DEFAULT = "default"
@@ -159,7 +159,7 @@ class TrainingConfig(_Strict):
     ema: float = Field(ge=0, lt=1)
     """Decay of the exponential moving average of the weights, which is what ships."""
     bf16: bool
-    """Run matrix products and convolutions in bfloat16; weights stay float32."""
+    """Compute with a bfloat16 copy of the weights, which stay float32 for the optimizer."""
     compile: Compile
     log_every: int = Field(gt=0)
     checkpoint_every: int = Field(gt=0)

@@ -22,7 +22,7 @@ from hiir.datasets.patches import Batch, DegradedPatches
 from hiir.datasets.pool import ImagePool
 from hiir.models.presets import build_model
 from hiir.training.checkpoint import Checkpoint
-from hiir.training.config import TrainingConfig
+from hiir.training.config import ConfigError, TrainingConfig
 from hiir.training.ema import WeightAverage
 from hiir.training.feed import feed
 from hiir.training.flat_weights import FlatWeights
@@ -82,7 +82,7 @@ def train(
     _Run(config, run, fabric, seconds=seconds).go()
     if devices * nodes > 1:
         # The group's threads hold tensors: still there when the interpreter ends, they abort it.
-        # They end with the last that refers to the group, the network that averages by it.
+        # They end with the last that refers to the group, and nothing in a cycle may be that.
         gc.collect()
         torch.distributed.destroy_process_group()
 
@@ -109,10 +109,29 @@ class _Run:
         self.step = 0
         if checkpoint is not None:
             self._restore(checkpoint)
+        if fabric.world_size > 1:
+            self._begin_together()
         self.trained = compiled(self.model, config.compile, device=fabric.device)
         self.patches = self._open_data()
         self.validator = Validator(config, device=fabric.device) if fabric.is_global_zero else None
         self.stop = False
+
+    def _begin_together(self) -> None:
+        """Give all processes the weights of the first: machines draw them differently.
+
+        Raises:
+            ConfigError: if not all found the same checkpoint.
+        """
+        steps = torch.tensor([self.step, -self.step], device=self.fabric.device)
+        torch.distributed.all_reduce(steps, op=torch.distributed.ReduceOp.MAX)
+        latest, earliest = int(steps[0]), -int(steps[1])
+        if earliest != latest:
+            raise ConfigError(
+                f"processes would go on from step {earliest} and from step {latest}: all machines "
+                f"must share the folder of the run, {self.folder.path}"
+            )
+        torch.distributed.broadcast(self.weights.values.detach(), src=0)
+        self.weights.publish()
 
     def _open_data(self) -> DegradedPatches:
         data = self.config.data
@@ -196,7 +215,9 @@ class _Run:
         self.fabric.backward(loss)
         gradient = self.weights.collect()
         if self.fabric.world_size > 1:
-            gradient.copy_(cast("Tensor", self.fabric.all_reduce(gradient)))
+            # Not Fabric's, which waits for all processes first, and so for a GPU.
+            torch.distributed.all_reduce(gradient)
+            gradient /= self.fabric.world_size
         if self.config.optimizer.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.weights.values, self.config.optimizer.clip_norm)
         self.optimizer.step()

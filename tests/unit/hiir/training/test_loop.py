@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from hiir.evaluation.tiling import tiling_from_quality
 from hiir.models.release import read_release
-from hiir.training import checkpoint
+from hiir.training import checkpoint, loop
 from hiir.training.config import Compile, ConfigError, TrainingConfig
 from hiir.training.loop import train
 from hiir.training.preparation import compiled
@@ -24,13 +24,14 @@ def log(run: RunFolder) -> list[dict]:
     return [json.loads(line) for line in (run.path / "log.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.parametrize("bf16", ["false", "true"])
 def test_a_resumed_run_ends_with_the_very_weights_of_an_uninterrupted_one(
-    make_config, tmp_path: Path
+    make_config, tmp_path: Path, bf16: str
 ) -> None:
     straight, resumed = RunFolder(tmp_path / "straight"), RunFolder(tmp_path / "resumed")
-    train(make_config(steps=4), straight)
     # Same schedule, stopped in the middle by what a user would do.
-    config = make_config(steps=4)
+    config = make_config(f"bf16={bf16}", steps=4)
+    train(config, straight)
     stop_after(config, resumed, steps=2)
     assert resumed.load().step == 2
     train(config, resumed)
@@ -123,6 +124,31 @@ def test_batches_prepared_ahead_are_the_same_batches(make_config, tmp_path: Path
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_half_precision_learns_what_full_precision_does(make_config, tmp_path: Path) -> None:
+    runs = [RunFolder(tmp_path / bf16) for bf16 in ("false", "true")]
+    for run in runs:
+        train(make_config(f"bf16={run.path.name}", steps=4), run)
+    full, half = ([line["loss"] for line in log(run)] for run in runs)
+    assert full != half
+    assert half == pytest.approx(full, rel=0.02)
+
+
+def test_machines_that_do_not_share_the_folder_are_refused(
+    make_config, tmp_path: Path, monkeypatch
+) -> None:
+    """The other process of two has found no checkpoint: the largest of its negated steps is 0."""
+    run = RunFolder(tmp_path / "run")
+    train(make_config(steps=2), run)
+    monkeypatch.setattr(loop.Fabric, "world_size", 2)
+
+    def with_another(steps: torch.Tensor, *, op: object) -> None:
+        steps.copy_(torch.maximum(steps, torch.zeros_like(steps)))
+
+    monkeypatch.setattr(torch.distributed, "all_reduce", with_another)
+    with pytest.raises(ConfigError, match="from step 0 and from step 2: all machines must share"):
+        train(make_config(steps=4), run)
+
+
 def test_a_run_stops_when_its_time_is_over_and_goes_on_later(make_config, tmp_path) -> None:
     run, config = RunFolder(tmp_path / "run"), make_config(steps=3)
     for step in (1, 2, 3, 3):
@@ -156,17 +182,13 @@ def test_data_that_does_not_fit_the_network_is_refused(make_config, tmp_path: Pa
 @pytest.mark.parametrize(
     ("wanted", "mode"), [("no", None), ("default", "default"), ("cuda-graphs", "reduce-overhead")]
 )
-def test_a_network_is_compiled_if_that_is_wanted(monkeypatch, wanted, mode) -> None:
+def test_a_network_is_compiled_if_that_is_wanted_on_a_gpu(monkeypatch, wanted, mode) -> None:
     # The compiler needs a GPU to be of use; what it is asked for is ours.
     network = torch.nn.Linear(1, 1)
-    monkeypatch.setattr(torch, "compile", lambda given, *, mode: (given, mode))
+    monkeypatch.setattr(torch, "compile", lambda given, *, mode, dynamic: (given, mode, dynamic))
     result = compiled(network, Compile(wanted), device=torch.device("cuda"))
-    assert result == (network if mode is None else (network, mode))
-
-
-def test_a_cpu_compiles_nothing(make_config, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="compile: default is for GPUs; on a CPU it must be no"):
-        train(make_config("compile=default"), RunFolder(tmp_path / "run"))
+    assert result == (network if mode is None else (network, mode, False))
+    assert compiled(network, Compile(wanted), device=torch.device("cpu")) is network
 
 
 def test_a_released_run_carries_what_it_reached(make_config, photos: Path, tmp_path: Path) -> None:
