@@ -19,6 +19,8 @@ FOLDER = Path(__file__).parent
 ROOT = FOLDER.parent
 # The largest first: the others are parts of it, at the same versions.
 EXTRAS = {"dev": ("embedded", "train", "dev"), "train": ("embedded", "train"), "runtime": ()}
+# What redis asks for on the first releases of 3.11, whichever release resolves.
+OLDER = 'async-timeout==5.0.1 ; python_full_version < "3.11.3"'
 HEADER = "# Written by `make lock` from pyproject.toml; {what}. Do not edit.\n"
 CONTENTS = {
     "dev": "everything that `make test` and `make lint` need",
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     constraint = None if options.upgrade else FOLDER / "dev.lock"
     for name, extras in EXTRAS.items():
         path = FOLDER / f"{name}.lock"
-        lines = sorted(resolve(extras, constraint=constraint))
+        lines = sorted({*resolve(extras, constraint=constraint), OLDER})
         path.write_text(HEADER.format(what=CONTENTS[name]) + "\n".join(lines) + "\n")
         constraint = FOLDER / "dev.lock"
 
@@ -55,7 +57,10 @@ def resolve(extras: Sequence[str], *, constraint: Path | None) -> Iterator[str]:
             continue  # the project itself
         metadata = item["metadata"]
         # Without a local label such as `+cpu`: whoever installs takes the build that fits there.
-        yield f"{canonicalize_name(metadata['name'])}=={Version(metadata['version']).public}"
+        name = canonicalize_name(metadata["name"])
+        if OLDER.startswith(f"{name}=="):
+            continue
+        yield f"{name}=={Version(metadata['version']).public}"
 
 
 if __name__ == "__main__":

@@ -79,8 +79,12 @@ def is_late_import(call: ast.Call) -> bool:
 
 def read_lock(name: str) -> dict[str, Version]:
     lines = (ROOT / f"requirements/{name}.lock").read_text().splitlines()
-    pins = [line.split("==") for line in lines if not line.startswith("#")]
-    return {package: Version(version) for package, version in pins}
+    pins = [Requirement(line) for line in lines if not line.startswith("#")]
+    return {
+        pin.name: Version(str(pin.specifier).removeprefix("=="))
+        for pin in pins
+        if pin.marker is None or pin.marker.evaluate()
+    }
 
 
 def closure(wanted: list[Requirement]) -> dict[str, list[Requirement]]:
