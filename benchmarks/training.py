@@ -160,10 +160,7 @@ def flat_step(
     def step() -> None:
         loss: Tensor = nn.functional.l1_loss(network(noisy).float(), clean)
         loss.backward()  # type: ignore[no-untyped-call]
-        gradient = weights.collect()
-        if distributed.is_initialized():
-            distributed.all_reduce(gradient)
-            gradient /= distributed.get_world_size()
+        weights.collect()
         nn.utils.clip_grad_norm_(weights.values, 1.0)
         optimizer.step()
         weights.publish()

@@ -7,7 +7,7 @@ training", 2018, section 3.1).
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 __all__ = ["FlatWeights"]
 
@@ -56,11 +56,14 @@ class FlatWeights:
             part.copy_(named[name])
 
     @torch.no_grad()
-    def collect(self) -> Tensor:
-        """The gradient of :attr:`values` from what backward passes have added up."""
+    def collect(self) -> None:
+        """Gather what backward passes added up into ``values.grad``: the mean of all processes."""
         if self._gradient is not self._whole:
             self._whole.copy_(self._gradient)
-        return self._whole
+        if distributed.is_initialized():
+            # Not Fabric's, which waits for all processes first, and so for a GPU.
+            distributed.all_reduce(self._whole)
+            self._whole /= distributed.get_world_size()
 
     @torch.no_grad()
     def publish(self) -> None:

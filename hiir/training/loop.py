@@ -213,11 +213,7 @@ class _Run:
         restored = self.trained(batch.degraded)
         loss: Tensor = self.loss(restored.float(), batch.clean)
         self.fabric.backward(loss)
-        gradient = self.weights.collect()
-        if self.fabric.world_size > 1:
-            # Not Fabric's, which waits for all processes first, and so for a GPU.
-            torch.distributed.all_reduce(gradient)
-            gradient /= self.fabric.world_size
+        self.weights.collect()
         if self.config.optimizer.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.weights.values, self.config.optimizer.clip_norm)
         self.optimizer.step()

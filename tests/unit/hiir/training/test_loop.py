@@ -191,6 +191,21 @@ def test_a_network_is_compiled_if_that_is_wanted_on_a_gpu(monkeypatch, wanted, m
     assert compiled(network, Compile(wanted), device=torch.device("cpu")) is network
 
 
+@pytest.mark.parametrize("wanted", ["no", "default", "cuda-graphs"])
+def test_a_run_trains_the_network_that_its_configuration_wants(
+    make_config, tmp_path: Path, monkeypatch, wanted: str
+) -> None:
+    asked = []
+
+    def remember(network: torch.nn.Module, mode: Compile, *, device: torch.device) -> object:
+        asked.append((mode, device.type))
+        return network
+
+    monkeypatch.setattr(loop, "compiled", remember)
+    train(make_config(f"compile='{wanted}'", steps=1), RunFolder(tmp_path / "run"))
+    assert asked == [(wanted, "cpu")]
+
+
 def test_a_released_run_carries_what_it_reached(make_config, photos: Path, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     train(make_config("model={}", steps=1), run)
