@@ -46,9 +46,10 @@ class ContinuousPositionBias(nn.Module):
         if self.frozen is not None:
             return self.frozen
         table = self.head(functional.relu(self.hidden(self.coordinates)))
-        table = _BOUND * torch.sigmoid(table)
-        bias = table[self.index].view(self.tokens, self.tokens, -1)
-        return bias.permute(2, 0, 1).contiguous()
+        # Row by row of the transposed table: a gather of rows as short as there are heads, and its
+        # gradient, take longer.
+        table = (_BOUND * torch.sigmoid(table)).t()
+        return table.index_select(1, self.index).view(-1, self.tokens, self.tokens)
 
     def freeze(self) -> None:
         """Compute the bias once from the present weights and return that constant from then on."""
