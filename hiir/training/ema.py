@@ -1,5 +1,7 @@
 """Exponential moving average of the weights."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -31,10 +33,9 @@ class WeightAverage:
         """The average of each parameter."""
         return self._weights.named(self._average)
 
-    def load(self, average: dict[str, Tensor]) -> None:
+    def load(self, average: Mapping[str, Tensor]) -> None:
         """Go on from a saved average."""
-        for name, part in self.named.items():
-            part.copy_(average[name])
+        self._weights.fill(self._average, average)
 
     @torch.no_grad()
     def copy_to(self, model: nn.Module) -> None:

@@ -6,6 +6,8 @@ stay float32, because small steps would be rounded away (Micikevicius et al., "M
 training", 2018, section 3.1).
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, distributed, nn
 
@@ -33,7 +35,7 @@ class FlatWeights:
         self.values = nn.Parameter(torch.zeros(length, device=device))
         """``(n,)`` float32: what the optimizer moves, by its ``grad``."""
         self._whole = self.values.grad = torch.zeros_like(self.values)
-        self.load(dict(model.named_parameters()))
+        self.fill(self.values, dict(model.named_parameters()))
         model.to(dtype)
         half = dtype is not torch.float32
         self._working = self.values.detach().to(dtype)  # in float32 the weights themselves
@@ -50,9 +52,12 @@ class FlatWeights:
         }
 
     @torch.no_grad()
-    def load(self, named: dict[str, Tensor]) -> None:
-        """Set the float32 weights; :meth:`publish` shows them to the network."""
-        for name, part in self.named(self.values).items():
+    def fill(self, flat: Tensor, named: Mapping[str, Tensor]) -> None:
+        """Set a tensor that lies like :attr:`values`: the inverse of :meth:`named`.
+
+        The network sees new values at the next :meth:`publish`.
+        """
+        for name, part in self.named(flat).items():
             part.copy_(named[name])
 
     @torch.no_grad()

@@ -257,14 +257,13 @@ class _Run:
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.step = checkpoint.step
-        self.weights.load(dict(checkpoint.weights))
+        self.weights.fill(self.weights.values, checkpoint.weights)
         self.weights.publish()
-        self.average.load(dict(checkpoint.average))
+        self.average.load(checkpoint.average)
         saved = (checkpoint.first_moment, checkpoint.second_moment)
         state = self.optimizer.state[self.weights.values]
         state["step"] = torch.tensor(float(checkpoint.step), device=self.fabric.device)
         for key, moments in zip(_MOMENTS, saved, strict=True):
             state[key] = torch.zeros_like(self.weights.values)
-            for name, part in self.weights.named(state[key]).items():
-                if name in moments:
-                    part.copy_(moments[name])
+            if moments:  # a run that ended before its first step has none
+                self.weights.fill(state[key], moments)

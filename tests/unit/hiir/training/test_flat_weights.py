@@ -49,7 +49,7 @@ def test_one_step_moves_every_weight_as_an_optimizer_of_all_would(dtype: torch.d
 def test_steps_too_small_for_half_precision_add_up() -> None:
     model = network()
     weights = FlatWeights(model, dtype=torch.bfloat16)
-    weights.load({name: torch.ones_like(p) for name, p in model.named_parameters()})
+    weights.fill(weights.values, {name: torch.ones_like(p) for name, p in model.named_parameters()})
     for _ in range(100):
         with torch.no_grad():
             weights.values += 1e-4  # a bfloat16 of 1 has no neighbour nearer than 0.0039
