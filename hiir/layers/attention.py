@@ -77,43 +77,42 @@ class WindowAttention(nn.Module):
     def mix(self, windows: Tensor) -> Tensor:
         """Mix ``(N, window**2, C)`` tokens of windows into the same shape."""
         n, t, _ = windows.shape
-        if torch.onnx.is_in_onnx_export():
-            # An exported graph is fused by its own runtime, which has no use for the padding.
+        # An exported graph is fused by its own runtime, which has no use for the padding.
+        exported = torch.onnx.is_in_onnx_export()
+        fused = None if exported else self.fused_weight
+        if fused is not None:
+            qkv = functional.linear(windows, fused, self.fused_bias)
+            q, k, v = qkv.view(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+        elif exported:
             qkv = functional.linear(windows, *self._projection())
             widths = [self.qk_channels, self.qk_channels, self.channels]
             q, k, v = (
                 part.view(n, t, self.heads, -1).transpose(1, 2)
                 for part in torch.split(qkv, widths, dim=-1)
             )
-            mixed = attend(*self._compared(q, k), v, bias=self.position_bias())
-        elif self.fused_weight is not None:
-            qkv = functional.linear(windows, self.fused_weight, self.fused_bias)
-            q, k, v = qkv.view(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
-            mixed = attend_fused(*self._compared(q, k), v, bias=self.position_bias())
         else:
-            return self._mix_by_heads(windows)
-        mixed = mixed[..., : self.channels // self.heads]
+            q, k, v = self._heads_apart(windows)
+        if self.similarity is Similarity.COSINE:
+            q, k = scaled_query_and_key(q, k, scale=self.scale, similarity=self.similarity)
+        bias = self.position_bias()
+        if fused is not None:
+            mixed = attend_fused(q, k, v, bias=bias)[..., : self.channels // self.heads]
+        else:
+            mixed = attend(q, k, v, bias=bias)
+        if fused is None and not exported:
+            return torch.cat(mixed.unbind(dim=1), dim=-1)
         return mixed.transpose(1, 2).reshape(n, t, self.channels)
 
-    def _mix_by_heads(self, windows: Tensor) -> Tensor:
-        """:meth:`mix` for training: each head is copied by itself, forth and back.
+    def _heads_apart(self, windows: Tensor) -> list[Tensor]:
+        """q, k and v as ``(N, heads, T, D)`` for training: each head is copied by itself.
 
-        Torch copies all heads at once, as a permuted tensor, in runs as short as one head is wide.
+        Torch copies a permuted tensor of all heads in runs as short as one head is wide, forth as
+        well as back.
         """
         of_qk, of_v = self.qk_channels // self.heads, self.channels // self.heads
         widths = [of_qk] * (2 * self.heads) + [of_v] * self.heads
         parts = torch.split(functional.linear(windows, *self._projection()), widths, dim=-1)
-        q, k, v = (
-            torch.stack(parts[i * self.heads : (i + 1) * self.heads], dim=1) for i in range(3)
-        )
-        mixed = attend(*self._compared(q, k), v, bias=self.position_bias())
-        return torch.cat(mixed.unbind(dim=1), dim=-1)
-
-    def _compared(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        """Queries and keys whose products are the logits; a dot product's scale is in q by now."""
-        if self.similarity is Similarity.DOT:
-            return q, k
-        return scaled_query_and_key(q, k, scale=self.scale, similarity=self.similarity)
+        return [torch.stack(parts[i * self.heads : (i + 1) * self.heads], dim=1) for i in range(3)]
 
     @torch.no_grad()
     def freeze(self) -> None:
