@@ -73,10 +73,11 @@ class PhaseConfig(_Strict):
 
 
 class OptimizerKind(StrEnum):
-    """Adam with weight decay apart from the gradient, or in it."""
+    """Adam with weight decay apart from the gradient or in it; AdamW with Muon for matrices."""
 
     ADAMW = "adamw"
     ADAM = "adam"
+    MUON = "muon"
 
 
 class OptimizerConfig(_Strict):

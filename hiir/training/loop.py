@@ -28,7 +28,8 @@ from hiir.training.feed import feed
 from hiir.training.flat_weights import FlatWeights
 from hiir.training.losses import build_loss
 from hiir.training.memory import keep_freed_memory
-from hiir.training.preparation import build_optimizer, check_channels, compiled, start_from
+from hiir.training.optimizer import FlatOptimizer
+from hiir.training.preparation import check_channels, compiled, start_from
 from hiir.training.progress import Progress
 from hiir.training.run_folder import RunFolder
 from hiir.training.schedule import learning_rate
@@ -39,7 +40,6 @@ __all__ = ["train"]
 
 # Whether to stop is asked of all processes together; on a GPU that waits for it.
 _ASK_EVERY = 10
-_MOMENTS = ("exp_avg", "exp_avg_sq")  # as torch's Adam calls them
 
 
 def train(
@@ -105,7 +105,7 @@ class _Run:
         dtype = torch.bfloat16 if config.bf16 else torch.float32
         self.weights = FlatWeights(self.model, dtype=dtype)
         self.average = WeightAverage(self.weights, decay=config.ema)
-        self.optimizer = build_optimizer(config, self.weights)
+        self.optimizer = FlatOptimizer(config.optimizer, self.weights)
         self.step = 0
         if checkpoint is not None:
             self._restore(checkpoint)
@@ -208,15 +208,13 @@ class _Run:
             yield batch
 
     def _learn(self, batch: Batch) -> Tensor:
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.config, self.step)
         restored = self.trained(batch.degraded)
         loss: Tensor = self.loss(restored.float(), batch.clean)
         self.fabric.backward(loss)
         self.weights.collect()
         if self.config.optimizer.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.weights.values, self.config.optimizer.clip_norm)
-        self.optimizer.step()
+        self.optimizer.step(learning_rate(self.config, self.step))
         self.weights.publish()
         return loss.detach()
 
@@ -243,15 +241,14 @@ class _Run:
         }
 
     def _save(self) -> None:
-        state = self.optimizer.state[self.weights.values]
-        moments = [self.weights.named(state[key]) if state else {} for key in _MOMENTS]
+        first, second = self.optimizer.moments()
         self.folder.save(
             Checkpoint(
                 step=self.step,
                 weights=self.weights.named(self.weights.values.detach()),
                 average=self.average.named,
-                first_moment=moments[0],
-                second_moment=moments[1],
+                first_moment=first,
+                second_moment=second,
             )
         )
 
@@ -260,10 +257,4 @@ class _Run:
         self.weights.fill(self.weights.values, checkpoint.weights)
         self.weights.publish()
         self.average.load(checkpoint.average)
-        saved = (checkpoint.first_moment, checkpoint.second_moment)
-        state = self.optimizer.state[self.weights.values]
-        state["step"] = torch.tensor(float(checkpoint.step), device=self.fabric.device)
-        for key, moments in zip(_MOMENTS, saved, strict=True):
-            state[key] = torch.zeros_like(self.weights.values)
-            if moments:  # a run that ended before its first step has none
-                self.weights.fill(state[key], moments)
+        self.optimizer.load(checkpoint.step, checkpoint.first_moment, checkpoint.second_moment)

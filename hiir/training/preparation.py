@@ -1,4 +1,4 @@
-"""What a run begins with: learned weights, the optimizer, the compiled network."""
+"""What a run begins with: learned weights and the compiled network."""
 
 from pathlib import Path
 from typing import cast
@@ -8,10 +8,9 @@ from torch import nn
 
 from hiir.evaluation.weights_file import WeightsFileError, read_weights
 from hiir.models.release import list_releases, zoo_path
-from hiir.training.config import Compile, ConfigError, OptimizerKind, TrainingConfig
-from hiir.training.flat_weights import FlatWeights
+from hiir.training.config import Compile, ConfigError, TrainingConfig
 
-__all__ = ["build_optimizer", "check_channels", "compiled", "start_from"]
+__all__ = ["check_channels", "compiled", "start_from"]
 
 _COMPILE_MODES = {Compile.DEFAULT: "default", Compile.CUDA_GRAPHS: "reduce-overhead"}
 
@@ -68,16 +67,3 @@ def check_channels(config: TrainingConfig, inputs: int, outputs: int) -> None:
             f"{config.name}: the data has {given[0]} channels in and {given[1]} out, "
             f"{config.preset} takes {inputs} and gives {outputs}"
         )
-
-
-def build_optimizer(config: TrainingConfig, weights: FlatWeights) -> torch.optim.Optimizer:
-    """The configured optimizer of all weights at once, as one fused kernel."""
-    kind = torch.optim.AdamW if config.optimizer.kind is OptimizerKind.ADAMW else torch.optim.Adam
-    optimizer: torch.optim.Optimizer = kind(
-        [weights.values],
-        lr=config.optimizer.lr,
-        betas=config.optimizer.betas,
-        weight_decay=config.optimizer.weight_decay,
-        fused=True,
-    )
-    return optimizer

@@ -24,13 +24,15 @@ def log(run: RunFolder) -> list[dict]:
     return [json.loads(line) for line in (run.path / "log.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("bf16", ["false", "true"])
+@pytest.mark.parametrize(
+    "override", ["bf16=false", "bf16=true", "optimizer.kind=muon", "optimizer.kind=adam"]
+)
 def test_a_resumed_run_ends_with_the_very_weights_of_an_uninterrupted_one(
-    make_config, tmp_path: Path, bf16: str
+    make_config, tmp_path: Path, override: str
 ) -> None:
     straight, resumed = RunFolder(tmp_path / "straight"), RunFolder(tmp_path / "resumed")
     # Same schedule, stopped in the middle by what a user would do.
-    config = make_config(f"bf16={bf16}", steps=4)
+    config = make_config(override, steps=4)
     train(config, straight)
     stop_after(config, resumed, steps=2)
     assert resumed.load().step == 2
