@@ -8,7 +8,13 @@ import numpy.typing as npt
 from hiir.degradations.convolution import convolve
 from hiir.imaging import FloatPixels
 
-__all__ = ["average_frames", "blur_by_trajectory", "draw_trajectory", "trajectory_kernel"]
+__all__ = [
+    "average_frames",
+    "blur_by_trajectory",
+    "draw_trajectory",
+    "expose_frames",
+    "trajectory_kernel",
+]
 
 _SAMPLES = 256  # of a trajectory: far below a pixel apart
 Trajectory = npt.NDArray[np.float64]
@@ -46,6 +52,28 @@ def draw_trajectory(
     path *= length / _SAMPLES
     path -= path.mean()
     return np.stack([path.imag, path.real], axis=1)
+
+
+def expose_frames(trajectory: Trajectory, *, frames: int, shutter: float) -> Trajectory:
+    """Keep of a path what the frames of a fast camera see, seen from the one after the middle.
+
+    Pairs of averaged frames have that one for the truth (the GoPro set: Nah et al., 2017). Of an
+    even number none is in the middle: the truth is half a frame ahead of the blur, and nothing in
+    the blur tells which way.
+
+    Args:
+        trajectory: ``(N, 2)`` at equal intervals of time.
+        frames: that are averaged, N at most.
+        shutter: share of a frame's time, above 0, that its shutter is open.
+
+    Returns:
+        ``(n, 2)`` float64.
+    """
+    parts = [
+        part[: max(1, round(shutter * len(part)))] for part in np.array_split(trajectory, frames)
+    ]
+    seen: Trajectory = np.concatenate(parts) - parts[frames // 2].mean(axis=0)
+    return seen
 
 
 def trajectory_kernel(trajectory: Trajectory) -> npt.NDArray[np.float64]:

@@ -22,7 +22,7 @@ from hiir.degradations.compression import ChromaSubsampling, compress_jpeg
 from hiir.degradations.defocus import View, defocus
 from hiir.degradations.depth import draw_layers, draw_relief
 from hiir.degradations.mosaic import mosaic
-from hiir.degradations.motion import blur_by_trajectory, draw_trajectory
+from hiir.degradations.motion import blur_by_trajectory, draw_trajectory, expose_frames
 from hiir.degradations.noise import add_gaussian_noise, as_file
 from hiir.degradations.raindrops import add_raindrops
 from hiir.degradations.resize import reduce_bicubic
@@ -187,16 +187,30 @@ class Motion(_Step):
     """Of the hand; 0 moves straight on, as a camera that pans."""
     gamma: Range = (1.0, 2.2)
     """Exponent from stored values to light."""
+    frames: int | None = Field(default=None, ge=2, le=64)
+    """Of a fast camera, averaged, one of them sharp; null is a shutter that stays open."""
+    shutter: Range = (0.2, 1.0)
+    """Share of each frame's time that it is exposed."""
+
+    @model_validator(mode="after")
+    def _open(self) -> "Motion":
+        if not 0 < self.shutter[0] <= self.shutter[1] <= 1:
+            raise ValueError(f"a shutter is open from above 0 to 1 at most, not {self.shutter}")
+        return self
 
     @property
     def margin(self) -> int:
-        """A path is centred, and straight at most."""
-        return int(self.length[1] / 2) + 2
+        """A path is centred, or its frames are but for one, and it is straight at most."""
+        frames = self.frames or np.inf
+        return int(self.length[1] * (1 / 2 + 1 / frames)) + 2
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
         """Blur along one path."""
         length, restlessness = (_draw(r, random) for r in (self.length, self.restlessness))
         trajectory = draw_trajectory(random, length=length, restlessness=restlessness)
+        if self.frames is not None:
+            shutter = _draw(self.shutter, random)
+            trajectory = expose_frames(trajectory, frames=self.frames, shutter=shutter)
         return blur_by_trajectory(image, trajectory, gamma=_draw(self.gamma, random))
 
 

@@ -5,6 +5,7 @@ from hiir.degradations.motion import (
     average_frames,
     blur_by_trajectory,
     draw_trajectory,
+    expose_frames,
     trajectory_kernel,
 )
 
@@ -31,6 +32,23 @@ def test_a_restless_hand_draws_paths_that_curl_and_a_calm_one_straight_lines() -
     assert max(span(0.5, seed) for seed in range(20)) < 0.5
     assert min(span(0.05, seed) for seed in range(20)) > 0.5
     assert span(0.0, seed=0) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize(("frames", "ahead"), [(8, 1 / 16), (7, 0)])
+def test_of_averaged_frames_the_one_after_the_middle_is_sharp(frames: int, ahead: float) -> None:
+    straight = np.linspace((0.0, 0.0), (0.0, 56.0), 56 * 32, endpoint=False)
+    seen = expose_frames(straight, frames=frames, shutter=1.0)
+    assert len(seen) == len(straight)
+    assert seen[:, 1].mean() == pytest.approx(-ahead * 56, abs=0.02)
+
+
+def test_a_fast_shutter_leaves_gaps_between_the_frames() -> None:
+    straight = np.linspace((0.0, 0.0), (0.0, 40.0), 400)
+    seen = expose_frames(straight, frames=4, shutter=0.25)
+    assert len(seen) == 100
+    gaps = np.diff(seen[:, 1])
+    assert np.count_nonzero(gaps > 7) == 3
+    assert seen[50:75, 1].mean() == pytest.approx(0)
 
 
 def test_a_kernel_places_its_weight_below_the_pixel() -> None:

@@ -66,8 +66,11 @@ def test_a_patch_with_its_margin_is_the_middle_of_a_larger_image(photo, kind: st
     np.testing.assert_array_equal(degraded, whole[low:-low, low:-low])
 
 
-def test_the_middle_does_not_depend_on_what_is_beyond_the_margin(photo) -> None:
-    recipe = Recipe.model_validate([{"kind": "motion", "length": [20, 30]}])
+@pytest.mark.parametrize(("extra", "expected"), [({}, 17), ({"frames": 8}, 20)])
+def test_the_middle_does_not_depend_on_what_is_beyond_the_margin(
+    photo, extra: dict, expected: int
+) -> None:
+    recipe = Recipe.model_validate([{"kind": "motion", "length": [20, 30], **extra}])
     spoilt = photo.copy()
     margin = recipe.margin
     spoilt[:2], spoilt[-2:], spoilt[:, :2], spoilt[:, -2:] = 0, 0, 1, 1
@@ -77,7 +80,18 @@ def test_the_middle_does_not_depend_on_what_is_beyond_the_margin(photo) -> None:
         )
         inner = np.s_[2:-2, 2:-2]
         np.testing.assert_allclose(first[inner], second[inner], atol=1e-3)
-    assert margin == 17
+    assert margin == expected
+
+
+def test_averaged_frames_are_another_blur_than_an_open_shutters(photo) -> None:
+    motion = {"kind": "motion", "length": 20}
+    opened, framed = (
+        Recipe.model_validate([{**motion, **extra}]).degrade(photo, seed=0, index=0)
+        for extra in ({}, {"frames": 8, "shutter": 0.3})
+    )
+    assert np.abs(opened - framed).max() > 0.02
+    with pytest.raises(ValidationError, match="above 0 to 1"):
+        Recipe.model_validate([{**motion, "shutter": [0, 0.5]}])
 
 
 def test_margins_add_up_in_pixels_of_the_clean_image() -> None:
