@@ -41,9 +41,12 @@ class FlatOptimizer:
         self._matrices: dict[str, nn.Parameter] = {}
         if config.kind is not OptimizerKind.MUON:
             return
+        assert weights.values.grad is not None  # noqa: S101 - FlatWeights gave it one, for good
+        gradients = weights.named(weights.values.grad)
         for name, part in weights.named(weights.values.detach()).items():
             if part.ndim == 2 and min(part.shape) >= _NARROW:
                 self._matrices[name] = nn.Parameter(part)
+                self._matrices[name].grad = gradients[name]
         self._muon = torch.optim.Muon(
             self._matrices.values(),
             lr=config.lr,
@@ -55,11 +58,8 @@ class FlatOptimizer:
     def step(self, rate: float) -> None:
         """Move the weights with a learning rate; their gradients are spent."""
         if self._matrices:
-            gradients = self._weights.named(_gradient(self._weights.values))
-            for name, matrix in self._matrices.items():
-                matrix.grad = gradients[name].clone()
-                gradients[name].zero_()  # AdamW finds nothing to do but to decay them
             _step(self._muon, rate)
+            self._muon.zero_grad(set_to_none=False)  # AdamW finds nothing to do but to decay them
         _step(self._adam, rate)
 
     def moments(self) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
@@ -86,11 +86,6 @@ class FlatOptimizer:
         for name, matrix in self._matrices.items():
             self._muon.state[matrix]["momentum_buffer"] = averages[name].clone()
             averages[name].zero_()
-
-
-def _gradient(values: nn.Parameter) -> Tensor:
-    assert values.grad is not None  # noqa: S101 - FlatWeights gave it one
-    return values.grad
 
 
 def _step(optimizer: torch.optim.Optimizer, rate: float) -> None:
