@@ -34,6 +34,17 @@ class Charbonnier(_Kind):
     eps: float = Field(default=1e-3, gt=0)
 
 
+class Psnr(_Kind):
+    """Mean over the images of ln(mean squared error + eps): all images count alike in decibels.
+
+    Chen et al., "HINet", 2021, section 3.3, with ``eps`` so that images that are nearly right, as
+    flat patches are, do not outweigh all others: below it an error counts as squared error does.
+    """
+
+    kind: Literal["psnr"] = "psnr"
+    eps: float = Field(default=3e-4, gt=0)
+
+
 class SmoothL1(_Kind):
     """Quadratic below ``beta``, linear above."""
 
@@ -52,7 +63,7 @@ class SmoothL1Perceptual(_Kind):
 
 
 LossConfig: TypeAlias = Annotated[
-    L1 | Charbonnier | SmoothL1 | SmoothL1Perceptual, Field(discriminator="kind")
+    L1 | Charbonnier | Psnr | SmoothL1 | SmoothL1Perceptual, Field(discriminator="kind")
 ]
 
 
@@ -71,6 +82,8 @@ class Loss(nn.Module):
                 return functional.l1_loss(restored, clean)
             case Charbonnier(eps=eps):
                 return torch.sqrt((restored - clean).square() + eps**2).mean()
+            case Psnr(eps=eps):
+                return ((restored - clean).square().mean(dim=(1, 2, 3)) + eps).log().mean()
             case SmoothL1(beta=beta):
                 return functional.smooth_l1_loss(restored, clean, beta=beta)
             case SmoothL1Perceptual(beta=beta, weight=weight):

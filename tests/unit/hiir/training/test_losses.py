@@ -43,6 +43,26 @@ def test_charbonnier_is_l1_with_a_round_foot(pair) -> None:
     assert not restored.grad.any()
 
 
+def test_psnr_counts_each_image_in_decibels(pair) -> None:
+    errors = (pair[0] - pair[1]).square().flatten(1).mean(1)
+    expected = (float((errors[0] + 0.01).log()) + float((errors[1] + 0.01).log())) / 2
+    assert float(build(kind="psnr", eps=0.01)(*pair)) == pytest.approx(expected)
+
+
+def test_psnr_pulls_as_hard_at_an_image_of_half_the_error() -> None:
+    clean = torch.zeros(2, 3, 8, 8)
+    restored = torch.full_like(clean, 0.2)
+    restored[1] = 0.1
+    restored.requires_grad_()
+    build(kind="psnr", eps=1e-8)(restored, clean).backward()
+    pull = (restored.grad * restored).flatten(1).sum(1)  # d loss / d ln(error)
+    torch.testing.assert_close(pull[0], pull[1])
+    # An image that is right already pulls at nothing.
+    right = clean.clone().requires_grad_()
+    build(kind="psnr")(right, clean).backward()
+    assert not right.grad.any()
+
+
 def test_smooth_l1_is_torchs(pair) -> None:
     expected = nn.functional.smooth_l1_loss(*pair, beta=0.5)
     torch.testing.assert_close(build(kind="smooth-l1", beta=0.5)(*pair), expected)
