@@ -31,6 +31,10 @@ _COMPACT_USHAPE = UShapeConfig(
     regions=(16, 16, 8),
 )
 
+# Most layers at an eighth of the resolution, where they cost least: 2.3 times the weights of the
+# model above for 1.3 times its seconds.
+_DEEP_USHAPE = replace(_COMPACT_USHAPE, layers=(2, 2, 8))
+
 # Three levels down, one latent, three up, six layers each. The paper gives neither widths nor
 # windows; these meet its count (22.33 M) and come within 0.5 % of its 153.66 GMACs.
 _USHAPE = UShapeConfig(
@@ -81,7 +85,11 @@ class UnknownPresetError(ValueError):
 
 
 def _presets() -> Iterator[tuple[str, ArchitectureConfig]]:
-    for family, color in (("ushape-compact", _COMPACT_USHAPE), ("ushape", _USHAPE)):
+    for family, color in (
+        ("ushape-compact", _COMPACT_USHAPE),
+        ("ushape-compact-deep", _DEEP_USHAPE),
+        ("ushape", _USHAPE),
+    ):
         yield f"{family}-color", color
         yield f"{family}-gray", replace(color, in_channels=1, out_channels=1)
         yield f"{family}-dual-pixel", replace(color, in_channels=6)
