@@ -22,7 +22,8 @@ def shrink(config: ArchitectureConfig) -> ArchitectureConfig:
     if isinstance(config, ColumnarConfig):
         return replace(config, layers=(2,), region=2 * config.dispersed_window)
     if sum(config.layers) > 6:
-        return replace(config, layers=(1,) * len(config.layers), decoder_layers=(1, 1, 1))
+        once = (1,) * len(config.layers)
+        return replace(config, layers=once, decoder_layers=once[1:])
     return config
 
 
