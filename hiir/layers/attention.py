@@ -75,36 +75,41 @@ class WindowAttention(nn.Module):
         )
 
     def mix(self, windows: Tensor) -> Tensor:
-        """Mix ``(N, window**2, C)`` tokens of windows into the same shape."""
-        n, t, _ = windows.shape
+        """Mix ``(N, window**2, C)`` tokens of windows into the same shape.
+
+        One result in three forms, each the fastest where it runs.
+        """
         # An exported graph is fused by its own runtime, which has no use for the padding.
-        exported = torch.onnx.is_in_onnx_export()
-        fused = None if exported else self.fused_weight
-        if fused is not None:
-            qkv = functional.linear(windows, fused, self.fused_bias)
-            q, k, v = qkv.view(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
-        elif exported:
-            qkv = functional.linear(windows, *self._projection())
-            widths = [self.qk_channels, self.qk_channels, self.channels]
-            q, k, v = (
-                part.view(n, t, self.heads, -1).transpose(1, 2)
-                for part in torch.split(qkv, widths, dim=-1)
-            )
-        else:
-            q, k, v = self._heads_apart(windows)
-        if self.similarity is Similarity.COSINE:
-            q, k = scaled_query_and_key(q, k, scale=self.scale, similarity=self.similarity)
-        bias = self.position_bias()
-        if fused is not None:
-            mixed = attend_fused(q, k, v, bias=bias)[..., : self.channels // self.heads]
-        else:
-            mixed = attend(q, k, v, bias=bias)
-        if fused is None and not exported:
-            return torch.cat(mixed.unbind(dim=1), dim=-1)
+        if torch.onnx.is_in_onnx_export():
+            return self._mix_as_written(windows)
+        if self.fused_weight is not None:
+            return self._mix_fused(windows, self.fused_weight)
+        return self._mix_heads_apart(windows)
+
+    def _mix_as_written(self, windows: Tensor) -> Tensor:
+        n, t, _ = windows.shape
+        qkv = functional.linear(windows, *self._projection())
+        widths = [self.qk_channels, self.qk_channels, self.channels]
+        q, k, v = (
+            part.view(n, t, self.heads, -1).transpose(1, 2)
+            for part in torch.split(qkv, widths, dim=-1)
+        )
+        q, k = self._scaled(q, k)
+        mixed = attend(q, k, v, bias=self.position_bias())
         return mixed.transpose(1, 2).reshape(n, t, self.channels)
 
-    def _heads_apart(self, windows: Tensor) -> list[Tensor]:
-        """q, k and v as ``(N, heads, T, D)`` for training: each head is copied by itself.
+    def _mix_fused(self, windows: Tensor, weight: Tensor) -> Tensor:
+        """By the projection that `freeze` padded, for inference in torch."""
+        n, t, _ = windows.shape
+        qkv = functional.linear(windows, weight, self.fused_bias)
+        q, k, v = qkv.view(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+        q, k = self._scaled(q, k)
+        mixed = attend_fused(q, k, v, bias=self.position_bias())
+        of_v = mixed[..., : self.channels // self.heads]
+        return of_v.transpose(1, 2).reshape(n, t, self.channels)
+
+    def _mix_heads_apart(self, windows: Tensor) -> Tensor:
+        """With each head copied by itself, for training.
 
         Torch copies a permuted tensor of all heads in runs as short as one head is wide, forth as
         well as back.
@@ -112,7 +117,17 @@ class WindowAttention(nn.Module):
         of_qk, of_v = self.qk_channels // self.heads, self.channels // self.heads
         widths = [of_qk] * (2 * self.heads) + [of_v] * self.heads
         parts = torch.split(functional.linear(windows, *self._projection()), widths, dim=-1)
-        return [torch.stack(parts[i * self.heads : (i + 1) * self.heads], dim=1) for i in range(3)]
+        q, k, v = (
+            torch.stack(parts[i * self.heads : (i + 1) * self.heads], dim=1) for i in range(3)
+        )
+        q, k = self._scaled(q, k)
+        return torch.cat(attend(q, k, v, bias=self.position_bias()).unbind(dim=1), dim=-1)
+
+    def _scaled(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries and keys whose products are the logits; a dot product's have their scale."""
+        if self.similarity is Similarity.DOT:
+            return q, k
+        return scaled_query_and_key(q, k, scale=self.scale, similarity=self.similarity)
 
     @torch.no_grad()
     def freeze(self) -> None:
