@@ -37,8 +37,8 @@ class Charbonnier(_Kind):
 class Psnr(_Kind):
     """Mean over the images of ln(mean squared error + eps): all images count alike in decibels.
 
-    Chen et al., "HINet", 2021, with ``eps`` so that images that are nearly right, as
-    flat patches are, do not outweigh all others: below it an error counts as squared error does.
+    Chen et al., "HINet", 2021, with ``eps`` so that images that are nearly right, as flat patches
+    are, do not outweigh all others: below it an error counts as squared error does.
     """
 
     kind: Literal["psnr"] = "psnr"
