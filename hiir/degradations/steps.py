@@ -360,14 +360,16 @@ class OneOf(_Step):
         """That of every choice."""
         return self.choices[0].views
 
-    def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Do what is drawn."""
+    def draw(self, random: np.random.Generator) -> "Step":
+        """Draw one of the choices."""
         if self.weights is None:
-            drawn = int(random.integers(len(self.choices)))
-        else:
-            share = np.array(self.weights) / sum(self.weights)
-            drawn = int(random.choice(len(self.choices), p=share))
-        return self.choices[drawn].apply(image, random)
+            return self.choices[int(random.integers(len(self.choices)))]
+        share = np.array(self.weights) / sum(self.weights)
+        return self.choices[int(random.choice(len(self.choices), p=share))]
+
+    def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
+        """Draw one of the choices and apply it."""
+        return self.draw(random).apply(image, random)
 
 
 Step: TypeAlias = Annotated[
