@@ -1,0 +1,30 @@
+"""The degradations with the ranges that their strengths are drawn from, as configurations say them.
+
+Each step maps ``(H, W, C)`` float32 on the scale of [0, 1] to an image of the same kind and takes
+all chance from the generator that it is given.
+"""
+
+from hiir.degradations.steps.base import Range
+from hiir.degradations.steps.choice import OneOf, Step
+from hiir.degradations.steps.compression import Jpeg
+from hiir.degradations.steps.noise import File, Noise
+from hiir.degradations.steps.optics import Defocus, Motion
+from hiir.degradations.steps.sampling import Bayer, Downscale
+from hiir.degradations.steps.weather import Fog, Rain, Raindrops, Snow
+
+__all__ = [
+    "Bayer",
+    "Defocus",
+    "Downscale",
+    "File",
+    "Fog",
+    "Jpeg",
+    "Motion",
+    "Noise",
+    "OneOf",
+    "Rain",
+    "Raindrops",
+    "Range",
+    "Snow",
+    "Step",
+]
