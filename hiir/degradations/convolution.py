@@ -1,4 +1,7 @@
-"""Convolution by Fourier transform: its time does not depend on the size of the kernel."""
+"""Convolution: with any kernel by Fourier transform, with Gaussian ones row by row.
+
+The time of a Fourier transform does not depend on the size of the kernel.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,7 +9,7 @@ import torch
 
 from hiir.imaging import FloatPixels
 
-__all__ = ["convolve", "disk"]
+__all__ = ["convolve", "disk", "gaussian_blur", "gaussian_weights"]
 
 
 def convolve(image: FloatPixels, kernel: npt.NDArray[np.float64]) -> FloatPixels:
@@ -55,3 +58,37 @@ def disk(radius: float) -> npt.NDArray[np.float64]:
     weights[reach, reach] = max(weights[reach, reach], 1e-6)  # a radius of 0 changes nothing
     normalized: npt.NDArray[np.float64] = weights / weights.sum()
     return normalized
+
+
+def gaussian_weights(radius: float) -> npt.NDArray[np.float32]:
+    """Weights of a Gaussian with this standard deviation in pixels: odd length, sum 1."""
+    reach = int(np.ceil(3 * radius))
+    offsets = np.arange(-reach, reach + 1, dtype=np.float64)
+    weights = np.exp(-0.5 * (offsets / max(radius, 1e-6)) ** 2)
+    return np.asarray(weights / weights.sum(), np.float32)
+
+
+def gaussian_blur(image: FloatPixels, radius: float) -> FloatPixels:
+    """Blur ``(H, W, C)`` float32 with a Gaussian; beyond the border the image is mirrored.
+
+    Args:
+        image: any range.
+        radius: standard deviation in pixels; 0 changes nothing.
+    """
+    weights = gaussian_weights(radius)
+    reach = len(weights) // 2
+    blurred = image
+    for axis in (0, 1):
+        widths = [(0, 0)] * 3
+        widths[axis] = (reach, reach)
+        padded = np.pad(blurred, widths, mode="symmetric")
+        length = image.shape[axis]
+        shifted = [_window(padded, axis, start, length) for start in range(len(weights))]
+        blurred = shifted[reach] * weights[reach]
+        for offset in range(1, reach + 1):
+            blurred += (shifted[reach - offset] + shifted[reach + offset]) * weights[reach + offset]
+    return np.asarray(blurred, np.float32)
+
+
+def _window(padded: FloatPixels, axis: int, start: int, length: int) -> FloatPixels:
+    return padded[start : start + length] if axis == 0 else padded[:, start : start + length]

@@ -16,6 +16,11 @@ _GAP, _TITLE = 8, 18
 
 _STRENGTHS: Mapping[str, list[list[dict[str, Any]]]] = {
     "noise": [[{"kind": "noise", "sigma": s}] for s in (15, 25, 50)],
+    "camera": [[{"kind": "camera", "shot": s}] for s in (0.001, 0.004, 0.012)],
+    "phone": [[{"kind": "camera", "sensor": "phone", "shot": s}] for s in (0.001, 0.005, 0.02)],
+    "correlated": [[{"kind": "correlated-noise", "sigma": s}] for s in (10, 20, 35)],
+    "film grain": [[{"kind": "film-grain", "sigma": s}] for s in (8, 15, 25)],
+    "poisson": [[{"kind": "poisson", "strength": s}] for s in (0.5, 1, 2)],
     "jpeg": [[{"kind": "jpeg", "quality": q}] for q in (40, 20, 10)],
     "bicubic": [[{"kind": "downscale", "factor": f}] for f in (2, 3, 4)],
     "motion": [[{"kind": "motion", "length": n}] for n in (8, 20, 45)],

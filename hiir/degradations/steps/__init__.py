@@ -5,23 +5,28 @@ all chance from the generator that it is given.
 """
 
 from hiir.degradations.steps.base import Range
+from hiir.degradations.steps.camera import Camera
 from hiir.degradations.steps.choice import OneOf, Step
 from hiir.degradations.steps.compression import Jpeg
-from hiir.degradations.steps.noise import File, Noise
+from hiir.degradations.steps.noise import CorrelatedNoise, File, FilmGrain, Noise, Poisson
 from hiir.degradations.steps.optics import Defocus, Motion
 from hiir.degradations.steps.sampling import Bayer, Downscale
 from hiir.degradations.steps.weather import Fog, Rain, Raindrops, Snow
 
 __all__ = [
     "Bayer",
+    "Camera",
+    "CorrelatedNoise",
     "Defocus",
     "Downscale",
     "File",
+    "FilmGrain",
     "Fog",
     "Jpeg",
     "Motion",
     "Noise",
     "OneOf",
+    "Poisson",
     "Rain",
     "Raindrops",
     "Range",

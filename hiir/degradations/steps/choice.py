@@ -6,8 +6,9 @@ import numpy as np
 from pydantic import Field, PositiveFloat, model_validator
 
 from hiir.degradations.steps.base import BaseStep
+from hiir.degradations.steps.camera import Camera
 from hiir.degradations.steps.compression import Jpeg
-from hiir.degradations.steps.noise import File, Noise
+from hiir.degradations.steps.noise import CorrelatedNoise, File, FilmGrain, Noise, Poisson
 from hiir.degradations.steps.optics import Defocus, Motion
 from hiir.degradations.steps.sampling import Bayer, Downscale
 from hiir.degradations.steps.weather import Fog, Rain, Raindrops, Snow
@@ -63,6 +64,10 @@ class OneOf(BaseStep):
 
 Step: TypeAlias = Annotated[
     Noise
+    | Poisson
+    | CorrelatedNoise
+    | FilmGrain
+    | Camera
     | File
     | Jpeg
     | Downscale

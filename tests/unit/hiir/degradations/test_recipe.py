@@ -7,6 +7,10 @@ from hiir.degradations.sheet import SHEET, contact_sheet
 
 EVERY_KIND = {
     "noise": {"sigma": [5, 50], "clip_share": 0.5},
+    "poisson": {"strength": [0.5, 2], "gray_share": 0.5},
+    "correlated-noise": {"sigma": [5, 30]},
+    "film-grain": {"sigma": [5, 20]},
+    "camera": {},
     "file": {},
     "jpeg": {"quality": [10, 40]},
     "downscale": {"factor": 2},
@@ -99,6 +103,16 @@ def test_margins_add_up_in_pixels_of_the_clean_image() -> None:
     assert Recipe.model_validate(steps).margin == 6 + 3 * 16
 
 
+def test_a_share_of_noise_is_gray(photo) -> None:
+    steps = [{"kind": "noise", "sigma": 20, "gray_share": 0.5}]
+    recipe, gray = Recipe.model_validate(steps), 0
+    for index in range(40):
+        noise = recipe.degrade(photo, seed=0, index=index) - photo
+        gray += bool(np.abs(noise[..., 0] - noise[..., 1]).max() < 1e-6)
+        assert noise.std() * 255 == pytest.approx(20, rel=0.05)
+    assert 10 < gray < 30
+
+
 def test_weights_say_how_often_each_choice_is_drawn(photo) -> None:
     image = photo[:8, :8]
     choices = [{"kind": "noise", "sigma": 0}, {"kind": "noise", "sigma": 50}]
@@ -115,6 +129,13 @@ def test_weights_say_how_often_each_choice_is_drawn(photo) -> None:
         ([{"kind": "noise", "sigma": [9, 300]}], "sigma goes from"),
         ([{"kind": "noise", "sigma": 10, "color": 1}], "color"),
         ([{"kind": "jpeg", "quality": [0, 10]}], "quality goes from 1"),
+        ([{"kind": "poisson", "strength": [-1, 2]}], "strength goes from 0"),
+        ([{"kind": "correlated-noise", "sigma": [9, 300]}], "sigma goes from"),
+        ([{"kind": "correlated-noise", "sigma": 9, "radius": 90}], "radius goes from 0"),
+        ([{"kind": "correlated-noise", "sigma": 9, "chroma": -1}], "chroma goes from 0"),
+        ([{"kind": "film-grain", "sigma": 9, "radius": 90}], "radius goes from 0"),
+        ([{"kind": "camera", "shot": [0, 0.01]}], "above 0 and at most 0.1"),
+        ([{"kind": "camera", "sensor": "toaster"}], "'camera' or 'phone'"),
         ([{"kind": "rain", "amount": [0.9, 0.1]}], "from low to high"),
         ([{"kind": "one-of", "choices": []}], "at least 1"),
         ([{"kind": "one-of", "choices": [{"kind": "file"}], "weights": [1, 2]}], "2 weights for 1"),
