@@ -15,17 +15,23 @@ _FROM_YCC = np.linalg.inv(_TO_YCC)
 
 
 def smooth_noise(
-    image: FloatPixels, *, sigma: float, strength: float, chroma_radius: float
+    image: FloatPixels,
+    *,
+    sigma: float,
+    strength: float,
+    radius: float = 1.0,
+    chroma_radius: float = 1.5,
 ) -> FloatPixels:
     """Remove a part of the noise, of color differences more than of luma.
 
-    Luma is cored: what differs from its surroundings by less than the noise does is damped, what
-    differs by more stays.
+    Luma is cored: what differs from its surroundings by less than ``sigma`` is damped, what differs
+    by more stays. The noise that is left is coarse, as in the photos of cameras.
 
     Args:
         image: ``(H, W, 1 or 3)`` float32 [0, 1].
-        sigma: standard deviation of the noise on the scale of 255.
+        sigma: standard deviation of what is taken for noise, on the scale of 255.
         strength: share of the noise in luma that is removed at most, 0 to 1.
+        radius: standard deviation in pixels of the blur of luma.
         chroma_radius: standard deviation in pixels of the blur of the color differences.
 
     Returns:
@@ -33,7 +39,7 @@ def smooth_noise(
     """
     values = image @ _TO_YCC.T if image.shape[2] == 3 else image
     luma = values[..., :1]
-    low = gaussian_blur(luma, 1.0)
+    low = gaussian_blur(luma, radius)
     detail = luma - low
     noise = np.float32(max(sigma, 1e-3) / 255)
     damped = low + detail * (1 - np.float32(strength) * np.exp(-0.5 * (detail / noise) ** 2))

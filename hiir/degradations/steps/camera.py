@@ -41,7 +41,7 @@ class Camera(BaseStep):
     patterns: tuple[BayerPattern, ...] = Field(default=tuple(BayerPattern), min_length=1)
     demosaicked_share: float = Field(default=0.5, ge=0, le=1)
     """Share of images that keep the errors of demosaicking; of others only the noise has them."""
-    smoothed_share: float = Field(default=0.3, ge=0, le=1)
+    smoothed_share: float = Field(default=0.5, ge=0, le=1)
     """Share of images that the camera denoises a little."""
     sharpened_share: float = Field(default=0.2, ge=0, le=1)
     """Share of the others that it sharpens."""
@@ -86,12 +86,16 @@ def _draw_processing(
 ) -> Callable[[FloatPixels, float], FloatPixels]:
     """What the camera does to a noisy photo with this level of noise."""
     chance, strength = random.random(2)
-    radius = random.uniform(0.8, 2.0)
+    radius, chroma_radius, reach = random.uniform((0.6, 0.8, 1), (1.6, 2, 4))
     if chance < smoothed:
         return lambda image, sigma: smooth_noise(
-            image, sigma=sigma, strength=0.2 + 0.6 * strength, chroma_radius=radius
+            image,
+            sigma=reach * sigma,
+            strength=0.3 + 0.7 * strength,
+            radius=radius,
+            chroma_radius=chroma_radius,
         )
     if chance < smoothed + (1 - smoothed) * sharpened:
         amount = 0.2 + 0.6 * strength
-        return lambda image, _: sharpen(image, radius=0.6 * radius, amount=amount)
+        return lambda image, _: sharpen(image, radius=radius, amount=amount)
     return lambda image, _: image

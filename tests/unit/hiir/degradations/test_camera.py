@@ -8,6 +8,7 @@ from hiir.degradations.camera import (
     expose,
     linear_from_file,
 )
+from hiir.degradations.in_camera import smooth_noise
 from hiir.degradations.noise import noise_level
 from hiir.degradations.recipe import Recipe
 from hiir.imaging import BayerPattern
@@ -160,3 +161,14 @@ def test_a_camera_that_smooths_leaves_less_noise_above_all_of_color() -> None:
     assert smooth[0] < 0.9 * plain[0]
     assert smooth[1] < 0.6 * plain[1]
     assert sharp[0] > 1.1 * plain[0]
+
+
+def test_what_a_camera_leaves_of_noise_is_coarse_and_edges_stay() -> None:
+    gray = np.full((128, 128, 1), 0.5, np.float32)
+    gray[:, 64:] = 0.9
+    noise = rng().normal(0, 5 / 255, gray.shape).astype(np.float32)
+    smooth = smooth_noise(gray + noise, sigma=15, strength=1, radius=1)
+    left = (smooth - gray)[:, 8:56]
+    assert left.std() < 0.5 * noise.std()
+    assert np.mean(left[:, 1:] * left[:, :-1]) > 0.5 * left.var()
+    assert smooth[:, 64].mean() - smooth[:, 63].mean() > 0.35
