@@ -6,16 +6,18 @@ all chance from the generator that it is given.
 
 from hiir.degradations.steps.base import Range
 from hiir.degradations.steps.camera import Camera
-from hiir.degradations.steps.choice import OneOf, Step
+from hiir.degradations.steps.composite import Chain, OneOf, Resized
 from hiir.degradations.steps.compression import Jpeg
 from hiir.degradations.steps.noise import CorrelatedNoise, File, FilmGrain, Noise, Poisson
 from hiir.degradations.steps.optics import Defocus, Motion
-from hiir.degradations.steps.sampling import Bayer, Downscale
+from hiir.degradations.steps.sampling import Bayer, Downscale, Resize
+from hiir.degradations.steps.union import Step
 from hiir.degradations.steps.weather import Fog, Rain, Raindrops, Snow
 
 __all__ = [
     "Bayer",
     "Camera",
+    "Chain",
     "CorrelatedNoise",
     "Defocus",
     "Downscale",
@@ -30,6 +32,8 @@ __all__ = [
     "Rain",
     "Raindrops",
     "Range",
+    "Resize",
+    "Resized",
     "Snow",
     "Step",
 ]

@@ -1,12 +1,24 @@
 """What every step of a recipe has, and the ranges that its strengths are drawn from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PositiveFloat
 
-__all__ = ["BaseStep", "Range", "Shares", "draw", "draw_integer", "draw_log", "draw_share"]
+from hiir.imaging import FloatPixels
+
+__all__ = [
+    "BaseStep",
+    "Range",
+    "Shares",
+    "draw",
+    "draw_integer",
+    "draw_log",
+    "draw_share",
+    "total_margin",
+]
 
 T = TypeVar("T")
 
@@ -86,3 +98,26 @@ class BaseStep(BaseModel):
     def views(self) -> int:
         """Pictures that come out of one, stacked as channels."""
         return 1
+
+    @property
+    def least_factor(self) -> float:
+        """Least size that a step of any size, such as `Resize`, gives, where 1 is the input's."""
+        return 1.0
+
+    @property
+    def any_size(self) -> bool:
+        """Whether the size of the result is drawn: `Resized` alone may hold such a step."""
+        return False
+
+    def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
+        """Degrade ``(H, W, C)`` float32 on the scale of [0, 1]; `image` itself stays as it is."""
+        raise NotImplementedError
+
+
+def total_margin(steps: Sequence[BaseStep]) -> int:
+    """Margin of steps that follow one another, in pixels before the first."""
+    needed, size = 0.0, 1.0
+    for step in steps:
+        needed += step.margin / size
+        size *= step.least_factor / step.scale
+    return ceil(needed)

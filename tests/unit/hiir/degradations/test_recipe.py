@@ -21,6 +21,8 @@ EVERY_KIND = {
     "rain": {"amount": [0.2, 1]},
     "snow": {"amount": [0.2, 1]},
     "raindrops": {"amount": [0.05, 0.2]},
+    "chain": {"steps": [{"kind": "noise", "sigma": 20}], "shuffled": True},
+    "resized": {"steps": [{"kind": "jpeg", "quality": 10}], "factor": [1, 2]},
     "one-of": {"choices": [{"kind": "noise", "sigma": 20}, {"kind": "jpeg", "quality": 10}]},
 }
 
@@ -129,6 +131,23 @@ def test_weights_say_how_often_each_choice_is_drawn(photo) -> None:
         ([{"kind": "noise", "sigma": [9, 300]}], "sigma goes from"),
         ([{"kind": "noise", "sigma": 10, "color": 1}], "color"),
         ([{"kind": "jpeg", "quality": [0, 10]}], "quality goes from 1"),
+        ([{"kind": "jpeg", "quality": 9, "subsampling": {}}], "at least 1 choice"),
+        ([{"kind": "jpeg", "quality": 9, "subsampling": {"4:2:0": 0}}], "greater than 0"),
+        ([{"kind": "jpeg", "quality": 9, "subsampling": 14520}], "'4:2:0'"),
+        ([{"kind": "jpeg", "quality": 9, "chroma_offset": 101}], "chroma_offset goes from -100"),
+        ([{"kind": "resize", "factor": 0.5}], "resize draws a size"),
+        ([{"kind": "chain", "steps": [{"kind": "resize", "factor": 2}]}], "chain draws a size"),
+        ([{"kind": "resized", "steps": [{"kind": "resize", "factor": 9}]}], "from 0.05 to 8"),
+        ([{"kind": "resized", "steps": [], "factor": 2}], "at least 1"),
+        ([{"kind": "resized", "steps": [{"kind": "file"}], "factor": 99}], "from 0.05 to 8"),
+        (
+            [{"kind": "resized", "steps": [{"kind": "downscale", "factor": 2}]}],
+            "neither reduce by a scale",
+        ),
+        (
+            [{"kind": "chain", "share": 0.5, "steps": [{"kind": "downscale", "factor": 2}]}],
+            "always done, in order",
+        ),
         ([{"kind": "poisson", "strength": [-1, 2]}], "strength goes from 0"),
         ([{"kind": "correlated-noise", "sigma": [9, 300]}], "sigma goes from"),
         ([{"kind": "correlated-noise", "sigma": 9, "radius": 90}], "radius goes from 0"),
