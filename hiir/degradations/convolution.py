@@ -12,12 +12,16 @@ from hiir.imaging import FloatPixels
 __all__ = ["convolve", "disk", "gaussian_blur", "gaussian_weights"]
 
 
-def convolve(image: FloatPixels, kernel: npt.NDArray[np.float64]) -> FloatPixels:
+def convolve(
+    image: FloatPixels, kernel: npt.NDArray[np.float64], *, precise: bool = True
+) -> FloatPixels:
     """Convolve every channel with a kernel; beyond the border the image is mirrored.
 
     Args:
         image: ``(H, W, C)`` float32.
         kernel: ``(h, w)`` float64, odd sides, its centre at the middle.
+        precise: compute in double precision: what rounding leaves in black grows a thousandfold
+            when gamma is undone. Otherwise errors reach about 1e-6, in half of the time.
 
     Returns:
         ``(H, W, C)`` float32.
@@ -26,10 +30,12 @@ def convolve(image: FloatPixels, kernel: npt.NDArray[np.float64]) -> FloatPixels
     above, left = kernel.shape[0] // 2, kernel.shape[1] // 2
     padded = np.pad(image, ((above, above), (left, left), (0, 0)), mode="symmetric")
     shape = (_fast(padded.shape[0]), _fast(padded.shape[1]))
-    # In double precision: what rounding leaves in black grows a thousandfold when gamma is undone.
-    planes = torch.from_numpy(padded).double().permute(2, 0, 1)
+    kind = torch.float64 if precise else torch.float32
+    planes = (
+        torch.from_numpy(padded).permute(2, 0, 1).to(kind, memory_format=torch.contiguous_format)
+    )
     spectrum = torch.fft.rfft2(planes, s=shape)
-    spectrum *= torch.fft.rfft2(torch.from_numpy(kernel.astype(np.float64)), s=shape)
+    spectrum *= torch.fft.rfft2(torch.from_numpy(kernel).to(kind), s=shape)
     # What wraps around lands in the first rows and columns, which are cut off.
     blurred = torch.fft.irfft2(spectrum, s=shape).permute(1, 2, 0)
     top, start = 2 * above, 2 * left

@@ -29,6 +29,7 @@ _STRENGTHS: Mapping[str, list[list[dict[str, Any]]]] = {
         [{"kind": "resized", "factor": 2, "steps": [{"kind": "jpeg", "quality": q}]}]
         for q in (40, 20, 10)
     ],
+    "blur": [[{"kind": "blur", "sigma": s}] for s in ([0.3, 1], [1, 2], [2, 4])],
     "bicubic": [[{"kind": "downscale", "factor": f}] for f in (2, 3, 4)],
     "motion": [[{"kind": "motion", "length": n}] for n in (8, 20, 45)],
     "defocus": [[{"kind": "defocus", "radius": r}] for r in (3, 6, 12)],

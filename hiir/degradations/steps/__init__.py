@@ -5,6 +5,7 @@ all chance from the generator that it is given.
 """
 
 from hiir.degradations.steps.base import Range
+from hiir.degradations.steps.blur import Blur
 from hiir.degradations.steps.camera import Camera
 from hiir.degradations.steps.composite import Chain, OneOf, Resized
 from hiir.degradations.steps.compression import Jpeg
@@ -16,6 +17,7 @@ from hiir.degradations.steps.weather import Fog, Rain, Raindrops, Snow
 
 __all__ = [
     "Bayer",
+    "Blur",
     "Camera",
     "Chain",
     "CorrelatedNoise",

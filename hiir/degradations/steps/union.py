@@ -4,6 +4,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from hiir.degradations.steps.blur import Blur
 from hiir.degradations.steps.camera import Camera
 from hiir.degradations.steps.composite import Chain, OneOf, Resized
 from hiir.degradations.steps.compression import Jpeg
@@ -30,6 +31,7 @@ Step: TypeAlias = Annotated[
     | Rain
     | Snow
     | Raindrops
+    | Blur
     | Resize
     | OneOf
     | Chain

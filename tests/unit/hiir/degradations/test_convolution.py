@@ -19,3 +19,10 @@ def test_the_radius_is_the_standard_deviation() -> None:
     weights = gaussian_weights(2.0)
     offsets = np.arange(len(weights)) - len(weights) // 2
     assert np.sqrt(np.sum(weights * offsets**2)) == pytest.approx(2, rel=0.02)
+
+
+def test_single_precision_is_precise_enough_for_stored_values(photo) -> None:
+    kernel = np.outer(gaussian_weights(2.0), gaussian_weights(2.0)).astype(np.float64)
+    rough = convolve(photo, kernel, precise=False)
+    np.testing.assert_allclose(rough, convolve(photo, kernel), atol=5e-6)
+    assert not np.array_equal(rough, convolve(photo, kernel))

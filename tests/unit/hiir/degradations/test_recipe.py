@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -21,6 +24,7 @@ EVERY_KIND = {
     "rain": {"amount": [0.2, 1]},
     "snow": {"amount": [0.2, 1]},
     "raindrops": {"amount": [0.05, 0.2]},
+    "blur": {"sigma": [0.5, 3]},
     "chain": {"steps": [{"kind": "noise", "sigma": 20}], "shuffled": True},
     "resized": {"steps": [{"kind": "jpeg", "quality": 10}], "factor": [1, 2]},
     "one-of": {"choices": [{"kind": "noise", "sigma": 20}, {"kind": "jpeg", "quality": 10}]},
@@ -59,7 +63,7 @@ def test_a_dual_pixel_sensor_gives_two_views(photo) -> None:
     assert not np.allclose(views[..., :3], views[..., 3:])
 
 
-@pytest.mark.parametrize("kind", ["jpeg", "downscale", "motion", "bayer"])
+@pytest.mark.parametrize("kind", ["jpeg", "downscale", "motion", "bayer", "blur", "resized"])
 def test_a_patch_with_its_margin_is_the_middle_of_a_larger_image(photo, kind: str) -> None:
     recipe = Recipe.model_validate([{"kind": kind, **EVERY_KIND[kind]}])
     margin = recipe.margin
@@ -148,6 +152,9 @@ def test_weights_say_how_often_each_choice_is_drawn(photo) -> None:
             [{"kind": "chain", "share": 0.5, "steps": [{"kind": "downscale", "factor": 2}]}],
             "always done, in order",
         ),
+        ([{"kind": "blur", "sigma": 0}], "sigma goes from 0.05 to 20"),
+        ([{"kind": "blur", "sigma": 1, "size": 1}], "size goes from 3"),
+        ([{"kind": "blur", "sigma": 1, "cutoff": 4}], "cutoff goes from 0.5 to 3.14"),
         ([{"kind": "poisson", "strength": [-1, 2]}], "strength goes from 0"),
         ([{"kind": "correlated-noise", "sigma": [9, 300]}], "sigma goes from"),
         ([{"kind": "correlated-noise", "sigma": 9, "radius": 90}], "radius goes from 0"),
@@ -198,3 +205,15 @@ def test_the_sheet_has_a_row_a_degradation_and_three_strengths(photo) -> None:
     assert contact_sheet(photo, seed=0, only=("rain",)).size[1] == cell[0] + 8
     with pytest.raises(KeyError):
         contact_sheet(photo, seed=0, only=("nonsense",))
+
+
+def test_the_recipes_of_the_docs_can_be_drawn(photo) -> None:
+    page = Path(__file__).parents[4] / "docs/08-degradations.md"
+    texts = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(texts) >= 4
+    for text in texts:
+        recipe = read_recipe(text)
+        for index in range(6):
+            degraded = recipe.degrade(photo, seed=0, index=index)
+            assert degraded.shape == (96 // recipe.scale, 120 // recipe.scale, 3)
+            assert np.isfinite(degraded).all()
