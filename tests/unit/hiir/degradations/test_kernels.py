@@ -38,6 +38,9 @@ def test_a_sinc_filter_passes_low_frequencies_and_stops_high_ones() -> None:
     assert response[frequencies < 0.35 * np.pi].min() > 0.8
     assert response[(frequencies > 0.65 * np.pi) & (frequencies < np.pi)].max() < 0.2
     assert kernel.min() < 0
+    # c J1(c r) / (2 pi r), which tends to c^2 / (4 pi) at the center; J1(1) = 0.44005.
+    kernel = sinc_kernel(41, cutoff=1.0)
+    assert kernel[20, 20] / kernel[20, 21] == pytest.approx(1 / (2 * 0.44005), rel=1e-4)
 
 
 def test_a_sinc_filter_rings_at_an_edge_and_a_gaussian_does_not() -> None:
