@@ -8,15 +8,10 @@ import numpy as np
 
 from hiir.imaging import FloatPixels
 
-__all__ = ["LEVEL_ERROR", "append_level", "noise_level", "tell_level"]
+__all__ = ["LEVEL_ERROR", "append_level", "tell_level"]
 
 LEVEL_ERROR = 0.1
 """Relative error of the level that training tells, so that an estimate serves as well."""
-
-
-def noise_level(degraded: FloatPixels, clean: FloatPixels) -> float:
-    """Standard deviation of the noise of ``(H, W, C)`` float32 images, on the scale of 255."""
-    return float(np.std(degraded - clean) * 255)
 
 
 def tell_level(level: float, random: np.random.Generator) -> float:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from hiir.datasets.clean_images import CleanImages
-from hiir.datasets.noise_level import append_level, noise_level, tell_level
+from hiir.datasets.noise_level import append_level, tell_level
+from hiir.degradations.noise import noise_level
 from hiir.degradations.recipe import Recipe
 from hiir.imaging import FloatPixels, to_unit
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hiir.datasets.clean_images import CleanImages
-from hiir.datasets.noise_level import noise_level
+from hiir.degradations.noise import noise_level
 from hiir.degradations.recipe import Recipe
-from hiir.degradations.steps import Defocus, File, Fog, Noise, OneOf, Rain, Raindrops, Snow, Step
+from hiir.degradations.steps import Chain, File, Noise, OneOf, Step
 from hiir.imaging import FloatPixels, Uint8Pixels, to_unit
 
 __all__ = ["NO_NOISE", "DeferredNoise", "Tile", "TileSource"]
@@ -93,7 +93,7 @@ class TileSource:
     @property
     def turns(self) -> bool:
         """Whether a degraded tile may be mirrored and turned together with its clean one."""
-        return all(_turns(step) for step in self.recipe.root)
+        return all(step.turns for step in self.recipe.root)
 
     def draw(self, number: int) -> Tile:
         """Draw the tile with this number."""
@@ -122,33 +122,29 @@ def _degrade(
     if not steps:
         return image, NO_NOISE
     *first, last = steps
-    if isinstance(last, File) and first and isinstance(noise := first[-1], Noise):
-        return _body(first[:-1], image, random), _deferred(noise, clip_share=1.0)
-    image = _body(first, image, random)
-    if isinstance(last, Noise):
-        return image, _deferred(last, clip_share=last.clip_share)
+    if isinstance(last, File) and first and _is_white(first[-1]):
+        noise = first.pop()
+        return _apply(first, image, random), _deferred(noise, clip_share=1.0)
+    image = _apply(first, image, random)
     if isinstance(last, OneOf):
         return _degrade((last.draw(random),), image, random)
+    if isinstance(last, Chain):
+        return _degrade(last.draw(random), image, random)
+    if isinstance(last, Noise) and _is_white(last):
+        return image, _deferred(last, clip_share=last.clip_share)
     return last.apply(image, random), NO_NOISE
 
 
-def _body(steps: Sequence[Step], image: FloatPixels, random: np.random.Generator) -> FloatPixels:
+def _apply(steps: Sequence[Step], image: FloatPixels, random: np.random.Generator) -> FloatPixels:
     for step in steps:
         image = step.apply(image, random)
     return image
 
 
-def _deferred(noise: Noise, *, clip_share: float) -> DeferredNoise:
+def _is_white(step: Step) -> bool:
+    return isinstance(step, Noise) and step.gray_share == 0
+
+
+def _deferred(noise: Step, *, clip_share: float) -> DeferredNoise:
+    assert isinstance(noise, Noise)  # noqa: S101 - the caller asked
     return DeferredNoise(*noise.sigma, clip_share)
-
-
-def _turns(step: Step) -> bool:
-    match step:
-        case Fog() | Rain() | Snow() | Raindrops():
-            return False  # they fall, and fog thickens towards the horizon
-        case Defocus():
-            return not step.dual_pixel  # a mirrored left view is a right view
-        case OneOf():
-            return all(_turns(choice) for choice in step.choices)
-        case _:
-            return True

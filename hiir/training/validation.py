@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiir.datasets.noise_level import append_level, noise_level
+from hiir.datasets.noise_level import append_level
 from hiir.datasets.photo import read_photo
 from hiir.datasets.pool import DatasetError, list_images
+from hiir.degradations.noise import noise_level
 from hiir.degradations.recipe import Recipe
 from hiir.evaluation.benchmark import score
 from hiir.evaluation.conventions import convention_for_task
