@@ -38,10 +38,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = options.run
     try:
         return command(options)
-    except (ValueError, FileNotFoundError) as error:
-        # The library's own errors say what is wrong and what is known; a traceback adds nothing.
+    except Exception as error:
+        if not _is_ours(error):
+            raise
+        # It says what was wrong and what is known; a traceback would add nothing.
         print(f"hiir: {error}", file=sys.stderr)
         return 1
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether the library raised an error on purpose; any other is a defect."""
+    from hiir.errors import HiirError
+    from hiir.imaging import ImagingError
+
+    return isinstance(error, HiirError | ImagingError)
 
 
 def _become(module: str, *arguments: str) -> int:
@@ -179,8 +189,10 @@ def _recipe(text: str) -> "Recipe":
 def _degrade(options: argparse.Namespace) -> int:
     import numpy as np
 
+    from hiir.datasets.pairs import write_pairs
     from hiir.datasets.photo import Colour, read_photo
     from hiir.degradations.sheet import contact_sheet
+    from hiir.evaluation.request import RequestError
     from hiir.imaging import to_unit
 
     if options.sheet is not None:
@@ -189,8 +201,7 @@ def _degrade(options: argparse.Namespace) -> int:
         print(options.sheet)
         return 0
     if not (options.recipe and options.set and options.output):
-        raise ValueError("give --sheet OUT.png, or --recipe RECIPE --set DIR --output DIR")
-    from hiir.datasets.pairs import write_pairs
+        raise RequestError("give --sheet OUT.png, or --recipe RECIPE --set DIR --output DIR")
 
     count = write_pairs(options.set, _recipe(options.recipe), options.output, seed=options.seed)
     print(f"{count} pairs in {options.output}")

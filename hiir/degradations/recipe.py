@@ -9,12 +9,13 @@ import yaml
 from pydantic import RootModel, ValidationError
 
 from hiir.degradations.steps import Noise, Step
+from hiir.errors import HiirError
 from hiir.imaging import FloatPixels
 
 __all__ = ["Recipe", "RecipeError", "read_recipe"]
 
 
-class RecipeError(ValueError):
+class RecipeError(HiirError):
     """A recipe names what does not exist or asks for what makes no sense."""
 
 

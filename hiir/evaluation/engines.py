@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from hiir.degradations.mosaic import mosaic
+from hiir.errors import HiirError
 from hiir.imaging import (
     BayerPattern,
     FloatPixels,
@@ -96,7 +97,7 @@ class OnnxTiles:
         return _done(output)
 
 
-class ServiceError(RuntimeError):
+class ServiceError(HiirError):
     """The running service did not restore an image; the message is its own account."""
 
 

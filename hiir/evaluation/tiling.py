@@ -95,7 +95,7 @@ def measure_tiling(
         overlap: of the tiles, instead of the contract's.
 
     Raises:
-        ValueError: for an overlap of more than half a tile or so.
+        SeamError: for an overlap of more than half a tile or so.
     """
     contract = release.contract
     if overlap is not None:

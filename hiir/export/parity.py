@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from hiir.errors import HiirError
 from hiir.export.graph_form import GraphForm, Precision, Samples, example_input
 from hiir.export.onnx import INPUT, OUTPUT
 from hiir.export.tracing import quiet_tracing
@@ -32,7 +33,7 @@ _MAX_ROUNDED_SHARE = 1e-3
 _Values = NDArray[Any]
 
 
-class ParityError(RuntimeError):
+class ParityError(HiirError):
     """Graph and module differ by more than rounding."""
 
 

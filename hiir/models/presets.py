@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from hiir.errors import HiirError
 from hiir.layers.layer_config import LayerVersion
 from hiir.layers.stage_convolution import StageConvolutionKind
 from hiir.models.architecture import ArchitectureConfig, RestorationModel
@@ -80,7 +81,7 @@ _COMPACT_COLUMNAR = replace(
 _LARGE = replace(_BASE, layers=(10,) * 10)
 
 
-class UnknownPresetError(ValueError):
+class UnknownPresetError(HiirError):
     """No preset has this name; the message lists those that exist."""
 
 

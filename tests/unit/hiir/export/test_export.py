@@ -22,6 +22,7 @@ from hiir.export.torchscript import export_torchscript
 from hiir.export.triton import export_release
 from hiir.export.triton_config import Target, render_config
 from hiir.imaging import ModelContract
+from hiir.layers.layer_config import ArchitectureError
 from hiir.models.presets import build_model
 from hiir.models.release import Release
 from service.models import ModelCatalogue
@@ -182,7 +183,7 @@ def test_an_export_is_repeated_only_if_something_changed(release, tmp_path: Path
 
 def test_a_tile_that_does_not_fit_the_network_is_not_exported(release, tmp_path: Path) -> None:
     wrong = replace(release.contract, tile=96, size_multiple=32)
-    with pytest.raises(ValueError, match="tile 96 must be a positive multiple of 64"):
+    with pytest.raises(ArchitectureError, match="tile 96 must be a positive multiple of 64"):
         export_release(replace(release, contract=wrong), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
