@@ -11,7 +11,7 @@ import numpy.typing as npt
 from hiir.degradations.mosaic import mosaic
 from hiir.degradations.resize import enlarge_bicubic
 from hiir.errors import HiirError
-from hiir.evaluation.engines import Restorer
+from hiir.evaluation.restorer import Restorer
 from hiir.imaging import BayerPattern, FloatPixels, demosaic_malvar
 
 __all__ = ["BASELINES", "BaselineError", "build_baseline"]

@@ -8,9 +8,9 @@ import numpy as np
 
 from hiir.errors import HiirError
 from hiir.evaluation.conventions import Convention
-from hiir.evaluation.engines import Restorer
 from hiir.evaluation.lpips import Lpips
 from hiir.evaluation.metrics import SSIM_WINDOW, luma, mae, psnr, ssim
+from hiir.evaluation.restorer import Restorer
 from hiir.evaluation.samples import Sample, SampleSet
 from hiir.imaging import FloatPixels, Uint8Pixels
 

@@ -19,8 +19,9 @@ from hiir.evaluation.baselines import build_baseline
 from hiir.evaluation.benchmark import evaluate
 from hiir.evaluation.conventions import Convention
 from hiir.evaluation.degradation import degradation_of
-from hiir.evaluation.engines import Restorer, TiledRestorer, TorchTiles
+from hiir.evaluation.restorer import Restorer, TiledRestorer
 from hiir.evaluation.samples import SyntheticSet
+from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.models.release import list_releases, load_release
 
 __all__ = [

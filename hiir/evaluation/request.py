@@ -17,14 +17,9 @@ from hiir.evaluation.conventions import (
     convention_for_task,
 )
 from hiir.evaluation.degradation import Degradation, degradation_of
-from hiir.evaluation.engines import (
-    OnnxTiles,
-    Restorer,
-    ServiceRestorer,
-    TiledRestorer,
-    TorchTiles,
-)
+from hiir.evaluation.restorer import Restorer, TiledRestorer
 from hiir.evaluation.samples import PairedSet, SampleSet, SyntheticSet
+from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.imaging import BayerPattern, ModelContract
 from hiir.models.release import load_release
 
@@ -91,12 +86,17 @@ class EvaluationRequest:
         if name in BASELINES:
             scale = self.samples().scale
             return build_baseline(name, scale=scale, sigma=self.sigma)
+        # Only who asks for it needs an HTTP client, or ONNX Runtime.
         if self.engine == "service":
+            from hiir.evaluation.service_restorer import ServiceRestorer  # noqa: PLC0415
+
             demosaics = self._contract().task == "demosaic"
             pattern = BayerPattern.RGGB if demosaics else None
             return ServiceRestorer(url=self.url, task=name, pattern=pattern)
         release = load_release(name)
         if self.engine == "onnx":
+            from hiir.evaluation.onnx_tiles import OnnxTiles  # noqa: PLC0415
+
             graph = self.repository / name / "1" / "model.onnx"
             if not graph.is_file():
                 raise RequestError(f"{graph} does not exist: run `hiir export {name}` first")

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from hiir.datasets.photo import Colour
-from hiir.evaluation.engines import TorchTiles
 from hiir.evaluation.metrics import psnr
 from hiir.evaluation.samples import SampleSet
 from hiir.evaluation.seams import seam_excess
+from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.imaging import (
     FloatPixels,
     ModelContract,

@@ -13,9 +13,10 @@ from hiir.evaluation.baselines import build_baseline
 from hiir.evaluation.benchmark import Evaluation, evaluate
 from hiir.evaluation.conventions import Convention, convention_for_task
 from hiir.evaluation.degradation import degradation_of
-from hiir.evaluation.engines import Restorer, TiledRestorer, TorchTiles
+from hiir.evaluation.restorer import Restorer, TiledRestorer
 from hiir.evaluation.samples import PairedSet, SampleSet, SyntheticSet
 from hiir.evaluation.tiling import first_photo, measure_tiling, tiling_pictures, to_quality
+from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.imaging import FloatPixels, ModelContract, Uint8Pixels
 from hiir.models.presets import get_preset
 from hiir.models.release import ReleaseError, read_release, write_release
