@@ -18,8 +18,9 @@ from skimage import data
 
 from hiir.datasets.photo import Colour, read_photo, to_gray
 from hiir.datasets.pool import list_images
-from hiir.evaluation.engines import TiledRestorer, TorchTiles
 from hiir.evaluation.metrics import psnr
+from hiir.evaluation.restorer import TiledRestorer
+from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.imaging import Uint8Pixels, from_unit, to_unit
 from hiir.models.release import list_releases, load_release
 from hiir.training.config import TrainingConfig, load_config

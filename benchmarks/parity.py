@@ -18,8 +18,10 @@ from hiir.degradations.steps import File
 from hiir.evaluation.benchmark import evaluate
 from hiir.evaluation.conventions import convention_for_task
 from hiir.evaluation.degradation import degradation_of
-from hiir.evaluation.engines import OnnxTiles, ServiceRestorer, TiledRestorer
+from hiir.evaluation.onnx_tiles import OnnxTiles
+from hiir.evaluation.restorer import TiledRestorer
 from hiir.evaluation.samples import SyntheticSet
+from hiir.evaluation.service_restorer import ServiceRestorer
 from hiir.imaging import BayerPattern
 from hiir.models.release import list_releases, load_release
 from hiir.training.config import load_config

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from hiir.errors import HiirError
+
 __all__ = ["IMAGE_SUFFIXES", "DatasetError", "ImagePool", "list_images"]
 
 IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -21,7 +23,7 @@ IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".
 logger = logging.getLogger(__name__)
 
 
-class DatasetError(ValueError):
+class DatasetError(HiirError):
     """A folder or a file cannot be used for training; the message names it."""
 
 

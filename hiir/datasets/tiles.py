@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hiir.datasets.clean_images import CleanImages
+from hiir.datasets.pool import DatasetError
 from hiir.degradations.noise import noise_level
 from hiir.degradations.recipe import Recipe
 from hiir.degradations.steps import Chain, File, Noise, OneOf, Step
@@ -70,7 +71,7 @@ class TileSource:
             stream: number of the process that shares the run's steps with others.
 
         Raises:
-            ValueError: for a side that leaves nothing within the margin.
+            DatasetError: for a side that leaves nothing within the margin.
         """
         self.images = images
         self.recipe = recipe
@@ -79,7 +80,7 @@ class TileSource:
         self.inner = (side - 2 * recipe.margin) // recipe.scale * recipe.scale
         """Side of what remains of a clean tile."""
         if self.inner <= 0:
-            raise ValueError(
+            raise DatasetError(
                 f"a tile of {side} pixels leaves nothing within a margin of {recipe.margin}"
             )
 

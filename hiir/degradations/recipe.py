@@ -10,12 +10,13 @@ from pydantic import RootModel, ValidationError, model_validator
 
 from hiir.degradations.steps import Noise, Step
 from hiir.degradations.steps.base import total_margin
+from hiir.errors import HiirError
 from hiir.imaging import FloatPixels
 
 __all__ = ["Recipe", "RecipeError", "read_recipe"]
 
 
-class RecipeError(ValueError):
+class RecipeError(HiirError):
     """A recipe names what does not exist or asks for what makes no sense."""
 
 

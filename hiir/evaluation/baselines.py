@@ -10,13 +10,14 @@ import numpy.typing as npt
 
 from hiir.degradations.mosaic import mosaic
 from hiir.degradations.resize import enlarge_bicubic
-from hiir.evaluation.engines import Restorer
+from hiir.errors import HiirError
+from hiir.evaluation.restorer import Restorer
 from hiir.imaging import BayerPattern, FloatPixels, demosaic_malvar
 
 __all__ = ["BASELINES", "BaselineError", "build_baseline"]
 
 
-class BaselineError(ValueError):
+class BaselineError(HiirError):
     """A baseline cannot be run here; the message says what it needs."""
 
 

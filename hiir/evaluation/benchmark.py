@@ -6,14 +6,19 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from hiir.errors import HiirError
 from hiir.evaluation.conventions import Convention
-from hiir.evaluation.engines import Restorer
 from hiir.evaluation.lpips import Lpips
-from hiir.evaluation.metrics import luma, mae, psnr, ssim
+from hiir.evaluation.metrics import SSIM_WINDOW, luma, mae, psnr, ssim
+from hiir.evaluation.restorer import Restorer
 from hiir.evaluation.samples import Sample, SampleSet
 from hiir.imaging import FloatPixels, Uint8Pixels
 
-__all__ = ["Evaluation", "ImageScore", "evaluate", "score"]
+__all__ = ["Evaluation", "EvaluationError", "ImageScore", "evaluate", "score"]
+
+
+class EvaluationError(HiirError):
+    """A restored image cannot be held against its clean one; the message gives both sizes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,14 +131,20 @@ def score(
     """Figures of one restored image, uint8 or float32 on the scale of [0, 1].
 
     Raises:
-        ValueError: for an image that does not have the size of the clean one.
+        EvaluationError: for an image that does not have the size of the clean one, or is too small
+            for SSIM once its border is cut off.
     """
     values = restored if restored.dtype == np.uint8 else np.float32(255) * restored
     if values.shape != sample.clean.shape:
-        raise ValueError(
+        raise EvaluationError(
             f"{sample.name}: restored to {values.shape}, the clean image is {sample.clean.shape}"
         )
     clean, image = (_measured(p, convention, gray=sample.gray) for p in (sample.clean, values))
+    if min(clean.shape[:2]) < SSIM_WINDOW:
+        raise EvaluationError(
+            f"{sample.name}: SSIM needs {SSIM_WINDOW}x{SSIM_WINDOW} pixels, and {clean.shape[:2]} "
+            f"are left without the {convention.shave} that are cut off at each side"
+        )
     return ImageScore(
         name=sample.name,
         psnr=psnr(clean, image),

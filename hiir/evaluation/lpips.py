@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hiir.errors import HiirError
 from hiir.evaluation.weights_file import WeightsFileError, read_weights
 from hiir.imaging import FloatPixels, Uint8Pixels
 
@@ -31,7 +32,7 @@ _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 
 
-class LpipsError(ValueError):
+class LpipsError(HiirError):
     """The weights of LPIPS are missing or do not fit; the message says which are needed."""
 
 

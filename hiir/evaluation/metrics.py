@@ -4,11 +4,13 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-__all__ = ["luma", "mae", "psnr", "ssim"]
+__all__ = ["SSIM_WINDOW", "luma", "mae", "psnr", "ssim"]
 
 # Samples from 0 to 255: uint8, or float where nothing has rounded them.
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
-_WINDOW, _SIGMA = 11, 1.5
+SSIM_WINDOW = 11
+"""Pixels on a side of the Gaussian window."""
+_SIGMA = 1.5
 _K1, _K2 = 0.01, 0.03
 
 
@@ -54,8 +56,10 @@ def ssim(reference: Image, image: Image) -> float:
         ValueError: for images of different shapes or smaller than a window.
     """
     _same_shape(reference, image)
-    if min(reference.shape[:2]) < _WINDOW:
-        raise ValueError(f"SSIM needs {_WINDOW}x{_WINDOW} pixels, got {reference.shape[:2]}")
+    if min(reference.shape[:2]) < SSIM_WINDOW:
+        raise ValueError(
+            f"SSIM needs {SSIM_WINDOW}x{SSIM_WINDOW} pixels, got {reference.shape[:2]}"
+        )
     channels = range(reference.shape[2])
     return float(np.mean([_ssim_channel(reference[..., c], image[..., c]) for c in channels]))
 
@@ -73,11 +77,11 @@ def _ssim_channel(reference: Image, image: Image) -> float:
 
 
 def _blur(plane: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    offsets = np.arange(_WINDOW) - _WINDOW // 2
+    offsets = np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2
     kernel = np.exp(-(offsets**2) / (2 * _SIGMA**2))
     kernel /= kernel.sum()
-    rows = sliding_window_view(plane, _WINDOW, axis=0) @ kernel
-    blurred: npt.NDArray[np.float64] = sliding_window_view(rows, _WINDOW, axis=1) @ kernel
+    rows = sliding_window_view(plane, SSIM_WINDOW, axis=0) @ kernel
+    blurred: npt.NDArray[np.float64] = sliding_window_view(rows, SSIM_WINDOW, axis=1) @ kernel
     return blurred
 
 

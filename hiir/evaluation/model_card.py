@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hiir.errors import HiirError
 from hiir.evaluation.baselines import BASELINES
 from hiir.evaluation.paper import PaperRow, paper_rows, reference_rows
 from hiir.evaluation.tiling import tiling_from_quality
@@ -24,7 +25,7 @@ _SIDE = 256
 _PROVENANCE = {"data": "data", "recipe": "training", "hardware": "hardware", "licence": "licence"}
 
 
-class CardError(ValueError):
+class CardError(HiirError):
     """A card cannot be read or made; the message names it."""
 
 

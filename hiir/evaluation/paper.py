@@ -14,15 +14,29 @@ from typing import Any
 
 from hiir.datasets.photo import Colour
 from hiir.degradations.recipe import Recipe
+from hiir.errors import HiirError
 from hiir.evaluation.baselines import build_baseline
 from hiir.evaluation.benchmark import evaluate
 from hiir.evaluation.conventions import Convention
 from hiir.evaluation.degradation import degradation_of
-from hiir.evaluation.engines import Restorer, TiledRestorer, TorchTiles
+from hiir.evaluation.restorer import Restorer, TiledRestorer
 from hiir.evaluation.samples import SyntheticSet
+from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.models.release import list_releases, load_release
 
-__all__ = ["PaperRow", "Setting", "compare", "paper_rows", "reference_rows", "settings_of"]
+__all__ = [
+    "PaperError",
+    "PaperRow",
+    "Setting",
+    "compare",
+    "paper_rows",
+    "reference_rows",
+    "settings_of",
+]
+
+
+class PaperError(HiirError):
+    """The paper has no such row; the message says what it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +83,12 @@ def settings_of(folder: Path, *, seed: int) -> tuple[Setting, ...]:
     """What the paper measures on a set, by the folder's name.
 
     Raises:
-        ValueError: for a set that is not in the paper; the message lists those that are.
+        PaperError: for a set that is not in the paper; the message lists those that are.
     """
     known = {row.set for row in _read()}
     names = dict.fromkeys(row.setting for row in _read() if row.set.lower() == folder.name.lower())
     if not names:
-        raise ValueError(f"no row for {folder.name}; there are some for {', '.join(sorted(known))}")
+        raise PaperError(f"no row for {folder.name}; there are some for {', '.join(sorted(known))}")
     return tuple(_setting(name, folder, seed=seed) for name in names)
 
 
@@ -90,7 +104,7 @@ def compare(folder: Path, *, seed: int, only: str | None = None) -> list[dict[st
         Rows of ``set``, ``setting``, ``method``, ``psnr``, ``ssim`` and whether they are ``ours``.
 
     Raises:
-        ValueError: for a set that is not in the paper.
+        PaperError: for a set that is not in the paper.
         DatasetError: for a set that cannot be read.
     """
     rows: list[dict[str, Any]] = []

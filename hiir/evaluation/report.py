@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from hiir.evaluation.benchmark import Evaluation, ImageScore, score
 from hiir.evaluation.conventions import Convention
-from hiir.evaluation.engines import Restorer
+from hiir.evaluation.restorer import Restorer
 from hiir.evaluation.samples import SampleSet
 from hiir.imaging import FloatPixels, Uint8Pixels, from_unit
 

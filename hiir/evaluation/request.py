@@ -3,32 +3,30 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from hiir.datasets.pairs import list_pairs
 from hiir.datasets.photo import is_gray
 from hiir.datasets.pool import list_images
 from hiir.degradations.recipe import Recipe
+from hiir.errors import HiirError
 from hiir.evaluation.baselines import BASELINES, build_baseline
 from hiir.evaluation.conventions import (
     Convention,
     convention_for_baseline,
     convention_for_task,
 )
-from hiir.evaluation.degradation import Degradation, Noise, degradation_of
-from hiir.evaluation.engines import (
-    OnnxTiles,
-    Restorer,
-    ServiceRestorer,
-    TiledRestorer,
-    TorchTiles,
-)
+from hiir.evaluation.degradation import Degradation, degradation_of
+from hiir.evaluation.restorer import Restorer, TiledRestorer
 from hiir.evaluation.samples import PairedSet, SampleSet, SyntheticSet
+from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.imaging import BayerPattern, ModelContract
 from hiir.models.release import load_release
 
 __all__ = ["EvaluationRequest", "RequestError"]
 
 
-class RequestError(ValueError):
+class RequestError(HiirError):
     """A request contradicts itself or leaves something open; the message says what to give."""
 
 
@@ -88,12 +86,17 @@ class EvaluationRequest:
         if name in BASELINES:
             scale = self.samples().scale
             return build_baseline(name, scale=scale, sigma=self.sigma)
+        # Only who asks for it needs an HTTP client, or ONNX Runtime.
         if self.engine == "service":
+            from hiir.evaluation.service_restorer import ServiceRestorer  # noqa: PLC0415
+
             demosaics = self._contract().task == "demosaic"
             pattern = BayerPattern.RGGB if demosaics else None
             return ServiceRestorer(url=self.url, task=name, pattern=pattern)
         release = load_release(name)
         if self.engine == "onnx":
+            from hiir.evaluation.onnx_tiles import OnnxTiles  # noqa: PLC0415
+
             graph = self.repository / name / "1" / "model.onnx"
             if not graph.is_file():
                 raise RequestError(f"{graph} does not exist: run `hiir export {name}` first")
@@ -113,8 +116,6 @@ class EvaluationRequest:
         return [option for option, value in asked.items() if value is not None]
 
     def _degradation(self) -> Degradation:
-        if self.sigma is not None and len(self._asked()) == 1:
-            return Noise(sigma=self.sigma, seed=self.seed, clip=self.clip)
         return degradation_of(self._recipe(), seed=self.seed)
 
     def _recipe(self) -> Recipe:
@@ -124,11 +125,9 @@ class EvaluationRequest:
         if self.recipe is not None:
             return self.recipe
         if self.sigma is not None:
-            noise = {"kind": "noise", "sigma": self.sigma, "clip_share": float(self.clip)}
-            return Recipe.model_validate([noise])
+            return _validated(kind="noise", sigma=self.sigma, clip_share=float(self.clip))
         if self.quality is not None:
-            steps = [{"kind": "jpeg", "quality": self.quality, "aligned": True}]
-            return Recipe.model_validate(steps)
+            return _validated(kind="jpeg", quality=self.quality, aligned=True)
         if self.scale is not None:
             return _reduction(self.scale)
         return self._by_task()
@@ -149,8 +148,17 @@ class EvaluationRequest:
 
 
 def _reduction(scale: int) -> Recipe:
-    return Recipe.model_validate([{"kind": "downscale", "factor": scale}])
+    return _validated(kind="downscale", factor=scale)
+
+
+def _validated(**step: object) -> Recipe:
+    """A recipe of one step; raises `RequestError` for a strength that the step refuses."""
+    try:
+        return Recipe.model_validate([step])
+    except ValidationError as error:
+        problems = "; ".join(problem["msg"] for problem in error.errors())
+        raise RequestError(f"images cannot be degraded like this: {problems}") from error
 
 
 def _mosaic() -> Recipe:
-    return Recipe.model_validate([{"kind": "bayer", "patterns": ["rggb"]}])
+    return _validated(kind="bayer", patterns=["rggb"])

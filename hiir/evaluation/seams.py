@@ -4,9 +4,14 @@ from itertools import pairwise
 
 import numpy as np
 
+from hiir.errors import HiirError
 from hiir.imaging import FloatPixels, TilePlan
 
-__all__ = ["seam_excess"]
+__all__ = ["SeamError", "seam_excess"]
+
+
+class SeamError(HiirError):
+    """Tiles share so much of a picture that no seam could be told from the picture."""
 
 
 def seam_excess(image: FloatPixels, plan: TilePlan, *, scale: int = 1, stretch: int = 0) -> float:
@@ -26,7 +31,7 @@ def seam_excess(image: FloatPixels, plan: TilePlan, *, scale: int = 1, stretch: 
         The largest difference on the scale of [0, 1]; 0 or less where no seam stands out.
 
     Raises:
-        ValueError: for tiles that share so much that hardly a line belongs to one alone.
+        SeamError: for tiles that share so much that hardly a line belongs to one alone.
     """
     excesses = []
     for axis, starts in enumerate((plan.tops, plan.lefts)):
@@ -47,7 +52,7 @@ def seam_excess(image: FloatPixels, plan: TilePlan, *, scale: int = 1, stretch: 
             # A step bends what the lines beside it are held against, too.
             beside |= (start - reach <= borders) & (borders <= end + reach)
         if beside.all() or not near.any():
-            raise ValueError(f"tiles of {plan.tile} leave too little between what they share")
+            raise SeamError(f"tiles of {plan.tile} leave too little between what they share")
         excesses.append(float(steps[near].max() - steps[~beside].max()))
     return max(excesses, default=0.0)
 

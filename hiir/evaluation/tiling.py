@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from hiir.datasets.photo import Colour
-from hiir.evaluation.engines import TorchTiles
 from hiir.evaluation.metrics import psnr
 from hiir.evaluation.samples import SampleSet
 from hiir.evaluation.seams import seam_excess
+from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.imaging import (
     FloatPixels,
     ModelContract,
@@ -95,7 +95,7 @@ def measure_tiling(
         overlap: of the tiles, instead of the contract's.
 
     Raises:
-        ValueError: for an overlap of more than half a tile or so.
+        SeamError: for an overlap of more than half a tile or so.
     """
     contract = release.contract
     if overlap is not None:

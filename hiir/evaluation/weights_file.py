@@ -6,10 +6,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from hiir.errors import HiirError
+
 __all__ = ["WeightsFileError", "read_weights"]
 
 
-class WeightsFileError(ValueError):
+class WeightsFileError(HiirError):
     """A weights file is missing or is none; the message names it."""
 
 

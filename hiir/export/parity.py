@@ -1,4 +1,9 @@
-"""Whether an exported graph computes what the torch module computes."""
+"""Whether an exported graph computes what the torch module computes.
+
+ONNX Runtime's CPU provider computes graphs in half precision in float32: it shows what the rounding
+of the weights costs, and whether the graph is the right one. What a GPU makes of the values in
+between is simulated (`hiir.export.half_precision`).
+"""
 
 import math
 from pathlib import Path
@@ -10,38 +15,37 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from hiir.errors import HiirError
 from hiir.export.graph_form import GraphForm, Precision, Samples, example_input
+from hiir.export.half_precision import run_in_half
 from hiir.export.onnx import INPUT, OUTPUT
 from hiir.export.tracing import quiet_tracing
 from hiir.imaging import ModelContract
 
 __all__ = [
+    "MAX_HALF_VALUE",
     "MAX_RELATIVE_ERROR",
     "MIN_HALF_PSNR",
     "ParityError",
+    "check_half",
     "check_parity",
     "check_torchscript",
-    "relative_error",
 ]
 
 MAX_RELATIVE_ERROR = 1e-5
 MIN_HALF_PSNR = 50.0
+"""dB, with the largest output as the peak."""
+MAX_HALF_VALUE = 3e4
+"""Largest magnitude inside a model that runs in half precision: float16 ends at 65,504, and photos
+may bring larger values than the tiles of the check."""
 # Two roundings of nearly equal values may fall on both sides of a half.
 _MAX_ROUNDED_SHARE = 1e-3
 
 _Values = NDArray[Any]
 
 
-class ParityError(RuntimeError):
+class ParityError(HiirError):
     """Graph and module differ by more than rounding."""
-
-
-def relative_error(
-    model: nn.Module, contract: ModelContract, path: Path, *, batch: int = 1
-) -> float:
-    """Largest difference of the outputs on a seeded random tile, over the largest output."""
-    expected, actual = _both(model, contract, path, GraphForm(), batch=batch)
-    return _relative(expected, actual)
 
 
 def check_parity(
@@ -55,12 +59,13 @@ def check_parity(
     """Run an ONNX graph and the float32 module on seeded random tiles, and compare.
 
     Returns:
-        The relative error of a float32 graph, or the PSNR in dB of one in half precision, with the
-        largest output as its peak.
+        The relative error of a float32 graph; of one in half precision the PSNR in dB with the
+        largest output as its peak, the lower of the graph's and that of `check_half`.
 
     Raises:
         ParityError: above ``MAX_RELATIVE_ERROR`` or below ``MIN_HALF_PSNR``, for 8-bit values that
-            differ by more than a rounding, and for output of another shape or not finite.
+            differ by more than a rounding, for output of another shape or not finite, and for what
+            `check_half` refuses.
     """
     form = form or GraphForm()
     expected, actual = _both(model, contract, path, form, batch=batch)
@@ -70,7 +75,7 @@ def check_parity(
             raise ParityError(
                 f"{path}: {psnr:.1f} dB to torch in float32, at least {MIN_HALF_PSNR:g} are asked"
             )
-        return psnr
+        return min(psnr, check_half(model, contract))
     if form.samples is Samples.UINT8:
         steps = np.abs(expected.astype(np.int16) - actual.astype(np.int16))
         if steps.max() > 1 or (steps > 0).mean() > _MAX_ROUNDED_SHARE:
@@ -80,6 +85,47 @@ def check_parity(
             )
         return float((steps > 0).mean())
     return _checked(expected, actual, path)
+
+
+def check_half(model: nn.Module, contract: ModelContract) -> float:
+    """Run a module as a GPU runs it in half precision, and compare it with float32.
+
+    Args:
+        model: float32, in evaluation mode.
+        contract: gives name, channels and tile.
+
+    Returns:
+        PSNR in dB with the largest output as its peak.
+
+    Raises:
+        ParityError: below ``MIN_HALF_PSNR``, or for a value above ``MAX_HALF_VALUE`` anywhere
+            inside; the message names the layer.
+    """
+    tiles = _noise_and_patches(contract)
+    half = run_in_half(model, tiles)
+    if not half.peak.value <= MAX_HALF_VALUE:
+        raise ParityError(
+            f"{contract.name}: values reach {half.peak}, at most {MAX_HALF_VALUE:g} are allowed in "
+            "half precision"
+        )
+    with torch.inference_mode():
+        expected = model(tiles).numpy()
+    psnr = _psnr(expected.astype(np.float64), half.output.numpy().astype(np.float64))
+    if psnr < MIN_HALF_PSNR:
+        raise ParityError(
+            f"{contract.name}: {psnr:.1f} dB between half precision and float32 in torch, at least "
+            f"{MIN_HALF_PSNR:g} are asked"
+        )
+    return psnr
+
+
+def _noise_and_patches(contract: ModelContract) -> torch.Tensor:
+    """Two ``(C, tile, tile)`` tiles: noise, and squares of saturated colours with hard edges."""
+    noise = example_input(contract, GraphForm(), batch=1)
+    squares = example_input(contract, GraphForm(), batch=1, seed=1)[..., ::16, ::16].round()
+    side = contract.tile
+    patches = squares.repeat_interleave(16, dim=-2).repeat_interleave(16, dim=-1)
+    return torch.cat([noise, patches[..., :side, :side]])
 
 
 @torch.inference_mode()

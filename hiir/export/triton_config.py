@@ -65,6 +65,8 @@ def _on_gpu(contract: ModelContract, instances: int, samples: Samples) -> Iterat
     yield f"instance_group [ {{ kind: KIND_GPU count: {instances} }} ]"
     options = {
         "precision_mode": "FP16",
+        # Squares of what a layer norm averages overflow in half precision from 256 on.
+        "trt_layer_norm_fp32_fallback": "true",
         "max_workspace_size_bytes": str(4 << 30),
         "trt_engine_cache_enable": "true",
         "trt_engine_cache_path": "/tmp/tensorrt",  # noqa: S108 - inside the server's container

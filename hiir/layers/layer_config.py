@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import lcm
 
+from hiir.errors import HiirError
 from hiir.layers.similarity import Similarity
 
 __all__ = ["ArchitectureError", "LayerConfig", "LayerVersion", "check_rules"]
 
 
-class ArchitectureError(ValueError):
+class ArchitectureError(HiirError):
     """A network cannot be built as it is described; the message names the value and the rule."""
 
 

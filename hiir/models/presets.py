@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from hiir.errors import HiirError
 from hiir.layers.layer_config import LayerVersion
 from hiir.layers.stage_convolution import StageConvolutionKind
 from hiir.models.architecture import ArchitectureConfig, RestorationModel
@@ -96,7 +97,7 @@ _LIGHT_COLUMNAR = replace(_COMPACT_COLUMNAR, layers=(6,) * 4, heads=2)
 _LARGE = replace(_BASE, layers=(10,) * 10)
 
 
-class UnknownPresetError(ValueError):
+class UnknownPresetError(HiirError):
     """No preset has this name; the message lists those that exist."""
 
 

@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from hiir.errors import HiirError
 from hiir.imaging import ContractError, ModelContract
 from hiir.models.architecture import RestorationModel
 from hiir.models.presets import build_model
@@ -17,7 +18,7 @@ from hiir.models.presets import build_model
 __all__ = ["Release", "ReleaseError", "list_releases", "load_release", "write_release", "zoo_path"]
 
 
-class ReleaseError(ValueError):
+class ReleaseError(HiirError):
     """A weights file is missing, damaged, or does not fit its architecture."""
 
 
@@ -60,7 +61,7 @@ def read_release(path: Path) -> Release:
         contract = ModelContract.from_parameters({**metadata, "sha256": sha256})
         model = build_model(contract.architecture)
         model.load_state_dict(weights, strict=True)
-    except (SafetensorError, OSError, ContractError, ValueError, RuntimeError) as error:
+    except (SafetensorError, OSError, ContractError, HiirError, RuntimeError) as error:
         raise ReleaseError(f"{path}: {error}") from error
     if not all(bool(value.isfinite().all()) for value in weights.values()):
         raise ReleaseError(f"{path}: holds weights that are not finite")

@@ -11,6 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from hiir.errors import HiirError
+
 __all__ = [
     "GROUPS",
     "Checkpoint",
@@ -38,7 +40,7 @@ _FILE_BYTES = 15 * 2**20
 _SINGLE, _INDEX = "last.safetensors", "last.json"
 
 
-class CheckpointError(ValueError):
+class CheckpointError(HiirError):
     """A checkpoint cannot be used; the message names what is wrong."""
 
 

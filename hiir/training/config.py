@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hiir.datasets.photo import Colour
 from hiir.degradations.recipe import Recipe
+from hiir.errors import HiirError
 from hiir.training.losses import LossConfig
 
 __all__ = [
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 
-class ConfigError(ValueError):
+class ConfigError(HiirError):
     """A configuration is unknown, incomplete or contradicts itself; the message says where."""
 
 

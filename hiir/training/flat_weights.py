@@ -11,12 +11,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, distributed, nn
 
+from hiir.errors import HiirError
+
 __all__ = ["FlatWeights", "WeightsMismatchError"]
 
 _ALIGNMENT = 32  # elements between the starts of two parameters: a cache line of bfloat16
 
 
-class WeightsMismatchError(ValueError):
+class WeightsMismatchError(HiirError):
     """Weights are not those of this network; the message names the first that differs."""
 
 

@@ -8,12 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hiir.errors import HiirError
 from hiir.evaluation.weights_file import WeightsFileError, read_weights
 
 __all__ = ["Loss", "LossConfig", "LossError", "build_loss"]
 
 
-class LossError(ValueError):
+class LossError(HiirError):
     """A loss cannot be built; the message says what it needs."""
 
 

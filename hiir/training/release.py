@@ -13,12 +13,13 @@ from hiir.evaluation.baselines import build_baseline
 from hiir.evaluation.benchmark import Evaluation, evaluate
 from hiir.evaluation.conventions import Convention, convention_for_task
 from hiir.evaluation.degradation import degradation_of
-from hiir.evaluation.engines import Restorer, TiledRestorer, TorchTiles
+from hiir.evaluation.restorer import Restorer, TiledRestorer
 from hiir.evaluation.samples import PairedSet, SampleSet, SyntheticSet
 from hiir.evaluation.tiling import first_photo, measure_tiling, tiling_pictures, to_quality
+from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.imaging import FloatPixels, ModelContract, Uint8Pixels
 from hiir.models.presets import get_preset
-from hiir.models.release import read_release, write_release
+from hiir.models.release import ReleaseError, read_release, write_release
 from hiir.training.config import ConfigError
 from hiir.training.run_folder import RunFolder
 
@@ -49,13 +50,13 @@ def release_run(
     the configuration's.
 
     Raises:
-        FileNotFoundError: for a run without a checkpoint.
+        ReleaseError: for a run without a checkpoint.
         ConfigError: for a run of a changed preset, which no name would build again.
         DatasetError: for a test set that is empty or cannot be read.
     """
     config, checkpoint = run.config(), run.load()
     if checkpoint is None:
-        raise FileNotFoundError(f"{run.path} has no checkpoint")
+        raise ReleaseError(f"{run.path} has no checkpoint")
     if config.model:
         raise ConfigError(f"{run.path} trained {config.preset} with changes {config.model}")
     preset = get_preset(config.preset)

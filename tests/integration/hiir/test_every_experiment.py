@@ -13,8 +13,10 @@ from skimage.data import astronaut, coffee
 from hiir.evaluation.benchmark import Evaluation, evaluate
 from hiir.evaluation.conventions import convention_for_task
 from hiir.evaluation.degradation import degradation_of
-from hiir.evaluation.engines import OnnxTiles, TiledRestorer, TorchTiles
+from hiir.evaluation.onnx_tiles import OnnxTiles
+from hiir.evaluation.restorer import TiledRestorer
 from hiir.evaluation.samples import SyntheticSet
+from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.export.triton import export_release
 from hiir.imaging import ModelContract, TileEngine
 from hiir.models.presets import build_model

@@ -76,6 +76,16 @@ def test_what_cannot_be_done_is_said_in_one_line(arguments, message, capsys) -> 
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("error", [ValueError("shapes differ"), FileNotFoundError("git")])
+def test_a_defect_keeps_its_traceback(monkeypatch, error: Exception) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("hiir.models.card.describe", fail)
+    with pytest.raises(type(error), match=str(error)):
+        cli.main(["models", "ushape-color"])
+
+
 def test_models_lists_presets_and_releases(capsys) -> None:
     assert cli.main(["models", "ushape-compact-color", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)

@@ -4,6 +4,7 @@ import torch
 
 from hiir.datasets.clean_images import CleanImages
 from hiir.datasets.photo import Colour
+from hiir.datasets.pool import DatasetError
 from hiir.datasets.tile_ring import TileRing
 from hiir.datasets.tiles import NO_NOISE, DeferredNoise, TileSource
 from hiir.degradations.recipe import Recipe
@@ -70,7 +71,7 @@ def test_white_noise_that_comes_last_is_left_to_the_device(photo, steps, noise) 
 
 def test_a_tile_that_is_all_margin_is_refused(photo) -> None:
     with pytest.raises(
-        ValueError, match="a tile of 32 pixels leaves nothing within a margin of 16"
+        DatasetError, match="a tile of 32 pixels leaves nothing within a margin of 16"
     ):
         source(photo, JPEG, side=32)
 

@@ -10,7 +10,7 @@ from hiir.datasets.photo import Colour
 from hiir.datasets.pool import DatasetError
 from hiir.degradations.recipe import Recipe
 from hiir.evaluation.baselines import build_baseline
-from hiir.evaluation.benchmark import Evaluation, evaluate, score
+from hiir.evaluation.benchmark import Evaluation, EvaluationError, evaluate, score
 from hiir.evaluation.conventions import (
     Convention,
     convention_for_baseline,
@@ -139,8 +139,15 @@ def test_baselines_are_scored_as_their_degradation_is() -> None:
 def test_a_restored_image_of_another_size_is_refused() -> None:
     clean = np.zeros((16, 16, 3), np.uint8)
     sample = Sample(name="x.png", clean=clean, degraded=np.zeros((16, 16, 3), np.float32))
-    with pytest.raises(ValueError, match=r"x\.png: restored to \(8, 8, 3\)"):
+    with pytest.raises(EvaluationError, match=r"x\.png: restored to \(8, 8, 3\)"):
         score(sample, np.zeros((8, 8, 3), np.uint8), Convention())
+
+
+def test_an_image_that_is_too_small_for_ssim_is_named() -> None:
+    clean = np.zeros((16, 16, 3), np.uint8)
+    sample = Sample(name="x.png", clean=clean, degraded=np.zeros((4, 4, 3), np.float32))
+    with pytest.raises(EvaluationError, match=r"x\.png: SSIM needs 11x11 pixels, and \(8, 8\)"):
+        score(sample, clean, Convention(on_luma=True, shave=4))
 
 
 def test_pairs_are_read_as_they_are(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from skimage.data import astronaut
 
 from hiir.datasets.photo import Colour
 from hiir.evaluation.conventions import Convention
-from hiir.evaluation.paper import compare, paper_rows, settings_of
+from hiir.evaluation.paper import PaperError, compare, paper_rows, settings_of
 
 
 @pytest.fixture
@@ -65,5 +65,5 @@ def test_ours_stands_beside_the_paper(make_set) -> None:
 
 
 def test_a_set_that_is_not_in_the_paper_is_refused_with_those_that_are(make_set) -> None:
-    with pytest.raises(ValueError, match=r"no row for Mine.*CBSD68.*Set5"):
+    with pytest.raises(PaperError, match=r"no row for Mine.*CBSD68.*Set5"):
         compare(make_set("Mine"), seed=0)

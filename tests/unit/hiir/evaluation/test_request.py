@@ -39,6 +39,9 @@ def test_malvar_needs_no_word(folder: Path) -> None:
         ({}, "say how the images are degraded: --sigma"),
         ({"sigma": 25, "quality": 10}, "give one of --sigma and --quality"),
         ({"pairs": True, "sigma": 25}, "leave out --sigma"),
+        ({"sigma": 300}, "sigma goes from 0 to 255"),
+        ({"quality": 0}, "quality goes from 1 to 100"),
+        ({"scale": 1}, "greater than or equal to 2"),
     ],
 )
 def test_what_is_not_clear_is_asked(folder: Path, options, message) -> None:

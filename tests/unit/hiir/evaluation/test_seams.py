@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hiir.evaluation.seams import seam_excess
+from hiir.evaluation.seams import SeamError, seam_excess
 from hiir.imaging import plan_tiles
 from hiir.imaging.blending import RowBlender
 
@@ -57,7 +57,7 @@ def test_a_short_seam_shows_in_its_stretch():
 
 def test_tiles_that_share_nearly_all_cannot_be_measured():
     plan = plan_tiles(height=72, width=72, tile=64, overlap=56)
-    with pytest.raises(ValueError, match="too little"):
+    with pytest.raises(SeamError, match="too little"):
         seam_excess(np.zeros((72, 72, 3), np.float32), plan)
 
 

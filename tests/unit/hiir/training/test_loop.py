@@ -11,7 +11,7 @@ import yaml
 from safetensors.torch import load_file
 
 from hiir.evaluation.tiling import tiling_from_quality
-from hiir.models.release import read_release
+from hiir.models.release import ReleaseError, read_release
 from hiir.training import checkpoint, loop
 from hiir.training.config import Compile, ConfigError, TrainingConfig
 from hiir.training.flat_weights import WeightsMismatchError
@@ -249,7 +249,7 @@ def test_a_released_run_carries_what_it_reached(make_config, photos: Path, tmp_p
 def test_a_run_without_a_checkpoint_cannot_be_released(make_config, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     run.begin(make_config(), {})
-    with pytest.raises(FileNotFoundError, match="no checkpoint"):
+    with pytest.raises(ReleaseError, match="no checkpoint"):
         release_run(run, tmp_path / "model.safetensors", test_sets=[])
 
 

@@ -94,6 +94,13 @@ def test_the_perceptual_loss_adds_a_distance_of_features(features: Path, pair) -
     assert restored.grad.any()
 
 
+@pytest.mark.parametrize("weight", [0.04, 3.0])
+def test_the_distance_of_features_counts_by_its_weight(features: Path, pair, weight) -> None:
+    loss = build(kind="smooth-l1-perceptual", beta=0.5, weight=weight, features=features)
+    near = nn.functional.smooth_l1_loss(*pair, beta=0.5)
+    torch.testing.assert_close(loss(*pair), near + weight * loss.perceptual(*pair))
+
+
 def test_the_features_are_vggs(features: Path, pair) -> None:
     from safetensors.torch import load_file
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hiir.evaluation.engines import ServiceError, ServiceRestorer
+from hiir.evaluation.service_restorer import ServiceError, ServiceRestorer
 from hiir.imaging import BayerPattern, demosaic_malvar, to_unit
 
 

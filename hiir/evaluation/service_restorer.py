@@ -1,102 +1,25 @@
-"""Ways to run a model on a whole image: here by torch or ONNX Runtime, or through the service.
-
-All of them go through the tiles that the service uses, so that measured figures describe it.
-"""
+"""Images through a running service: what a client gets."""
 
 import io
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import numpy as np
-import onnxruntime as ort
-import torch
 from PIL import Image
 
 from hiir.degradations.mosaic import mosaic
-from hiir.imaging import (
-    BayerPattern,
-    FloatPixels,
-    ModelContract,
-    TileEngine,
-    Uint8Pixels,
-    from_unit,
-    restore_bands,
-)
-from hiir.models.release import Release
+from hiir.errors import HiirError
+from hiir.imaging import BayerPattern, FloatPixels, Uint8Pixels, from_unit
 
-__all__ = [
-    "OnnxTiles",
-    "Restorer",
-    "ServiceError",
-    "ServiceRestorer",
-    "TiledRestorer",
-    "TorchTiles",
-]
+__all__ = ["ServiceError", "ServiceRestorer"]
 
 _POLL_S = 0.1
 _TERMINAL = frozenset({"succeeded", "failed", "canceled"})
 
 
-class Restorer(Protocol):
-    """Restores one image."""
-
-    def restore(self, image: FloatPixels) -> Uint8Pixels | FloatPixels:
-        """Map ``(H, W, C)`` float32 on the scale of [0, 1] to ``(H, W, C)``.
-
-        The result is uint8, or float32 where nothing rounds it.
-        """
-        ...
-
-
-class TiledRestorer:
-    """Runs a tile engine over the whole image, then clips and rounds to 8 bits."""
-
-    def __init__(self, *, contract: ModelContract, engine: TileEngine) -> None:
-        self._contract = contract
-        self._engine = engine
-
-    def restore(self, image: FloatPixels) -> Uint8Pixels:
-        """Restore ``(H, W, C)`` float32, not clipped, as the service does with 8-bit files."""
-        bands = restore_bands(
-            image=image,
-            contract=self._contract,
-            infer=self._engine,
-            in_flight=1,
-            on_progress=lambda *_: None,
-            should_stop=lambda: False,
-        )
-        return np.concatenate([from_unit(band.rows, np.uint8) for band in bands])
-
-
-class TorchTiles:
-    """A tile engine of the released torch module."""
-
-    def __init__(self, release: Release) -> None:
-        self._model = release.model
-
-    @torch.inference_mode()
-    def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
-        """Run one ``(1, C, t, t)`` tile, here and now."""
-        return _done(self._model(torch.from_numpy(tile)).numpy())
-
-
-class OnnxTiles:
-    """A tile engine of an exported graph."""
-
-    def __init__(self, path: Path) -> None:
-        self._session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
-
-    def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
-        """Run one ``(1, C, t, t)`` tile, here and now."""
-        (output,) = self._session.run(["output"], {"input": tile})
-        return _done(output)
-
-
-class ServiceError(RuntimeError):
+class ServiceError(HiirError):
     """The running service did not restore an image; the message is its own account."""
 
 
@@ -174,9 +97,3 @@ def _checked(response: httpx.Response) -> httpx.Response:
     if not response.is_success:
         raise ServiceError(f"{response.url} answered {response.status_code}: {response.text}")
     return response
-
-
-def _done(result: FloatPixels) -> Future[FloatPixels]:
-    future: Future[FloatPixels] = Future()
-    future.set_result(result)
-    return future

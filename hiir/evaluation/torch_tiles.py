@@ -1,0 +1,78 @@
+"""Tiles through the torch module of a model, in batches, on a CPU or a GPU."""
+
+from concurrent.futures import Future
+
+import numpy as np
+import torch
+
+from hiir.evaluation.restorer import RestorerError
+from hiir.imaging import FloatPixels
+from hiir.models.release import Release
+
+__all__ = ["TorchTiles", "open_device"]
+
+
+def open_device(name: str) -> torch.device:
+    """The device ``cpu``, ``cuda`` or ``cuda:N``; raises `RestorerError` for one that is absent."""
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise RestorerError(f"device {name}: torch {torch.__version__} finds no GPU; use cpu")
+    return device
+
+
+class TorchTiles:
+    """Collects tiles until a batch is full, or until somebody waits for one of them."""
+
+    def __init__(
+        self, release: Release, *, device: torch.device | None = None, batch: int = 1
+    ) -> None:
+        """Move the model to a device.
+
+        Args:
+            release: the model, frozen; it stays on the device.
+            device: the CPU unless given.
+            batch: tiles that run together at most.
+        """
+        self._device = device or torch.device("cpu")
+        self._model = release.model.to(self._device)
+        self._batch = batch
+        self._waiting: list[tuple[FloatPixels, _TileResult]] = []
+
+    def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
+        """Take a ``(1, C, t, t)`` float32 tile; the future runs what has been collected."""
+        result = _TileResult(self)
+        self._waiting.append((tile, result))
+        if len(self._waiting) >= self._batch:
+            self.run()
+        return result
+
+    @torch.inference_mode()
+    def run(self) -> None:
+        """Run the tiles that wait, as one batch."""
+        waiting, self._waiting = self._waiting, []
+        # What was canceled meanwhile is not run.
+        wanted = [(tile, result) for tile, result in waiting if result.start()]
+        if not wanted:
+            return
+        tiles = torch.from_numpy(np.concatenate([tile for tile, _ in wanted]))
+        restored = self._model(tiles.to(self._device)).cpu().numpy()
+        for number, (_, result) in enumerate(wanted):
+            result.set_result(restored[number : number + 1])
+
+
+class _TileResult(Future[FloatPixels]):
+    """Asks its engine to run the batch when somebody waits for it."""
+
+    def __init__(self, engine: TorchTiles) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def start(self) -> bool:
+        """Whether it is still wanted; it can no longer be canceled then."""
+        return self.set_running_or_notify_cancel()
+
+    def result(self, timeout: float | None = None) -> FloatPixels:
+        """The ``(1, C', t * scale, t * scale)`` tile."""
+        if not self.done():
+            self._engine.run()
+        return super().result(timeout)
