@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope as Connection
 
 from service.errors import KeyInvalid, KeyMissing, ScopeMissing
-from service.jobs import OPEN_TENANT
+from service.jobs.job import OPEN_TENANT
 from service.keys import KeyStore, Scope
 from service.settings import AuthMode, is_loopback
 

@@ -14,11 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.access import PUBLIC, Access, Caller
 from service.api.errors import problem_response
 from service.api.rate_headers import policy_headers, standing_headers
+from service.capacity.quotas import QuotaStore, Standing
 from service.errors import ServiceError
-from service.intake import Intake
+from service.intake.accept import Intake
 from service.limits import TenantLimits
-from service.quotas import QuotaStore, Standing
-from service.telemetry import tenant_context
+from service.observability.logs import tenant_context
 
 _CALLER = "caller"
 _SUBMISSIONS = re.compile(

@@ -23,9 +23,9 @@ from service.api.routes import (
     tasks,
     webhook_secrets,
 )
-from service.schemas import Problem
+from service.observability.logs import configure_logging
+from service.schemas.job import Problem
 from service.settings import Settings
-from service.telemetry import configure_logging
 
 _ROUTES = (
     jobs,

@@ -15,13 +15,13 @@ from service.api.batch_views import BatchView
 from service.api.dependencies import Services
 from service.api.submission import BATCH_PARAMETERS, read_idempotency_key, read_task
 from service.api.webhook_fields import read_webhook
-from service.batches import Batch, BatchItem, BatchState, item_job_id
+from service.catalogue.tasks import TaskRequest
 from service.errors import BodyTooLarge, JobNotFound, Overuse, ServiceError, Unavailable
-from service.idempotency import fingerprint
-from service.jobs import Failure, Job, Webhook
-from service.photo_parameters import read_photo_options
-from service.tasks import TaskRequest
-from service.uploads import Upload, receive_uploads, refuse_unknown
+from service.intake.idempotency import fingerprint
+from service.intake.photo_parameters import read_photo_options
+from service.intake.receive import Upload, receive_uploads, refuse_unknown
+from service.jobs.batch import Batch, BatchItem, BatchState, item_job_id
+from service.jobs.job import Failure, Job, Webhook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,10 @@ from typing import Any, Self
 
 from pydantic import ConfigDict
 
-from service.batches import BatchItem, BatchState, ItemStatus
-from service.jobs import Job
-from service.schemas import FailureView, JobUrls, ProgressView
-from service.view import View, moment
+from service.jobs.batch import BatchItem, BatchState, ItemStatus
+from service.jobs.job import Job
+from service.schemas.job import FailureView, JobUrls, ProgressView
+from service.schemas.view import View, moment
 
 _JOB = "/v1/jobs/5f0c1a2b3c4d5e6f708192a3b4c5d6e7"
 _BATCH = "/v1/batches/0a1b2c3d4e5f60718293a4b5c6d7e8f9"

@@ -14,29 +14,29 @@ from service.api.access import Access
 from service.api.admission import caller_of
 from service.api.drain import Drain
 from service.api.queue_metrics import QueueMetrics
-from service.backlog import BacklogWatch
-from service.batch_store import BatchStore
-from service.batches import Batch, BatchState, is_retriable, retried_job_id
-from service.blob_store import BlobStore
-from service.delivery_store import DeliveryStore
+from service.capacity.backlog import BacklogWatch
+from service.capacity.load import LoadStore
+from service.capacity.quotas import QuotaStore
+from service.capacity.readiness import Readiness
+from service.capacity.throughput import PaceStore
+from service.catalogue.models import ModelCatalogue
+from service.catalogue.tasks import TaskCatalogue
 from service.errors import BatchNotFound, JobNotFound, KeyMissing, ServerBusy
-from service.idempotency import IdempotencyStore
-from service.intake import Intake
-from service.job_store import JobStore
-from service.jobs import Job, JobStatus, derive_job_id
+from service.intake.accept import Intake
+from service.intake.idempotency import IdempotencyStore
+from service.intake.receive import refuse_unknown
+from service.jobs.batch import Batch, BatchState, is_retriable, retried_job_id
+from service.jobs.batch_store import BatchStore
+from service.jobs.blobs import BlobStore
+from service.jobs.job import Job, JobStatus, derive_job_id
+from service.jobs.queue import JobQueue
+from service.jobs.store import JobStore
 from service.keys import KeyStore
-from service.load_store import LoadStore
-from service.metrics import HttpMetrics, JobMetrics, MetricsServer
-from service.models import ModelCatalogue
-from service.pace_store import PaceStore
-from service.queue import JobQueue
-from service.quotas import QuotaStore
-from service.readiness import Readiness
-from service.schemas import JobView
+from service.observability.metrics import HttpMetrics, JobMetrics, MetricsServer
+from service.schemas.job import JobView
 from service.settings import Settings
-from service.tasks import TaskCatalogue
-from service.uploads import refuse_unknown
-from service.webhook_secrets import WebhookSecretStore
+from service.webhooks.secrets import WebhookSecretStore
+from service.webhooks.store import DeliveryStore
 
 
 class UploadSlots:

@@ -17,8 +17,8 @@ from service.errors import (
     ServiceError,
     UnsupportedMediaType,
 )
-from service.schemas import Problem
-from service.telemetry import current_request_id
+from service.observability.logs import current_request_id
+from service.schemas.job import Problem
 
 PROBLEM_TYPE = "application/problem+json"
 

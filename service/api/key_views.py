@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Self
 
 from service.keys import ApiKey, Scope
-from service.view import View, moment
+from service.schemas.view import View, moment
 
 
 class KeyView(View):

@@ -13,9 +13,9 @@ from service.api.admission import caller_of
 from service.api.errors import problem_response
 from service.api.route_labels import RouteLabels
 from service.errors import ServiceError
-from service.metrics import HttpMetrics
-from service.telemetry import request_context, tenant_context, trace_context
-from service.trace_context import TraceContext
+from service.observability.logs import request_context, tenant_context, trace_context
+from service.observability.metrics import HttpMetrics
+from service.observability.trace_context import TraceContext
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from service.backlog import BacklogWatch
+from service.capacity.backlog import BacklogWatch
 from service.errors import ServiceError
-from service.job_store import JobStore
+from service.jobs.store import JobStore
 
 
 class QueueMetrics(Collector):

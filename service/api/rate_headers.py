@@ -7,8 +7,8 @@ these, are about submissions alone.
 
 from collections.abc import Mapping
 
+from service.capacity.quotas import Standing
 from service.limits import TenantLimits
-from service.quotas import Standing
 
 
 def policy_headers(limits: TenantLimits) -> Mapping[str, str]:

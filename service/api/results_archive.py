@@ -8,12 +8,12 @@ from pathlib import PurePath
 from zipstream import ZipStream
 
 from service.api.batch_views import Manifest, ManifestItem
-from service.batches import BatchItem, BatchState, ItemStatus
-from service.blob_store import BlobStore
 from service.errors import BatchNotFinished, ResultExpired
-from service.jobs import Job, StoredImage
-from service.schemas import FailureView
-from service.view import moment
+from service.jobs.batch import BatchItem, BatchState, ItemStatus
+from service.jobs.blobs import BlobStore
+from service.jobs.job import Job, StoredImage
+from service.schemas.job import FailureView
+from service.schemas.view import moment
 
 MANIFEST = "manifest.json"
 

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from service.api.dependencies import Services
 from service.api.webhook_fields import read_webhook
+from service.catalogue.tasks import TASK_PARAMETERS, TaskRequest
 from service.errors import (
     IdempotencyKeyInvalid,
     IdempotencyKeyReused,
@@ -21,12 +22,11 @@ from service.errors import (
     JobNotFound,
     ServiceError,
 )
-from service.idempotency import Claim, fingerprint
-from service.jobs import Job, derive_job_id
-from service.photo_parameters import PHOTO_PARAMETERS, negotiate_formats, read_photo_options
-from service.schemas import JobView
-from service.tasks import TASK_PARAMETERS, TaskRequest
-from service.uploads import RIGHT_FIELD, Upload, receive_upload, refuse_unknown
+from service.intake.idempotency import Claim, fingerprint
+from service.intake.photo_parameters import PHOTO_PARAMETERS, negotiate_formats, read_photo_options
+from service.intake.receive import RIGHT_FIELD, Upload, receive_upload, refuse_unknown
+from service.jobs.job import Job, derive_job_id
+from service.schemas.job import JobView
 
 BATCH_PARAMETERS = ("task", *TASK_PARAMETERS, *PHOTO_PARAMETERS, "webhook_url", "webhook_events")
 PARAMETERS = (*BATCH_PARAMETERS, "cancel_on_disconnect")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hiir.imaging import ColorPolicy, MetadataPolicy, available_formats
-from service.schemas import JobView
+from service.schemas.job import JobView
 
 _TEXT = {"schema": {"type": "string"}}
 _FILE = {"schema": {"type": "string", "format": "binary"}}

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from service.errors import InvalidParameter
-from service.jobs import Webhook, WebhookEvent
+from service.jobs.job import Webhook, WebhookEvent
 from service.settings import WebhookSettings
-from service.webhook_target import WebhookTarget
+from service.webhooks.target import WebhookTarget
 
 
 def read_webhook(fields: Mapping[str, str], settings: WebhookSettings) -> Webhook | None:

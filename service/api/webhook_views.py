@@ -5,9 +5,9 @@ from typing import Any, Self
 
 from pydantic import ConfigDict
 
-from service.deliveries import Delivery, DeliveryAttempt, DeliveryStatus
-from service.jobs import WebhookEvent
-from service.view import View, moment
+from service.jobs.job import WebhookEvent
+from service.schemas.view import View, moment
+from service.webhooks.delivery import Delivery, DeliveryAttempt, DeliveryStatus
 
 _DELIVERY: dict[str, Any] = {
     "id": "msg_5f0c1a2b3c4d5e6f708192a3b4c5d6e7_completed",

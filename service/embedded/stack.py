@@ -180,8 +180,8 @@ def _webhooks(environment: Mapping[str, str]) -> Component:
         address="a queue of its own",
         is_ready=_is_started,
         command=(
-            *(sys.executable, "-m", "celery", "--quiet", "-A", "service.webhooks.app", "worker"),
-            *("-n", "webhooks@%h", "-Q", "webhooks", "-c", str(_WEBHOOK_THREADS)),
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "service.webhooks.worker.app"),
+            *("worker", "-n", "webhooks@%h", "-Q", "webhooks", "-c", str(_WEBHOOK_THREADS)),
             *("--without-gossip", "--without-mingle", "-l", "info"),
         ),
         environment=environment,

@@ -37,8 +37,8 @@ from service.errors import (
     ServiceError,
 )
 from service.inference.tile_window import TileWindow
+from service.observability.logs import current_trace
 from service.settings import InferenceSettings
-from service.telemetry import current_trace
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from typing import cast
 import redis
 
 from service.keys.key import ApiKey, Scope, key_id_of
-from service.redis_link import connect, redis_errors
+from service.redis_connection import connect, redis_errors
 from service.settings import RedisDatabase, Settings
 
 _INDEX = "hiir:keys"

@@ -1,1 +1,4 @@
-"""The sender of webhooks, a worker of its own: begin with `postman`."""
+"""Webhooks: where they may go, the secrets that sign them, and their deliveries.
+
+Begin with `delivery`; the processes that send them are in `worker`.
+"""

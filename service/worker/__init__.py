@@ -1,1 +1,4 @@
-"""The worker: takes jobs from the queue and restores their images. Begin with `pipeline`."""
+"""The worker: a Celery application that restores one photo for each job it leases.
+
+Begin with `pipeline`, which names every step in order.
+"""

@@ -15,17 +15,17 @@ from celery.exceptions import CPendingDeprecationWarning
 from celery.worker.state import active_requests
 from prometheus_client import CollectorRegistry
 
-from service.blob_store import BlobStore
-from service.job_store import JobStore
-from service.metrics import MetricsServer, WorkMetrics
-from service.models import ModelCatalogue
-from service.pulse import connect_pulse
-from service.queue import JobQueue, build_celery
+from service.catalogue.models import ModelCatalogue
+from service.jobs.blobs import BlobStore
+from service.jobs.queue import JobQueue, build_celery
+from service.jobs.store import JobStore
+from service.observability.logs import configure_logging
+from service.observability.metrics import MetricsServer, WorkMetrics
 from service.settings import Settings
-from service.telemetry import configure_logging
 from service.worker.caretaker import Caretaker, DrainFlag
 from service.worker.meter import Meter
 from service.worker.pipeline import Pipeline
+from service.worker.pulse import connect_pulse
 from service.worker.reaper import Reaper
 from service.worker.tasks import define_task
 
@@ -50,7 +50,7 @@ def create_worker(settings: Settings) -> Celery:
 
     define_task(app, pipeline)
     connect_pulse(app, caretaker.pulse)
-    # Told at each loss of the broker, of a setting whose value here is chosen (`service.queue`).
+    # Told at each loss of the broker, of a setting whose value here is chosen (see `jobs.queue`).
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     _connect_signals(settings, caretaker)
 

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
 from hiir.imaging import EncodedPhoto, ImagingError, ModelContract
-from service.blob_store import BlobStore
+from service.capacity.throughput import PaceStore
 from service.errors import (
     InferenceUnavailable,
     InputExpired,
@@ -31,11 +31,11 @@ from service.errors import (
     StoreUnavailable,
     translate_imaging_error,
 )
-from service.job_store import JobStore, Lease, LeaseState
-from service.jobs import Failure, JobStatus, Outcome, Progress, Stage, StoredImage
+from service.jobs.blobs import BlobStore
+from service.jobs.job import Failure, JobStatus, Outcome, Progress, Stage, StoredImage
+from service.jobs.queue import JobQueue
+from service.jobs.store import JobStore, Lease, LeaseState
 from service.limits import MIB
-from service.pace_store import PaceStore
-from service.queue import JobQueue
 from service.settings import Settings
 from service.worker.caretaker import DrainFlag
 from service.worker.heartbeat import Heartbeat, Stopped, StopReason

@@ -12,7 +12,7 @@ from contextlib import suppress
 from multiprocessing.sharedctypes import RawValue
 
 from service.errors import ServiceError, StoreUnavailable
-from service.job_store import JobStore
+from service.jobs.store import JobStore
 from service.settings import JobSettings
 from service.worker.reaper import Reaper
 

@@ -8,7 +8,7 @@ import socket
 import sys
 
 from service.errors import ServiceError
-from service.job_store import JobStore
+from service.jobs.store import JobStore
 from service.settings import Settings
 
 

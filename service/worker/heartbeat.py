@@ -14,8 +14,8 @@ from enum import Enum, auto
 from typing import Self
 
 from service.errors import ServiceError
-from service.job_store import JobStore, Lease, LeaseState
-from service.jobs import Progress
+from service.jobs.job import Progress
+from service.jobs.store import JobStore, Lease, LeaseState
 from service.settings import JobSettings
 
 logger = logging.getLogger(__name__)

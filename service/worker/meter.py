@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from service.jobs import JobStatus
-from service.metrics import WorkMetrics
+from service.jobs.job import JobStatus
+from service.observability.metrics import WorkMetrics
 
 logger = logging.getLogger(__name__)
 

@@ -21,17 +21,17 @@ from hiir.imaging import (
     restore_tiled,
     restored_shape,
 )
-from service.blob_store import BlobStore
-from service.codec_pool import build_codec
+from service.capacity.throughput import PaceStore
+from service.catalogue.models import ModelCatalogue
 from service.errors import ModelMismatch, StoreUnavailable
 from service.inference.triton import TritonClient
-from service.job_store import JobStore, Lease
-from service.jobs import Job, Stage
-from service.models import ModelCatalogue
-from service.pace_store import PaceStore
-from service.queue import JobQueue
+from service.intake.codec_pool import build_codec
+from service.jobs.blobs import BlobStore
+from service.jobs.job import Job, Stage
+from service.jobs.queue import JobQueue
+from service.jobs.store import JobStore, Lease
+from service.observability.logs import job_context, origin_context
 from service.settings import Settings
-from service.telemetry import job_context, origin_context
 from service.worker.attempt import Attempt
 from service.worker.caretaker import DrainFlag
 from service.worker.meter import Tell

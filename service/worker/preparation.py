@@ -19,8 +19,8 @@ from hiir.imaging import (
     PixelFile,
     PixelRows,
 )
-from service.jobs import Job
-from service.tasks import PATTERN, takes_mosaics
+from service.catalogue.tasks import PATTERN, takes_mosaics
+from service.jobs.job import Job
 
 _BAND_ROWS = 256
 

@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from service.blob_store import BlobStore
 from service.errors import ServiceError, StoreUnavailable
-from service.job_store import JobStore
-from service.jobs import Job, JobStatus
-from service.queue import JobQueue
+from service.jobs.blobs import BlobStore
+from service.jobs.job import Job, JobStatus
+from service.jobs.queue import JobQueue
+from service.jobs.store import JobStore
+from service.observability.logs import job_context
 from service.settings import JobSettings
-from service.telemetry import job_context
 from service.worker.meter import Ended, Tell
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import Celery
 
-from service.queue import TASK_NAME
+from service.jobs.queue import TASK_NAME
 from service.worker.pipeline import Pipeline
 
 

@@ -15,7 +15,7 @@ from service.api.dependencies import (
 )
 from service.api.results_archive import ResultsArchive
 from service.api.submission_document import BATCH_SUBMISSION
-from service.jobs import JobStatus
+from service.jobs.job import JobStatus
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 

@@ -17,9 +17,9 @@ from service.api.dependencies import (
     refuse_parameters,
 )
 from service.errors import InvalidParameter, ServiceError
-from service.job_events import EventKind, JobEvent
-from service.jobs import Job
-from service.schemas import EventView
+from service.jobs.events import EventKind, JobEvent
+from service.jobs.job import Job
+from service.schemas.job import EventView
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from service.api.dependencies import ServicesDependency
-from service.schemas import HealthView
+from service.schemas.job import HealthView
 
 router = APIRouter(tags=["health"])
 

@@ -22,8 +22,8 @@ from service.api.submission import Submission, submit
 from service.api.submission_document import SUBMISSION
 from service.api.waiting import wait_for_end
 from service.errors import InvalidCursor, InvalidParameter, JobAlreadyTerminal, ServiceError
-from service.jobs import Job, JobStatus
-from service.schemas import JobList, JobView
+from service.jobs.job import Job, JobStatus
+from service.schemas.job import JobList, JobView
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

@@ -17,8 +17,8 @@ from service.api.dependencies import (
     refuse_parameters,
 )
 from service.errors import JobCanceled, JobNotFinished, NotAcceptable, ResultExpired
-from service.jobs import Job, JobStatus, StoredImage
-from service.photo_parameters import accepts
+from service.intake.photo_parameters import accepts
+from service.jobs.job import Job, JobStatus, StoredImage
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

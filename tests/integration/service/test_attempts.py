@@ -13,11 +13,11 @@ from typing import BinaryIO
 import pytest
 
 from hiir.imaging import Codec, EncodedPhoto, ImageFormat
-from service.blob_store import BlobStore
+from service.catalogue.models import ModelCatalogue
 from service.errors import StoreUnavailable
-from service.job_store import JobStore, LeaseState
-from service.jobs import Job, JobStatus, StoredImage
-from service.models import ModelCatalogue
+from service.jobs.blobs import BlobStore
+from service.jobs.job import Job, JobStatus, StoredImage
+from service.jobs.store import JobStore, LeaseState
 from service.settings import InferenceSettings, JobSettings, Settings
 from service.worker.caretaker import DrainFlag
 from service.worker.meter import Ended

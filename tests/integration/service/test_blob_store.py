@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from redis import Redis
 
-from service.blob_store import BlobStore
 from service.embedded.redis import RedisServer
 from service.errors import StoreFault, StoreUnavailable
+from service.jobs.blobs import BlobStore
 from service.settings import Settings
 
 pytestmark = pytest.mark.integration

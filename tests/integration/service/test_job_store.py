@@ -11,8 +11,7 @@ from redis import Redis
 
 from service.embedded.redis import RedisServer
 from service.errors import InputExpired, StoreUnavailable
-from service.job_store import JobStore, Lease, LeaseState
-from service.jobs import (
+from service.jobs.job import (
     Blob,
     Failure,
     Job,
@@ -22,6 +21,7 @@ from service.jobs import (
     Stage,
     StoredImage,
 )
+from service.jobs.store import JobStore, Lease, LeaseState
 from service.limits import TenantLimits
 from service.settings import JobSettings, Settings
 

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi import FastAPI
 
+from service.capacity.quotas import QuotaStore
+from service.capacity.throughput import PaceStore
 from service.errors import StoreFault
 from service.limits import Limits, TenantLimits
-from service.pace_store import PaceStore
-from service.quotas import QuotaStore
 from service.settings import AuthMode, Settings
 from tests.integration.service.callers import MakeKey, ask, submit
 from tests.integration.service.stack import Stack, photo, wait_until, write

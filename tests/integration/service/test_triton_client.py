@@ -13,9 +13,9 @@ from tritonclient.grpc import InferenceServerClient
 from service.errors import InferenceFailed, InferenceUnavailable, ModelMismatch
 from service.inference import triton as triton_module
 from service.inference.triton import TritonClient, TritonEngine
+from service.observability.logs import trace_context
+from service.observability.trace_context import TraceContext
 from service.settings import InferenceSettings
-from service.telemetry import trace_context
-from service.trace_context import TraceContext
 from tests.integration.service.models import contract
 from tests.integration.service.stack import Stack
 

@@ -11,10 +11,10 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from service.api.queue_metrics import QueueMetrics
-from service.backlog import Backlog
-from service.jobs import JobStatus
-from service.load_store import Load
-from service.metrics import HttpMetrics, WorkMetrics
+from service.capacity.backlog import Backlog
+from service.capacity.load import Load
+from service.jobs.job import JobStatus
+from service.observability.metrics import HttpMetrics, WorkMetrics
 from service.settings import MetricsSettings
 
 MONITORING = Path(__file__).parents[3] / "docker/monitoring"

@@ -24,8 +24,8 @@ from hiir.export.triton_config import Target, render_config
 from hiir.imaging import ModelContract
 from hiir.models.presets import build_model
 from hiir.models.release import Release
-from service.models import ModelCatalogue
-from service.text_format import parse_text_format
+from service.catalogue.models import ModelCatalogue
+from service.catalogue.text_format import parse_text_format
 
 PRESET = "ushape-compact-color"
 

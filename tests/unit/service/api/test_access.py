@@ -2,7 +2,7 @@ import pytest
 
 from service.api.access import Access, wanted_scope
 from service.errors import KeyInvalid, KeyMissing, ScopeMissing
-from service.jobs import OPEN_TENANT
+from service.jobs.job import OPEN_TENANT
 from service.keys import ApiKey, Scope
 from service.settings import AuthMode
 

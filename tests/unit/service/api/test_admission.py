@@ -9,11 +9,11 @@ from starlette.responses import PlainTextResponse
 
 from service.api.access import Caller
 from service.api.admission import Admission, caller_of
+from service.capacity.quotas import Standing
 from service.errors import KeyMissing, StoreUnavailable
 from service.limits import TenantLimits
-from service.quotas import Standing
-from service.telemetry import JsonFormatter
-from tests.unit.service.test_telemetry import record
+from service.observability.logs import JsonFormatter
+from tests.unit.service.observability.test_logs import record
 
 LIMITS = TenantLimits()
 

@@ -7,7 +7,7 @@ import pytest
 
 from service.api.routes.catalogue import show_errors
 from service.errors import error_types
-from service.schemas import Problem
+from service.schemas.job import Problem
 
 PAGE = show_errors().body.decode()
 

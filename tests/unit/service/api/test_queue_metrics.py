@@ -1,9 +1,9 @@
 from prometheus_client import CollectorRegistry
 
 from service.api.queue_metrics import QueueMetrics
-from service.backlog import Backlog
+from service.capacity.backlog import Backlog
+from service.capacity.load import Load
 from service.errors import StoreUnavailable
-from service.load_store import Load
 
 
 class Redis:

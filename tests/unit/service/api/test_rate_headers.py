@@ -1,6 +1,6 @@
 from service.api.rate_headers import policy_headers, standing_headers
+from service.capacity.quotas import Standing
 from service.limits import TenantLimits
-from service.quotas import Standing
 
 LIMITS = TenantLimits(submits_per_minute=60, burst=20, open_jobs=10, megapixels_per_day=2000)
 

@@ -26,9 +26,9 @@ from service.inference.triton import (
     check_served,
     translate_triton_error,
 )
+from service.observability.logs import trace_context
+from service.observability.trace_context import TraceContext
 from service.settings import InferenceSettings
-from service.telemetry import trace_context
-from service.trace_context import TraceContext
 
 SETTINGS = InferenceSettings(outage_seconds=300, fault_seconds=60)
 MakeContract = Callable[..., ModelContract]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from service.errors import StoreUnavailable
-from service.job_store import Lease, LeaseState
-from service.jobs import Job, Progress, Stage
+from service.jobs.job import Job, Progress, Stage
+from service.jobs.store import Lease, LeaseState
 from service.settings import JobSettings
 from service.worker.heartbeat import Heartbeat, StopReason
 

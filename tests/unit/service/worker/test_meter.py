@@ -6,8 +6,8 @@ import time
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.jobs import JobStatus
-from service.metrics import WorkMetrics
+from service.jobs.job import JobStatus
+from service.observability.metrics import WorkMetrics
 from service.worker.meter import Ended, Meter
 
 ENDED = Ended(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from service.errors import QueueUnavailable, StoreFault, StoreUnavailable
-from service.jobs import Blob, Job, JobStatus
+from service.jobs.job import Blob, Job, JobStatus
 from service.settings import JobSettings
 from service.worker.meter import Ended
 from service.worker.reaper import Reaper

@@ -1,0 +1,155 @@
+"""What a tenant may still do: submissions by a token bucket, jobs at once, megapixels a day.
+
+The bucket is a script of our own because it is this short: the libraries that are kept well count
+requests in windows, which knows no burst; and one that Redis fills by its own clock needs no
+agreement between the API's processes. Jobs and megapixels are counted where a job is made and
+ended (`job_scripts`), so that what is refused by them is exact however many ask at once.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import cast
+
+import redis
+
+from service.errors import QuotaExceeded, RateLimited, TooManyJobs
+from service.limits import TenantLimits
+from service.redis_connection import connect, redis_errors
+from service.settings import RedisDatabase, Settings
+
+_LOOK = """
+-- KEYS: bucket, open jobs. ARGV: tokens a second, burst, tokens wanted, prefix of the days.
+-- Returns the bucket's tokens, seconds until the wanted ones are there, open jobs, pixels of today,
+-- and seconds until tomorrow.
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local rate, burst, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local found = redis.call('HMGET', KEYS[1], 'tokens', 'at')
+local tokens = math.min(burst, (found[1] or burst) + math.max(0, now - (found[2] or now)) * rate)
+local wait = 0
+if wanted > tokens then
+  wait = (wanted - tokens) / rate
+elseif wanted > 0 then
+  tokens = tokens - wanted
+  redis.call('HSET', KEYS[1], 'tokens', tokens, 'at', string.format('%.6f', now))
+  redis.call('EXPIRE', KEYS[1], math.ceil(burst / rate) + 1)
+end
+local day = math.floor(now / 86400)
+local pixels = redis.call('GET', ARGV[4] .. day) or '0'
+local tomorrow = math.ceil((day + 1) * 86400 - now)
+return {tostring(tokens), tostring(wait), redis.call('SCARD', KEYS[2]), pixels, tomorrow}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a tenant stands against its limits."""
+
+    limits: TenantLimits
+    tokens: float
+    """Submissions that may be sent at once."""
+    wait: float
+    """Seconds until the one that was asked for may be; 0 if it may now."""
+    open_jobs: int
+    """Jobs that have not ended."""
+    pixels: int
+    """Taken today."""
+    day_left: int
+    """Seconds until midnight (UTC)."""
+
+    @property
+    def refill_seconds(self) -> int:
+        """Until the bucket is full again."""
+        missing = self.limits.burst - self.tokens
+        return math.ceil(60 * missing / self.limits.submits_per_minute)
+
+    @property
+    def free_jobs(self) -> int:
+        """Jobs that may be added now."""
+        return max(self.limits.open_jobs - self.open_jobs, 0)
+
+    @property
+    def free_megapixels(self) -> int:
+        """Whole megapixels that may be added today."""
+        return max(self.limits.megapixels_per_day - math.ceil(self.pixels / 1e6), 0)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing may be added today."""
+        return self.pixels >= 1e6 * self.limits.megapixels_per_day
+
+    def rate_limited(self) -> RateLimited:
+        """Why a submission is refused that came too soon."""
+        most, burst = self.limits.submits_per_minute, self.limits.burst
+        return RateLimited(
+            f"Up to {most} submissions a minute are taken, and {burst} at once.",
+            limit=most,
+            retry_after=max(math.ceil(self.wait), 1),
+        )
+
+    def too_many_jobs(self, *, pause: int) -> TooManyJobs:
+        """Why a job is refused beside so many others; one of them may end after `pause` seconds."""
+        most = self.limits.open_jobs
+        return TooManyJobs(
+            f"Up to {most} jobs may wait and run at once.",
+            limit=most,
+            actual=self.open_jobs,
+            retry_after=pause,
+        )
+
+    def quota_exceeded(self, *, pixels: int = 0) -> QuotaExceeded:
+        """Why an image of `pixels` is refused today."""
+        most = self.limits.megapixels_per_day
+        return QuotaExceeded(
+            f"Up to {most} megapixels a day are restored; the day ends at midnight UTC.",
+            limit=most,
+            actual=math.ceil((self.pixels + pixels) / 1e6),
+            retry_after=max(self.day_left, 1),
+        )
+
+
+class QuotaStore:
+    """Each tenant's standing. Every method raises `StoreUnavailable` while Redis is away."""
+
+    def __init__(self, *, client: redis.Redis, limits: TenantLimits) -> None:
+        self._redis = client
+        self._limits = limits
+        self._look = client.register_script(_LOOK)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "QuotaStore":
+        """The standings beside the jobs."""
+        url = settings.database_url(RedisDatabase.STATE)
+        return cls(client=connect(url, decode_responses=True), limits=settings.tenants)
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._redis.close()
+
+    def take(self, tenant: str) -> Standing:
+        """Count one submission, unless it comes too soon: then the standing has a `wait`."""
+        return self._standing(tenant, wanted=1)
+
+    def look(self, tenant: str) -> Standing:
+        """The standing as it is."""
+        return self._standing(tenant, wanted=0)
+
+    def _standing(self, tenant: str, *, wanted: int) -> Standing:
+        limits = self._limits
+        with redis_errors():
+            reply = self._look(
+                keys=[f"hiir:bucket:{tenant}", f"hiir:open:{tenant}"],
+                args=[
+                    *(limits.submits_per_minute / 60, limits.burst, wanted),
+                    f"hiir:pixels:{tenant}:",
+                ],
+            )
+        tokens, wait, open_jobs, pixels, day_left = cast("list[str]", reply)
+        return Standing(
+            limits=limits,
+            tokens=float(tokens),
+            wait=float(wait),
+            open_jobs=int(open_jobs),
+            pixels=int(pixels),
+            day_left=int(day_left),
+        )

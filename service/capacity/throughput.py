@@ -1,0 +1,57 @@
+"""How long a megapixel takes on this installation: a running mean for each model, in Redis.
+
+The workers tell it after each job, the API shows it. It is an estimate: nobody waits for it, and a
+model that has done nothing yet has none.
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+import redis
+
+from service.redis_connection import connect, redis_errors
+from service.settings import RedisDatabase, Settings
+
+_PACES = "hiir:paces"
+_NEWEST_SHARE = 0.2
+
+_TELL = """
+-- KEYS: paces. ARGV: model's SHA-256, seconds per megapixel, share of the newest.
+local before = redis.call('HGET', KEYS[1], ARGV[1])
+local pace = tonumber(ARGV[2])
+if before then pace = before + (pace - before) * ARGV[3] end
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.4f', pace))
+"""
+
+
+class PaceStore:
+    """Seconds per megapixel of input, by the weights' SHA-256: other weights begin anew.
+
+    Every method raises `StoreUnavailable` while Redis is away.
+    """
+
+    def __init__(self, *, client: redis.Redis) -> None:
+        self._redis = client
+        self._tell = client.register_script(_TELL)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "PaceStore":
+        """The store beside the jobs."""
+        return cls(
+            client=connect(settings.database_url(RedisDatabase.STATE), decode_responses=True)
+        )
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._redis.close()
+
+    def tell(self, model_sha256: str, *, seconds: float, pixels: int) -> None:
+        """Note that `pixels` of input took `seconds` to restore."""
+        with redis_errors():
+            self._tell(keys=[_PACES], args=[model_sha256, 1e6 * seconds / pixels, _NEWEST_SHARE])
+
+    def all(self) -> Mapping[str, float]:
+        """Seconds per megapixel of every model that has restored something."""
+        with redis_errors():
+            paces = cast("Mapping[str, str]", self._redis.hgetall(_PACES))
+        return {sha256: float(pace) for sha256, pace in paces.items()}

@@ -1,0 +1,246 @@
+"""What can be asked for: the tasks, and the served model that does one to a certain image.
+
+A client names what it wants done and sends a photo; which network does it follows from the photo
+(gray or colour, one view or two) and from the task's parameters, by the contracts of the models.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from hiir.imaging import BayerPattern, ModelContract
+from service.catalogue.models import ModelCatalogue
+from service.errors import (
+    InvalidParameter,
+    MissingParameter,
+    MissingTask,
+    NoModelForImage,
+    UnknownParameter,
+    UnknownTask,
+)
+
+SCALE, PATTERN = "scale", "pattern"
+TASK_PARAMETERS = (SCALE, PATTERN)
+"""Parameters that belong to a task, and not to every job."""
+
+_CHANNELS = {1: "gray images", 3: "colour images", 6: "two views in colour"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """A task of the product, and what the contracts of its models call their task."""
+
+    name: str
+    summary: str
+    restores: frozenset[str]
+
+
+_KINDS = (
+    _Kind(
+        name="denoise",
+        summary="Removes noise of any level.",
+        restores=frozenset({"denoise-color", "denoise-gray"}),
+    ),
+    _Kind(
+        name="jpeg-artifacts",
+        summary="Removes the blocks and ringing of JPEG compression, of any quality.",
+        restores=frozenset({"jpeg-color", "jpeg-gray"}),
+    ),
+    _Kind(
+        name="super-resolution",
+        summary="Enlarges a photo that was reduced.",
+        restores=frozenset({"sr-x2", "sr-x3", "sr-x4"}),
+    ),
+    _Kind(
+        name="demosaic",
+        summary="Turns the mosaic of a sensor into a photo.",
+        restores=frozenset({"demosaic"}),
+    ),
+    _Kind(
+        name="motion-deblur",
+        summary="Removes the blur of a camera that moved.",
+        restores=frozenset({"deblur-motion"}),
+    ),
+    _Kind(
+        name="defocus-deblur",
+        summary="Removes the blur of what was out of focus.",
+        restores=frozenset({"deblur-defocus", "deblur-defocus-dp"}),
+    ),
+    _Kind(
+        name="weather",
+        summary="Removes rain with its fog, snow, and drops on the lens.",
+        restores=frozenset({"weather"}),
+    ),
+)
+
+
+_MOSAIC = "demosaic"
+
+
+def takes_mosaics(model: ModelContract) -> bool:
+    """Whether what a model restores is what a sensor saw, one colour in each pixel."""
+    return model.task == _MOSAIC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """Something that is said beside the task."""
+
+    name: str
+    values: tuple[str, ...]
+    """All that there are."""
+    required: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A task that can be done now: at least one model of it is served."""
+
+    name: str
+    summary: str
+    models: tuple[ModelContract, ...]
+    """The preferred one first, among those that do the same."""
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """Factors by which the task enlarges, ascending; (1,) where it does not."""
+        return tuple(sorted({model.scale for model in self.models}))
+
+    @property
+    def takes_mosaics(self) -> bool:
+        """Whether an image of it is what a sensor saw, one colour in each pixel."""
+        return any(takes_mosaics(model) for model in self.models)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What can be said beside the task."""
+        if self.takes_mosaics:
+            # A camera raw file tells its own.
+            patterns = tuple(pattern.value.upper() for pattern in BayerPattern)
+            return (Parameter(name=PATTERN, values=patterns, required=False),)
+        if self.scales == (1,):
+            return ()
+        scales = tuple(map(str, self.scales))
+        return (Parameter(name=SCALE, values=scales, required=len(scales) > 1),)
+
+    def request(self, given: Mapping[str, str]) -> "TaskRequest":
+        """Read the parameters that belong to a task.
+
+        Raises `MissingParameter`, `UnknownParameter` for one that another task has, and
+        `InvalidParameter`.
+        """
+        accepted = ", ".join(parameter.name for parameter in self.parameters) or "none"
+        for name in given:
+            if name not in accepted.split(", "):
+                raise UnknownParameter(
+                    f"Parameters of {self.name}: {accepted}.", limit=accepted, actual=name
+                )
+        values: dict[str, str] = {}
+        for parameter in self.parameters:
+            value = given.get(parameter.name)
+            if value is None and len(parameter.values) == 1:
+                value = parameter.values[0]
+            if value is not None:
+                values[parameter.name] = _checked(parameter, value)
+            elif parameter.required:
+                raise self.missing(parameter.name)
+        return TaskRequest(task=self, parameters=values)
+
+    def missing(self, name: str) -> MissingParameter:
+        """The error for a parameter that such an image needs."""
+        (known,) = (", ".join(item.values) for item in self.parameters if item.name == name)
+        return MissingParameter(
+            f"{self.name} needs {name} here, one of {known}.",
+            limit=known,
+            errors=[{"name": name, "problem": "missing"}],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRequest:
+    """A task with its parameters, for any image."""
+
+    task: Task
+    parameters: Mapping[str, str]
+
+    @property
+    def scale(self) -> int:
+        """Factor by which the image is going to grow along a side."""
+        return int(self.parameters.get(SCALE, self.task.scales[0]))
+
+    @property
+    def pattern(self) -> BayerPattern | None:
+        """Of the mosaic; None where none was given."""
+        pattern = self.parameters.get(PATTERN)
+        return None if pattern is None else BayerPattern(pattern.lower())
+
+    def choose_model(self, *, gray: bool, views: int = 1) -> ModelContract:
+        """The model for such an image; raises `NoModelForImage`.
+
+        A gray image goes to a model of gray images, or as three equal channels to one of colour.
+        """
+        wanted = (views, 3 * views) if gray else (3 * views,)
+        for channels in wanted:
+            for model in self.task.models:
+                if model.scale == self.scale and model.input_channels == channels:
+                    return model
+        taken = sorted({model.input_channels for model in self.task.models})
+        takes = ", ".join(_CHANNELS.get(count, f"{count} channels") for count in taken)
+        image = "gray" if gray else "in colour"
+        sent = f"{image}, two views" if views > 1 else image
+        raise NoModelForImage(
+            f"{self.task.name} takes {takes} here; this is {sent}.", limit=takes, actual=sent
+        )
+
+
+class TaskCatalogue:
+    """The tasks of a model repository.
+
+    A model whose contract names none of the product's tasks is a task of its own. Every model can
+    be asked for by its own name too, where one of several is wanted.
+    """
+
+    def __init__(self, models: ModelCatalogue) -> None:
+        self._tasks = {task.name: task for task in _tasks(models)}
+        self._models = models
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self._tasks.values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all tasks."""
+        return tuple(self._tasks)
+
+    def find(self, name: str | None) -> Task:
+        """A task by its name, or by that of a model; raises `MissingTask` or `UnknownTask`."""
+        known = ", ".join(self._tasks)
+        if not name:
+            raise MissingTask(f"Name one of the tasks: {known}.", limit=known)
+        if name in self._tasks:
+            return self._tasks[name]
+        for model in self._models:
+            if model.name == name:
+                return Task(name=name, summary="One model, by its name.", models=(model,))
+        raise UnknownTask(f"The tasks are: {known}.", limit=known, actual=name[:100])
+
+
+def _checked(parameter: Parameter, value: str) -> str:
+    if value not in parameter.values:
+        known = ", ".join(parameter.values)
+        raise InvalidParameter(
+            f"{parameter.name} is one of {known}.", limit=known, actual=value[:100]
+        )
+    return value
+
+
+def _tasks(models: Iterable[ModelContract]) -> Iterator[Task]:
+    # The model that has the name of what it restores comes before its larger or newer brothers.
+    left = sorted(models, key=lambda model: (model.name != model.task, model.name))
+    for kind in _KINDS:
+        fitting = tuple(model for model in left if model.task in kind.restores)
+        if fitting:
+            yield Task(name=kind.name, summary=kind.summary, models=fitting)
+        left = [model for model in left if model not in fitting]
+    for name in sorted({model.task for model in left}):
+        same = tuple(model for model in left if model.task == name)
+        yield Task(name=name, summary="A task of this installation.", models=same)

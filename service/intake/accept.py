@@ -1,0 +1,254 @@
+"""Turn an upload into a queued job: everything is proved before anything is stored.
+
+A 202 is a promise, so the image is decoded once here: a file whose end is missing is refused while
+its sender still listens, instead of failing in the queue. Stored are first the blob, then the
+record, then the message; each step that fails takes back the ones before it. If Redis goes away so
+that even this fails, the blob ends with its lifetime, and a record without a message is found by
+the reaper: the job is done, and only nobody asks for it.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hiir.imaging import (
+    ImageFormat,
+    ImagingError,
+    PhotoOptions,
+)
+from service.capacity.backlog import BacklogWatch, clamp_pause
+from service.capacity.quotas import QuotaStore, Standing
+from service.catalogue.tasks import TaskRequest
+from service.errors import (
+    QueueFull,
+    ServiceError,
+    StoreUnavailable,
+    TooManyJobs,
+    WaitTooLong,
+    translate_imaging_error,
+)
+from service.intake.check import CheckedUpload, UploadCheck
+from service.intake.codec_pool import CodecPool
+from service.intake.receive import Upload
+from service.jobs.blobs import BlobStore
+from service.jobs.job import Blob, Job, JobStatus, Webhook
+from service.jobs.queue import JobQueue
+from service.jobs.store import Creation, JobStore
+from service.limits import Limits
+from service.observability.logs import current_request_id, current_trace, job_context
+from service.observability.metrics import JobMetrics
+from service.settings import JobSettings
+
+logger = logging.getLogger(__name__)
+
+
+class Intake:
+    """Accepts jobs; used by many threads at once."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        blobs: BlobStore,
+        queue: JobQueue,
+        quotas: QuotaStore,
+        backlog: BacklogWatch,
+        metrics: JobMetrics,
+        limits: Limits,
+        lifetimes: JobSettings,
+    ) -> None:
+        self._jobs = jobs
+        self._blobs = blobs
+        self._queue = queue
+        self._quotas = quotas
+        self._backlog = backlog
+        self._metrics = metrics
+        self._limits = limits
+        self._lifetimes = lifetimes
+        self._codecs = CodecPool(limits)
+
+    def close(self) -> None:
+        """End the processes that check images."""
+        self._codecs.close()
+
+    def require_room(self) -> None:
+        """Raise what says that the service is full, and until when, before a body is read.
+
+        Raises `QueueFull`, `WaitTooLong` or `StoreUnavailable`.
+        """
+        limits = self._limits
+        depth, backlog = self._jobs.queue_depth(), self._backlog.look()
+        if depth >= limits.queue_depth:
+            raise QueueFull(
+                "Too many jobs are waiting.",
+                limit=limits.queue_depth,
+                actual=depth,
+                retry_after=backlog.pause_for(depth - limits.queue_depth + 1),
+            )
+        wait = backlog.wait_seconds
+        if wait is not None and wait > limits.predicted_wait_seconds:
+            raise WaitTooLong(
+                f"A new job would wait for about {wait:.0f} seconds.",
+                limit=limits.predicted_wait_seconds,
+                actual=int(wait),
+                retry_after=clamp_pause(wait - limits.predicted_wait_seconds),
+            )
+        percent = self._jobs.memory_percent()
+        if percent >= limits.store_percent:
+            # Results go evenly over their lifetime: so long until those beyond the limit are gone.
+            beyond = (percent - limits.store_percent + 1) / percent
+            raise StoreUnavailable(
+                "The job store is nearly full.",
+                limit=limits.store_percent,
+                actual=percent,
+                retry_after=clamp_pause(beyond * self._lifetimes.result_seconds),
+            )
+
+    def too_many_jobs(self, standing: Standing) -> TooManyJobs:
+        """Why a tenant's job is refused beside its others, and when one of them may have ended."""
+        backlog = self._backlog.look()
+        share = (backlog.load.waiting + backlog.load.running) / max(standing.open_jobs, 1)
+        return standing.too_many_jobs(pause=backlog.pause_for(share))
+
+    def accept(
+        self,
+        upload: Upload,
+        request: TaskRequest,
+        *,
+        options: PhotoOptions | None = None,
+        formats: Sequence[ImageFormat] = (),
+        job_id: str,
+        tenant: str,
+        client_id: str | None = None,
+        fingerprint: str | None = None,
+        webhook: Webhook | None = None,
+        batch_id: str | None = None,
+    ) -> Job:
+        """Check the image, store it, queue the job; nothing remains if any of it fails.
+
+        Where the options name no format, and the image's own is not among `formats`, the first
+        of them is taken.
+        A job that has this id already is given back as it is: its submission was made before.
+        Raises `ImageRefused`, what else `UploadCheck` raises, `TooManyJobs`, `QuotaExceeded`,
+        `StoreUnavailable` or `QueueUnavailable`.
+        """
+        checked = self._check(upload, request, options or PhotoOptions(), formats)
+        model = checked.model
+        blob = self._blobs.put(upload.pieces(), seconds=self._lifetimes.input_seconds)
+        now = time.time()
+        trace = current_trace()
+        job = Job(
+            id=job_id,
+            tenant=tenant,
+            client_id=client_id,
+            fingerprint=fingerprint,
+            webhook=webhook,
+            batch_id=batch_id,
+            request_id=current_request_id(),
+            traceparent=trace.traceparent if trace else None,
+            tracestate=(trace.tracestate or None) if trace else None,
+            task=request.task.name,
+            parameters=request.parameters,
+            model=model.name,
+            model_version=model.version,
+            model_sha256=model.sha256,
+            filename=upload.filename,
+            source=checked.stored(blob),
+            options=checked.options,
+            created_at=now,
+            expires_at=now + self._lifetimes.record_seconds,
+        )
+        return self._enqueue(job)
+
+    def repeat(self, job: Job, *, job_id: str) -> Job | None:
+        """Queue a job that has failed once more, as a new one; None if its upload is gone.
+
+        A job that has this id already is given back as it is. Raises `StoreUnavailable` or
+        `QueueUnavailable`.
+        """
+        pieces = self._blobs.open(job.source.blob)
+        if pieces is None:
+            return self._jobs.get(job_id)
+        # A copy: each job deletes its own.
+        blob = self._blobs.put(pieces, seconds=self._lifetimes.input_seconds)
+        now = time.time()
+        again = Job(
+            id=job_id,
+            tenant=job.tenant,
+            webhook=job.webhook,
+            batch_id=job.batch_id,
+            request_id=current_request_id(),
+            traceparent=job.traceparent,
+            tracestate=job.tracestate,
+            task=job.task,
+            parameters=job.parameters,
+            model=job.model,
+            model_version=job.model_version,
+            model_sha256=job.model_sha256,
+            filename=job.filename,
+            source=replace(job.source, blob=blob),
+            options=job.options,
+            created_at=now,
+            expires_at=now + self._lifetimes.record_seconds,
+        )
+        made = self._enqueue(again)
+        with contextlib.suppress(ServiceError):  # else its lifetime ends it
+            self._blobs.delete(job.source.blob)
+        return made
+
+    def _enqueue(self, job: Job) -> Job:
+        """Record and announce a job whose image is stored; raises with nothing left of it."""
+        blob = job.source.blob
+        try:
+            made = self._jobs.create(job)
+            if made is Creation.MADE:
+                self._queue.publish(job.id)
+            elif made is not Creation.TAKEN:
+                raise self._refusal(job, made)
+        except ServiceError:
+            self._take_back(job, blob)
+            raise
+        if made is Creation.TAKEN:
+            return self._made_before(job, blob)
+        self._metrics.count(job.task, JobStatus.QUEUED)
+        with job_context(job.id):
+            logger.info("accepted %s, %s %s bytes", job.task, job.source.format, blob.size)
+        return job
+
+    def _check(
+        self,
+        upload: Upload,
+        request: TaskRequest,
+        options: PhotoOptions,
+        formats: Sequence[ImageFormat],
+    ) -> CheckedUpload:
+        try:
+            with self._codecs.take() as codec:
+                check = UploadCheck(codec=codec, limits=self._limits, request=request)
+                return check.run(upload, options, formats)
+        except ImagingError as error:
+            raise translate_imaging_error(error) from error
+
+    def _refusal(self, job: Job, made: Creation) -> ServiceError:
+        standing = self._quotas.look(job.tenant)
+        if made is Creation.TOO_MANY and job.batch_id is not None:
+            most = standing.limits.open_batch_jobs
+            return TooManyJobs(
+                f"Up to {most} jobs of batches may wait and run at once.", limit=most
+            )
+        if made is Creation.TOO_MANY:
+            return self.too_many_jobs(standing)
+        return standing.quota_exceeded(pixels=job.source.pixels)
+
+    def _made_before(self, job: Job, blob: Blob) -> Job:
+        with contextlib.suppress(ServiceError):
+            self._blobs.delete(blob)
+        return self._jobs.get(job.id) or job
+
+    def _take_back(self, job: Job, blob: Blob) -> None:
+        with contextlib.suppress(ServiceError):
+            self._jobs.discard(job)
+        with contextlib.suppress(ServiceError):
+            self._blobs.delete(blob)

@@ -1,0 +1,4 @@
+"""Observability: metrics, structured logs, and the W3C trace context they carry.
+
+Begin with `metrics`.
+"""

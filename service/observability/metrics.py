@@ -1,0 +1,154 @@
+"""What Prometheus is told: every metric's name and labels, and the port that they stand on.
+
+No label takes a value from a client: routes, tasks, stages and codes are our own, and few.
+"""
+
+import logging
+import threading
+from contextlib import suppress
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from service.jobs.job import JobStatus
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 5.0
+_REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+_STAGE_BUCKETS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
+
+
+class JobMetrics:
+    """Jobs as they begin and end; each is counted by the one process that made it so."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._jobs = Counter(
+            "hiir_jobs_total",
+            "Jobs that came into a state: queued when accepted, then one of the three ends.",
+            ("task", "state", "code"),
+            registry=registry,
+        )
+
+    def count(self, task: str, state: JobStatus, code: str = "") -> None:
+        """Count one job; `code` is a failure's."""
+        self._jobs.labels(task=task, state=state.value, code=code).inc()
+
+
+class HttpMetrics:
+    """Requests and their answers."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "hiir_http_requests_total",
+            "Answers by the route's template and the status code.",
+            ("route", "code"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "hiir_http_request_seconds",
+            "From a request's head to the end of its answer, waiting and streams included.",
+            ("route",),
+            buckets=_REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.in_flight = Gauge(
+            "hiir_http_inflight",
+            "Requests being answered.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+
+    def count(self, route: str, code: int | None, *, seconds: float) -> None:
+        """Count one exchange; without a code the client was gone before there was an answer."""
+        self._requests.labels(route=route, code="none" if code is None else str(code)).inc()
+        self._seconds.labels(route=route).observe(seconds)
+
+
+class WorkMetrics:
+    """The jobs of one worker."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.jobs = JobMetrics(registry)
+        self._stages = Histogram(
+            "hiir_stage_seconds",
+            "Time of a job in each stage: queue, decode, tile, infer, blend, encode, store.",
+            ("stage",),
+            buckets=_STAGE_BUCKETS,
+            registry=registry,
+        )
+        self._megapixels = Counter(
+            "hiir_megapixels_total",
+            "Megapixels of the images that were restored.",
+            registry=registry,
+        )
+        self.in_flight = Gauge("hiir_inflight", "Jobs being done.", registry=registry)
+        self.slots = Gauge("hiir_worker_slots", "Jobs that can be done at once.", registry=registry)
+
+    def observe_stage(self, stage: str, seconds: float) -> None:
+        """Note how long a job spent in a stage."""
+        self._stages.labels(stage=stage).observe(seconds)
+
+    def count_pixels(self, pixels: int) -> None:
+        """Count a restored image."""
+        self._megapixels.inc(pixels / 1e6)
+
+
+class MetricsServer:
+    """`/metrics` on a port of its own, which no proxy publishes and no limit refuses.
+
+    Where the port is another process's, it is tried for again and again. Of the processes of one
+    API (`uvicorn --workers`) that holds it which came first, and tells of all if they share a
+    folder (`PROMETHEUS_MULTIPROC_DIR`, as prometheus-client has it).
+    """
+
+    def __init__(
+        self, *, host: str, port: int, registry: CollectorRegistry, common: Collector | None = None
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._registry = _served(registry, common)
+        self._closed = threading.Event()
+        self._server: WSGIServer | None = None
+        self._thread = threading.Thread(target=self._open, name="metrics", daemon=True)
+
+    def start(self) -> None:
+        """Begin, unless the port is 0."""
+        if self._port:
+            self._thread.start()
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._closed.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+    def _open(self) -> None:
+        told = False
+        while not self._closed.is_set():
+            try:
+                self._server, _ = start_http_server(self._port, self._host, self._registry)
+            except OSError as error:
+                if not told:
+                    logger.warning("no metrics on %s:%d yet: %s", self._host, self._port, error)
+                told = True
+                self._closed.wait(_RETRY_SECONDS)
+            else:
+                logger.info("metrics on http://%s:%d/metrics", self._host, self._port)
+                return
+
+
+def _served(own: CollectorRegistry, common: Collector | None) -> CollectorRegistry:
+    registry = own
+    with suppress(ValueError):  # that there is no folder
+        shared = CollectorRegistry()
+        MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+        registry = shared
+    if common is not None:
+        registry.register(common)
+    return registry

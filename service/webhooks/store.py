@@ -1,0 +1,199 @@
+"""Deliveries in Redis: one hash each, and a sorted set of those that are to be sent, by when.
+
+They are made by the job store's own scripts, together with the change that they tell of. Whoever
+sends one takes it for a while first; if nothing is heard of it in that time it is due again. So a
+delivery is never lost and may, after a crash, be sent twice, with the same id.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import cast
+
+import redis
+
+from service.jobs.job import Job, WebhookEvent
+from service.redis_connection import connect, redis_errors
+from service.settings import JobSettings, RedisDatabase, Settings
+from service.webhooks.delivery import (
+    Delivery,
+    DeliveryAttempt,
+    DeliveryStatus,
+    delivery_id,
+    write_attempts,
+)
+
+_DUE = "hiir:deliveries"
+_SENDERS = "hiir:webhook-sender:"
+_LOGGED = 20
+"""Attempts that are remembered of one delivery."""
+
+_TIME = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+"""
+
+_POLL = (
+    _TIME
+    + """
+-- KEYS: due. ARGV: most, seconds until they are due again. Returns the ids.
+local ids = redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1])
+for _, id in ipairs(ids) do redis.call('ZADD', KEYS[1], now + ARGV[2], id) end
+return ids
+"""
+)
+
+_TAKE = (
+    _TIME
+    + """
+-- KEYS: record, due. ARGV: id, seconds. Returns 1 if it is the caller's to send.
+local status, taken = unpack(redis.call('HMGET', KEYS[1], 'status', 'taken_until'))
+if status ~= 'pending' then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  return 0
+end
+if taken and tonumber(taken) > now then return 0 end
+redis.call('HSET', KEYS[1], 'taken_until', now + ARGV[2])
+redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
+return 1
+"""
+)
+
+_SETTLE = (
+    _TIME
+    + """
+-- KEYS: record, due. ARGV: id, lifetime, status, pause or '', field, value, ...
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'status', ARGV[3], unpack(ARGV, 5))
+redis.call('HDEL', KEYS[1], 'taken_until')
+if ARGV[4] == '' then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+else
+  redis.call('ZADD', KEYS[2], now + ARGV[4], ARGV[1])
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+)
+
+_RENEW = (
+    _TIME
+    + """
+-- KEYS: record, due. ARGV: id, lifetime. One that is being sent is due when that has ended.
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'status', 'pending', 'tries', 0)
+local taken = redis.call('HGET', KEYS[1], 'taken_until')
+redis.call('ZADD', KEYS[2], math.max(now, tonumber(taken or 0)), ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+)
+
+
+class DeliveryStore:
+    """Deliveries and who sends them. Every method raises `StoreUnavailable` without Redis."""
+
+    def __init__(self, *, client: redis.Redis, settings: JobSettings) -> None:
+        self._redis = client
+        self._record_seconds = settings.record_seconds
+        self._poll = client.register_script(_POLL)
+        self._take = client.register_script(_TAKE)
+        self._settle = client.register_script(_SETTLE)
+        self._renew = client.register_script(_RENEW)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "DeliveryStore":
+        """The records beside the jobs."""
+        url = settings.database_url(RedisDatabase.STATE)
+        return cls(client=connect(url, decode_responses=True), settings=settings.jobs)
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._redis.close()
+
+    def of_job(self, job: Job) -> list[Delivery]:
+        """A job's deliveries, in the order of its events."""
+        found = (self.get(delivery_id(job.id, event)) for event in WebhookEvent)
+        return [delivery for delivery in found if delivery is not None]
+
+    def get(self, delivery: str) -> Delivery | None:
+        """The delivery with this id, or None if there is none (any more)."""
+        with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.hgetall(_key(delivery))
+            pipe.zscore(_DUE, delivery)
+            fields, due = cast("tuple[Mapping[str, str], float | None]", pipe.execute())
+        return Delivery.from_fields(fields, next_at=due) if "status" in fields else None
+
+    def poll(self, *, count: int, seconds: float) -> list[str]:
+        """Ids of up to `count` deliveries that are due; they are due again after `seconds`."""
+        with redis_errors():
+            return cast("list[str]", self._poll(keys=[_DUE], args=[count, seconds]))
+
+    def take(self, delivery: str, *, seconds: float) -> Delivery | None:
+        """Take a delivery for `seconds`, or None if there is nothing to send (any more)."""
+        with redis_errors():
+            taken = self._take(keys=[_key(delivery), _DUE], args=[delivery, seconds])
+        return self.get(delivery) if taken else None
+
+    def keep_body(self, delivery: Delivery, body: str) -> None:
+        """Remember what is sent, before it is sent for the first time."""
+        with redis_errors():
+            self._redis.hset(_key(delivery.id), "body", body)
+
+    def settle(
+        self,
+        delivery: Delivery,
+        status: DeliveryStatus,
+        *,
+        attempt: DeliveryAttempt | None = None,
+        pause: float | None = None,
+    ) -> None:
+        """Write down how it stands after an attempt; pending, it is due again after `pause`."""
+        attempts = (*delivery.attempts, attempt) if attempt is not None else delivery.attempts
+        fields = {
+            "tries": str(delivery.tries + (attempt is not None)),
+            "attempts": write_attempts(attempts[-_LOGGED:]),
+        }
+        with redis_errors():
+            self._settle(
+                keys=[_key(delivery.id), _DUE],
+                args=[
+                    *(delivery.id, self._record_seconds + int(pause or 0), status.value),
+                    "" if pause is None else pause,
+                    *(part for pair in fields.items() for part in pair),
+                ],
+            )
+
+    def renew(self, delivery: Delivery) -> None:
+        """Begin anew, at once, and whatever its address has answered before."""
+        with redis_errors():
+            self._redis.delete(_gone(delivery.tenant, delivery.url))
+            self._renew(keys=[_key(delivery.id), _DUE], args=[delivery.id, self._record_seconds])
+
+    def disable(self, tenant: str, url: str, *, seconds: int) -> None:
+        """Note that an address is gone for good."""
+        with redis_errors():
+            self._redis.set(_gone(tenant, url), 1, ex=seconds)
+
+    def is_disabled(self, tenant: str, url: str) -> bool:
+        """Whether that was noted."""
+        with redis_errors():
+            return bool(self._redis.exists(_gone(tenant, url)))
+
+    def beat(self, sender: str, *, seconds: float) -> None:
+        """Say that somebody who sends is alive, and will be for `seconds`."""
+        with redis_errors():
+            self._redis.set(_SENDERS + sender, 1, px=int(1000 * seconds))
+
+    def is_live(self, sender: str) -> bool:
+        """Whether this one said so lately."""
+        with redis_errors():
+            return bool(self._redis.exists(_SENDERS + sender))
+
+
+def _key(delivery: str) -> str:
+    return f"hiir:delivery:{delivery}"
+
+
+def _gone(tenant: str, url: str) -> str:
+    # Of a fixed length: an address may be long, and carry a secret of its owner's.
+    return "hiir:webhook-gone:" + hashlib.sha256(f"{tenant}\0{url}".encode()).hexdigest()

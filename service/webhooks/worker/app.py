@@ -1,0 +1,72 @@
+"""The sender's composition root: `celery -A service.webhooks.worker.app worker`.
+
+Threads, not processes: it waits for receivers, and computes nothing. It consumes a queue of its own
+and shares no process with the workers: however receivers behave, no job waits for them.
+"""
+
+import warnings
+from typing import Any
+
+from celery import Celery, signals
+from celery.exceptions import CPendingDeprecationWarning
+
+from service.jobs.queue import DELIVER_TASK_NAME, DeliveryQueue, build_celery
+from service.jobs.store import JobStore
+from service.observability.logs import configure_logging
+from service.settings import Settings
+from service.webhooks.secrets import WebhookSecretStore
+from service.webhooks.store import DeliveryStore
+from service.webhooks.worker.dispatcher import Dispatcher
+from service.webhooks.worker.postman import Postman
+from service.webhooks.worker.sender import WebhookSender
+from service.worker.pulse import connect_pulse
+
+
+def create_sender(settings: Settings) -> Celery:
+    """Build the application; connects to nothing."""
+    app = build_celery(settings, consumes=True)
+    app.conf.update(
+        worker_pool="threads",
+        # Of processes alone, which threads are not.
+        task_time_limit=None,
+        worker_max_tasks_per_child=None,
+        worker_max_memory_per_child=None,
+    )
+    deliveries = DeliveryStore.from_settings(settings)
+    postman = Postman(
+        deliveries=deliveries,
+        secrets=WebhookSecretStore.from_settings(settings),
+        jobs=JobStore.from_settings(settings),
+        sender=WebhookSender(settings=settings.webhooks),
+        settings=settings.webhooks,
+    )
+    dispatcher = Dispatcher(
+        deliveries=deliveries,
+        queue=DeliveryQueue.from_settings(settings),
+        poll_seconds=settings.webhooks.poll_seconds,
+    )
+    app.task(name=DELIVER_TASK_NAME)(postman.deliver)
+    connect_pulse(app, dispatcher.pulse)
+    # Told at each loss of the broker, of a setting whose value here is chosen (see `jobs.queue`).
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
+    _connect_signals(settings, dispatcher)
+    return app
+
+
+def _connect_signals(settings: Settings, dispatcher: Dispatcher) -> None:
+    def set_up_logging(**_: object) -> None:
+        configure_logging(settings)
+
+    def begin(sender: Any, **_: object) -> None:
+        dispatcher.start(sender.hostname)
+
+    def wind_down(**_: object) -> None:
+        dispatcher.wind_down()
+
+    # Celery keeps weak references to receivers unless told otherwise.
+    signals.setup_logging.connect(set_up_logging, weak=False)
+    signals.worker_ready.connect(begin, weak=False)
+    signals.worker_shutting_down.connect(wind_down, weak=False)
+
+
+app = create_sender(Settings())
