@@ -13,8 +13,8 @@ from service.api.middleware import RequestContext
 from service.api.route_labels import RouteLabels
 from service.api.routes import (
     batches,
-    catalogue,
     deliveries,
+    errors,
     events,
     health,
     jobs,
@@ -36,7 +36,7 @@ _ROUTES = (
     deliveries,
     webhook_secrets,
     tasks,
-    catalogue,
+    errors,
     health,
 )
 

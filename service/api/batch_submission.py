@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from hiir.imaging import PhotoOptions
-from service.api.batch_views import BatchView
 from service.api.dependencies import Services
 from service.api.submission import BATCH_PARAMETERS, read_idempotency_key, read_task
 from service.api.webhook_fields import read_webhook
@@ -22,6 +21,7 @@ from service.intake.photo_parameters import read_photo_options
 from service.intake.receive import Upload, receive_uploads, refuse_unknown
 from service.jobs.batch import Batch, BatchItem, BatchState, item_job_id
 from service.jobs.job import Failure, Job, Webhook
+from service.schemas.batch import BatchView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

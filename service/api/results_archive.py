@@ -7,11 +7,11 @@ from pathlib import PurePath
 
 from zipstream import ZipStream
 
-from service.api.batch_views import Manifest, ManifestItem
 from service.errors import BatchNotFinished, ResultExpired
 from service.jobs.batch import BatchItem, BatchState, ItemStatus
 from service.jobs.blobs import BlobStore
 from service.jobs.job import Job, StoredImage
+from service.schemas.batch import Manifest, ManifestItem
 from service.schemas.job import FailureView
 from service.schemas.view import moment
 

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from service.api.batch_submission import submit_batch
-from service.api.batch_views import BatchView
 from service.api.dependencies import (
     Services,
     ServicesDependency,
@@ -16,6 +15,7 @@ from service.api.dependencies import (
 from service.api.results_archive import ResultsArchive
 from service.api.submission_document import BATCH_SUBMISSION
 from service.jobs.job import JobStatus
+from service.schemas.batch import BatchView
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 

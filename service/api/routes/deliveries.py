@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Depends
 
 from service.api.dependencies import ServicesDependency, TenantDependency, refuse_parameters
-from service.api.webhook_views import DeliveryList, DeliveryView
 from service.errors import DeliveryNotFound
+from service.webhooks.views import DeliveryList, DeliveryView
 
 router = APIRouter(
     prefix="/v1/jobs/{job_id}/deliveries",

@@ -11,9 +11,9 @@ from service.api.dependencies import (
     accept_parameters,
     refuse_parameters,
 )
-from service.api.key_views import KeyList, KeyView, NewKeyView
 from service.errors import InvalidParameter, KeyNotFound, OpenMode, TooManyKeys
 from service.keys import Scope, TooManyKeysError
+from service.schemas.key import KeyList, KeyView, NewKeyView
 
 
 def require_keys(request: Request) -> None:

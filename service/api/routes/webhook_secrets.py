@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Depends, Response
 
 from service.api.dependencies import ServicesDependency, TenantDependency, refuse_parameters
-from service.api.webhook_views import WebhookSecretView
 from service.webhooks.secrets import WebhookSecrets
+from service.webhooks.views import WebhookSecretView
 
 router = APIRouter(
     prefix="/v1/webhooks/secret", tags=["webhooks"], dependencies=[Depends(refuse_parameters)]

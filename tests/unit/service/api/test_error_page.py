@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from service.api.routes.catalogue import show_errors
+from service.api.routes.errors import show_errors
 from service.errors import error_types
 from service.schemas.job import Problem
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.api.batch_views import BatchView
-from service.api.webhook_views import DeliveryList, DeliveryView, WebhookSecretView
+from service.schemas.batch import BatchView
+from service.webhooks.views import DeliveryList, DeliveryView, WebhookSecretView
 
 
 @pytest.mark.parametrize("view", [BatchView, DeliveryList, DeliveryView, WebhookSecretView])
