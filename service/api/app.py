@@ -24,7 +24,7 @@ from service.api.routes import (
     webhook_secrets,
 )
 from service.observability.logs import configure_logging
-from service.schemas.job import Problem
+from service.schemas.problem import Problem
 from service.settings import Settings
 
 _ROUTES = (

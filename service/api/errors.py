@@ -18,7 +18,7 @@ from service.errors import (
     UnsupportedMediaType,
 )
 from service.observability.logs import current_request_id
-from service.schemas.job import Problem
+from service.schemas.problem import Problem
 
 PROBLEM_TYPE = "application/problem+json"
 

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from service.api.dependencies import refuse_parameters
 from service.errors import ServiceError, error_types
-from service.schemas.job import ERROR_CATALOGUE
+from service.schemas.problem import ERROR_CATALOGUE
 
 router = APIRouter(tags=["errors"], dependencies=[Depends(refuse_parameters)])
 

@@ -19,7 +19,7 @@ from service.api.dependencies import (
 from service.errors import InvalidParameter, ServiceError
 from service.jobs.events import EventKind, JobEvent
 from service.jobs.job import Job
-from service.schemas.job import EventView
+from service.schemas.event import EventView
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

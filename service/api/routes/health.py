@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from service.api.dependencies import ServicesDependency
-from service.schemas.job import HealthView
+from service.schemas.health import HealthView
 
 router = APIRouter(tags=["health"])
 

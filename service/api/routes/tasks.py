@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 
 from service.api.dependencies import ServicesDependency, refuse_parameters
 from service.errors import ServiceError
-from service.schemas.job import ModelView, TaskList, TaskView
+from service.schemas.task import ModelView, TaskList, TaskView
 
 router = APIRouter(prefix="/v1", tags=["tasks"], dependencies=[Depends(refuse_parameters)])
 

@@ -7,7 +7,7 @@ import pytest
 
 from service.api.routes.errors import show_errors
 from service.errors import error_types
-from service.schemas.job import Problem
+from service.schemas.problem import Problem
 
 PAGE = show_errors().body.decode()
 
