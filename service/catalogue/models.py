@@ -1,10 +1,15 @@
-"""The catalogue of served models: the contracts that stand in the model repository."""
+"""The catalogue of served models: their contracts, read from the model repository.
+
+Of Triton's client only the schema of `config.pbtxt` is used here; nothing connects to a server.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from google.protobuf import text_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
 from hiir.imaging import ContractError, ModelContract
-from service.catalogue.text_format import Message, TextFormatError, parse_text_format
 
 
 class ModelRepositoryError(Exception):
@@ -54,48 +59,29 @@ class ModelCatalogue:
         return self._precisions.get(name, "fp32")
 
 
-def _read_config(path: Path) -> Message:
+def _read_config(path: Path) -> ModelConfig:
     try:
-        return parse_text_format(path.read_text(encoding="utf-8"))
-    except (TextFormatError, OSError, UnicodeDecodeError) as error:
+        return text_format.Parse(path.read_text(encoding="utf-8"), ModelConfig())
+    except (text_format.ParseError, OSError, UnicodeDecodeError) as error:
         raise ModelRepositoryError(f"{path}: {error}") from error
 
 
-def _read_contract(path: Path, config: Message) -> ModelContract:
+def _read_contract(path: Path, config: ModelConfig) -> ModelContract:
+    parameters = {key: value.string_value for key, value in config.parameters.items()}
     try:
-        contract = ModelContract.from_parameters(_string_parameters(config))
-    except (TextFormatError, ContractError) as error:
+        contract = ModelContract.from_parameters(parameters)
+    except ContractError as error:
         raise ModelRepositoryError(f"{path}: {error}") from error
-    if not contract.name == config.get("name", [contract.name])[0] == path.parent.name:
-        raise ModelRepositoryError(f"{path}: the folder, the name and the contract differ")
+    if not contract.name == (config.name or contract.name) == path.parent.name:
+        raise ModelRepositoryError(
+            f"{path}: the model has three names: the directory's is {path.parent.name}, "
+            f"the configuration's {config.name or 'absent'}, the contract's {contract.name}"
+        )
     return contract
 
 
-def _precision(config: Message) -> str:
-    """The lowest that an accelerator of the configuration is asked for."""
-    options = [
-        (parameter.get("key"), parameter.get("value"))
-        for optimization in _messages(config, "optimization")
-        for accelerators in _messages(optimization, "execution_accelerators")
-        for accelerator in _messages(accelerators, "gpu_execution_accelerator")
-        for parameter in _messages(accelerator, "parameters")
-    ]
-    return "fp16" if (["precision_mode"], ["FP16"]) in options else "fp32"
-
-
-def _messages(message: Message, name: str) -> Iterator[Message]:
-    return (value for value in message.get(name, []) if isinstance(value, dict))
-
-
-def _string_parameters(config: Message) -> Mapping[str, str]:
-    """`parameters { key: "k" value { string_value: "v" } }`, repeated, as a mapping."""
-    parameters: dict[str, str] = {}
-    for entry in config.get("parameters", []):
-        match entry:
-            case {"key": [str(key)], "value": [{"string_value": [str(value)]}]}:
-                if key in parameters:
-                    raise TextFormatError(f"parameter {key} is given twice")
-                parameters[key] = value
-            case _:
-                raise TextFormatError(f"not a string parameter: {entry}")
-    return parameters
+def _precision(config: ModelConfig) -> str:
+    """`fp16` if a GPU accelerator is configured for it, else `fp32`."""
+    accelerators = config.optimization.execution_accelerators.gpu_execution_accelerator
+    modes = {accelerator.parameters.get("precision_mode") for accelerator in accelerators}
+    return "fp16" if "FP16" in modes else "fp32"
