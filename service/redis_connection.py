@@ -5,6 +5,7 @@ It stands apart so that neither store depends on the other.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 
 import redis
 from redis.backoff import NoBackoff
@@ -64,6 +65,11 @@ def connect(url: str, *, decode_responses: bool) -> redis.Redis:
         socket_timeout=_REPLY_SECONDS,
         retry=Retry(NoBackoff(), 1),
     )
+
+
+def read_lua(package: str, name: str) -> str:
+    """Text of the script `lua/<name>.lua` in a package; Redis runs it as one transaction."""
+    return files(package).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
 
 
 @contextmanager

@@ -9,19 +9,11 @@ from typing import cast
 
 import redis
 
-from service.redis_connection import connect, redis_errors
+from service.redis_connection import connect, read_lua, redis_errors
 from service.settings import RedisDatabase, Settings
 
 _PACES = "hiir:paces"
 _NEWEST_SHARE = 0.2
-
-_TELL = """
--- KEYS: paces. ARGV: model's SHA-256, seconds per megapixel, share of the newest.
-local before = redis.call('HGET', KEYS[1], ARGV[1])
-local pace = tonumber(ARGV[2])
-if before then pace = before + (pace - before) * ARGV[3] end
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%.4f', pace))
-"""
 
 
 class PaceStore:
@@ -32,7 +24,7 @@ class PaceStore:
 
     def __init__(self, *, client: redis.Redis) -> None:
         self._redis = client
-        self._tell = client.register_script(_TELL)
+        self._tell = client.register_script(read_lua("service.capacity", "throughput"))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "PaceStore":

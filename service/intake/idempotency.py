@@ -15,44 +15,11 @@ from typing import cast
 import redis
 
 from service.errors import IdempotencyKeyReused, SubmissionInProgress
-from service.redis_connection import connect, redis_errors
+from service.redis_connection import connect, read_lua, redis_errors
 from service.settings import JobSettings, RedisDatabase, Settings
 
 _STALE_SECONDS = 60
 """A submission whose process has said nothing for so long has died with it."""
-
-_BEGIN = """
--- KEYS: record. ARGV: fingerprint, job id, stale seconds, lifetime.
--- Returns the job's id and the answer, or what stands in the way.
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local found = redis.call('HMGET', KEYS[1], 'fingerprint', 'job_id', 'begun_at', 'answer')
-if not found[1] then
-  redis.call('HSET', KEYS[1], 'fingerprint', ARGV[1], 'job_id', ARGV[2], 'begun_at', now)
-  redis.call('EXPIRE', KEYS[1], ARGV[4])
-  return {ARGV[2]}
-end
-if found[1] ~= ARGV[1] then return {false, 'reused'} end
-if found[4] then return {found[2], found[4]} end
-if now - found[3] < tonumber(ARGV[3]) then return {false, 'busy'} end
-redis.call('HSET', KEYS[1], 'begun_at', now)
-return {found[2]}
-"""
-
-_COMPLETE = """
--- KEYS: record. ARGV: job id, answer, lifetime. An expired record must not come back in part.
-if redis.call('HGET', KEYS[1], 'job_id') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'answer', ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-return 1
-"""
-
-_ABANDON = """
--- KEYS: record. ARGV: job id.
-if redis.call('HGET', KEYS[1], 'job_id') ~= ARGV[1] then return 0 end
-if redis.call('HEXISTS', KEYS[1], 'answer') == 1 then return 0 end
-return redis.call('DEL', KEYS[1])
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +37,9 @@ class IdempotencyStore:
     def __init__(self, *, client: redis.Redis, settings: JobSettings) -> None:
         self._redis = client
         self._seconds = settings.idempotency_seconds
-        self._begin = client.register_script(_BEGIN)
-        self._complete = client.register_script(_COMPLETE)
-        self._abandon = client.register_script(_ABANDON)
+        self._begin = client.register_script(read_lua("service.intake", "begin"))
+        self._complete = client.register_script(read_lua("service.intake", "complete"))
+        self._abandon = client.register_script(read_lua("service.intake", "abandon"))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "IdempotencyStore":

@@ -12,29 +12,11 @@ from typing import cast
 
 import redis
 
-from service.redis_connection import connect, redis_errors
+from service.redis_connection import connect, read_lua, redis_errors
 from service.settings import RedisDatabase, Settings, WebhookSettings
 
 _PREFIX = "whsec_"
 _BYTES = 32
-
-_READ = """
--- KEYS: record. ARGV: a secret, for whoever has none. Returns secret, previous one, until when.
-local time = redis.call('TIME')
-redis.call('HSETNX', KEYS[1], 'secret', ARGV[1])
-local secret, previous, ends = unpack(redis.call('HMGET', KEYS[1], 'secret', 'previous', 'ends'))
-if not ends or tonumber(ends) <= tonumber(time[1]) then return {secret} end
-return {secret, previous, ends}
-"""
-
-_ROTATE = """
--- KEYS: record. ARGV: new secret, seconds for which the one before stays valid.
-local time = redis.call('TIME')
-local before = redis.call('HGET', KEYS[1], 'secret')
-if before then redis.call('HSET', KEYS[1], 'previous', before, 'ends', time[1] + ARGV[2]) end
-redis.call('HSET', KEYS[1], 'secret', ARGV[1])
-return 1
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +40,8 @@ class WebhookSecretStore:
     def __init__(self, *, client: redis.Redis, settings: WebhookSettings) -> None:
         self._redis = client
         self._rotation_seconds = settings.rotation_seconds
-        self._read = client.register_script(_READ)
-        self._rotate = client.register_script(_ROTATE)
+        self._read = client.register_script(read_lua("service.webhooks", "read_secret"))
+        self._rotate = client.register_script(read_lua("service.webhooks", "rotate_secret"))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "WebhookSecretStore":

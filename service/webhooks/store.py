@@ -12,7 +12,7 @@ from typing import cast
 import redis
 
 from service.jobs.job import Job, WebhookEvent
-from service.redis_connection import connect, redis_errors
+from service.redis_connection import connect, read_lua, redis_errors
 from service.settings import JobSettings, RedisDatabase, Settings
 from service.webhooks.delivery import (
     Delivery,
@@ -27,67 +27,6 @@ _SENDERS = "hiir:webhook-sender:"
 _LOGGED = 20
 """Attempts that are remembered of one delivery."""
 
-_TIME = """
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-"""
-
-_POLL = (
-    _TIME
-    + """
--- KEYS: due. ARGV: most, seconds until they are due again. Returns the ids.
-local ids = redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1])
-for _, id in ipairs(ids) do redis.call('ZADD', KEYS[1], now + ARGV[2], id) end
-return ids
-"""
-)
-
-_TAKE = (
-    _TIME
-    + """
--- KEYS: record, due. ARGV: id, seconds. Returns 1 if it is the caller's to send.
-local status, taken = unpack(redis.call('HMGET', KEYS[1], 'status', 'taken_until'))
-if status ~= 'pending' then
-  redis.call('ZREM', KEYS[2], ARGV[1])
-  return 0
-end
-if taken and tonumber(taken) > now then return 0 end
-redis.call('HSET', KEYS[1], 'taken_until', now + ARGV[2])
-redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
-return 1
-"""
-)
-
-_SETTLE = (
-    _TIME
-    + """
--- KEYS: record, due. ARGV: id, lifetime, status, pause or '', field, value, ...
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('HSET', KEYS[1], 'status', ARGV[3], unpack(ARGV, 5))
-redis.call('HDEL', KEYS[1], 'taken_until')
-if ARGV[4] == '' then
-  redis.call('ZREM', KEYS[2], ARGV[1])
-else
-  redis.call('ZADD', KEYS[2], now + ARGV[4], ARGV[1])
-end
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return 1
-"""
-)
-
-_RENEW = (
-    _TIME
-    + """
--- KEYS: record, due. ARGV: id, lifetime. One that is being sent is due when that has ended.
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('HSET', KEYS[1], 'status', 'pending', 'tries', 0)
-local taken = redis.call('HGET', KEYS[1], 'taken_until')
-redis.call('ZADD', KEYS[2], math.max(now, tonumber(taken or 0)), ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return 1
-"""
-)
-
 
 class DeliveryStore:
     """Deliveries and who sends them. Every method raises `StoreUnavailable` without Redis."""
@@ -95,10 +34,10 @@ class DeliveryStore:
     def __init__(self, *, client: redis.Redis, settings: JobSettings) -> None:
         self._redis = client
         self._record_seconds = settings.record_seconds
-        self._poll = client.register_script(_POLL)
-        self._take = client.register_script(_TAKE)
-        self._settle = client.register_script(_SETTLE)
-        self._renew = client.register_script(_RENEW)
+        self._poll = client.register_script(read_lua("service.webhooks", "claim_due"))
+        self._take = client.register_script(read_lua("service.webhooks", "claim"))
+        self._settle = client.register_script(read_lua("service.webhooks", "settle"))
+        self._renew = client.register_script(read_lua("service.webhooks", "renew"))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "DeliveryStore":
