@@ -7,9 +7,9 @@ from fastapi import FastAPI
 
 from service.api.admission import Admission
 from service.api.dependencies import Services
-from service.api.document import install_document
 from service.api.errors import install_error_handlers
 from service.api.middleware import RequestContext
+from service.api.openapi import install_document
 from service.api.route_labels import RouteLabels
 from service.api.routes import (
     batches,

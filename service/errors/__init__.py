@@ -97,44 +97,7 @@ from service.errors.access import (
     TooManyKeys,
 )
 from service.errors.base import ServiceError
-from service.errors.failures import (
-    CodecFailed,
-    GpuOutOfMemory,
-    InferenceFailed,
-    InputExpired,
-    JobTimedOut,
-    ModelMismatch,
-    ModelOutputInvalid,
-    OutOfMemory,
-    ProcessingFailed,
-    StoreFault,
-    WorkerLost,
-)
-from service.errors.job_problems import (
-    BatchNotFinished,
-    BatchNotFound,
-    DeliveryNotFound,
-    JobAlreadyTerminal,
-    JobCanceled,
-    JobFailed,
-    JobIdTaken,
-    JobNotFinished,
-    JobNotFound,
-    JobProblem,
-    ResultExpired,
-    SubmissionInProgress,
-)
-from service.errors.outages import (
-    InferenceUnavailable,
-    QueueFull,
-    QueueUnavailable,
-    ServerBusy,
-    StoreUnavailable,
-    Unavailable,
-    WaitTooLong,
-)
-from service.errors.overuse import Overuse, QuotaExceeded, RateLimited, TooManyJobs
-from service.errors.refusals import (
+from service.errors.client import (
     BodyTooLarge,
     DecodingTimeout,
     DuplicateParameter,
@@ -173,6 +136,43 @@ from service.errors.refusals import (
     UnsupportedPixelMode,
     UploadInterrupted,
     ViewsDiffer,
+)
+from service.errors.job_state import (
+    BatchNotFinished,
+    BatchNotFound,
+    DeliveryNotFound,
+    JobAlreadyTerminal,
+    JobCanceled,
+    JobFailed,
+    JobIdTaken,
+    JobNotFinished,
+    JobNotFound,
+    JobProblem,
+    ResultExpired,
+    SubmissionInProgress,
+)
+from service.errors.processing import (
+    CodecFailed,
+    GpuOutOfMemory,
+    InferenceFailed,
+    InputExpired,
+    JobTimedOut,
+    ModelMismatch,
+    ModelOutputInvalid,
+    OutOfMemory,
+    ProcessingFailed,
+    StoreFault,
+    WorkerLost,
+)
+from service.errors.rate_limits import Overuse, QuotaExceeded, RateLimited, TooManyJobs
+from service.errors.unavailable import (
+    InferenceUnavailable,
+    QueueFull,
+    QueueUnavailable,
+    ServerBusy,
+    StoreUnavailable,
+    Unavailable,
+    WaitTooLong,
 )
 
 __all__ = [

@@ -36,7 +36,7 @@ from service.errors import (
     ModelOutputInvalid,
     ServiceError,
 )
-from service.inference.tile_window import TileWindow
+from service.inference.concurrency_limit import TileWindow
 from service.observability.logs import current_trace
 from service.settings import InferenceSettings
 

@@ -22,10 +22,10 @@ from service.jobs.store import JobStore
 from service.observability.logs import configure_logging
 from service.observability.metrics import MetricsServer, WorkMetrics
 from service.settings import Settings
-from service.worker.caretaker import Caretaker, DrainFlag
-from service.worker.meter import Meter
+from service.worker.event_loop_heartbeat import connect_pulse
+from service.worker.housekeeping import Caretaker, DrainFlag
+from service.worker.metrics_reporter import Meter
 from service.worker.pipeline import Pipeline
-from service.worker.pulse import connect_pulse
 from service.worker.reaper import Reaper
 from service.worker.tasks import define_task
 

@@ -37,9 +37,9 @@ from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore, Lease, LeaseState
 from service.limits import MIB
 from service.settings import Settings
-from service.worker.caretaker import DrainFlag
 from service.worker.heartbeat import Heartbeat, Stopped, StopReason
-from service.worker.meter import Ended, Tell
+from service.worker.housekeeping import DrainFlag
+from service.worker.metrics_reporter import Ended, Tell
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -33,8 +33,8 @@ from service.jobs.store import JobStore, Lease
 from service.observability.logs import job_context, origin_context
 from service.settings import Settings
 from service.worker.attempt import Attempt
-from service.worker.caretaker import DrainFlag
-from service.worker.meter import Tell
+from service.worker.housekeeping import DrainFlag
+from service.worker.metrics_reporter import Tell
 from service.worker.preparation import prepare_photo
 from service.worker.stage_clock import StageClock
 

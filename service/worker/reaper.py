@@ -15,7 +15,7 @@ from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore
 from service.observability.logs import job_context
 from service.settings import JobSettings
-from service.worker.meter import Ended, Tell
+from service.worker.metrics_reporter import Ended, Tell
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from service.api.dependencies import (
     refuse_parameters,
 )
 from service.api.results_archive import ResultsArchive
-from service.api.submission_document import BATCH_SUBMISSION
+from service.api.submission_openapi import BATCH_SUBMISSION
 from service.jobs.job import JobStatus
 from service.schemas.batch import BatchView
 

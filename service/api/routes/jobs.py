@@ -19,7 +19,7 @@ from service.api.dependencies import (
 from service.api.preferences import Preferences
 from service.api.routes.results import result_response
 from service.api.submission import Submission, submit
-from service.api.submission_document import SUBMISSION
+from service.api.submission_openapi import SUBMISSION
 from service.api.waiting import wait_for_end
 from service.errors import InvalidCursor, InvalidParameter, JobAlreadyTerminal, ServiceError
 from service.jobs.job import Job, JobStatus

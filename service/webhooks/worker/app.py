@@ -16,10 +16,10 @@ from service.observability.logs import configure_logging
 from service.settings import Settings
 from service.webhooks.secrets import WebhookSecretStore
 from service.webhooks.store import DeliveryStore
+from service.webhooks.worker.deliverer import Postman
 from service.webhooks.worker.dispatcher import Dispatcher
-from service.webhooks.worker.postman import Postman
 from service.webhooks.worker.sender import WebhookSender
-from service.worker.pulse import connect_pulse
+from service.worker.event_loop_heartbeat import connect_pulse
 
 
 def create_sender(settings: Settings) -> Celery:

@@ -19,8 +19,8 @@ from service.jobs.blobs import BlobStore
 from service.jobs.job import Job, JobStatus, StoredImage
 from service.jobs.store import JobStore, LeaseState
 from service.settings import InferenceSettings, JobSettings, Settings
-from service.worker.caretaker import DrainFlag
-from service.worker.meter import Ended
+from service.worker.housekeeping import DrainFlag
+from service.worker.metrics_reporter import Ended
 from service.worker.pipeline import Pipeline
 from tests.integration.service.models import contract
 from tests.integration.service.stack import Stack, photo, read, wait_until, write

@@ -8,7 +8,7 @@ import pytest
 from service.errors import QueueUnavailable, StoreFault, StoreUnavailable
 from service.jobs.job import Blob, Job, JobStatus
 from service.settings import JobSettings
-from service.worker.meter import Ended
+from service.worker.metrics_reporter import Ended
 from service.worker.reaper import Reaper
 
 

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from service.inference.tile_window import TileWindow
+from service.inference.concurrency_limit import TileWindow
 
 
 @pytest.fixture

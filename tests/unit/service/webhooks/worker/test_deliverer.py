@@ -5,7 +5,7 @@ import pytest
 from service.jobs.job import JobStatus, WebhookEvent
 from service.settings import WebhookSettings
 from service.webhooks.delivery import Delivery, DeliveryAttempt, DeliveryStatus
-from service.webhooks.worker.postman import Postman, write_body
+from service.webhooks.worker.deliverer import Postman, write_body
 from service.webhooks.worker.sender import Answer
 
 PENDING, FAILED = DeliveryStatus.PENDING, DeliveryStatus.FAILED

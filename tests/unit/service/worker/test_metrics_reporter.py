@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from service.jobs.job import JobStatus
 from service.observability.metrics import WorkMetrics
-from service.worker.meter import Ended, Meter
+from service.worker.metrics_reporter import Ended, Meter
 
 ENDED = Ended(
     task="denoise",
@@ -55,7 +55,7 @@ def test_what_children_tell_adds_up_in_their_parent(registry, meter):
 
 
 def test_a_job_never_waits_for_who_does_not_listen(registry, monkeypatch):
-    monkeypatch.setattr("service.worker.meter._SEND_SECONDS", 0.01)
+    monkeypatch.setattr("service.worker.metrics_reporter._SEND_SECONDS", 0.01)
     meter = Meter(WorkMetrics(registry))
     began = time.monotonic()
     for _ in range(2000):

@@ -8,7 +8,7 @@ import pytest
 
 from service.errors import StoreUnavailable
 from service.settings import JobSettings
-from service.worker.caretaker import Caretaker, DrainFlag
+from service.worker.housekeeping import Caretaker, DrainFlag
 
 
 class Store:
