@@ -25,7 +25,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from service.errors import ServiceError, StoreFault, StoreUnavailable
+from service.errors import ServiceError, StoreFaultError, StoreUnavailableError
 
 _CONNECT_SECONDS = 1.0
 _REPLY_SECONDS = 3.0
@@ -74,7 +74,7 @@ def read_lua(package: str, name: str) -> str:
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Let no exception of redis-py out: `StoreUnavailable` or `StoreFault` instead."""
+    """Let no exception of redis-py out: `StoreUnavailableError` or `StoreFaultError` instead."""
     try:
         yield
     except (*_AWAY, *_FAULTS) as error:
@@ -82,8 +82,8 @@ def redis_errors() -> Iterator[None]:
 
 
 def translate_redis_error(error: Exception) -> ServiceError:
-    """`StoreUnavailable` for what passes by itself, `StoreFault` for what does not."""
+    """`StoreUnavailableError` for what passes by itself, `StoreFaultError` for what does not."""
     refused_for_now = isinstance(error, ResponseError) and str(error).startswith(_AWAY_PREFIXES)
     if isinstance(error, _AWAY) or refused_for_now:
-        return StoreUnavailable("The job store does not answer; try again shortly.")
-    return StoreFault("The job store refused a command.")
+        return StoreUnavailableError("The job store does not answer; try again shortly.")
+    return StoreFaultError("The job store refused a command.")

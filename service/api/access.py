@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import Scope as Connection
 
-from service.errors import KeyInvalid, KeyMissing, ScopeMissing
+from service.errors import KeyInvalidError, KeyMissingError, ScopeMissingError
 from service.jobs.job import OPEN_TENANT
 from service.keys import KeyStore, Scope
 from service.settings import AuthMode, is_loopback
@@ -38,8 +38,8 @@ class Access:
     def admit(self, connection: Connection) -> Caller:
         """The caller of a request that needs one.
 
-        Raises `KeyMissing`, `KeyInvalid`, `ScopeMissing`, and `StoreUnavailable` while nobody can
-        be known.
+        Raises `KeyMissingError`, `KeyInvalidError`, `ScopeMissingError`, and
+        `StoreUnavailableError` while nobody can be known.
         """
         wanted = wanted_scope(connection["method"], connection["path"])
         if self._mode is AuthMode.OPEN:
@@ -47,10 +47,12 @@ class Access:
             return Caller(tenant=OPEN_TENANT, key_id=None)
         key = self._keys.find(_token(Headers(scope=connection)))
         if key is None:
-            raise KeyInvalid("The key is unknown, was revoked, or its time is over.")
+            raise KeyInvalidError("The key is unknown, was revoked, or its time is over.")
         if not key.allows(wanted):
             has = " ".join(sorted(key.scopes))
-            raise ScopeMissing(f"This needs the scope {wanted}.", limit=wanted.value, actual=has)
+            raise ScopeMissingError(
+                f"This needs the scope {wanted}.", limit=wanted.value, actual=has
+            )
         return Caller(tenant=key.tenant, key_id=key.id)
 
 
@@ -64,7 +66,7 @@ def wanted_scope(method: str, path: str) -> Scope:
 
 
 def _require_this_machine(connection: Connection) -> None:
-    """Raise `KeyMissing` for who is not here, whatever address the server was really bound to.
+    """Raise `KeyMissingError` for who is not here, whatever address the server was really bound to.
 
     Nor is a page from elsewhere that a browser here shows: it comes under a name of its own (DNS
     rebinding), or says that it is another site's.
@@ -74,7 +76,7 @@ def _require_this_machine(connection: Connection) -> None:
     name = _PORT.sub("", headers.get("host", "")).strip("[]")
     foreign = headers.get("sec-fetch-site") in {"cross-site", "same-site"}
     if foreign or not (is_loopback(client) and is_loopback(name)):
-        raise KeyMissing("Without keys the service is for its own machine alone.")
+        raise KeyMissingError("Without keys the service is for its own machine alone.")
 
 
 def _token(headers: Headers) -> str:
@@ -82,9 +84,9 @@ def _token(headers: Headers) -> str:
     if authorization is not None:
         found = _BEARER.fullmatch(authorization.strip())
         if found is None:
-            raise KeyInvalid("Send `Authorization: Bearer` and the key.")
+            raise KeyInvalidError("Send `Authorization: Bearer` and the key.")
         return found[1]
     key = headers.get("x-api-key")
     if key is None:
-        raise KeyMissing("Send the key as `Authorization: Bearer` or as `X-API-Key`.")
+        raise KeyMissingError("Send the key as `Authorization: Bearer` or as `X-API-Key`.")
     return key.strip()

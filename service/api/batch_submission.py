@@ -15,7 +15,13 @@ from service.api.dependencies import Services
 from service.api.submission import BATCH_PARAMETERS, read_idempotency_key, read_task
 from service.api.webhook_fields import read_webhook
 from service.catalogue.tasks import TaskRequest
-from service.errors import BodyTooLarge, JobNotFound, Overuse, ServiceError, Unavailable
+from service.errors import (
+    BodyTooLargeError,
+    JobNotFoundError,
+    ServiceError,
+    TooManyRequestsError,
+    UnavailableError,
+)
 from service.intake.idempotency import fingerprint
 from service.intake.photo_parameters import read_photo_options
 from service.intake.receive import Upload, receive_uploads, refuse_unknown
@@ -101,7 +107,7 @@ class _BatchSender:
         now = time.time()
         items: list[BatchItem] = []
         jobs: list[Job | None] = []
-        refused: Overuse | Unavailable | None = None
+        refused: TooManyRequestsError | UnavailableError | None = None
         for index, upload in enumerate(self.uploads):
             try:
                 self._check_size(upload)
@@ -116,7 +122,9 @@ class _BatchSender:
                     batch_id=batch_id,
                 )
             except ServiceError as error:
-                refused = error if isinstance(error, Overuse | Unavailable) else refused
+                refused = (
+                    error if isinstance(error, TooManyRequestsError | UnavailableError) else refused
+                )
                 refusal = Failure.from_error(error)
                 items.append(BatchItem(filename=upload.filename, refusal=refusal))
                 jobs.append(None)
@@ -141,7 +149,7 @@ class _BatchSender:
         limit = self.services.settings.limits.body_bytes
         size = upload.file.seek(0, 2)
         if size > limit:
-            raise BodyTooLarge(f"A file may have {limit} bytes.", limit=limit, actual=size)
+            raise BodyTooLargeError(f"A file may have {limit} bytes.", limit=limit, actual=size)
 
     def _replay(self, batch_id: str, answer: str) -> BatchView:
         try:
@@ -149,7 +157,7 @@ class _BatchSender:
         except ValidationError:  # of another release of the service
             batch = self.services.batches.get(batch_id)
             if batch is None:
-                raise JobNotFound("The batch of this key has expired.") from None
+                raise JobNotFoundError("The batch of this key has expired.") from None
             return BatchView.of(self.services.look_at(batch))
 
     def _print(self, given: Sequence[tuple[str, str]]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 
-from service.errors import RangeNotSatisfiable
+from service.errors import RangeNotSatisfiableError
 
 _SINGLE = re.compile(r"bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE)
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
@@ -37,7 +37,7 @@ class ByteRange:
 def wanted_range(headers: Headers, *, size: int, etag: str) -> ByteRange | None:
     """The range that is asked for, or None for the whole file.
 
-    Raises `RangeNotSatisfiable` for a range that begins behind the file's end.
+    Raises `RangeNotSatisfiableError` for a range that begins behind the file's end.
     """
     found = _SINGLE.fullmatch(headers.get("range", "").strip())
     if found is None or not any(found.groups()):
@@ -52,7 +52,7 @@ def wanted_range(headers: Headers, *, size: int, etag: str) -> ByteRange | None:
     if first and last and int(last) < int(first):
         return None
     if start >= stop:
-        raise RangeNotSatisfiable(f"The file has {size} bytes.", limit=size, actual=found[0])
+        raise RangeNotSatisfiableError(f"The file has {size} bytes.", limit=size, actual=found[0])
     return ByteRange(start=start, stop=stop, size=size)
 
 

@@ -21,7 +21,7 @@ from service.capacity.readiness import Readiness
 from service.capacity.throughput import PaceStore
 from service.catalogue.models import ModelCatalogue
 from service.catalogue.tasks import TaskCatalogue
-from service.errors import BatchNotFound, JobNotFound, KeyMissing, ServerBusy
+from service.errors import BatchNotFoundError, JobNotFoundError, KeyMissingError, ServerBusyError
 from service.intake.accept import Intake
 from service.intake.idempotency import IdempotencyStore
 from service.intake.receive import refuse_unknown
@@ -48,9 +48,9 @@ class UploadSlots:
 
     @asynccontextmanager
     async def take(self) -> AsyncIterator[None]:
-        """Hold a slot; raises `ServerBusy` if there is none."""
+        """Hold a slot; raises `ServerBusyError` if there is none."""
         if self._slots.locked():
-            raise ServerBusy("Too many files are being sent at once.", limit=self._count)
+            raise ServerBusyError("Too many files are being sent at once.", limit=self._count)
         async with self._slots:
             yield
 
@@ -145,13 +145,15 @@ class Services:
         )
 
     def find_job(self, job_id: str, *, tenant: str) -> Job:
-        """A tenant's job by the id that it knows; raises `JobNotFound`."""
+        """A tenant's job by the id that it knows; raises `JobNotFoundError`."""
         for candidate in (job_id, derive_job_id(tenant, job_id)):
             job = self.jobs.get(candidate)
             # Nobody else's; and one whose client chose an id is known by that alone.
             if job is not None and job.tenant == tenant and job.public_id == job_id:
                 return job
-        raise JobNotFound("No job has this id, or its record has expired.", actual=job_id[:100])
+        raise JobNotFoundError(
+            "No job has this id, or its record has expired.", actual=job_id[:100]
+        )
 
     def show(self, job: Job) -> JobView:
         """A job as its owner sees it now."""
@@ -174,10 +176,12 @@ class Services:
         return before
 
     def find_batch(self, batch_id: str, *, tenant: str) -> Batch:
-        """A tenant's batch; raises `BatchNotFound`."""
+        """A tenant's batch; raises `BatchNotFoundError`."""
         batch = self.batches.get(batch_id)
         if batch is None or batch.tenant != tenant:
-            raise BatchNotFound("No batch has this id, or it has expired.", actual=batch_id[:100])
+            raise BatchNotFoundError(
+                "No batch has this id, or it has expired.", actual=batch_id[:100]
+            )
         return batch
 
     def look_at(self, batch: Batch) -> BatchState:
@@ -230,17 +234,18 @@ def get_tenant(request: Request) -> str:
     """Whose request it is, as `Admission` has found out."""
     caller = caller_of(request.scope)
     if caller is None:  # a route that was made public, and should not have been
-        raise KeyMissing("This needs a key.")
+        raise KeyMissingError("This needs a key.")
     return caller.tenant
 
 
 def refuse_parameters(request: Request) -> None:
-    """Raise `UnknownParameter` for a query on a route that takes none."""
+    """Raise `UnknownParameterError` for a query on a route that takes none."""
     refuse_unknown([name for name, _ in request.query_params.multi_items()], known=())
 
 
 def accept_parameters(*known: str) -> Callable[[Request], None]:
-    """A dependency that raises `UnknownParameter` or `DuplicateParameter` for any other query."""
+    """A dependency that raises `UnknownParameterError` or `DuplicateParameterError` for any other
+    query."""
 
     def refuse(request: Request) -> None:
         refuse_unknown([name for name, _ in request.query_params.multi_items()], known=known)

@@ -8,14 +8,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from service.errors import (
-    AccessDenied,
-    BodyTooLarge,
-    InvalidRequest,
-    MethodNotAllowed,
-    NotFound,
-    RangeNotSatisfiable,
+    AccessDeniedError,
+    BodyTooLargeError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    NotFoundError,
+    RangeNotSatisfiableError,
     ServiceError,
-    UnsupportedMediaType,
+    UnsupportedMediaTypeError,
 )
 from service.observability.logs import current_request_id
 from service.schemas.problem import Problem
@@ -23,7 +23,8 @@ from service.schemas.problem import Problem
 PROBLEM_TYPE = "application/problem+json"
 
 _BY_STATUS: Mapping[int, type[ServiceError]] = {
-    kind.status: kind for kind in (NotFound, MethodNotAllowed, BodyTooLarge, UnsupportedMediaType)
+    kind.status: kind
+    for kind in (NotFoundError, MethodNotAllowedError, BodyTooLargeError, UnsupportedMediaTypeError)
 }
 
 
@@ -34,11 +35,11 @@ def problem_response(
     extra = dict(headers or {})
     if error.retry_after is not None:
         extra["Retry-After"] = str(error.retry_after)
-    if isinstance(error, AccessDenied):
+    if isinstance(error, AccessDeniedError):
         extra["WWW-Authenticate"] = error.challenge
-    if isinstance(error, BodyTooLarge):
+    if isinstance(error, BodyTooLargeError):
         extra["Connection"] = "close"  # or the rest of the body would still be read, and dropped
-    if isinstance(error, RangeNotSatisfiable):
+    if isinstance(error, RangeNotSatisfiableError):
         extra["Content-Range"] = f"bytes */{error.limit}"
     problem = Problem.of(error, instance=instance, request_id=current_request_id() or "")
     return JSONResponse(
@@ -63,7 +64,7 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
         return _on_service_error(request, error)
     kind = _BY_STATUS.get(error.status_code)
     if kind is None:
-        kind = InvalidRequest if 400 <= error.status_code < 500 else ServiceError
+        kind = InvalidRequestError if 400 <= error.status_code < 500 else ServiceError
     return problem_response(kind(), instance=request.url.path, headers=error.headers)
 
 
@@ -74,5 +75,5 @@ def _on_validation_error(request: Request, error: Exception) -> Response:
         {"name": ".".join(str(part) for part in item["loc"]), "problem": str(item["msg"])}
         for item in error.errors()
     ]
-    refused = InvalidRequest("Some parameters are not valid.", errors=found)
+    refused = InvalidRequestError("Some parameters are not valid.", errors=found)
     return problem_response(refused, instance=request.url.path)

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from zipstream import ZipStream
 
-from service.errors import BatchNotFinished, ResultExpired
+from service.errors import BatchNotFinishedError, ResultExpiredError
 from service.jobs.batch import BatchItem, BatchState, ItemStatus
 from service.jobs.blobs import BlobStore
 from service.jobs.job import Job, StoredImage
@@ -35,11 +35,12 @@ class ResultsArchive:
         """Everything that is there, and a manifest of all.
 
         Images do not get smaller by compression: they are stored as they are. Raises
-        `BatchNotFinished`, or `ResultExpired` if there were results and all of them are gone.
+        `BatchNotFinishedError`, or `ResultExpiredError` if there were results and all of them are
+        gone.
         """
         if not state.ended:
             left = sum(job is not None and not job.status.is_terminal for job in state.jobs)
-            raise BatchNotFinished("The batch is not done yet.", limit=0, actual=left)
+            raise BatchNotFinishedError("The batch is not done yet.", limit=0, actual=left)
         archive = cls()
         listed = []
         missing = 0
@@ -50,7 +51,7 @@ class ResultsArchive:
                 missing += result is None
             listed.append(_list_item(index, item, job, result))
         if missing and not any(entry.file for entry in listed):
-            raise ResultExpired("The results were deleted, or their time is over.")
+            raise ResultExpiredError("The results were deleted, or their time is over.")
         manifest = Manifest(
             batch=state.batch.id,
             created_at=moment(state.batch.created_at),

@@ -14,12 +14,12 @@ from service.api.dependencies import Services
 from service.api.webhook_fields import read_webhook
 from service.catalogue.tasks import TASK_PARAMETERS, TaskRequest
 from service.errors import (
-    IdempotencyKeyInvalid,
-    IdempotencyKeyReused,
-    InvalidJobId,
-    InvalidParameter,
-    JobIdTaken,
-    JobNotFound,
+    IdempotencyKeyInvalidError,
+    IdempotencyKeyReusedError,
+    InvalidJobIdError,
+    InvalidParameterError,
+    JobIdTakenError,
+    JobNotFoundError,
     ServiceError,
 )
 from service.intake.idempotency import Claim, fingerprint
@@ -54,7 +54,7 @@ async def submit(
     """Receive, check and queue one image; see `Intake.accept` for what it raises."""
     query = request.query_params.multi_items()
     if RIGHT_FIELD in request.query_params:
-        raise InvalidParameter(
+        raise InvalidParameterError(
             f"{RIGHT_FIELD} is a file. A body that is an image has no room for a second one: send "
             "both views as multipart/form-data.",
             actual=RIGHT_FIELD,
@@ -62,7 +62,7 @@ async def submit(
     refuse_unknown([name for name, _ in query], known=PARAMETERS)
     key = read_idempotency_key(request)
     if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
-        raise InvalidJobId("An id has 1 to 128 letters, digits, dots, dashes and underscores.")
+        raise InvalidJobIdError("An id has 1 to 128 letters, digits, dots, dashes and underscores.")
     await run_in_threadpool(_require_service, services, dict(query).get("task"))
     async with services.uploads.take():
         upload = await receive_upload(
@@ -84,10 +84,10 @@ async def submit(
 
 
 def read_idempotency_key(request: Request) -> str | None:
-    """The key that the client gave, if it gave one; raises `IdempotencyKeyInvalid`."""
+    """The key that the client gave, if it gave one; raises `IdempotencyKeyInvalidError`."""
     key = request.headers.get("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
-        raise IdempotencyKeyInvalid("A key has 1 to 255 visible ASCII characters.", limit=255)
+        raise IdempotencyKeyInvalidError("A key has 1 to 255 visible ASCII characters.", limit=255)
     return key
 
 
@@ -138,12 +138,12 @@ class _Sender:
         with contextlib.closing(self.upload):
             job_id = derive_job_id(self.tenant, client_id)
             mark = self._print()
-            taken = JobIdTaken("Another submission has this id.", actual=client_id)
+            taken = JobIdTakenError("Another submission has this id.", actual=client_id)
             try:
                 claim = self.services.idempotency.begin(
                     tenant=self.tenant, key=f"put:{job_id}", fingerprint=mark, job_id=job_id
                 )
-            except IdempotencyKeyReused:
+            except IdempotencyKeyReusedError:
                 raise taken from None
             try:
                 known = self.services.jobs.get(job_id)
@@ -161,7 +161,7 @@ class _Sender:
         except ValidationError:  # of another release of the service: the job as it is now, then
             job = self.services.jobs.get(job_id)
             if job is None:
-                raise JobNotFound("The job of this key has expired.") from None
+                raise JobNotFoundError("The job of this key has expired.") from None
             return self._submission(job, replayed=True)
         return self._answer(view, job_id=job_id, replayed=True)
 
@@ -212,7 +212,7 @@ class _Sender:
     def _cancels(self) -> bool:
         value = dict(self._given()).get("cancel_on_disconnect", "false")
         if value not in _TRUTH:
-            raise InvalidParameter(
+            raise InvalidParameterError(
                 "cancel_on_disconnect is true or false.", limit="true, false", actual=value[:100]
             )
         return _TRUTH[value]

@@ -16,7 +16,7 @@ async def wait_for_end(request: Request, services: Services, job: Job, *, second
     """The job when it has ended, or as it is after `seconds`, when nobody listens or we must end.
 
     It is looked at in pauses that grow: a waiting client holds no thread and no connection to
-    Redis. Raises `StoreUnavailable`.
+    Redis. Raises `StoreUnavailableError`.
     """
     deadline = time.monotonic() + seconds
     pause = _FIRST_PAUSE_SECONDS

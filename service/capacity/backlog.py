@@ -53,7 +53,7 @@ def clamp_pause(seconds: float) -> int:
 
 
 class BacklogWatch:
-    """Looks for many askers at once. Raises `StoreUnavailable` while Redis is away."""
+    """Looks for many askers at once. Raises `StoreUnavailableError` while Redis is away."""
 
     def __init__(
         self, *, loads: LoadStore, paces: PaceStore, clock: Callable[[], float] = time.monotonic

@@ -51,7 +51,7 @@ class LoadStore:
     def look(self) -> Load:
         """Everything that waits and runs; a long queue is looked through, so not too often.
 
-        Raises `StoreUnavailable` while Redis is away.
+        Raises `StoreUnavailableError` while Redis is away.
         """
         with redis_errors():
             reply = self._load(keys=[QUEUED, LEASES, WORKERS], args=[job_key(""), slots_key("")])

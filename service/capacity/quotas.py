@@ -12,7 +12,7 @@ from typing import cast
 
 import redis
 
-from service.errors import QuotaExceeded, RateLimited, TooManyJobs
+from service.errors import QuotaExceededError, RateLimitError, TooManyJobsError
 from service.limits import TenantLimits
 from service.redis_connection import connect, read_lua, redis_errors
 from service.settings import RedisDatabase, Settings
@@ -55,29 +55,29 @@ class Standing:
         """Whether nothing may be added today."""
         return self.pixels >= 1e6 * self.limits.megapixels_per_day
 
-    def rate_limited(self) -> RateLimited:
+    def rate_limited(self) -> RateLimitError:
         """Why a submission is refused that came too soon."""
         most, burst = self.limits.submits_per_minute, self.limits.burst
-        return RateLimited(
+        return RateLimitError(
             f"Up to {most} submissions a minute are taken, and {burst} at once.",
             limit=most,
             retry_after=max(math.ceil(self.wait), 1),
         )
 
-    def too_many_jobs(self, *, pause: int) -> TooManyJobs:
+    def too_many_jobs(self, *, pause: int) -> TooManyJobsError:
         """Why a job is refused beside so many others; one of them may end after `pause` seconds."""
         most = self.limits.open_jobs
-        return TooManyJobs(
+        return TooManyJobsError(
             f"Up to {most} jobs may wait and run at once.",
             limit=most,
             actual=self.open_jobs,
             retry_after=pause,
         )
 
-    def quota_exceeded(self, *, pixels: int = 0) -> QuotaExceeded:
+    def quota_exceeded(self, *, pixels: int = 0) -> QuotaExceededError:
         """Why an image of `pixels` is refused today."""
         most = self.limits.megapixels_per_day
-        return QuotaExceeded(
+        return QuotaExceededError(
             f"Up to {most} megapixels a day are restored; the day ends at midnight UTC.",
             limit=most,
             actual=math.ceil((self.pixels + pixels) / 1e6),
@@ -86,7 +86,7 @@ class Standing:
 
 
 class QuotaStore:
-    """Each tenant's standing. Every method raises `StoreUnavailable` while Redis is away."""
+    """Each tenant's standing. Every method raises `StoreUnavailableError` while Redis is away."""
 
     def __init__(self, *, client: redis.Redis, limits: TenantLimits) -> None:
         self._redis = client

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from service.errors import InferenceUnavailable, ServiceError, StoreUnavailable
+from service.errors import InferenceUnavailableError, ServiceError, StoreUnavailableError
 from service.jobs.store import JobStore
 
 _FRESH_SECONDS = 2.0
@@ -65,15 +65,16 @@ class Readiness:
             return self._report
 
     def require_servers(self) -> None:
-        """Raise `StoreUnavailable` or `InferenceUnavailable` for what cannot take a job now.
+        """Raise `StoreUnavailableError` or `InferenceUnavailableError` for what cannot take a job
+        now.
 
         An absent worker is no reason: the queue keeps the job until there is one.
         """
         problems = self.report().problems
         if problems["redis"] is not None:
-            raise StoreUnavailable("The job store does not answer; try again shortly.")
+            raise StoreUnavailableError("The job store does not answer; try again shortly.")
         if problems["triton"] is not None:
-            raise InferenceUnavailable("The inference server is not ready; try again shortly.")
+            raise InferenceUnavailableError("The inference server is not ready; try again shortly.")
 
     def _ask_redis(self) -> str | None:
         try:

@@ -19,7 +19,7 @@ _NEWEST_SHARE = 0.2
 class PaceStore:
     """Seconds per megapixel of input, by the weights' SHA-256: other weights begin anew.
 
-    Every method raises `StoreUnavailable` while Redis is away.
+    Every method raises `StoreUnavailableError` while Redis is away.
     """
 
     def __init__(self, *, client: redis.Redis) -> None:

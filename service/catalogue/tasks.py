@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from hiir.imaging import BayerPattern, ModelContract
 from service.catalogue.models import ModelCatalogue
 from service.errors import (
-    InvalidParameter,
-    MissingParameter,
-    MissingTask,
-    NoModelForImage,
-    UnknownParameter,
-    UnknownTask,
+    InvalidParameterError,
+    MissingParameterError,
+    MissingTaskError,
+    NoModelForImageError,
+    UnknownParameterError,
+    UnknownTaskError,
 )
 
 SCALE, PATTERN = "scale", "pattern"
@@ -125,13 +125,13 @@ class Task:
     def request(self, given: Mapping[str, str]) -> "TaskRequest":
         """Read the parameters that belong to a task.
 
-        Raises `MissingParameter`, `UnknownParameter` for one that another task has, and
-        `InvalidParameter`.
+        Raises `MissingParameterError`, `UnknownParameterError` for one that another task has, and
+        `InvalidParameterError`.
         """
         accepted = ", ".join(parameter.name for parameter in self.parameters) or "none"
         for name in given:
             if name not in accepted.split(", "):
-                raise UnknownParameter(
+                raise UnknownParameterError(
                     f"Parameters of {self.name}: {accepted}.", limit=accepted, actual=name
                 )
         values: dict[str, str] = {}
@@ -145,10 +145,10 @@ class Task:
                 raise self.missing(parameter.name)
         return TaskRequest(task=self, parameters=values)
 
-    def missing(self, name: str) -> MissingParameter:
+    def missing(self, name: str) -> MissingParameterError:
         """The error for a parameter that such an image needs."""
         (known,) = (", ".join(item.values) for item in self.parameters if item.name == name)
-        return MissingParameter(
+        return MissingParameterError(
             f"{self.name} needs {name} here, one of {known}.",
             limit=known,
             errors=[{"name": name, "problem": "missing"}],
@@ -174,7 +174,7 @@ class TaskRequest:
         return None if pattern is None else BayerPattern(pattern.lower())
 
     def choose_model(self, *, gray: bool, views: int = 1) -> ModelContract:
-        """The model for such an image; raises `NoModelForImage`.
+        """The model for such an image; raises `NoModelForImageError`.
 
         A gray image goes to a model of gray images, or as three equal channels to one of colour.
         """
@@ -187,7 +187,7 @@ class TaskRequest:
         takes = ", ".join(_CHANNELS.get(count, f"{count} channels") for count in taken)
         image = "gray" if gray else "in colour"
         sent = f"{image}, two views" if views > 1 else image
-        raise NoModelForImage(
+        raise NoModelForImageError(
             f"{self.task.name} takes {takes} here; this is {sent}.", limit=takes, actual=sent
         )
 
@@ -212,22 +212,23 @@ class TaskCatalogue:
         return tuple(self._tasks)
 
     def find(self, name: str | None) -> Task:
-        """A task by its name, or by that of a model; raises `MissingTask` or `UnknownTask`."""
+        """A task by its name, or by that of a model; raises `MissingTaskError` or
+        `UnknownTaskError`."""
         known = ", ".join(self._tasks)
         if not name:
-            raise MissingTask(f"Name one of the tasks: {known}.", limit=known)
+            raise MissingTaskError(f"Name one of the tasks: {known}.", limit=known)
         if name in self._tasks:
             return self._tasks[name]
         for model in self._models:
             if model.name == name:
                 return Task(name=name, summary="One model, by its name.", models=(model,))
-        raise UnknownTask(f"The tasks are: {known}.", limit=known, actual=name[:100])
+        raise UnknownTaskError(f"The tasks are: {known}.", limit=known, actual=name[:100])
 
 
 def _checked(parameter: Parameter, value: str) -> str:
     if value not in parameter.values:
         known = ", ".join(parameter.values)
-        raise InvalidParameter(
+        raise InvalidParameterError(
             f"{parameter.name} is one of {known}.", limit=known, actual=value[:100]
         )
     return value

@@ -1,10 +1,9 @@
-# ruff: noqa: N818 - errors are named for what happened
 """Who asks may not: 401 without a good key, 403 with one that does not allow it; and keys."""
 
 from service.errors.base import ServiceError
 
 
-class AccessDenied(ServiceError):
+class AccessDeniedError(ServiceError):
     """Who asks may not."""
 
     code, status, title = "access-denied", 401, "Access denied"
@@ -15,13 +14,13 @@ class AccessDenied(ServiceError):
         return 'Bearer realm="hiir"'
 
 
-class KeyMissing(AccessDenied):
+class KeyMissingError(AccessDeniedError):
     """No key came with the request."""
 
     code, title = "key-missing", "A key is needed"
 
 
-class KeyInvalid(AccessDenied):
+class KeyInvalidError(AccessDeniedError):
     """The key is not one of this service, or was revoked, or its time is over."""
 
     code, title = "key-invalid", "Not a valid key"
@@ -32,7 +31,7 @@ class KeyInvalid(AccessDenied):
         return f'{super().challenge}, error="invalid_token"'
 
 
-class ScopeMissing(AccessDenied):
+class ScopeMissingError(AccessDeniedError):
     """The key is good, but does not allow this."""
 
     code, status, title = "scope-missing", 403, "The key does not allow this"
@@ -43,25 +42,25 @@ class ScopeMissing(AccessDenied):
         return f'{super().challenge}, error="insufficient_scope", scope="{self.limit}"'
 
 
-class OpenMode(AccessDenied):
+class OpenModeError(AccessDeniedError):
     """Keys are managed only where they are asked for."""
 
     code, status, title = "open-mode", 403, "No keys here"
 
 
-class KeyProblem(ServiceError):
+class KeyStateError(ServiceError):
     """What was asked of a key cannot be given."""
 
     code, status, title = "key-problem", 409, "The key cannot do that"
 
 
-class KeyNotFound(KeyProblem):
+class KeyNotFoundError(KeyStateError):
     """The tenant has no live key with this id."""
 
     code, status, title = "key-not-found", 404, "No such key"
 
 
-class TooManyKeys(KeyProblem):
+class TooManyKeysError(KeyStateError):
     """The tenant has as many live keys as one may have."""
 
     code, title = "too-many-keys", "Too many keys"

@@ -1,73 +1,72 @@
-# ruff: noqa: N818 - errors are named for what happened
 """What was asked of a job cannot be given."""
 
 from service.errors.base import ServiceError
 
 
-class JobProblem(ServiceError):
+class JobStateError(ServiceError):
     """What was asked of a job cannot be given."""
 
     code, status, title = "job-problem", 409, "The job cannot do that"
 
 
-class JobNotFound(JobProblem):
+class JobNotFoundError(JobStateError):
     """No job has this id, or its record has expired."""
 
     code, status, title = "job-not-found", 404, "No such job"
 
 
-class BatchNotFound(JobProblem):
+class BatchNotFoundError(JobStateError):
     """No batch has this id, or its record has expired."""
 
     code, status, title = "batch-not-found", 404, "No such batch"
 
 
-class BatchNotFinished(JobProblem):
+class BatchNotFinishedError(JobStateError):
     """Some jobs of the batch have not ended, so that its results are not complete."""
 
     code, title, retryable = "batch-not-finished", "Batch not finished", True
     retry_after = 5
 
 
-class DeliveryNotFound(JobProblem):
+class DeliveryNotFoundError(JobStateError):
     """The job has no delivery with this id: it has no webhook, or nothing has happened yet."""
 
     code, status, title = "delivery-not-found", 404, "No such delivery"
 
 
-class JobNotFinished(JobProblem):
+class JobNotFinishedError(JobStateError):
     """The result is not there yet."""
 
     code, title, retryable = "job-not-finished", "Job not finished", True
     retry_after = 1
 
 
-class JobCanceled(JobProblem):
+class JobCanceledError(JobStateError):
     """The job was canceled and has no result."""
 
     code, title = "job-canceled", "Job canceled"
 
 
-class JobAlreadyTerminal(JobProblem):
+class JobAlreadyTerminalError(JobStateError):
     """The job has ended, and an end cannot be canceled."""
 
     code, title = "job-already-terminal", "The job has ended"
 
 
-class JobIdTaken(JobProblem):
+class JobIdTakenError(JobStateError):
     """A job with this id exists, made by another submission."""
 
     code, title = "job-id-taken", "Job id taken"
 
 
-class SubmissionInProgress(JobProblem):
+class SubmissionInProgressError(JobStateError):
     """The first submission with this key or id is not answered yet."""
 
     code, title, retryable = "submission-in-progress", "Submission in progress", True
     retry_after = 1
 
 
-class JobFailed(JobProblem):
+class JobFailedError(JobStateError):
     """The job failed: stands for its own problem, with the status that the result route gives."""
 
     code, title = "job-failed", "Job failed"
@@ -86,7 +85,7 @@ class JobFailed(JobProblem):
         self.code, self.title, self.retryable = code, title, retryable
 
 
-class ResultExpired(JobProblem):
+class ResultExpiredError(JobStateError):
     """The result existed and is gone, by time or by request."""
 
     code, status, title = "result-expired", 410, "Result gone"

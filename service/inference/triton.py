@@ -29,11 +29,11 @@ from tritonclient.utils import InferenceServerException
 
 from hiir.imaging import ContractError, FloatPixels, ModelContract
 from service.errors import (
-    GpuOutOfMemory,
-    InferenceFailed,
-    InferenceUnavailable,
-    ModelMismatch,
-    ModelOutputInvalid,
+    GpuOutOfMemoryError,
+    InferenceFailedError,
+    InferenceUnavailableError,
+    ModelMismatchError,
+    ModelOutputInvalidError,
     ServiceError,
 )
 from service.inference.concurrency_limit import TileWindow
@@ -158,7 +158,7 @@ class TritonEngine:
         self._failing = False
 
     def require_model(self) -> None:
-        """Raise `ModelMismatch` unless Triton serves the model of the contract.
+        """Raise `ModelMismatchError` unless Triton serves the model of the contract.
 
         Raises also what a tile can raise, and is patient like it.
         """
@@ -172,9 +172,10 @@ class TritonEngine:
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
         """Start on a `(1, C, t, t)` float32 [0, 1] tile, giving `(1, C', t * scale, t * scale)`.
 
-        The future raises `InferenceUnavailable` if Triton stayed away for too long,
-        `GpuOutOfMemory` if it had no memory for the tile alone, `ModelMismatch` or
-        `InferenceFailed` if it refused the tile or kept failing, `CancelledError` once aborted.
+        The future raises `InferenceUnavailableError` if Triton stayed away for too long,
+        `GpuOutOfMemoryError` if it had no memory for the tile alone, `ModelMismatchError` or
+        `InferenceFailedError` if it refused the tile or kept failing, `CancelledError` once
+        aborted.
         """
         call = partial(self._infer, tile)
         return self._threads.submit(copy_context().run, self._persist, call, self._window)
@@ -203,9 +204,9 @@ class TritonEngine:
                 problem, patience = translate_triton_error(error, self._settings)
                 now = time.monotonic()
                 failing_since = failing_since or now
-                if isinstance(problem, GpuOutOfMemory | InferenceUnavailable):
+                if isinstance(problem, GpuOutOfMemoryError | InferenceUnavailableError):
                     self._ease(window, size)
-                alone = size == 1 or not isinstance(problem, GpuOutOfMemory)
+                alone = size == 1 or not isinstance(problem, GpuOutOfMemoryError)
                 if alone and now - failing_since >= patience and not self._aborted.is_set():
                     raise problem from error
                 if not self._failing:  # one line for an outage, not one for each tile and try
@@ -251,7 +252,7 @@ class TritonEngine:
 
 
 def check_served(config: Any, contract: ModelContract) -> None:
-    """Raise `ModelMismatch` unless a model's `ModelConfig` (protobuf) fulfils its contract."""
+    """Raise `ModelMismatchError` unless a model's `ModelConfig` (protobuf) fulfils its contract."""
     side = contract.tile
     wanted = {
         "input": (_INPUT, "TYPE_FP32", (contract.input_channels, side, side)),
@@ -264,20 +265,20 @@ def check_served(config: Any, contract: ModelContract) -> None:
     served = {"input": _tensors(config.input), "output": _tensors(config.output)}
     for end, tensor in wanted.items():
         if served[end] != [tensor]:
-            raise ModelMismatch(
+            raise ModelMismatchError(
                 f"The served model has another {end} than its contract says.",
                 limit=str([tensor]),
                 actual=str(served[end]),
             )
     if config.max_batch_size < 1:
-        raise ModelMismatch("The served model takes no batches.", limit=1, actual=0)
+        raise ModelMismatchError("The served model takes no batches.", limit=1, actual=0)
     try:
         parameters = {key: value.string_value for key, value in config.parameters.items()}
         theirs = ModelContract.from_parameters(parameters)
     except ContractError as error:
-        raise ModelMismatch("The served model carries no valid contract.") from error
+        raise ModelMismatchError("The served model carries no valid contract.") from error
     if theirs != contract:
-        raise ModelMismatch(
+        raise ModelMismatchError(
             "The inference server and the worker have different versions of the model.",
             limit=f"{contract.version} {contract.sha256}",
             actual=f"{theirs.version} {theirs.sha256}",
@@ -291,18 +292,20 @@ def translate_triton_error(
     status = _status(error)
     match _trouble(status, error):
         case Trouble.AWAY:
-            away = InferenceUnavailable("The inference server does not answer.")
+            away = InferenceUnavailableError("The inference server does not answer.")
             return away, settings.outage_seconds
         case Trouble.MEMORY:
-            memory = GpuOutOfMemory("The inference server has not enough memory for a tile.")
+            memory = GpuOutOfMemoryError("The inference server has not enough memory for a tile.")
             return memory, settings.fault_seconds
         case Trouble.FAULT if status is grpc.StatusCode.NOT_FOUND:
-            missing = ModelMismatch("The inference server does not serve the model.")
+            missing = ModelMismatchError("The inference server does not serve the model.")
             return missing, settings.fault_seconds
         case Trouble.FAULT:
-            return InferenceFailed("The inference server kept failing."), settings.fault_seconds
+            return InferenceFailedError(
+                "The inference server kept failing."
+            ), settings.fault_seconds
         case Trouble.REFUSED:
-            return InferenceFailed("The inference server refused a tile."), 0.0
+            return InferenceFailedError("The inference server refused a tile."), 0.0
 
 
 def _trouble(status: grpc.StatusCode | None, error: Exception) -> Trouble:
@@ -334,9 +337,9 @@ def _read_output(result: Any) -> FloatPixels:
     try:
         output: FloatPixels | None = result.as_numpy(_OUTPUT)
     except ValueError as error:  # fewer bytes than the shape has room for
-        raise ModelOutputInvalid("The model's tensor is not complete.") from error
+        raise ModelOutputInvalidError("The model's tensor is not complete.") from error
     if output is None:
-        raise ModelOutputInvalid(f"The model gave no tensor named {_OUTPUT!r}.")
+        raise ModelOutputInvalidError(f"The model gave no tensor named {_OUTPUT!r}.")
     return output
 
 

@@ -22,11 +22,11 @@ from service.capacity.backlog import BacklogWatch, clamp_pause
 from service.capacity.quotas import QuotaStore, Standing
 from service.catalogue.tasks import TaskRequest
 from service.errors import (
-    QueueFull,
+    QueueFullError,
     ServiceError,
-    StoreUnavailable,
-    TooManyJobs,
-    WaitTooLong,
+    StoreUnavailableError,
+    TooManyJobsError,
+    WaitTooLongError,
     translate_imaging_error,
 )
 from service.intake.check import CheckedUpload, UploadCheck
@@ -76,12 +76,12 @@ class Intake:
     def require_room(self) -> None:
         """Raise what says that the service is full, and until when, before a body is read.
 
-        Raises `QueueFull`, `WaitTooLong` or `StoreUnavailable`.
+        Raises `QueueFullError`, `WaitTooLongError` or `StoreUnavailableError`.
         """
         limits = self._limits
         depth, backlog = self._jobs.queue_depth(), self._backlog.look()
         if depth >= limits.queue_depth:
-            raise QueueFull(
+            raise QueueFullError(
                 "Too many jobs are waiting.",
                 limit=limits.queue_depth,
                 actual=depth,
@@ -89,7 +89,7 @@ class Intake:
             )
         wait = backlog.wait_seconds
         if wait is not None and wait > limits.predicted_wait_seconds:
-            raise WaitTooLong(
+            raise WaitTooLongError(
                 f"A new job would wait for about {wait:.0f} seconds.",
                 limit=limits.predicted_wait_seconds,
                 actual=int(wait),
@@ -99,14 +99,14 @@ class Intake:
         if percent >= limits.store_percent:
             # Results go evenly over their lifetime: so long until those beyond the limit are gone.
             beyond = (percent - limits.store_percent + 1) / percent
-            raise StoreUnavailable(
+            raise StoreUnavailableError(
                 "The job store is nearly full.",
                 limit=limits.store_percent,
                 actual=percent,
                 retry_after=clamp_pause(beyond * self._lifetimes.result_seconds),
             )
 
-    def too_many_jobs(self, standing: Standing) -> TooManyJobs:
+    def too_many_jobs(self, standing: Standing) -> TooManyJobsError:
         """Why a tenant's job is refused beside its others, and when one of them may have ended."""
         backlog = self._backlog.look()
         share = (backlog.load.waiting + backlog.load.running) / max(standing.open_jobs, 1)
@@ -128,11 +128,10 @@ class Intake:
     ) -> Job:
         """Check the image, store it, queue the job; nothing remains if any of it fails.
 
-        Where the options name no format, and the image's own is not among `formats`, the first
-        of them is taken.
-        A job that has this id already is given back as it is: its submission was made before.
-        Raises `ImageRefused`, what else `UploadCheck` raises, `TooManyJobs`, `QuotaExceeded`,
-        `StoreUnavailable` or `QueueUnavailable`.
+        Where the options name no format, and the image's own is not among `formats`, the first of
+        them is taken. A job that has this id already is given back as it is: its submission was
+        made before. Raises `ImageError`, what else `UploadCheck` raises, `TooManyJobsError`,
+        `QuotaExceededError`, `StoreUnavailableError` or `QueueUnavailableError`.
         """
         checked = self._check(upload, request, options or PhotoOptions(), formats)
         model = checked.model
@@ -165,8 +164,8 @@ class Intake:
     def repeat(self, job: Job, *, job_id: str) -> Job | None:
         """Queue a job that has failed once more, as a new one; None if its upload is gone.
 
-        A job that has this id already is given back as it is. Raises `StoreUnavailable` or
-        `QueueUnavailable`.
+        A job that has this id already is given back as it is. Raises `StoreUnavailableError` or
+        `QueueUnavailableError`.
         """
         pieces = self._blobs.open(job.source.blob)
         if pieces is None:
@@ -235,7 +234,7 @@ class Intake:
         standing = self._quotas.look(job.tenant)
         if made is Creation.TOO_MANY and job.batch_id is not None:
             most = standing.limits.open_batch_jobs
-            return TooManyJobs(
+            return TooManyJobsError(
                 f"Up to {most} jobs of batches may wait and run at once.", limit=most
             )
         if made is Creation.TOO_MANY:

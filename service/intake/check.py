@@ -24,7 +24,7 @@ from hiir.imaging import (
     plan_photo,
 )
 from service.catalogue.tasks import PATTERN, TaskRequest
-from service.errors import ResultTooLarge, ServiceError, ViewsDiffer
+from service.errors import ResultTooLargeError, ServiceError, ViewsDifferError
 from service.intake.receive import RIGHT_FIELD, Upload
 from service.jobs.job import Blob, StoredImage
 from service.limits import Limits
@@ -73,8 +73,8 @@ class UploadCheck:
         Where the options name no format, and the image's own is not among `formats`, the first of
         them is taken.
 
-        Raises the codec's errors, `ResultTooLarge`, `NoModelForImage`, `ViewsDiffer`, and
-        `MissingParameter` for a mosaic without a pattern.
+        Raises the codec's errors, `ResultTooLargeError`, `NoModelForImageError`,
+        `ViewsDifferError`, and `MissingParameterError` for a mosaic without a pattern.
         """
         is_raw = self.request.task.takes_mosaics and self.request.pattern is None
         photo = self._check_raw(upload) if is_raw else self._check_photo(upload, options)
@@ -125,7 +125,7 @@ class UploadCheck:
     def _check_result(self, header: ImageHeader, options: PhotoOptions) -> None:
         pixels = header.pixels * self.request.scale**2
         if pixels > self.limits.output_pixels:
-            raise ResultTooLarge(
+            raise ResultTooLargeError(
                 f"The result would have {pixels} pixels.",
                 limit=self.limits.output_pixels,
                 actual=pixels,
@@ -133,7 +133,7 @@ class UploadCheck:
         target = options.format or header.format
         needed = encoding_bytes(target, pixels)
         if needed > self.limits.codec_bytes:
-            raise ResultTooLarge(
+            raise ResultTooLargeError(
                 f"Writing the result as {target.name} takes {needed} bytes of memory.",
                 limit=self.limits.codec_bytes,
                 actual=needed,
@@ -164,7 +164,7 @@ def _check_mosaic(photo: PhotoInfo) -> None:
 def _check_alike(left: PhotoInfo, right: PhotoInfo) -> None:
     views = (_description(left), _description(right))
     if views[0] != views[1]:
-        raise ViewsDiffer(
+        raise ViewsDifferError(
             f"Left and right view are alike in size, format, depth and colour. {RIGHT_FIELD!r} is "
             f"{views[1]}, and not {views[0]}.",
             limit=views[0],

@@ -14,7 +14,7 @@ from typing import cast
 
 import redis
 
-from service.errors import IdempotencyKeyReused, SubmissionInProgress
+from service.errors import IdempotencyKeyReusedError, SubmissionInProgressError
 from service.redis_connection import connect, read_lua, redis_errors
 from service.settings import JobSettings, RedisDatabase, Settings
 
@@ -32,7 +32,7 @@ class Claim:
 
 
 class IdempotencyStore:
-    """Records in the jobs' database. Every method raises `StoreUnavailable` without Redis."""
+    """Records in the jobs' database. Every method raises `StoreUnavailableError` without Redis."""
 
     def __init__(self, *, client: redis.Redis, settings: JobSettings) -> None:
         self._redis = client
@@ -54,8 +54,8 @@ class IdempotencyStore:
     def begin(self, *, tenant: str, key: str, fingerprint: str, job_id: str) -> Claim:
         """Take the key for this submission, or find the answer that it was given before.
 
-        Raises `IdempotencyKeyReused` if it was another submission's, and `SubmissionInProgress`
-        while the first with this key is under way.
+        Raises `IdempotencyKeyReusedError` if it was another submission's, and
+        `SubmissionInProgressError` while the first with this key is under way.
         """
         record = _record(tenant, key)
         with redis_errors():
@@ -68,9 +68,9 @@ class IdempotencyStore:
             case [str(owner), str(answer)]:
                 return Claim(record=record, job_id=owner, answer=answer)
             case [_, "reused"]:
-                raise IdempotencyKeyReused("This key was sent with another submission.")
+                raise IdempotencyKeyReusedError("This key was sent with another submission.")
             case _:
-                raise SubmissionInProgress("The first submission with this key is under way.")
+                raise SubmissionInProgressError("The first submission with this key is under way.")
 
     def complete(self, claim: Claim, answer: str) -> None:
         """Keep the answer for whoever sends the same again."""

@@ -11,7 +11,7 @@ from hiir.imaging import (
     PhotoOptions,
     available_formats,
 )
-from service.errors import InvalidParameter, NotAcceptable
+from service.errors import InvalidParameterError, NotAcceptableError
 
 _BACKGROUND = re.compile(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 _WHOLE = re.compile(r"[0-9]{1,6}")
@@ -23,7 +23,9 @@ def _choice(*values: str) -> Callable[[str, str], str]:
     def read(name: str, text: str) -> str:
         if text not in values:
             known = ", ".join(values)
-            raise InvalidParameter(f"{name} is one of {known}.", limit=known, actual=text[:100])
+            raise InvalidParameterError(
+                f"{name} is one of {known}.", limit=known, actual=text[:100]
+            )
         return text
 
     return read
@@ -39,7 +41,7 @@ def _number(lowest: int, highest: int) -> Callable[[str, str], int]:
     def read(name: str, text: str) -> int:
         if not _WHOLE.fullmatch(text) or not lowest <= int(text) <= highest:
             limit = f"{lowest} to {highest}"
-            raise InvalidParameter(
+            raise InvalidParameterError(
                 f"{name} is a whole number from {limit}.", limit=limit, actual=text[:100]
             )
         return int(text)
@@ -50,7 +52,7 @@ def _number(lowest: int, highest: int) -> Callable[[str, str], int]:
 def _background(name: str, text: str) -> tuple[int, ...]:
     found = _BACKGROUND.fullmatch(text)
     if found is None:
-        raise InvalidParameter(
+        raise InvalidParameterError(
             f"{name} is a colour such as #ffffff.", limit="#RRGGBB", actual=text[:100]
         )
     return tuple(int(level, 16) for level in found.groups())
@@ -74,7 +76,7 @@ PHOTO_PARAMETERS = tuple(_READERS)
 
 
 def read_photo_options(given: Mapping[str, str]) -> PhotoOptions:
-    """The options among the parameters of a request; raises `InvalidParameter`."""
+    """The options among the parameters of a request; raises `InvalidParameterError`."""
     return PhotoOptions(
         **{name: read(name, given[name]) for name, read in _READERS.items() if name in given}
     )
@@ -83,7 +85,8 @@ def read_photo_options(given: Mapping[str, str]) -> PhotoOptions:
 def negotiate_formats(accept: str, chosen: ImageFormat | None = None) -> tuple[ImageFormat, ...]:
     """The formats that `Accept` names, best first; none where any will do.
 
-    Raises `NotAcceptable` if it names images alone, and none that can be written, or not `chosen`.
+    Raises `NotAcceptableError` if it names images alone, and none that can be written, or not
+    `chosen`.
     """
     wishes = _read_accept(accept)
     images = {kind: quality for kind, quality in wishes.items() if kind.startswith("image/")}
@@ -97,7 +100,7 @@ def negotiate_formats(accept: str, chosen: ImageFormat | None = None) -> tuple[I
     if wishes.get("application/json") or wishes.get("application/*"):
         return ()
     known = ", ".join(written)
-    raise NotAcceptable(
+    raise NotAcceptableError(
         "The result can have none of the accepted types.", limit=known, actual=accept[:200]
     )
 

@@ -17,14 +17,14 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from service.errors import (
-    BodyTooLarge,
-    DuplicateParameter,
-    InvalidMultipart,
-    MissingFile,
-    TooManyFiles,
-    UnknownParameter,
-    UnsupportedMediaType,
-    UploadInterrupted,
+    BodyTooLargeError,
+    DuplicateParameterError,
+    InvalidMultipartError,
+    MissingFileError,
+    TooManyFilesError,
+    UnknownParameterError,
+    UnsupportedMediaTypeError,
+    UploadInterruptedError,
 )
 from service.limits import MIB, Limits
 
@@ -76,9 +76,9 @@ async def receive_upload(
 ) -> Upload:
     """Read the body: a form with one `file`, and perhaps its `file_right`, or the image itself.
 
-    Raises `BodyTooLarge` before the first byte is read where `Content-Length` tells, else at the
-    byte that is too much; and what else a body can be wrong in (see the tree in `service.errors`).
-    Nothing stays on disk when it raises.
+    Raises `BodyTooLargeError` before the first byte is read where `Content-Length` tells, else at
+    the byte that is too much; and what else a body can be wrong in (see the tree in
+    `service.errors`). Nothing stays on disk when it raises.
     """
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     _check_declared_length(headers, limits.body_bytes)
@@ -87,7 +87,7 @@ async def receive_upload(
         return await _receive_form(headers, counted, limits.form_fields, allowed_fields)
     if media_type.startswith("image/") or media_type == "application/octet-stream":
         return await _receive_raw(counted)
-    raise UnsupportedMediaType(
+    raise UnsupportedMediaTypeError(
         "Send multipart/form-data with a file, or the image itself as image/* or "
         "application/octet-stream.",
         actual=media_type[:100] or "none",
@@ -107,7 +107,7 @@ async def receive_uploads(
     """
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "multipart/form-data":
-        raise UnsupportedMediaType(
+        raise UnsupportedMediaTypeError(
             "Send multipart/form-data with the files.", actual=media_type[:100] or "none"
         )
     _check_declared_length(headers, limits.batch_bytes)
@@ -143,11 +143,11 @@ async def _count(stream: AsyncIterator[bytes], limit: int) -> AsyncGenerator[byt
                 raise _too_large(limit, received)
             yield chunk
     except ClientDisconnect as error:
-        raise UploadInterrupted("The connection ended before the body did.") from error
+        raise UploadInterruptedError("The connection ended before the body did.") from error
 
 
-def _too_large(limit: int, actual: int) -> BodyTooLarge:
-    return BodyTooLarge(
+def _too_large(limit: int, actual: int) -> BodyTooLargeError:
+    return BodyTooLargeError(
         f"A request body may have {limit} bytes; this one has {actual} or more.",
         limit=limit,
         actual=actual,
@@ -208,20 +208,20 @@ async def _parse(parser: _FormParser, max_parts: int, *, max_files: int | None =
         return await parser.parse()
     except MultiPartException as error:
         if max_files is not None and error.message.startswith("Too many files"):
-            raise TooManyFiles(
+            raise TooManyFilesError(
                 f"Send up to {max_files} files.", limit=max_files, actual=max_files + 1
             ) from error
         limit = max_parts if error.message.startswith("Too many") else None
-        raise InvalidMultipart(error.message, limit=limit) from error
+        raise InvalidMultipartError(error.message, limit=limit) from error
     except UnicodeError as error:
-        raise InvalidMultipart("The form's charset cannot decode it.") from error
+        raise InvalidMultipartError("The form's charset cannot decode it.") from error
 
 
 def _read_form(form: FormData, allowed_fields: Sequence[str]) -> Upload:
     files, fields = _split_form(form, allowed_fields, names=(FILE_FIELD, RIGHT_FIELD))
     repeated = max((len(same) for same in files.values()), default=1)
     if repeated > 1:
-        raise TooManyFiles("Send one file for each job.", limit=1, actual=repeated)
+        raise TooManyFilesError("Send one file for each job.", limit=1, actual=repeated)
     (left,), (right,) = files[FILE_FIELD], files.get(RIGHT_FIELD, [None])
     return Upload(
         file=left.file,
@@ -243,16 +243,17 @@ def _split_form(
     refuse_unknown([name for name, _ in fields], known=allowed_fields)
     refuse_unknown(sorted(files), known=names)
     if FILE_FIELD not in files:
-        raise MissingFile(f"The form has no file named {FILE_FIELD!r}.")
+        raise MissingFileError(f"The form has no file named {FILE_FIELD!r}.")
     return files, dict(fields)
 
 
 def refuse_unknown(given: Sequence[str], *, known: Sequence[str]) -> None:
-    """Raise `UnknownParameter` or `DuplicateParameter` unless all names are known and differ."""
+    """Raise `UnknownParameterError` or `DuplicateParameterError` unless all names are known and
+    differ."""
     unknown = [name for name in given if name not in known]
     if unknown:
         accepted = ", ".join(known) or "none"
-        raise UnknownParameter(
+        raise UnknownParameterError(
             f"Accepted here: {accepted}.",
             limit=accepted,
             actual=unknown[0][:100],
@@ -260,7 +261,7 @@ def refuse_unknown(given: Sequence[str], *, known: Sequence[str]) -> None:
         )
     repeated = sorted({name for name in given if given.count(name) > 1})
     if repeated:
-        raise DuplicateParameter(
+        raise DuplicateParameterError(
             "Give each parameter once.",
             limit=1,
             actual=given.count(repeated[0]),

@@ -10,7 +10,7 @@ from service.settings import RedisDatabase, Settings
 
 
 class BatchStore:
-    """Batches by id. Every method raises `StoreUnavailable` while Redis is away."""
+    """Batches by id. Every method raises `StoreUnavailableError` while Redis is away."""
 
     def __init__(self, *, client: redis.Redis) -> None:
         self._redis = client

@@ -12,7 +12,7 @@ from typing import cast
 
 import redis
 
-from service.errors import StoreFault
+from service.errors import StoreFaultError
 from service.jobs.job import Blob
 from service.limits import MIB
 from service.redis_connection import connect, redis_errors
@@ -22,7 +22,7 @@ _CHUNK_BYTES = MIB
 
 
 class BlobStore:
-    """Bytes by id. Every method raises `StoreUnavailable` while Redis is away."""
+    """Bytes by id. Every method raises `StoreUnavailableError` while Redis is away."""
 
     def __init__(self, *, client: redis.Redis) -> None:
         self._redis = client
@@ -62,7 +62,7 @@ class BlobStore:
         """The blob in chunks, or None if (part of) it is gone.
 
         The last chunk is held back until the hash of all is checked, so that damage cannot look
-        like a complete file. Raises `StoreFault` there, or if a chunk expires in the middle.
+        like a complete file. Raises `StoreFaultError` there, or if a chunk expires in the middle.
         """
         count = _count(blob)
         return self._read(blob, count) if self._is_whole(blob) else None
@@ -70,8 +70,8 @@ class BlobStore:
     def open_part(self, blob: Blob, *, start: int, stop: int) -> Iterator[bytes] | None:
         """Bytes `start` to before `stop` in pieces, or None if (part of) the blob is gone.
 
-        The hash is of the whole, so that a part is not checked against it. Raises `StoreFault` if
-        a chunk expires in the middle.
+        The hash is of the whole, so that a part is not checked against it. Raises `StoreFaultError`
+        if a chunk expires in the middle.
         """
         return self._read_part(blob, start, stop) if self._is_whole(blob) else None
 
@@ -93,7 +93,7 @@ class BlobStore:
             chunk = self._chunk(blob, number)
             digest.update(chunk)
             if number == count - 1 and digest.hexdigest() != blob.sha256:
-                raise StoreFault("A stored file is damaged.")
+                raise StoreFaultError("A stored file is damaged.")
             yield chunk
 
     def _read_part(self, blob: Blob, start: int, stop: int) -> Iterator[bytes]:
@@ -105,7 +105,7 @@ class BlobStore:
         with redis_errors():
             chunk = cast("bytes | None", self._redis.get(_key(blob.id, number)))
         if chunk is None:
-            raise StoreFault("A stored file expired while it was read.")
+            raise StoreFaultError("A stored file expired while it was read.")
         return chunk
 
     def _is_whole(self, blob: Blob) -> bool:

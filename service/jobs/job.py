@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from hiir.imaging import Note, NoteCode, PhotoOptions
-from service.errors import JobFailed, ServiceError
+from service.errors import JobFailedError, ServiceError
 
 OPEN_TENANT = "open"
 """Everybody, where no keys are asked for."""
@@ -138,9 +138,9 @@ class Failure:
             actual=error.actual,
         )
 
-    def to_error(self) -> JobFailed:
+    def to_error(self) -> JobFailedError:
         """The error that asking for the job's result raises."""
-        return JobFailed(
+        return JobFailedError(
             self.detail,
             code=self.code,
             title=self.title,

@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 from celery import Celery
 from kombu.exceptions import KombuError
 
-from service.errors import QueueUnavailable
+from service.errors import QueueUnavailableError
 from service.settings import RedisDatabase, Settings
 
 TASK_NAME = "hiir.restore"
@@ -102,11 +102,12 @@ class JobQueue:
         return cls(celery=build_celery(settings, consumes=False))
 
     def publish(self, subject_id: str) -> None:
-        """Send one message, without retries; raises `QueueUnavailable` within about 2 seconds."""
+        """Send one message, without retries; raises `QueueUnavailableError` within about 2
+        seconds."""
         try:
             self._celery.send_task(self.task, args=[subject_id], queue=self.name, retry=False)
         except self._broker_errors as error:
-            raise QueueUnavailable("The queue does not answer; try again shortly.") from error
+            raise QueueUnavailableError("The queue does not answer; try again shortly.") from error
 
     def close(self) -> None:
         """Drop the connections."""

@@ -14,7 +14,7 @@ from typing import cast
 
 import redis
 
-from service.errors import WorkerLost
+from service.errors import WorkerLostError
 from service.jobs.events import JobEvent
 from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress
 from service.jobs.scripts import (
@@ -69,7 +69,7 @@ class Lease:
 
 
 class JobStore:
-    """Jobs and their leases. Every method raises `StoreUnavailable` while Redis is away."""
+    """Jobs and their leases. Every method raises `StoreUnavailableError` while Redis is away."""
 
     def __init__(
         self, *, client: redis.Redis, settings: JobSettings, tenants: TenantLimits
@@ -271,7 +271,7 @@ class JobStore:
     def reclaim_silent(self) -> tuple[Job, ...]:
         """Take jobs from holders that fell silent: back into the queue, or to their end."""
         failure = Failure.from_error(
-            WorkerLost("Every worker that took this job ended without a word.")
+            WorkerLostError("Every worker that took this job ended without a word.")
         )
         taken = []
         with redis_errors():

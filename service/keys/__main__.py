@@ -12,7 +12,7 @@ from pathlib import Path
 
 from service.errors import ServiceError
 from service.keys.key import ApiKey, Scope
-from service.keys.store import KeyStore, TooManyKeysError
+from service.keys.store import KeyLimitError, KeyStore
 from service.settings import Settings
 
 _DEFAULT_SCOPES = (Scope.READ, Scope.WRITE)
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[KeyStore, argparse.Namespace], int] = options.run
     try:
         return command(keys, options)
-    except (ValueError, TooManyKeysError, ServiceError) as error:
+    except (ValueError, KeyLimitError, ServiceError) as error:
         sys.stderr.write(f"hiir keys: {error}\n")
         return 1
     finally:

@@ -14,12 +14,12 @@ _INDEX = "hiir:keys"
 _SECONDS_A_DAY = 86_400
 
 
-class TooManyKeysError(Exception):
+class KeyLimitError(Exception):
     """The tenant has as many live keys as one may have; the message says what to do."""
 
 
 class KeyStore:
-    """The keys of all tenants. Every method raises `StoreUnavailable` while Redis is away."""
+    """The keys of all tenants. Every method raises `StoreUnavailableError` while Redis is away."""
 
     def __init__(self, *, client: redis.Redis, live_keys: int) -> None:
         self._redis = client
@@ -41,7 +41,7 @@ class KeyStore:
     ) -> tuple[ApiKey, str]:
         """Make a key; returns it with its token, of which nothing is kept.
 
-        Raises `ValueError` as `ApiKey.make` does, and `TooManyKeysError` for a tenant that has its
+        Raises `ValueError` as `ApiKey.make` does, and `KeyLimitError` for a tenant that has its
         keys already: two, so that a new one can be handed out before the old one is revoked.
         """
         now = time.time()
@@ -60,7 +60,7 @@ class KeyStore:
                 args=[key.id, tenant, self._live_keys, _key(""), seconds or "", *fields],
             )
         if live:
-            raise TooManyKeysError(
+            raise KeyLimitError(
                 f"{tenant} has {live} live keys, and may have {self._live_keys}: revoke one"
             )
         return key, token

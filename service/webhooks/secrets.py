@@ -35,7 +35,7 @@ class WebhookSecrets:
 
 
 class WebhookSecretStore:
-    """Secrets in the jobs' database. Every method raises `StoreUnavailable` without Redis."""
+    """Secrets in the jobs' database. Every method raises `StoreUnavailableError` without Redis."""
 
     def __init__(self, *, client: redis.Redis, settings: WebhookSettings) -> None:
         self._redis = client

@@ -29,7 +29,7 @@ _LOGGED = 20
 
 
 class DeliveryStore:
-    """Deliveries and who sends them. Every method raises `StoreUnavailable` without Redis."""
+    """Deliveries and who sends them. Every method raises `StoreUnavailableError` without Redis."""
 
     def __init__(self, *, client: redis.Redis, settings: JobSettings) -> None:
         self._redis = client

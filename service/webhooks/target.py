@@ -17,7 +17,7 @@ from ipaddress import (
 from typing import Self
 from urllib.parse import urlsplit
 
-from service.errors import InvalidWebhookUrl
+from service.errors import InvalidWebhookUrlError
 from service.settings import WebhookSettings
 
 Address = IPv4Address | IPv6Address
@@ -53,33 +53,35 @@ class WebhookTarget:
 
     @classmethod
     def parse(cls, url: str, settings: WebhookSettings) -> Self:
-        """Read a URL; raises `InvalidWebhookUrl`, which says what is wrong with it."""
+        """Read a URL; raises `InvalidWebhookUrlError`, which says what is wrong with it."""
         schemes = ("https",) if settings.require_https else ("https", "http")
         if len(url) > _CHARACTERS:
-            raise InvalidWebhookUrl("The address is too long.", limit=_CHARACTERS, actual=len(url))
+            raise InvalidWebhookUrlError(
+                "The address is too long.", limit=_CHARACTERS, actual=len(url)
+            )
         try:
             parts = urlsplit(url)
             port = parts.port
             host = (parts.hostname or "").rstrip(".").encode("idna").decode()
         except ValueError as error:  # of ports, brackets and names
-            raise InvalidWebhookUrl("The address cannot be read.") from error
+            raise InvalidWebhookUrlError("The address cannot be read.") from error
         if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-            raise InvalidWebhookUrl("The address has characters that must be escaped.")
+            raise InvalidWebhookUrlError("The address has characters that must be escaped.")
         if parts.scheme not in schemes:
-            raise InvalidWebhookUrl(
+            raise InvalidWebhookUrlError(
                 "The address has another scheme.",
                 limit=", ".join(schemes),
                 actual=parts.scheme[:20] or "none",
             )
         if not host or port == 0:
-            raise InvalidWebhookUrl("The address names no host, or no port.")
+            raise InvalidWebhookUrlError("The address names no host, or no port.")
         if parts.username is not None or parts.password is not None or parts.fragment:
-            raise InvalidWebhookUrl("The address may hold no user, password or fragment.")
+            raise InvalidWebhookUrlError("The address may hold no user, password or fragment.")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         target = cls(scheme=parts.scheme, host=host, port=port or _PORTS[parts.scheme], path=path)
         literal = _literal(host)
         if literal is not None and not may_reach(literal, settings.allowed_networks):
-            raise InvalidWebhookUrl("The address is not on the public internet.", actual=host)
+            raise InvalidWebhookUrlError("The address is not on the public internet.", actual=host)
         return target
 
     @property

@@ -22,13 +22,13 @@ from typing import BinaryIO, Self, TypeVar
 from hiir.imaging import EncodedPhoto, ImagingError, ModelContract
 from service.capacity.throughput import PaceStore
 from service.errors import (
-    InferenceUnavailable,
-    InputExpired,
-    JobTimedOut,
-    OutOfMemory,
-    ResultTooLarge,
+    InferenceUnavailableError,
+    InputExpiredError,
+    JobTimeoutError,
+    OutOfMemoryError,
+    ResultTooLargeError,
     ServiceError,
-    StoreUnavailable,
+    StoreUnavailableError,
     translate_imaging_error,
 )
 from service.jobs.blobs import BlobStore
@@ -131,14 +131,17 @@ class Attempt:
         return self._heartbeat.interrupting(interrupt)
 
     def fetch_source(self, into: BinaryIO) -> None:
-        """Write the uploaded file. Raises `InputExpired`, or `StoreFault` if it is damaged."""
+        """Write the uploaded file. Raises `InputExpiredError`, or `StoreFaultError` if it is
+        damaged."""
 
         def fetch() -> None:
             blob = self._job.source.blob
             self._blobs.touch(blob, seconds=self._settings.input_seconds)
             pieces = self._blobs.open(blob)
             if pieces is None:
-                raise InputExpired("The uploaded file was deleted before the job could be done.")
+                raise InputExpiredError(
+                    "The uploaded file was deleted before the job could be done."
+                )
             into.seek(0)
             into.truncate()
             into.writelines(pieces)
@@ -158,7 +161,7 @@ class Attempt:
         """Store the result and end the job, however long Redis makes one wait."""
         size = content.seek(0, os.SEEK_END)
         if size > self._limits.result_bytes:
-            raise ResultTooLarge(
+            raise ResultTooLargeError(
                 f"The restored file has {size} bytes.",
                 limit=self._limits.result_bytes,
                 actual=size,
@@ -245,7 +248,7 @@ class Attempt:
                 self._finish(JobStatus.CANCELED)
             case StopReason.TIMED_OUT:
                 limit = self._settings.soft_time_limit
-                self._fail(JobTimedOut(f"A job may take {limit} seconds.", limit=limit))
+                self._fail(JobTimeoutError(f"A job may take {limit} seconds.", limit=limit))
             case StopReason.DRAINED:
                 self._give_back()
             case None:
@@ -253,9 +256,9 @@ class Attempt:
 
     def _end_by_error(self, error: Exception) -> None:
         match error:
-            case StoreUnavailable():
+            case StoreUnavailableError():
                 logger.error("the job store stayed away: the lease ends, the reaper decides")
-            case InferenceUnavailable() if time.time() < self._latest:
+            case InferenceUnavailableError() if time.time() < self._latest:
                 logger.warning("Triton stayed away: the job goes back into the queue")
                 self._give_back()
             case ImagingError():
@@ -263,7 +266,7 @@ class Attempt:
             case ServiceError():
                 self._fail(error)
             case MemoryError():
-                self._fail(OutOfMemory("The worker has not enough memory for this image."))
+                self._fail(OutOfMemoryError("The worker has not enough memory for this image."))
             case _:
                 logger.error("a fault of ours", exc_info=error)
                 self._fail(ServiceError("The job failed through a fault of the service."))
@@ -308,12 +311,13 @@ class Attempt:
             self._blobs.touch(self._job.source.blob, seconds=self._settings.result_seconds)
 
     def _persist(self, action: Callable[[], T], *, stoppable: bool = False) -> T:
-        """Repeat `action` while Redis is away; raises `StoreUnavailable` when it stays away."""
+        """Repeat `action` while Redis is away; raises `StoreUnavailableError` when it stays
+        away."""
         give_up = time.monotonic() + self._settings.store_retry_seconds
         while True:
             try:
                 return action()
-            except StoreUnavailable:
+            except StoreUnavailableError:
                 if time.monotonic() >= give_up:
                     raise
             if stoppable:

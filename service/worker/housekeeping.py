@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.sharedctypes import RawValue
 
-from service.errors import ServiceError, StoreUnavailable
+from service.errors import ServiceError, StoreUnavailableError
 from service.jobs.store import JobStore
 from service.settings import JobSettings
 from service.worker.reaper import Reaper
@@ -96,7 +96,7 @@ class Caretaker:
     def _beat(self) -> None:
         try:
             self._jobs.beat(self._name, seconds=self._live_seconds, slots=self._slots)
-        except StoreUnavailable:
+        except StoreUnavailableError:
             if not self._away:
                 logger.warning("Redis is away")
             self._away = True

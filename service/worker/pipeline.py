@@ -23,7 +23,7 @@ from hiir.imaging import (
 )
 from service.capacity.throughput import PaceStore
 from service.catalogue.models import ModelCatalogue
-from service.errors import ModelMismatch, StoreUnavailable
+from service.errors import ModelMismatchError, StoreUnavailableError
 from service.inference.triton import TritonClient
 from service.intake.codec_pool import build_codec
 from service.jobs.blobs import BlobStore
@@ -88,7 +88,7 @@ class Pipeline:
         with job_context(job_id):
             try:
                 lease = self.jobs.lease(job_id, worker=worker)
-            except StoreUnavailable:
+            except StoreUnavailableError:
                 logger.warning("the job store is away: the reaper will announce the job again")
                 return
             if lease is None:
@@ -163,7 +163,7 @@ class Pipeline:
     def _find_model(self, job: Job) -> ModelContract:
         contract = self.models.get(job.model)
         if contract is None:
-            raise ModelMismatch("The job's model is no longer served.", actual=job.model)
+            raise ModelMismatchError("The job's model is no longer served.", actual=job.model)
         return contract
 
     @property

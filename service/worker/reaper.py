@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from service.errors import ServiceError, StoreUnavailable
+from service.errors import ServiceError, StoreUnavailableError
 from service.jobs.blobs import BlobStore
 from service.jobs.job import Job, JobStatus
 from service.jobs.queue import JobQueue
@@ -50,7 +50,7 @@ class Reaper:
         """Re-queue or end silent jobs, and announce again those whose message may be lost."""
         try:
             self._look()
-        except StoreUnavailable:
+        except StoreUnavailableError:
             self._away = True
         except ServiceError as error:
             logger.exception("a look failed: %s", error.code)

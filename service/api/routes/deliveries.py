@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends
 
 from service.api.dependencies import ServicesDependency, TenantDependency, refuse_parameters
-from service.errors import DeliveryNotFound
+from service.errors import DeliveryNotFoundError
 from service.webhooks.views import DeliveryList, DeliveryView
 
 router = APIRouter(
@@ -32,6 +32,8 @@ def redeliver(
     known = {delivery.id: delivery for delivery in services.deliveries.of_job(job)}
     delivery = known.get(delivery_id)
     if delivery is None:
-        raise DeliveryNotFound("The job has no delivery with this id.", actual=delivery_id[:100])
+        raise DeliveryNotFoundError(
+            "The job has no delivery with this id.", actual=delivery_id[:100]
+        )
     services.deliveries.renew(delivery)
     return DeliveryView.of(services.deliveries.get(delivery_id) or delivery)

@@ -16,7 +16,7 @@ from service.api.dependencies import (
     TenantDependency,
     refuse_parameters,
 )
-from service.errors import InvalidParameter, ServiceError
+from service.errors import InvalidParameterError, ServiceError
 from service.jobs.events import EventKind, JobEvent
 from service.jobs.job import Job
 from service.schemas.event import EventView
@@ -67,7 +67,7 @@ async def stream_events(
 ) -> Response:
     """Stream a job's events from its first, or those after `Last-Event-ID`, until it has ended."""
     if not _EVENT_ID.fullmatch(last_event_id):
-        raise InvalidParameter("Last-Event-ID is the id of an event.", actual=last_event_id)
+        raise InvalidParameterError("Last-Event-ID is the id of an event.", actual=last_event_id)
     job = await run_in_threadpool(services.find_job, job_id, tenant=tenant)
     first = await run_in_threadpool(services.jobs.events, job.id, after=last_event_id)
     if job.status.is_terminal and not first:

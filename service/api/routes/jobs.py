@@ -21,7 +21,12 @@ from service.api.routes.results import result_response
 from service.api.submission import Submission, submit
 from service.api.submission_openapi import SUBMISSION
 from service.api.waiting import wait_for_end
-from service.errors import InvalidCursor, InvalidParameter, JobAlreadyTerminal, ServiceError
+from service.errors import (
+    InvalidCursorError,
+    InvalidParameterError,
+    JobAlreadyTerminalError,
+    ServiceError,
+)
 from service.jobs.job import Job, JobStatus
 from service.schemas.job import JobList, JobView
 
@@ -65,7 +70,7 @@ def list_jobs(  # noqa: PLR0917 - FastAPI reads them by name
     """List one's jobs, the newest first; a page may be short, or empty, and not be the last."""
     most = services.settings.limits.list_jobs
     if limit > most:
-        raise InvalidParameter(f"A page has up to {most} jobs.", limit=most, actual=limit)
+        raise InvalidParameterError(f"A page has up to {most} jobs.", limit=most, actual=limit)
     found: list[Job] = []
     position = None if cursor is None else _read_cursor(cursor)
     for _ in range(-(-_LOOKED_AT // limit)):
@@ -101,7 +106,9 @@ def cancel_job(
     """Cancel a job that has not ended; repeatable."""
     before = services.cancel(services.find_job(job_id, tenant=tenant), purge=False)
     if before.status in {JobStatus.SUCCEEDED, JobStatus.FAILED}:
-        raise JobAlreadyTerminal("An ended job cannot be canceled.", actual=before.status.value)
+        raise JobAlreadyTerminalError(
+            "An ended job cannot be canceled.", actual=before.status.value
+        )
     if before.status is JobStatus.RUNNING:
         response.status_code = 202
     return services.show(services.find_job(job_id, tenant=tenant))
@@ -171,4 +178,4 @@ def _read_cursor(text: str) -> tuple[float, str]:
         moment, job_id = base64.urlsafe_b64decode(text.encode()).decode().split(" ")
         return float(moment), job_id
     except (ValueError, binascii.Error):
-        raise InvalidCursor("Give `next_cursor` of the page before, unchanged.") from None
+        raise InvalidCursorError("Give `next_cursor` of the page before, unchanged.") from None

@@ -11,16 +11,16 @@ from service.api.dependencies import (
     accept_parameters,
     refuse_parameters,
 )
-from service.errors import InvalidParameter, KeyNotFound, OpenMode, TooManyKeys
-from service.keys import Scope, TooManyKeysError
+from service.errors import InvalidParameterError, KeyNotFoundError, OpenModeError, TooManyKeysError
+from service.keys import KeyLimitError, Scope
 from service.schemas.key import KeyList, KeyView, NewKeyView
 
 
 def require_keys(request: Request) -> None:
-    """Raise `OpenMode` where no keys are asked for: they would be everybody's to make."""
+    """Raise `OpenModeError` where no keys are asked for: they would be everybody's to make."""
     caller = caller_of(request.scope)
     if caller is None or caller.key_id is None:
-        raise OpenMode("No keys are asked for here, and so there are none to manage.")
+        raise OpenModeError("No keys are asked for here, and so there are none to manage.")
 
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(require_keys)])
@@ -49,14 +49,14 @@ def create_key(
         wanted = frozenset(Scope(scope) for scope in scopes.split(","))
     except ValueError:
         known = ",".join(Scope)
-        raise InvalidParameter(
+        raise InvalidParameterError(
             "Name scopes with commas between them.", limit=known, actual=scopes[:100]
         ) from None
     try:
         key, token = services.keys.create(tenant=tenant, scopes=wanted, name=name, days=days)
-    except TooManyKeysError as error:
+    except KeyLimitError as error:
         limit = services.settings.limits.live_keys
-        raise TooManyKeys("Revoke one before you make another.", limit=limit) from error
+        raise TooManyKeysError("Revoke one before you make another.", limit=limit) from error
     response.headers["Cache-Control"] = "no-store"
     return NewKeyView(**KeyView.of(key).model_dump(), key=token)
 
@@ -66,5 +66,5 @@ def revoke_key(key_id: str, services: ServicesDependency, tenant: TenantDependen
     """Revoke a key of one's tenant, from the next request on; the one in use, too."""
     key = services.keys.get(key_id)
     if key is None or key.tenant != tenant:
-        raise KeyNotFound("The tenant has no live key with this id.", actual=key_id[:100])
+        raise KeyNotFoundError("The tenant has no live key with this id.", actual=key_id[:100])
     services.keys.revoke(key_id)

@@ -16,7 +16,12 @@ from service.api.dependencies import (
     TenantDependency,
     refuse_parameters,
 )
-from service.errors import JobCanceled, JobNotFinished, NotAcceptable, ResultExpired
+from service.errors import (
+    JobCanceledError,
+    JobNotFinishedError,
+    NotAcceptableError,
+    ResultExpiredError,
+)
 from service.intake.photo_parameters import accepts
 from service.jobs.job import Job, JobStatus, StoredImage
 
@@ -61,7 +66,7 @@ def result_response(services: Services, job: Job, asked: Headers) -> Response:
     """The answer with the result, or with the part that the request's headers name."""
     result = result_of(job)
     if not accepts(asked.get("accept", ""), result.media_type):
-        raise NotAcceptable(
+        raise NotAcceptableError(
             f"The result is {result.media_type}.", limit=result.media_type, actual=asked["accept"]
         )
     headers = result_headers(job, result)
@@ -89,13 +94,13 @@ def result_of(job: Job) -> StoredImage:
         case JobStatus.FAILED if job.failure is not None:
             raise job.failure.to_error()
         case JobStatus.CANCELED:
-            raise JobCanceled("The job was canceled before it was done.")
+            raise JobCanceledError("The job was canceled before it was done.")
         case JobStatus.SUCCEEDED if job.result is not None:
             if job.purged or job.expires_at <= time.time():
                 raise _expired()
             return job.result
         case _:
-            raise JobNotFinished("The job is not done yet.", actual=job.status.value)
+            raise JobNotFinishedError("The job is not done yet.", actual=job.status.value)
 
 
 def result_headers(job: Job, result: StoredImage) -> dict[str, str]:
@@ -116,5 +121,5 @@ def result_headers(job: Job, result: StoredImage) -> dict[str, str]:
     }
 
 
-def _expired() -> ResultExpired:
-    return ResultExpired("The result was deleted, or its time is over.")
+def _expired() -> ResultExpiredError:
+    return ResultExpiredError("The result was deleted, or its time is over.")

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from service.errors import ServiceError, StoreUnavailable
+from service.errors import ServiceError, StoreUnavailableError
 from service.jobs.queue import DeliveryQueue
 from service.webhooks.store import DeliveryStore
 
@@ -61,7 +61,7 @@ class Dispatcher:
                 self._deliveries.beat(self._name, seconds=_LIVE_SECONDS)
             for delivery_id in self._deliveries.poll(count=_MOST, seconds=_UNHEARD_SECONDS):
                 self._queue.publish(delivery_id)
-        except StoreUnavailable:
+        except StoreUnavailableError:
             if not self._away:
                 logger.warning("Redis is away")
             self._away = True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpcore
 
-from service.errors import InvalidWebhookUrl
+from service.errors import InvalidWebhookUrlError
 from service.settings import WebhookSettings
 from service.webhooks.delivery import DeliveryAttempt
 from service.webhooks.target import WebhookTarget
@@ -48,7 +48,7 @@ class WebhookSender:
             # Anew each time: what may be reached can have changed since the job was accepted.
             target = WebhookTarget.parse(url, self._settings)
             status, retry_after = self._post(target, headers, body)
-        except InvalidWebhookUrl:
+        except InvalidWebhookUrlError:
             trouble = "url-refused"
         except AddressRefused:
             trouble = "address-refused"

@@ -14,7 +14,7 @@ import pytest
 
 from hiir.imaging import Codec, EncodedPhoto, ImageFormat
 from service.catalogue.models import ModelCatalogue
-from service.errors import StoreUnavailable
+from service.errors import StoreUnavailableError
 from service.jobs.blobs import BlobStore
 from service.jobs.job import Job, JobStatus, StoredImage
 from service.jobs.store import JobStore, LeaseState
@@ -298,7 +298,7 @@ def test_reply_that_was_lost_leaves_one_result(
     def finish_unheard(self: JobStore, *args: object) -> object:
         calls.append(finish(self, *args))  # type: ignore[arg-type]
         if len(calls) == 1:
-            raise StoreUnavailable
+            raise StoreUnavailableError
         return calls[-1]
 
     monkeypatch.setattr(JobStore, "finish", finish_unheard)

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from service.embedded.redis import RedisServer
-from service.errors import InputExpired, StoreUnavailable
+from service.errors import InputExpiredError, StoreUnavailableError
 from service.jobs.job import (
     Blob,
     Failure,
@@ -36,7 +36,7 @@ IMAGE = StoredImage(
 )
 SUCCESS = Outcome(status=JobStatus.SUCCEEDED, timings={"decode": 0.5}, tiles=9, result=IMAGE)
 FAILURE = Outcome(
-    status=JobStatus.FAILED, timings={}, failure=Failure.from_error(InputExpired("Gone."))
+    status=JobStatus.FAILED, timings={}, failure=Failure.from_error(InputExpiredError("Gone."))
 )
 CANCELED = Outcome(status=JobStatus.CANCELED, timings={})
 OpenStore = Callable[..., JobStore]
@@ -341,6 +341,6 @@ def test_workers_are_alive_for_as_long_as_they_said(store: JobStore) -> None:
 
 def test_absent_redis_is_told_in_the_service_s_own_words() -> None:
     store = JobStore.from_settings(Settings(redis_url="redis://127.0.0.1:1"))
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         store.get("x")
     store.close()

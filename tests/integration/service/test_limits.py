@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from service.capacity.quotas import QuotaStore
 from service.capacity.throughput import PaceStore
-from service.errors import StoreFault
+from service.errors import StoreFaultError
 from service.limits import Limits, TenantLimits
 from service.settings import AuthMode, Settings
 from tests.integration.service.callers import MakeKey, ask, submit
@@ -169,7 +169,7 @@ class Broken:
     """A queue that takes nothing."""
 
     def publish(self, job_id: str) -> None:
-        raise StoreFault("Broken.")
+        raise StoreFaultError("Broken.")
 
 
 def test_too_long_a_wait_is_told_before_it_begins(

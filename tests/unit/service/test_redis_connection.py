@@ -4,7 +4,7 @@ import pytest
 import redis
 from redis import exceptions
 
-from service.errors import ServiceError, StoreFault, StoreUnavailable
+from service.errors import ServiceError, StoreFaultError, StoreUnavailableError
 from service.redis_connection import connect, redis_errors, translate_redis_error
 
 # What an operator or time repairs: the client is told to come back.
@@ -57,7 +57,7 @@ def test_every_exception_of_redis_is_translated(kind):
     error = kind(MESSAGES.get(kind, "redis://secret:6379 went away"))
     with pytest.raises(ServiceError) as caught:
         raise_inside(error)
-    expected = StoreUnavailable if kind in PASSES else StoreFault
+    expected = StoreUnavailableError if kind in PASSES else StoreFaultError
     assert type(caught.value) is expected
     assert caught.value.__cause__ is error
     assert "secret" not in caught.value.detail
@@ -66,12 +66,12 @@ def test_every_exception_of_redis_is_translated(kind):
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ("MISCONF Redis is configured to save RDB snapshots", StoreUnavailable),
-        ("BUSY Redis is busy running a script", StoreUnavailable),
-        ("NOREPLICAS Not enough good replicas to write.", StoreUnavailable),
-        ("WRONGTYPE Operation against a key", StoreFault),
-        ("ERR unknown command", StoreFault),
-        ("user_script: MISCONF is only mentioned", StoreFault),
+        ("MISCONF Redis is configured to save RDB snapshots", StoreUnavailableError),
+        ("BUSY Redis is busy running a script", StoreUnavailableError),
+        ("NOREPLICAS Not enough good replicas to write.", StoreUnavailableError),
+        ("WRONGTYPE Operation against a key", StoreFaultError),
+        ("ERR unknown command", StoreFaultError),
+        ("user_script: MISCONF is only mentioned", StoreFaultError),
     ],
 )
 def test_a_refusal_without_a_class_of_its_own_is_told_by_its_first_word(message, expected):
@@ -87,7 +87,7 @@ def test_what_is_not_redis_passes_as_it_is(error):
 
 def test_an_absent_server_is_unavailable_within_seconds(unused_port):
     client = connect(f"redis://127.0.0.1:{unused_port}/1", decode_responses=True)
-    with pytest.raises(StoreUnavailable), redis_errors():
+    with pytest.raises(StoreUnavailableError), redis_errors():
         client.ping()
     client.close()
 

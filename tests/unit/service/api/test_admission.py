@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse
 from service.api.access import Caller
 from service.api.admission import Admission, caller_of
 from service.capacity.quotas import Standing
-from service.errors import KeyMissing, StoreUnavailable
+from service.errors import KeyMissingError, StoreUnavailableError
 from service.limits import TenantLimits
 from service.observability.logs import JsonFormatter
 from tests.unit.service.observability.test_logs import record
@@ -20,7 +20,7 @@ LIMITS = TenantLimits()
 
 class Refusing:
     def admit(self, connection):
-        raise KeyMissing("No.")
+        raise KeyMissingError("No.")
 
 
 class Admitting:
@@ -169,7 +169,7 @@ def test_what_may_be_sent_again_is_let_in_to_find_its_job(method, path, headers)
 
 def test_without_redis_only_a_submission_is_refused():
     quotas = Quotas()
-    quotas.error = StoreUnavailable("Away.")
+    quotas.error = StoreUnavailableError("Away.")
     app = make(quotas=quotas)
     assert serve(app)[0] == 503
     status, headers, _, _ = serve(app, "/v1/tasks", "GET")

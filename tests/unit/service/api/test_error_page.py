@@ -14,7 +14,7 @@ PAGE = show_errors().body.decode()
 
 @pytest.mark.parametrize(
     "kind",
-    [kind for kind in error_types() if kind.__name__ != "JobFailed"],
+    [kind for kind in error_types() if kind.__name__ != "JobFailedError"],
     ids=lambda kind: kind.__name__,
 )
 def test_a_problems_type_leads_to_its_explanation(kind):

@@ -3,7 +3,7 @@ from prometheus_client import CollectorRegistry
 from service.api.queue_metrics import QueueMetrics
 from service.capacity.backlog import Backlog
 from service.capacity.load import Load
-from service.errors import StoreUnavailable
+from service.errors import StoreUnavailableError
 
 
 class Redis:
@@ -57,4 +57,4 @@ def test_without_a_worker_no_wait_is_predicted():
 
 
 def test_without_redis_only_that_is_told():
-    assert samples(Redis(error=StoreUnavailable("Away."))) == {("hiir_store_up",): 0}
+    assert samples(Redis(error=StoreUnavailableError("Away."))) == {("hiir_store_up",): 0}

@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from service.capacity.readiness import Readiness
-from service.errors import InferenceUnavailable, StoreUnavailable
+from service.errors import InferenceUnavailableError, StoreUnavailableError
 
 MODELS = ("denoise-color", "derain")
 
@@ -29,11 +29,11 @@ class Jobs:
     def ping(self):
         self.pings += 1
         if self.away:
-            raise StoreUnavailable("No.")
+            raise StoreUnavailableError("No.")
 
     def live_workers(self):
         if self.away:
-            raise StoreUnavailable("No.")
+            raise StoreUnavailableError("No.")
         return self.workers
 
 
@@ -94,7 +94,7 @@ def test_an_absent_redis_is_named_and_keeps_jobs_away(readiness, jobs):
     assert report.problems["redis"] == "does not answer"
     assert report.problems["worker"] == "cannot be known"
     assert report.problems["triton"] is None
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         readiness.require_servers()
 
 
@@ -116,7 +116,7 @@ def test_a_triton_that_is_not_ready_is_named_and_keeps_jobs_away(
     report = readiness.report()
     assert not report.ready
     assert report.problems == {"redis": None, "triton": problem, "worker": None}
-    with pytest.raises(InferenceUnavailable):
+    with pytest.raises(InferenceUnavailableError):
         readiness.require_servers()
 
 
@@ -137,7 +137,7 @@ def test_absent_workers_are_named_but_jobs_can_wait_for_them(readiness, jobs):
 def test_redis_is_named_first_when_both_servers_are_away(readiness, jobs, triton):
     jobs.away = True
     triton.answers["/v2/health/ready"] = 503
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         readiness.require_servers()
 
 

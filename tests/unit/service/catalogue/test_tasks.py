@@ -4,12 +4,12 @@ from hiir.imaging import BayerPattern
 from service.catalogue.models import ModelCatalogue
 from service.catalogue.tasks import TaskCatalogue
 from service.errors import (
-    InvalidParameter,
-    MissingParameter,
-    MissingTask,
-    NoModelForImage,
-    UnknownParameter,
-    UnknownTask,
+    InvalidParameterError,
+    MissingParameterError,
+    MissingTaskError,
+    NoModelForImageError,
+    UnknownParameterError,
+    UnknownTaskError,
 )
 
 SHIPPED = {
@@ -75,7 +75,7 @@ def test_gray_goes_through_a_colour_model_where_there_is_no_other(catalogue):
 
 
 def test_colour_never_goes_through_a_gray_model(catalogue):
-    with pytest.raises(NoModelForImage) as caught:
+    with pytest.raises(NoModelForImageError) as caught:
         chosen(catalogue("denoise-gray"), "denoise", gray=False)
     assert (caught.value.limit, caught.value.actual) == ("gray images", "in colour")
 
@@ -92,7 +92,7 @@ def test_two_views_go_to_the_model_of_two_views(catalogue, gray):
     [("deblur-defocus", 2, "colour images"), ("deblur-defocus-dp", 1, "two views in colour")],
 )
 def test_views_that_no_model_takes_are_refused(catalogue, model, views, limit):
-    with pytest.raises(NoModelForImage) as caught:
+    with pytest.raises(NoModelForImageError) as caught:
         chosen(catalogue(model), "defocus-deblur", views=views)
     assert caught.value.limit == limit
 
@@ -106,7 +106,7 @@ def test_the_scale_decides_between_models(catalogue):
 
 
 def test_a_scale_is_asked_for_unless_there_is_only_one(catalogue):
-    with pytest.raises(MissingParameter) as caught:
+    with pytest.raises(MissingParameterError) as caught:
         catalogue().find("super-resolution").request({})
     assert caught.value.limit == "2, 3, 4"
     assert caught.value.errors == ({"name": "scale", "problem": "missing"},)
@@ -116,7 +116,7 @@ def test_a_scale_is_asked_for_unless_there_is_only_one(catalogue):
 
 @pytest.mark.parametrize("scale", ["1", "5", "", "x2", "2.0", "9" * 5000])
 def test_a_scale_that_is_not_served_is_refused(catalogue, scale):
-    with pytest.raises(InvalidParameter) as caught:
+    with pytest.raises(InvalidParameterError) as caught:
         catalogue().find("super-resolution").request({"scale": scale})
     assert (caught.value.limit, caught.value.actual) == ("2, 3, 4", scale[:100])
 
@@ -130,7 +130,7 @@ def test_demosaicking_may_be_told_a_pattern(catalogue, name):
     assert pattern.values == ("RGGB", "BGGR", "GRBG", "GBRG")
     assert task.request({}).pattern is None
     assert task.request({"pattern": "GRBG"}).pattern is BayerPattern.GRBG
-    with pytest.raises(InvalidParameter) as caught:
+    with pytest.raises(InvalidParameterError) as caught:
         task.request({"pattern": "RGBG"})
     assert caught.value.limit == "RGGB, BGGR, GRBG, GBRG"
 
@@ -140,7 +140,7 @@ def test_no_other_task_takes_mosaics(catalogue):
 
 
 def test_a_parameter_of_another_task_is_refused(catalogue):
-    with pytest.raises(UnknownParameter) as caught:
+    with pytest.raises(UnknownParameterError) as caught:
         catalogue().find("denoise").request({"scale": "2"})
     assert (caught.value.limit, caught.value.actual) == ("none", "scale")
 
@@ -160,13 +160,13 @@ def test_a_model_of_no_known_task_is_a_task_of_its_own(catalogue):
 
 @pytest.mark.parametrize("name", ["sharpen", "super-resolution", "denoise/1", "x" * 10_000])
 def test_an_unknown_task_is_told_those_that_can_be_done(catalogue, name):
-    with pytest.raises(UnknownTask, match="denoise, weather") as caught:
+    with pytest.raises(UnknownTaskError, match="denoise, weather") as caught:
         catalogue("denoise-color", "weather").find(name)
     assert (caught.value.limit, caught.value.actual) == ("denoise, weather", name[:100])
 
 
 @pytest.mark.parametrize("name", [None, ""])
 def test_a_missing_task_is_told_those_that_can_be_done(catalogue, name):
-    with pytest.raises(MissingTask) as caught:
+    with pytest.raises(MissingTaskError) as caught:
         catalogue("weather").find(name)
     assert caught.value.limit == "weather"

@@ -7,14 +7,14 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
 from service.errors import (
-    BodyTooLarge,
-    DuplicateParameter,
-    InvalidMultipart,
-    MissingFile,
-    TooManyFiles,
-    UnknownParameter,
-    UnsupportedMediaType,
-    UploadInterrupted,
+    BodyTooLargeError,
+    DuplicateParameterError,
+    InvalidMultipartError,
+    MissingFileError,
+    TooManyFilesError,
+    UnknownParameterError,
+    UnsupportedMediaTypeError,
+    UploadInterruptedError,
 )
 from service.intake.receive import receive_upload, refuse_unknown
 from service.limits import MIB, Limits
@@ -144,7 +144,7 @@ def test_the_media_type_only_tells_a_form_from_an_image(media_type):
 )
 def test_another_media_type_is_refused_before_a_byte_is_read(media_type):
     stream = Stream(IMAGE)
-    with pytest.raises(UnsupportedMediaType) as caught:
+    with pytest.raises(UnsupportedMediaTypeError) as caught:
         receive(stream, media_type=media_type)
     assert caught.value.actual == ((media_type or "none").partition(";")[0])
     assert stream.taken == 0
@@ -153,7 +153,7 @@ def test_another_media_type_is_refused_before_a_byte_is_read(media_type):
 @pytest.mark.parametrize("media_type", [FORM, "image/png"])
 def test_a_length_that_is_announced_and_too_large_is_refused_before_a_byte_is_read(media_type):
     stream = Stream(IMAGE)
-    with pytest.raises(BodyTooLarge) as caught:
+    with pytest.raises(BodyTooLargeError) as caught:
         receive(stream, media_type=media_type, limits=Limits(body_bytes=10), length=11)
     assert (caught.value.limit, caught.value.actual) == (10, 11)
     assert stream.taken == 0
@@ -164,7 +164,7 @@ def test_a_length_that_is_announced_and_too_large_is_refused_before_a_byte_is_re
 def test_a_body_that_grows_too_large_is_refused_while_it_comes(spooled, media_type, length):
     body = form(photo(content=IMAGE * 30)) if media_type == FORM else IMAGE * 30
     stream = Stream(body)
-    with pytest.raises(BodyTooLarge) as caught:
+    with pytest.raises(BodyTooLargeError) as caught:
         receive(stream, media_type=media_type, limits=Limits(body_bytes=5500), length=length)
     assert (caught.value.limit, caught.value.actual) == (5500, 6000)
     assert stream.taken == 6000
@@ -179,14 +179,14 @@ def test_a_body_of_exactly_the_limit_is_taken():
 
 
 def test_the_framing_of_a_form_counts_too():
-    with pytest.raises(BodyTooLarge):
+    with pytest.raises(BodyTooLargeError):
         receive(form(photo()), limits=Limits(body_bytes=len(IMAGE) + 10))
 
 
 @pytest.mark.parametrize("media_type", [FORM, "image/png"])
 def test_a_connection_that_ends_early_leaves_nothing(media_type):
     body = form(photo(content=IMAGE * 200)) if media_type == FORM else IMAGE * 200
-    with pytest.raises(UploadInterrupted):
+    with pytest.raises(UploadInterruptedError):
         receive(Stream(body, breaks_at=1_500_000), media_type=media_type)
 
 
@@ -199,14 +199,14 @@ def test_a_connection_that_ends_early_leaves_nothing(media_type):
     ],
 )
 def test_more_than_one_file_is_refused_with_their_number(files):
-    with pytest.raises(TooManyFiles) as caught:
+    with pytest.raises(TooManyFilesError) as caught:
         receive(form(*files))
     names = ["file" if b'name="file"' in one else "right" for one in files]
     assert (caught.value.limit, caught.value.actual) == (1, names.count("file"))
 
 
 def test_a_file_of_another_name_is_refused_with_those_that_there_are():
-    with pytest.raises(UnknownParameter) as caught:
+    with pytest.raises(UnknownParameterError) as caught:
         receive(form(photo(), photo("mask")))
     assert (caught.value.limit, caught.value.actual) == ("file, file_right", "mask")
 
@@ -221,7 +221,7 @@ def test_two_views_are_kept_apart_and_given_one_after_the_other():
 
 
 def test_a_right_view_alone_is_not_enough():
-    with pytest.raises(MissingFile):
+    with pytest.raises(MissingFileError):
         receive(form(photo("file_right")))
 
 
@@ -233,30 +233,30 @@ def test_one_view_has_no_right_one():
 
 @pytest.mark.parametrize("body", [form(), form(part("task", "x"))])
 def test_a_form_without_a_file_is_refused(body):
-    with pytest.raises(MissingFile):
+    with pytest.raises(MissingFileError):
         receive(body)
 
 
 def test_a_file_field_that_is_text_is_not_a_file():
-    with pytest.raises(UnknownParameter):
+    with pytest.raises(UnknownParameterError):
         receive(form(part("file", "photo.jpg")))
 
 
 def test_a_file_under_another_name_is_told_the_right_one():
-    with pytest.raises(UnknownParameter) as caught:
+    with pytest.raises(UnknownParameterError) as caught:
         receive(form(photo("image")))
     assert (caught.value.limit, caught.value.actual) == ("file, file_right", "image")
 
 
 def test_an_unknown_field_is_refused_with_the_known_ones():
-    with pytest.raises(UnknownParameter) as caught:
+    with pytest.raises(UnknownParameterError) as caught:
         receive(form(part("sigma", "25"), part("speed", "9"), photo()))
     assert (caught.value.limit, caught.value.actual) == ("task", "sigma")
     assert [item["name"] for item in caught.value.errors] == ["sigma", "speed"]
 
 
 def test_a_field_that_comes_twice_is_refused():
-    with pytest.raises(DuplicateParameter) as caught:
+    with pytest.raises(DuplicateParameterError) as caught:
         receive(form(part("task", "a"), part("task", "b"), photo()))
     assert (caught.value.limit, caught.value.actual) == (1, 2)
 
@@ -276,21 +276,21 @@ def test_a_field_that_comes_twice_is_refused():
     ],
 )
 def test_broken_framing_is_refused(broken):
-    with pytest.raises(InvalidMultipart):
+    with pytest.raises(InvalidMultipartError):
         receive(broken)
 
 
 def test_a_form_that_lacks_its_end_is_not_a_form_without_a_file():
     whole = form(part("task", "x"), photo())
     for end in range(len(whole) - 40, len(whole) - 2):
-        with pytest.raises(InvalidMultipart, match="closing boundary"):
+        with pytest.raises(InvalidMultipartError, match="closing boundary"):
             receive(whole[:end])
     assert read(receive(whole[:-2])) == IMAGE
 
 
 @pytest.mark.parametrize("media_type", ["multipart/form-data", "multipart/form-data; boundary="])
 def test_a_form_without_a_boundary_is_refused(media_type):
-    with pytest.raises(InvalidMultipart):
+    with pytest.raises(InvalidMultipartError):
         receive(form(photo()), media_type=media_type)
 
 
@@ -301,22 +301,22 @@ def test_a_field_that_its_charset_does_not_fit_is_read_all_the_same(charset):
 
 
 def test_a_charset_that_decodes_nothing_is_not_our_fault():
-    with pytest.raises(InvalidMultipart, match="charset"):
+    with pytest.raises(InvalidMultipartError, match="charset"):
         receive(form(part("task", "x"), photo()), media_type=f"{FORM}; charset=undefined")
 
 
 def test_reading_stops_at_too_many_parts():
     limits = Limits(form_fields=3)
     fields = [part(f"f{number}", "x") for number in range(4)]
-    with pytest.raises(InvalidMultipart, match="Too many fields") as caught:
+    with pytest.raises(InvalidMultipartError, match="Too many fields") as caught:
         receive(form(*fields, photo()), limits=limits)
     assert caught.value.limit == 3
-    with pytest.raises(InvalidMultipart, match="Too many files"):
+    with pytest.raises(InvalidMultipartError, match="Too many files"):
         receive(form(*[photo() for _ in range(4)]), limits=limits)
 
 
 def test_a_field_that_is_itself_a_novel_is_refused():
-    with pytest.raises(InvalidMultipart, match="maximum size"):
+    with pytest.raises(InvalidMultipartError, match="maximum size"):
         receive(Stream(form(part("task", "x" * (2 * MIB)), photo()), chunk=64 * 1024))
 
 
@@ -340,7 +340,7 @@ def test_a_file_name_is_for_display_alone(sent, shown):
 
 
 def test_names_are_cut_before_they_are_sent_back():
-    with pytest.raises(UnknownParameter) as caught:
+    with pytest.raises(UnknownParameterError) as caught:
         refuse_unknown(["y" * 1000], known=())
     assert caught.value.actual == "y" * 100
     assert caught.value.errors[0]["name"] == "y" * 100

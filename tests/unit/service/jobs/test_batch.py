@@ -1,4 +1,4 @@
-from service.errors import EmptyImage
+from service.errors import EmptyImageError
 from service.jobs.batch import Batch, BatchItem, BatchState, ItemStatus, item_job_id, retried_job_id
 from service.jobs.job import Failure, JobStatus
 
@@ -7,7 +7,7 @@ def batch(*items):
     return Batch(id="b", tenant="open", created_at=1.5, expires_at=9.25, items=items)
 
 
-REFUSED = BatchItem(filename="x", refusal=Failure.from_error(EmptyImage("No bytes.")))
+REFUSED = BatchItem(filename="x", refusal=Failure.from_error(EmptyImageError("No bytes.")))
 
 
 def test_a_batch_survives_the_store():

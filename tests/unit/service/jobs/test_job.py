@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.errors import ImageCorrupt, ResultTooLarge, WorkerLost
+from service.errors import ImageCorruptError, ResultTooLargeError, WorkerLostError
 from service.jobs.job import (
     TRANSITIONS,
     Blob,
@@ -91,7 +91,7 @@ def test_a_failure_survives_its_json_and_its_error(failure):
 
 
 def test_a_failure_is_the_public_part_of_an_error():
-    failure = Failure.from_error(ResultTooLarge("Too many bytes.", limit=10, actual=11))
+    failure = Failure.from_error(ResultTooLargeError("Too many bytes.", limit=10, actual=11))
     assert failure == Failure(
         code="result-too-large",
         title="Result too large",
@@ -100,7 +100,7 @@ def test_a_failure_is_the_public_part_of_an_error():
         limit=10,
         actual=11,
     )
-    assert Failure.from_error(WorkerLost()).retryable
+    assert Failure.from_error(WorkerLostError()).retryable
 
 
 @pytest.mark.parametrize("filename", [None, "grand-mère.jpg", 'a "quoted" name', "null", ""])
@@ -129,7 +129,7 @@ def test_times_are_kept_to_the_last_bit(make_job):
 
 
 def test_what_the_store_adds_to_a_record_is_read(make_job, make_image):
-    failure = Failure.from_error(ImageCorrupt("Damaged."))
+    failure = Failure.from_error(ImageCorruptError("Damaged."))
     record = make_job().to_fields() | {
         "status": "failed",
         "stage": "decode",
@@ -187,7 +187,7 @@ def test_a_success_writes_the_result_and_the_last_stage(make_job, make_image):
 
 
 def test_a_failure_leaves_the_stage_at_which_it_happened(make_job):
-    failure = Failure.from_error(ImageCorrupt("Damaged."))
+    failure = Failure.from_error(ImageCorruptError("Damaged."))
     fields = outcome(status=JobStatus.FAILED, failure=failure).to_fields()
     assert "stage" not in fields
     assert Job.from_fields(make_job().to_fields() | fields).failure == failure

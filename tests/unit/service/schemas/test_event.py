@@ -1,4 +1,4 @@
-from service.errors import WorkerLost
+from service.errors import WorkerLostError
 from service.jobs.events import EventKind, JobEvent
 from service.jobs.job import Failure, JobStatus
 from service.schemas.event import EventView
@@ -12,7 +12,7 @@ def test_an_event_shows_the_job_as_it_was():
         "attempt": "3",
         "tiles_done": "1",
         "tiles_total": "4",
-        "failure": Failure.from_error(WorkerLost("Gone.")).to_json(),
+        "failure": Failure.from_error(WorkerLostError("Gone.")).to_json(),
     }
     event = JobEvent.from_fields("5-0", fields)
     assert (event.id, event.kind) == ("5-0", EventKind.COMPLETED)

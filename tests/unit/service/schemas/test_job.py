@@ -1,7 +1,7 @@
 import json
 from datetime import UTC, datetime
 
-from service.errors import WorkerLost
+from service.errors import WorkerLostError
 from service.jobs.job import Failure, JobStatus, Progress, Stage
 from service.schemas.job import FailureView, ImageView, JobView
 
@@ -41,7 +41,7 @@ def test_an_ended_job_shows_its_result_or_its_failure(make_job, make_image):
         finished_at=1_700_000_002.0,
         timings={"decode": 0.5},
         result=make_image(width=1280),
-        failure=Failure.from_error(WorkerLost("Gone.", limit=3)),
+        failure=Failure.from_error(WorkerLostError("Gone.", limit=3)),
     )
     view = JobView.of(job, queue_position=None)
     assert view.error == FailureView(

@@ -1,11 +1,11 @@
 import pytest
 
-from service.errors import ImageTooLarge, ServiceError, UnknownParameter, error_types
+from service.errors import ImageTooLargeError, ServiceError, UnknownParameterError, error_types
 from service.schemas.problem import Problem
 
 
 def test_a_problem_is_the_public_part_of_an_error():
-    error = ImageTooLarge("Too many pixels.", limit=10, actual=11)
+    error = ImageTooLargeError("Too many pixels.", limit=10, actual=11)
     problem = Problem.of(error, instance="/v1/jobs", request_id="r1")
     assert problem.model_dump() == {
         "type": "/docs/errors#image-too-large",
@@ -24,13 +24,13 @@ def test_a_problem_is_the_public_part_of_an_error():
 
 def test_a_problem_lists_the_parameters_that_are_wrong():
     errors = [{"name": "sigma", "problem": "unknown"}]
-    problem = Problem.of(UnknownParameter("No.", errors=errors), instance="/", request_id="")
+    problem = Problem.of(UnknownParameterError("No.", errors=errors), instance="/", request_id="")
     assert problem.errors == errors
 
 
 @pytest.mark.parametrize(
     "kind",
-    [kind for kind in error_types() if kind.__name__ != "JobFailed"],
+    [kind for kind in error_types() if kind.__name__ != "JobFailedError"],
     ids=lambda kind: kind.__name__,
 )
 def test_an_error_without_words_of_its_own_shows_its_title(kind):

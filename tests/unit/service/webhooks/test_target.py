@@ -2,7 +2,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from service.errors import InvalidWebhookUrl
+from service.errors import InvalidWebhookUrlError
 from service.settings import WebhookSettings
 from service.webhooks.target import WebhookTarget, may_reach
 
@@ -96,7 +96,7 @@ def test_a_url_is_taken_apart(url, host, port, path, authority):
     ],
 )
 def test_a_url_that_no_webhook_can_go_to_is_refused(url):
-    with pytest.raises(InvalidWebhookUrl):
+    with pytest.raises(InvalidWebhookUrlError):
         WebhookTarget.parse(url, WebhookSettings())
 
 

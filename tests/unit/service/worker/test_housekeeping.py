@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from service.errors import StoreUnavailable
+from service.errors import StoreUnavailableError
 from service.settings import JobSettings
 from service.worker.housekeeping import Caretaker, DrainFlag
 
@@ -78,7 +78,7 @@ def test_worker_is_alive_while_its_loop_turns(world: World) -> None:
 
 
 def test_absent_redis_is_survived(world: World) -> None:
-    world.store.error = StoreUnavailable()
+    world.store.error = StoreUnavailableError()
     world.wait_looks(world.reaper.count + 3)
     world.store.events.clear()
     world.store.error = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from service.errors import QueueUnavailable, StoreFault, StoreUnavailable
+from service.errors import QueueUnavailableError, StoreFaultError, StoreUnavailableError
 from service.jobs.job import Blob, Job, JobStatus
 from service.settings import JobSettings
 from service.worker.metrics_reporter import Ended
@@ -115,7 +115,7 @@ def test_other_reaper_is_left_to_it(
 def test_silence_during_an_outage_of_redis_is_forgiven_for_a_lease(
     world: World, reaper: Reaper, make_job: Callable[..., Job]
 ) -> None:
-    world.error = StoreUnavailable()
+    world.error = StoreUnavailableError()
     reaper.look()
     world.error, world.now = None, 100
     world.silent = [make_job(status=JobStatus.QUEUED)]
@@ -128,7 +128,7 @@ def test_silence_during_an_outage_of_redis_is_forgiven_for_a_lease(
     assert world.published == ["a" * 32]
 
 
-@pytest.mark.parametrize("error", [StoreUnavailable(), StoreFault()])
+@pytest.mark.parametrize("error", [StoreUnavailableError(), StoreFaultError()])
 def test_look_survives_every_error_of_the_store(
     world: World, reaper: Reaper, error: Exception
 ) -> None:
@@ -141,7 +141,7 @@ def test_look_survives_every_error_of_the_store(
 
 
 def test_look_survives_an_absent_queue(world: World, reaper: Reaper) -> None:
-    world.queue_error = QueueUnavailable()
+    world.queue_error = QueueUnavailableError()
     world.waiting = ["one", "two"]
     reaper.look()
     assert not world.published
