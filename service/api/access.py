@@ -41,9 +41,9 @@ class Access:
         Raises `KeyMissingError`, `KeyInvalidError`, `ScopeMissingError`, and
         `StoreUnavailableError` while nobody can be known.
         """
-        wanted = wanted_scope(connection["method"], connection["path"])
+        wanted = required_scope(connection["method"], connection["path"])
         if self._mode is AuthMode.OPEN:
-            _require_this_machine(connection)
+            _require_loopback(connection)
             return Caller(tenant=OPEN_TENANT, key_id=None)
         key = self._keys.find(_token(Headers(scope=connection)))
         if key is None:
@@ -56,7 +56,7 @@ class Access:
         return Caller(tenant=key.tenant, key_id=key.id)
 
 
-def wanted_scope(method: str, path: str) -> Scope:
+def required_scope(method: str, path: str) -> Scope:
     """What a key must allow for a request."""
     if path == "/v1/keys" or path.startswith("/v1/keys/"):
         return Scope.ADMIN
@@ -65,7 +65,7 @@ def wanted_scope(method: str, path: str) -> Scope:
     return Scope.READ if method in _READS else Scope.WRITE
 
 
-def _require_this_machine(connection: Connection) -> None:
+def _require_loopback(connection: Connection) -> None:
     """Raise `KeyMissingError` for who is not here, whatever address the server was really bound to.
 
     Nor is a page from elsewhere that a browser here shows: it comes under a name of its own (DNS

@@ -13,10 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.access import PUBLIC, Access, Caller
 from service.api.errors import problem_response
-from service.api.rate_headers import policy_headers, standing_headers
-from service.capacity.quotas import QuotaStore, Standing
+from service.api.rate_headers import policy_headers, quota_headers
+from service.capacity.quotas import QuotaStatus, QuotaStore
 from service.errors import ServiceError
-from service.intake.accept import Intake
+from service.intake.accept import JobSubmitter
 from service.limits import TenantLimits
 from service.observability.logs import tenant_context
 
@@ -27,15 +27,15 @@ _SUBMISSIONS = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Verdict:
+class _Decision:
     """Who asks, where one stands, and why the request does not go on, if it does not."""
 
     caller: Caller | None = None
-    standing: Standing | None = None
+    quota: QuotaStatus | None = None
     refusal: ServiceError | None = None
 
 
-class Admission:
+class AdmissionMiddleware:
     """Lets a request in with its caller, or answers it; tells the limits either way."""
 
     def __init__(
@@ -44,13 +44,13 @@ class Admission:
         *,
         access: Access,
         quotas: QuotaStore,
-        intake: Intake,
+        submitter: JobSubmitter,
         limits: TenantLimits,
     ) -> None:
         self._app = app
         self._access = access
         self._quotas = quotas
-        self._intake = intake
+        self._submitter = submitter
         self._policy = policy_headers(limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,51 +58,51 @@ class Admission:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        verdict = _Verdict()
+        decision = _Decision()
         if scope["path"] not in PUBLIC:
-            verdict = await run_in_threadpool(self._judge, scope)
-        told = dict(self._policy)
-        if verdict.standing is not None:
-            told |= standing_headers(verdict.standing)
+            decision = await run_in_threadpool(self._decide, scope)
+        headers = dict(self._policy)
+        if decision.quota is not None:
+            headers |= quota_headers(decision.quota)
 
         async def send_with_limits(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(told)
+                MutableHeaders(scope=message).update(headers)
             await send(message)
 
-        if verdict.refusal is not None:
-            await _refuse(verdict.refusal, scope, receive, send_with_limits)
-        elif verdict.caller is None:
+        if decision.refusal is not None:
+            await _refuse(decision.refusal, scope, receive, send_with_limits)
+        elif decision.caller is None:
             await self._app(scope, receive, send_with_limits)
         else:
-            scope.setdefault("state", {})[_CALLER] = verdict.caller
-            with tenant_context(verdict.caller.tenant):
+            scope.setdefault("state", {})[_CALLER] = decision.caller
+            with tenant_context(decision.caller.tenant):
                 await self._app(scope, receive, send_with_limits)
 
-    def _judge(self, scope: Scope) -> _Verdict:
+    def _decide(self, scope: Scope) -> _Decision:
         try:
             caller = self._access.admit(scope)
         except ServiceError as error:
-            return _Verdict(refusal=error)
+            return _Decision(refusal=error)
         submits = is_submission(scope)
         try:
-            look = self._quotas.take if submits else self._quotas.look
-            standing = look(caller.tenant)
-            refusal = self._refusal(standing, scope) if submits else None
+            read_quota = self._quotas.consume if submits else self._quotas.snapshot
+            quota = read_quota(caller.tenant)
+            refusal = self._refusal(quota, scope) if submits else None
         except ServiceError as error:  # other requests may do without Redis
-            return _Verdict(caller=caller, refusal=error if submits else None)
-        return _Verdict(caller=caller, standing=standing, refusal=refusal)
+            return _Decision(caller=caller, refusal=error if submits else None)
+        return _Decision(caller=caller, quota=quota, refusal=refusal)
 
-    def _refusal(self, standing: Standing, scope: Scope) -> ServiceError | None:
-        if standing.wait:
-            return standing.rate_limited()
+    def _refusal(self, quota: QuotaStatus, scope: Scope) -> ServiceError | None:
+        if quota.wait:
+            return quota.rate_limited()
         # Sent again, it may find the job that it made: only its body tells.
         if scope["method"] == "PUT" or "idempotency-key" in Headers(scope=scope):
             return None
         is_batch = scope["path"].startswith("/v1/batches")  # whose jobs are counted apart
-        if not standing.free_jobs and not is_batch:
-            return self._intake.too_many_jobs(standing)
-        return standing.quota_exceeded() if standing.is_spent else None
+        if not quota.free_jobs and not is_batch:
+            return self._submitter.too_many_jobs(quota)
+        return quota.quota_exceeded() if quota.is_spent else None
 
 
 def is_submission(scope: Scope) -> bool:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from service.api.admission import Admission
+from service.api.admission import AdmissionMiddleware
 from service.api.dependencies import Services
 from service.api.errors import install_error_handlers
 from service.api.middleware import RequestContext
@@ -72,10 +72,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.services = services
     app.add_middleware(
-        Admission,
+        AdmissionMiddleware,
         access=services.access,
         quotas=services.quotas,
-        intake=services.intake,
+        submitter=services.submitter,
         limits=settings.tenants,
     )
     labels = RouteLabels(route for module in _ROUTES for route in module.router.routes)

@@ -22,7 +22,7 @@ from service.errors import (
     TooManyRequestsError,
     UnavailableError,
 )
-from service.intake.idempotency import fingerprint
+from service.intake.idempotency import fingerprint_of
 from service.intake.photo_parameters import read_photo_options
 from service.intake.receive import Upload, receive_uploads, refuse_unknown
 from service.jobs.batch import Batch, BatchItem, BatchState, item_job_id
@@ -59,17 +59,17 @@ async def submit_batch(request: Request, services: Services, *, tenant: str) -> 
         with contextlib.ExitStack() as files:
             for upload in uploads:
                 files.enter_context(contextlib.closing(upload))
-            sender = _BatchSender(services=services, tenant=tenant, uploads=uploads, query=query)
+            sender = _BatchSubmitter(services=services, tenant=tenant, uploads=uploads, query=query)
             return await run_in_threadpool(sender.send, key)
 
 
 def _require_service(services: Services) -> None:
     services.readiness.require_servers()
-    services.intake.require_room()
+    services.submitter.require_capacity()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _BatchSender:
+class _BatchSubmitter:
     services: Services
     tenant: str
     uploads: Sequence[Upload]
@@ -87,7 +87,10 @@ class _BatchSender:
             return BatchSubmission(view=self._make(batch_id, task, options, webhook))
         idempotency = self.services.idempotency
         claim = idempotency.begin(
-            tenant=self.tenant, key=f"batch:{key}", fingerprint=self._print(given), job_id=batch_id
+            tenant=self.tenant,
+            key=f"batch:{key}",
+            fingerprint=self._fingerprint(given),
+            job_id=batch_id,
         )
         if claim.answer is not None:
             return BatchSubmission(view=self._replay(claim.job_id, claim.answer), replayed=True)
@@ -111,8 +114,8 @@ class _BatchSender:
         for index, upload in enumerate(self.uploads):
             try:
                 self._check_size(upload)
-                self.services.intake.require_room()
-                job = self.services.intake.accept(
+                self.services.submitter.require_capacity()
+                job = self.services.submitter.accept(
                     upload,
                     task,
                     options=options,
@@ -158,10 +161,10 @@ class _BatchSender:
             batch = self.services.batches.get(batch_id)
             if batch is None:
                 raise JobNotFoundError("The batch of this key has expired.") from None
-            return BatchView.of(self.services.look_at(batch))
+            return BatchView.of(self.services.batch_state(batch))
 
-    def _print(self, given: Sequence[tuple[str, str]]) -> str:
+    def _fingerprint(self, given: Sequence[tuple[str, str]]) -> str:
         names = [(f"filename {n}", item.filename or "") for n, item in enumerate(self.uploads)]
         sizes = [(f"bytes {n}", str(item.file.seek(0, 2))) for n, item in enumerate(self.uploads)]
         pieces = (piece for upload in self.uploads for piece in upload.pieces())
-        return fingerprint([*given, *names, *sizes], pieces)
+        return fingerprint_of([*given, *names, *sizes], pieces)

@@ -14,15 +14,15 @@ from service.api.access import Access
 from service.api.admission import caller_of
 from service.api.drain import Drain
 from service.api.queue_metrics import QueueMetrics
-from service.capacity.backlog import BacklogWatch
+from service.capacity.backlog import BacklogMonitor
 from service.capacity.load import LoadStore
 from service.capacity.quotas import QuotaStore
 from service.capacity.readiness import Readiness
-from service.capacity.throughput import PaceStore
+from service.capacity.throughput import ThroughputStore
 from service.catalogue.models import ModelCatalogue
 from service.catalogue.tasks import TaskCatalogue
 from service.errors import BatchNotFoundError, JobNotFoundError, KeyMissingError, ServerBusyError
-from service.intake.accept import Intake
+from service.intake.accept import JobSubmitter
 from service.intake.idempotency import IdempotencyStore
 from service.intake.receive import refuse_unknown
 from service.jobs.batch import Batch, BatchState, is_retriable, retried_job_id
@@ -65,17 +65,17 @@ class Services:
     queue: JobQueue
     models: ModelCatalogue
     tasks: TaskCatalogue
-    paces: PaceStore
+    throughput: ThroughputStore
     loads: LoadStore
     readiness: Readiness
-    intake: Intake
+    submitter: JobSubmitter
     idempotency: IdempotencyStore
     deliveries: DeliveryStore
     webhook_secrets: WebhookSecretStore
     keys: KeyStore
     access: Access
     quotas: QuotaStore
-    backlog: BacklogWatch
+    backlog: BacklogMonitor
     batches: BatchStore
     job_metrics: JobMetrics
     http_metrics: HttpMetrics
@@ -94,9 +94,9 @@ class Services:
         models = ModelCatalogue.read(settings.model_repository)
         keys = KeyStore.from_settings(settings)
         quotas = QuotaStore.from_settings(settings)
-        paces = PaceStore.from_settings(settings)
+        throughput = ThroughputStore.from_settings(settings)
         loads = LoadStore.from_settings(settings)
-        backlog = BacklogWatch(loads=loads, paces=paces)
+        backlog = BacklogMonitor(loads=loads, throughput=throughput)
         tasks = TaskCatalogue(models)
         registry = CollectorRegistry()
         job_metrics = JobMetrics(registry)
@@ -109,10 +109,10 @@ class Services:
             queue=queue,
             models=models,
             tasks=tasks,
-            paces=paces,
+            throughput=throughput,
             loads=loads,
             readiness=Readiness(jobs=jobs, triton=triton, models=models.names),
-            intake=Intake(
+            submitter=JobSubmitter(
                 jobs=jobs,
                 blobs=blobs,
                 queue=queue,
@@ -184,7 +184,7 @@ class Services:
             )
         return batch
 
-    def look_at(self, batch: Batch) -> BatchState:
+    def batch_state(self, batch: Batch) -> BatchState:
         """A batch with its jobs as they are now."""
         found = iter(self.jobs.get_all(batch.job_ids()))
         jobs = tuple(next(found) if item.job_id is not None else None for item in batch.items)
@@ -194,17 +194,17 @@ class Services:
         """Queue a batch's failed jobs once more; returns how it stands then, and how many."""
         items = list(batch.items)
         again = 0
-        for index, job in enumerate(self.look_at(batch).jobs):
+        for index, job in enumerate(self.batch_state(batch).jobs):
             if job is None or not is_retriable(job):
                 continue
-            repeated = self.intake.repeat(job, job_id=retried_job_id(job))
+            repeated = self.submitter.repeat(job, job_id=retried_job_id(job))
             if repeated is not None:
                 items[index] = replace(items[index], job_id=repeated.id)
                 again += 1
         if again:
             batch = replace(batch, items=tuple(items))
             self.batches.put(batch)
-        return self.look_at(batch), again
+        return self.batch_state(batch), again
 
     def close(self) -> None:
         """Drop every connection."""
@@ -215,10 +215,10 @@ class Services:
         self.deliveries.close()
         self.quotas.close()
         self.keys.close()
-        self.intake.close()
+        self.submitter.close()
         self.idempotency.close()
         self.loads.close()
-        self.paces.close()
+        self.throughput.close()
         self.queue.close()
         self.blobs.close()
         self.jobs.close()
@@ -231,7 +231,7 @@ def get_services(request: Request) -> Services:
 
 
 def get_tenant(request: Request) -> str:
-    """Whose request it is, as `Admission` has found out."""
+    """Whose request it is, as `AdmissionMiddleware` has found out."""
     caller = caller_of(request.scope)
     if caller is None:  # a route that was made public, and should not have been
         raise KeyMissingError("This needs a key.")

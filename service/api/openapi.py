@@ -25,7 +25,7 @@ _SCHEMES = {
 _POLICY = {
     "RateLimit-Policy": "What a tenant may ask for: submissions, jobs at once, megapixels a day.",
 }
-_STANDING = {
+_QUOTA = {
     "RateLimit": "What is left of it (`r`), and seconds until it is whole again (`t`).",
     "RateLimit-Limit": "Submissions that may come at once.",
     "RateLimit-Remaining": "Submissions that may come now.",
@@ -46,7 +46,7 @@ def install_document(app: FastAPI) -> None:
                 if path in PUBLIC:
                     operation["security"] = []
                 for response in operation["responses"].values():
-                    response.setdefault("headers", {}).update(_limits_told(path))
+                    response.setdefault("headers", {}).update(_document_limits(path))
                 error = operation["responses"]["default"]
                 error["content"] = {
                     PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}
@@ -56,8 +56,8 @@ def install_document(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way
 
 
-def _limits_told(path: str) -> dict[str, Any]:
-    told = _POLICY if path in PUBLIC else {**_POLICY, **_STANDING}
+def _document_limits(path: str) -> dict[str, Any]:
+    headers = _POLICY if path in PUBLIC else {**_POLICY, **_QUOTA}
     return {
-        name: {"description": text, "schema": {"type": "string"}} for name, text in told.items()
+        name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()
     }

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from service.capacity.backlog import BacklogWatch
+from service.capacity.backlog import BacklogMonitor
 from service.errors import ServiceError
 from service.jobs.store import JobStore
 
@@ -16,7 +16,7 @@ from service.jobs.store import JobStore
 class QueueMetrics(Collector):
     """Depth and age of the queue, task by task, and what keeps new jobs out."""
 
-    def __init__(self, *, backlog: BacklogWatch, jobs: JobStore, tasks: Iterable[str]) -> None:
+    def __init__(self, *, backlog: BacklogMonitor, jobs: JobStore, tasks: Iterable[str]) -> None:
         self._backlog = backlog
         self._jobs = jobs
         self._tasks = tuple(tasks)
@@ -25,7 +25,7 @@ class QueueMetrics(Collector):
         """The gauges as they are now; without Redis only that it is away."""
         up = "Whether Redis answers."
         try:
-            backlog, percent = self._backlog.look(), self._jobs.memory_percent()
+            backlog, percent = self._backlog.snapshot(), self._jobs.memory_percent()
         except ServiceError:
             yield GaugeMetricFamily("hiir_store_up", up, 0)
             return

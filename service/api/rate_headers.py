@@ -7,7 +7,7 @@ these, are about submissions alone.
 
 from collections.abc import Mapping
 
-from service.capacity.quotas import Standing
+from service.capacity.quotas import QuotaStatus
 from service.limits import TenantLimits
 
 
@@ -21,17 +21,17 @@ def policy_headers(limits: TenantLimits) -> Mapping[str, str]:
     return {"RateLimit-Policy": ", ".join(policies)}
 
 
-def standing_headers(standing: Standing) -> Mapping[str, str]:
+def quota_headers(quota: QuotaStatus) -> Mapping[str, str]:
     """What is left of it to who asks."""
-    submits, refill = int(standing.tokens), standing.refill_seconds
+    submits, refill = int(quota.tokens), quota.refill_seconds
     left = (
         f'"submits";r={submits};t={refill}',
-        f'"jobs";r={standing.free_jobs}',
-        f'"megapixels";r={standing.free_megapixels};t={standing.day_left}',
+        f'"jobs";r={quota.free_jobs}',
+        f'"megapixels";r={quota.free_megapixels};t={quota.day_left}',
     )
     return {
         "RateLimit": ", ".join(left),
-        "RateLimit-Limit": str(standing.limits.burst),
+        "RateLimit-Limit": str(quota.limits.burst),
         "RateLimit-Remaining": str(submits),
         "RateLimit-Reset": str(refill),
     }

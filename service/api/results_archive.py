@@ -13,7 +13,7 @@ from service.jobs.blobs import BlobStore
 from service.jobs.job import Job, StoredImage
 from service.schemas.batch import Manifest, ManifestItem
 from service.schemas.job import FailureView
-from service.schemas.view import moment
+from service.schemas.view import to_datetime
 
 MANIFEST = "manifest.json"
 
@@ -54,7 +54,7 @@ class ResultsArchive:
             raise ResultExpiredError("The results were deleted, or their time is over.")
         manifest = Manifest(
             batch=state.batch.id,
-            created_at=moment(state.batch.created_at),
+            created_at=to_datetime(state.batch.created_at),
             items=listed,
         )
         archive._stream.add(manifest.model_dump_json(indent=2), MANIFEST)

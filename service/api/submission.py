@@ -22,7 +22,7 @@ from service.errors import (
     JobNotFoundError,
     ServiceError,
 )
-from service.intake.idempotency import Claim, fingerprint
+from service.intake.idempotency import Claim, fingerprint_of
 from service.intake.photo_parameters import PHOTO_PARAMETERS, negotiate_formats, read_photo_options
 from service.intake.receive import RIGHT_FIELD, Upload, receive_upload, refuse_unknown
 from service.jobs.job import Job, derive_job_id
@@ -51,7 +51,7 @@ class Submission:
 async def submit(
     request: Request, services: Services, *, tenant: str, client_id: str | None = None
 ) -> Submission:
-    """Receive, check and queue one image; see `Intake.accept` for what it raises."""
+    """Receive, check and queue one image; see `JobSubmitter.accept` for what it raises."""
     query = request.query_params.multi_items()
     if RIGHT_FIELD in request.query_params:
         raise InvalidParameterError(
@@ -71,7 +71,7 @@ async def submit(
             limits=services.settings.limits,
             allowed_fields=PARAMETERS,
         )
-        sender = _Sender(
+        sender = _Submitter(
             services=services,
             tenant=tenant,
             upload=upload,
@@ -102,11 +102,11 @@ def _require_service(services: Services, task: str | None) -> None:
     if task is not None:
         services.tasks.find(task)
     services.readiness.require_servers()
-    services.intake.require_room()
+    services.submitter.require_capacity()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sender:
+class _Submitter:
     """One received submission; its file is closed by whichever method is called."""
 
     services: Services
@@ -123,7 +123,10 @@ class _Sender:
             if key is None:
                 return self._submission(self._accept(job_id))
             claim = self.services.idempotency.begin(
-                tenant=self.tenant, key=f"post:{key}", fingerprint=self._print(), job_id=job_id
+                tenant=self.tenant,
+                key=f"post:{key}",
+                fingerprint=self._fingerprint(),
+                job_id=job_id,
             )
             if claim.answer is not None:
                 return self._replay(claim.job_id, claim.answer)
@@ -137,19 +140,19 @@ class _Sender:
         """Make the job with this id, or find it made by the same submission."""
         with contextlib.closing(self.upload):
             job_id = derive_job_id(self.tenant, client_id)
-            mark = self._print()
+            fingerprint = self._fingerprint()
             taken = JobIdTakenError("Another submission has this id.", actual=client_id)
             try:
                 claim = self.services.idempotency.begin(
-                    tenant=self.tenant, key=f"put:{job_id}", fingerprint=mark, job_id=job_id
+                    tenant=self.tenant, key=f"put:{job_id}", fingerprint=fingerprint, job_id=job_id
                 )
             except IdempotencyKeyReusedError:
                 raise taken from None
             try:
                 known = self.services.jobs.get(job_id)
                 if known is None:
-                    return self._submission(self._accept(job_id, client_id, mark))
-                if known.fingerprint != mark:
+                    return self._submission(self._accept(job_id, client_id, fingerprint))
+                if known.fingerprint != fingerprint:
                     raise taken
                 return self._submission(known, replayed=True)
             finally:  # from here on the job's own record tells
@@ -176,12 +179,14 @@ class _Sender:
         with contextlib.suppress(ServiceError):  # else it is taken up when it is stale
             self.services.idempotency.abandon(claim)
 
-    def _accept(self, job_id: str, client_id: str | None = None, mark: str | None = None) -> Job:
+    def _accept(
+        self, job_id: str, client_id: str | None = None, fingerprint: str | None = None
+    ) -> Job:
         given = self._given()
         refuse_unknown([name for name, _ in given], known=PARAMETERS)
         self._cancels()
         options = read_photo_options(dict(given))
-        return self.services.intake.accept(
+        return self.services.submitter.accept(
             self.upload,
             read_task(self.services, dict(given)),
             options=options,
@@ -189,7 +194,7 @@ class _Sender:
             job_id=job_id,
             tenant=self.tenant,
             client_id=client_id,
-            fingerprint=mark,
+            fingerprint=fingerprint,
             webhook=read_webhook(dict(given), self.services.settings.webhooks),
         )
 
@@ -217,7 +222,7 @@ class _Sender:
             )
         return _TRUTH[value]
 
-    def _print(self) -> str:
+    def _fingerprint(self) -> str:
         formats = ",".join(_formats_of(self.accept))
         views = [("right_from", str(self.upload.right_from))] if self.upload.right else []
         named = [
@@ -226,7 +231,7 @@ class _Sender:
             ("filename", self.upload.filename or ""),
             ("formats", formats),
         ]
-        return fingerprint(named, self.upload.pieces())
+        return fingerprint_of(named, self.upload.pieces())
 
 
 def _formats_of(accept: str) -> tuple[str, ...]:

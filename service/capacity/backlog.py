@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from service.capacity.load import Load, LoadStore
-from service.capacity.throughput import PaceStore
+from service.capacity.throughput import ThroughputStore
 
 _FRESH_SECONDS = 1.0
 _UNKNOWN_PAUSE_SECONDS = 30
@@ -23,7 +23,7 @@ class Backlog:
     """The state of the service at one moment."""
 
     load: Load
-    paces: Mapping[str, float]
+    seconds_per_megapixel: Mapping[str, float]
     """Seconds that a megapixel takes, by the weights' SHA-256."""
 
     @property
@@ -35,39 +35,48 @@ class Backlog:
         """
         if not self.load.slots:
             return None
-        work = sum(self.paces.get(sha, 0.0) * pixels for sha, pixels in self.load.pixels.items())
+        work = sum(
+            self.seconds_per_megapixel.get(sha, 0.0) * pixels
+            for sha, pixels in self.load.pixels.items()
+        )
         return work / 1e6 / self.load.slots
 
-    def pause_for(self, ends: float) -> int:
+    def retry_after(self, ends: float) -> int:
         """Whole seconds after which so many jobs may have ended, to be told as `Retry-After`."""
         jobs = self.load.waiting + self.load.running
         wait = self.wait_seconds
         if not wait or not jobs:
             return _UNKNOWN_PAUSE_SECONDS
-        return clamp_pause(wait * min(ends / jobs, 1))
+        return clamp_retry_after(wait * min(ends / jobs, 1))
 
 
-def clamp_pause(seconds: float) -> int:
+def clamp_retry_after(seconds: float) -> int:
     """A `Retry-After` of at least a second and at most an hour."""
     return min(max(math.ceil(seconds), 1), _LONGEST_PAUSE_SECONDS)
 
 
-class BacklogWatch:
+class BacklogMonitor:
     """Looks for many askers at once. Raises `StoreUnavailableError` while Redis is away."""
 
     def __init__(
-        self, *, loads: LoadStore, paces: PaceStore, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        loads: LoadStore,
+        throughput: ThroughputStore,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._loads = loads
-        self._paces = paces
+        self._throughput = throughput
         self._clock = clock
         self._lock = threading.Lock()
         self._seen: tuple[float, Backlog] | None = None
 
-    def look(self) -> Backlog:
+    def snapshot(self) -> Backlog:
         """The backlog, at most a second old."""
         with self._lock:
             if self._seen is None or self._clock() - self._seen[0] > _FRESH_SECONDS:
-                backlog = Backlog(load=self._loads.look(), paces=self._paces.all())
+                backlog = Backlog(
+                    load=self._loads.snapshot(), seconds_per_megapixel=self._throughput.all()
+                )
                 self._seen = self._clock(), backlog
             return self._seen[1]

@@ -36,7 +36,7 @@ class LoadStore:
 
     def __init__(self, *, client: redis.Redis) -> None:
         self._redis = client
-        self._load = client.register_script(read_lua("service.capacity", "load"))
+        self._script = client.register_script(read_lua("service.capacity", "load"))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "LoadStore":
@@ -48,13 +48,13 @@ class LoadStore:
         """Drop the connections."""
         self._redis.close()
 
-    def look(self) -> Load:
+    def snapshot(self) -> Load:
         """Everything that waits and runs; a long queue is looked through, so not too often.
 
         Raises `StoreUnavailableError` while Redis is away.
         """
         with redis_errors():
-            reply = self._load(keys=[QUEUED, LEASES, WORKERS], args=[job_key(""), slots_key("")])
+            reply = self._script(keys=[QUEUED, LEASES, WORKERS], args=[job_key(""), slots_key("")])
         (slots, running), tasks, models = cast("list[list[Any]]", reply)
         return Load(
             slots=slots,

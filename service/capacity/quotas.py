@@ -19,7 +19,7 @@ from service.settings import RedisDatabase, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class QuotaStatus:
     """Where a tenant stands against its limits."""
 
     limits: TenantLimits
@@ -91,7 +91,7 @@ class QuotaStore:
     def __init__(self, *, client: redis.Redis, limits: TenantLimits) -> None:
         self._redis = client
         self._limits = limits
-        self._look = client.register_script(read_lua("service.capacity", "quota"))
+        self._script = client.register_script(read_lua("service.capacity", "quota"))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "QuotaStore":
@@ -103,18 +103,18 @@ class QuotaStore:
         """Drop the connections."""
         self._redis.close()
 
-    def take(self, tenant: str) -> Standing:
+    def consume(self, tenant: str) -> QuotaStatus:
         """Count one submission, unless it comes too soon: then the standing has a `wait`."""
-        return self._standing(tenant, wanted=1)
+        return self._read(tenant, wanted=1)
 
-    def look(self, tenant: str) -> Standing:
+    def snapshot(self, tenant: str) -> QuotaStatus:
         """The standing as it is."""
-        return self._standing(tenant, wanted=0)
+        return self._read(tenant, wanted=0)
 
-    def _standing(self, tenant: str, *, wanted: int) -> Standing:
+    def _read(self, tenant: str, *, wanted: int) -> QuotaStatus:
         limits = self._limits
         with redis_errors():
-            reply = self._look(
+            reply = self._script(
                 keys=[f"hiir:bucket:{tenant}", f"hiir:open:{tenant}"],
                 args=[
                     *(limits.submits_per_minute / 60, limits.burst, wanted),
@@ -122,7 +122,7 @@ class QuotaStore:
                 ],
             )
         tokens, wait, open_jobs, pixels, day_left = cast("list[str]", reply)
-        return Standing(
+        return QuotaStatus(
             limits=limits,
             tokens=float(tokens),
             wait=float(wait),

@@ -18,7 +18,7 @@ _PROBE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class ReadinessReport:
     """The state of each component; a reason for what is not ready, None for what is."""
 
     problems: Mapping[str, str | None]
@@ -46,18 +46,18 @@ class Readiness:
         self._clock = clock
         self._lock = threading.Lock()
         self._asked_at: float | None = None
-        self._report = Report(problems={})
+        self._report = ReadinessReport(problems={})
 
-    def report(self) -> Report:
+    def report(self) -> ReadinessReport:
         """The components' state, at most two seconds old."""
         with self._lock:
             now = self._clock()
             if self._asked_at is None or now - self._asked_at > _FRESH_SECONDS:
-                self._report = Report(
+                self._report = ReadinessReport(
                     problems={
-                        "redis": self._ask_redis(),
-                        "triton": self._ask_triton(),
-                        "worker": self._ask_worker(),
+                        "redis": self._probe_redis(),
+                        "triton": self._probe_triton(),
+                        "worker": self._probe_worker(),
                     }
                 )
                 # Counted from the answer: an absent server makes asking itself slow.
@@ -76,14 +76,14 @@ class Readiness:
         if problems["triton"] is not None:
             raise InferenceUnavailableError("The inference server is not ready; try again shortly.")
 
-    def _ask_redis(self) -> str | None:
+    def _probe_redis(self) -> str | None:
         try:
             self._jobs.ping()
         except ServiceError:
             return "does not answer"
         return None
 
-    def _ask_triton(self) -> str | None:
+    def _probe_triton(self) -> str | None:
         # The server's own word comes first: its models stay "ready" when their processes are dead.
         try:
             if not self._is_ok("/v2/health/ready"):
@@ -95,7 +95,7 @@ class Readiness:
             return "does not answer"
         return None
 
-    def _ask_worker(self) -> str | None:
+    def _probe_worker(self) -> str | None:
         try:
             return None if self._jobs.live_workers() else "none is alive"
         except ServiceError:

@@ -12,11 +12,11 @@ import redis
 from service.redis_connection import connect, read_lua, redis_errors
 from service.settings import RedisDatabase, Settings
 
-_PACES = "hiir:paces"
+_KEY = "hiir:paces"
 _NEWEST_SHARE = 0.2
 
 
-class PaceStore:
+class ThroughputStore:
     """Seconds per megapixel of input, by the weights' SHA-256: other weights begin anew.
 
     Every method raises `StoreUnavailableError` while Redis is away.
@@ -24,10 +24,10 @@ class PaceStore:
 
     def __init__(self, *, client: redis.Redis) -> None:
         self._redis = client
-        self._tell = client.register_script(read_lua("service.capacity", "throughput"))
+        self._script = client.register_script(read_lua("service.capacity", "throughput"))
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "PaceStore":
+    def from_settings(cls, settings: Settings) -> "ThroughputStore":
         """The store beside the jobs."""
         return cls(
             client=connect(settings.database_url(RedisDatabase.STATE), decode_responses=True)
@@ -37,13 +37,13 @@ class PaceStore:
         """Drop the connections."""
         self._redis.close()
 
-    def tell(self, model_sha256: str, *, seconds: float, pixels: int) -> None:
+    def record(self, model_sha256: str, *, seconds: float, pixels: int) -> None:
         """Note that `pixels` of input took `seconds` to restore."""
         with redis_errors():
-            self._tell(keys=[_PACES], args=[model_sha256, 1e6 * seconds / pixels, _NEWEST_SHARE])
+            self._script(keys=[_KEY], args=[model_sha256, 1e6 * seconds / pixels, _NEWEST_SHARE])
 
     def all(self) -> Mapping[str, float]:
         """Seconds per megapixel of every model that has restored something."""
         with redis_errors():
-            paces = cast("Mapping[str, str]", self._redis.hgetall(_PACES))
-        return {sha256: float(pace) for sha256, pace in paces.items()}
+            means = cast("Mapping[str, str]", self._redis.hgetall(_KEY))
+        return {sha256: float(mean) for sha256, mean in means.items()}

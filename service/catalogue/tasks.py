@@ -26,7 +26,7 @@ _CHANNELS = {1: "gray images", 3: "colour images", 6: "two views in colour"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kind:
+class _TaskSpec:
     """A task of the product, and what the contracts of its models call their task."""
 
     name: str
@@ -34,38 +34,38 @@ class _Kind:
     restores: frozenset[str]
 
 
-_KINDS = (
-    _Kind(
+_TASK_SPECS = (
+    _TaskSpec(
         name="denoise",
         summary="Removes noise of any level.",
         restores=frozenset({"denoise-color", "denoise-gray"}),
     ),
-    _Kind(
+    _TaskSpec(
         name="jpeg-artifacts",
         summary="Removes the blocks and ringing of JPEG compression, of any quality.",
         restores=frozenset({"jpeg-color", "jpeg-gray"}),
     ),
-    _Kind(
+    _TaskSpec(
         name="super-resolution",
         summary="Enlarges a photo that was reduced.",
         restores=frozenset({"sr-x2", "sr-x3", "sr-x4"}),
     ),
-    _Kind(
+    _TaskSpec(
         name="demosaic",
         summary="Turns the mosaic of a sensor into a photo.",
         restores=frozenset({"demosaic"}),
     ),
-    _Kind(
+    _TaskSpec(
         name="motion-deblur",
         summary="Removes the blur of a camera that moved.",
         restores=frozenset({"deblur-motion"}),
     ),
-    _Kind(
+    _TaskSpec(
         name="defocus-deblur",
         summary="Removes the blur of what was out of focus.",
         restores=frozenset({"deblur-defocus", "deblur-defocus-dp"}),
     ),
-    _Kind(
+    _TaskSpec(
         name="weather",
         summary="Removes rain with its fog, snow, and drops on the lens.",
         restores=frozenset({"weather"}),
@@ -237,7 +237,7 @@ def _checked(parameter: Parameter, value: str) -> str:
 def _tasks(models: Iterable[ModelContract]) -> Iterator[Task]:
     # The model that has the name of what it restores comes before its larger or newer brothers.
     left = sorted(models, key=lambda model: (model.name != model.task, model.name))
-    for kind in _KINDS:
+    for kind in _TASK_SPECS:
         fitting = tuple(model for model in left if model.task in kind.restores)
         if fitting:
             yield Task(name=kind.name, summary=kind.summary, models=fitting)

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 
 
-class TileWindow:
+class ConcurrencyLimit:
     """Halved when a batch was too much, down to one tile; one more after each full window since.
 
     As in a network that is shared: what was too much beside the jobs of others may be right again
@@ -29,11 +29,11 @@ class TileWindow:
         return self._size
 
     @contextmanager
-    def place(self) -> Iterator[int]:
+    def slot(self) -> Iterator[int]:
         """Wait for a place, and hold it; gives the size that the window has by then."""
         with self._changed:
             while self._inside >= self._size and not self._closed.is_set():
-                self._changed.wait(_LOOK_SECONDS)
+                self._changed.wait(_POLL_SECONDS)
             self._inside += 1
             size = self._size
         try:
@@ -43,7 +43,7 @@ class TileWindow:
                 self._inside -= 1
                 self._changed.notify()
 
-    def halve(self, size: int) -> bool:
+    def decrease(self, size: int) -> bool:
         """Make it half of `size`, unless it has changed since: a batch fails with all its tiles."""
         with self._changed:
             self._successes = 0
@@ -52,7 +52,7 @@ class TileWindow:
             self._size = size // 2
             return True
 
-    def grow(self) -> None:
+    def record_success(self) -> None:
         """Count a tile that came back."""
         with self._changed:
             self._successes += 1

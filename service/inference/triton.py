@@ -36,7 +36,7 @@ from service.errors import (
     ModelOutputInvalidError,
     ServiceError,
 )
-from service.inference.concurrency_limit import TileWindow
+from service.inference.concurrency_limit import ConcurrencyLimit
 from service.observability.logs import current_trace
 from service.settings import InferenceSettings
 
@@ -57,37 +57,37 @@ _CHANNEL = (
 )
 
 
-class Trouble(Enum):
+class ErrorKind(Enum):
     """What a failed call says of the next one."""
 
-    AWAY = auto()
+    UNAVAILABLE = auto()
     """The server does not answer: it may be starting, restarting, or behind with its work."""
-    FAULT = auto()
+    SERVER_ERROR = auto()
     """The server answers that something in it is broken: it may be healed, or stay so."""
-    MEMORY = auto()
+    OUT_OF_MEMORY = auto()
     """The server answers that it has no memory for this: for less it may have."""
-    REFUSED = auto()
+    REJECTED = auto()
     """The server will say the same to the same request."""
 
 
-TROUBLE: Mapping[grpc.StatusCode, Trouble] = {
-    grpc.StatusCode.ABORTED: Trouble.AWAY,
-    grpc.StatusCode.CANCELLED: Trouble.AWAY,
-    grpc.StatusCode.DEADLINE_EXCEEDED: Trouble.AWAY,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Trouble.AWAY,
-    grpc.StatusCode.UNAVAILABLE: Trouble.AWAY,
-    grpc.StatusCode.DATA_LOSS: Trouble.FAULT,
-    grpc.StatusCode.INTERNAL: Trouble.FAULT,
-    grpc.StatusCode.NOT_FOUND: Trouble.FAULT,
-    grpc.StatusCode.UNKNOWN: Trouble.FAULT,
-    grpc.StatusCode.ALREADY_EXISTS: Trouble.REFUSED,
-    grpc.StatusCode.FAILED_PRECONDITION: Trouble.REFUSED,
-    grpc.StatusCode.INVALID_ARGUMENT: Trouble.REFUSED,
-    grpc.StatusCode.OK: Trouble.REFUSED,
-    grpc.StatusCode.OUT_OF_RANGE: Trouble.REFUSED,
-    grpc.StatusCode.PERMISSION_DENIED: Trouble.REFUSED,
-    grpc.StatusCode.UNAUTHENTICATED: Trouble.REFUSED,
-    grpc.StatusCode.UNIMPLEMENTED: Trouble.REFUSED,
+ERROR_KINDS: Mapping[grpc.StatusCode, ErrorKind] = {
+    grpc.StatusCode.ABORTED: ErrorKind.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED: ErrorKind.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED: ErrorKind.UNAVAILABLE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ErrorKind.UNAVAILABLE,
+    grpc.StatusCode.UNAVAILABLE: ErrorKind.UNAVAILABLE,
+    grpc.StatusCode.DATA_LOSS: ErrorKind.SERVER_ERROR,
+    grpc.StatusCode.INTERNAL: ErrorKind.SERVER_ERROR,
+    grpc.StatusCode.NOT_FOUND: ErrorKind.SERVER_ERROR,
+    grpc.StatusCode.UNKNOWN: ErrorKind.SERVER_ERROR,
+    grpc.StatusCode.ALREADY_EXISTS: ErrorKind.REJECTED,
+    grpc.StatusCode.FAILED_PRECONDITION: ErrorKind.REJECTED,
+    grpc.StatusCode.INVALID_ARGUMENT: ErrorKind.REJECTED,
+    grpc.StatusCode.OK: ErrorKind.REJECTED,
+    grpc.StatusCode.OUT_OF_RANGE: ErrorKind.REJECTED,
+    grpc.StatusCode.PERMISSION_DENIED: ErrorKind.REJECTED,
+    grpc.StatusCode.UNAUTHENTICATED: ErrorKind.REJECTED,
+    grpc.StatusCode.UNIMPLEMENTED: ErrorKind.REJECTED,
 }
 
 
@@ -152,7 +152,7 @@ class TritonEngine:
         self._settings = settings
         self._threads = ThreadPoolExecutor(settings.tiles_in_flight, thread_name_prefix="tile")
         self._aborted = threading.Event()
-        self._window = TileWindow(settings.tiles_in_flight, closed=self._aborted)
+        self._limit = ConcurrencyLimit(settings.tiles_in_flight, closed=self._aborted)
         self._lock = threading.Lock()
         self._calls: set[Any] = set()
         self._failing = False
@@ -163,9 +163,9 @@ class TritonEngine:
         Raises also what a tile can raise, and is patient like it.
         """
         name = self._contract.name
-        config = self._persist(
+        config = self._retry(
             lambda: self._client.get_model_config(name, client_timeout=_CONFIG_SECONDS).config,
-            TileWindow(1, closed=self._aborted),
+            ConcurrencyLimit(1, closed=self._aborted),
         )
         check_served(config, self._contract)
 
@@ -178,7 +178,7 @@ class TritonEngine:
         aborted.
         """
         call = partial(self._infer, tile)
-        return self._threads.submit(copy_context().run, self._persist, call, self._window)
+        return self._threads.submit(copy_context().run, self._retry, call, self._limit)
 
     def abort(self) -> None:
         """Cancel every tile, here and in Triton; callable from any thread."""
@@ -192,20 +192,20 @@ class TritonEngine:
         """Wait for the tiles' threads, which an abort has made short."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _persist(self, call: Callable[[], T], window: TileWindow) -> T:
+    def _retry(self, call: Callable[[], T], limit: ConcurrencyLimit) -> T:
         """Repeat a call until it succeeds, can no longer, or the engine is aborted."""
         failing_since: float | None = None
         pause = _FIRST_PAUSE_SECONDS
         while not self._aborted.is_set():
             try:
-                with window.place() as size:
+                with limit.slot() as size:
                     answer = call()
             except (InferenceServerException, grpc.RpcError) as error:
                 problem, patience = translate_triton_error(error, self._settings)
                 now = time.monotonic()
                 failing_since = failing_since or now
                 if isinstance(problem, GpuOutOfMemoryError | InferenceUnavailableError):
-                    self._ease(window, size)
+                    self._reduce_concurrency(limit, size)
                 alone = size == 1 or not isinstance(problem, GpuOutOfMemoryError)
                 if alone and now - failing_since >= patience and not self._aborted.is_set():
                     raise problem from error
@@ -214,7 +214,7 @@ class TritonEngine:
                 self._failing = True
             else:
                 self._failing = False
-                window.grow()
+                limit.record_success()
                 return answer
             # Jitter, so that the tiles of all workers do not fall on a restarted server at once.
             self._aborted.wait(pause * random.uniform(0.5, 1.0))
@@ -222,9 +222,9 @@ class TritonEngine:
         raise CancelledError
 
     @staticmethod
-    def _ease(window: TileWindow, size: int) -> None:
-        if window.halve(size):
-            logger.warning("fewer tiles at once: %d instead of %d", window.size, size)
+    def _reduce_concurrency(limit: ConcurrencyLimit, size: int) -> None:
+        if limit.decrease(size):
+            logger.warning("fewer tiles at once: %d instead of %d", limit.size, size)
 
     def _infer(self, tile: FloatPixels) -> FloatPixels:
         tensor = InferInput(_INPUT, list(tile.shape), "FP32")
@@ -290,31 +290,31 @@ def translate_triton_error(
 ) -> tuple[ServiceError, float]:
     """The service's error for one of tritonclient or gRPC, and the seconds it is given to pass."""
     status = _status(error)
-    match _trouble(status, error):
-        case Trouble.AWAY:
+    match _error_kind(status, error):
+        case ErrorKind.UNAVAILABLE:
             away = InferenceUnavailableError("The inference server does not answer.")
             return away, settings.outage_seconds
-        case Trouble.MEMORY:
+        case ErrorKind.OUT_OF_MEMORY:
             memory = GpuOutOfMemoryError("The inference server has not enough memory for a tile.")
             return memory, settings.fault_seconds
-        case Trouble.FAULT if status is grpc.StatusCode.NOT_FOUND:
+        case ErrorKind.SERVER_ERROR if status is grpc.StatusCode.NOT_FOUND:
             missing = ModelMismatchError("The inference server does not serve the model.")
             return missing, settings.fault_seconds
-        case Trouble.FAULT:
+        case ErrorKind.SERVER_ERROR:
             return InferenceFailedError(
                 "The inference server kept failing."
             ), settings.fault_seconds
-        case Trouble.REFUSED:
+        case ErrorKind.REJECTED:
             return InferenceFailedError("The inference server refused a tile."), 0.0
 
 
-def _trouble(status: grpc.StatusCode | None, error: Exception) -> Trouble:
+def _error_kind(status: grpc.StatusCode | None, error: Exception) -> ErrorKind:
     if status is None:
-        return Trouble.REFUSED
-    trouble = TROUBLE.get(status, Trouble.REFUSED)
-    if trouble is not Trouble.REFUSED and _OUT_OF_MEMORY.search(str(error)):
-        return Trouble.MEMORY
-    return trouble
+        return ErrorKind.REJECTED
+    kind = ERROR_KINDS.get(status, ErrorKind.REJECTED)
+    if kind is not ErrorKind.REJECTED and _OUT_OF_MEMORY.search(str(error)):
+        return ErrorKind.OUT_OF_MEMORY
+    return kind
 
 
 def _status(error: Exception) -> grpc.StatusCode | None:

@@ -18,8 +18,8 @@ from hiir.imaging import (
     ImagingError,
     PhotoOptions,
 )
-from service.capacity.backlog import BacklogWatch, clamp_pause
-from service.capacity.quotas import QuotaStore, Standing
+from service.capacity.backlog import BacklogMonitor, clamp_retry_after
+from service.capacity.quotas import QuotaStatus, QuotaStore
 from service.catalogue.tasks import TaskRequest
 from service.errors import (
     QueueFullError,
@@ -44,7 +44,7 @@ from service.settings import JobSettings
 logger = logging.getLogger(__name__)
 
 
-class Intake:
+class JobSubmitter:
     """Accepts jobs; used by many threads at once."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Intake:
         blobs: BlobStore,
         queue: JobQueue,
         quotas: QuotaStore,
-        backlog: BacklogWatch,
+        backlog: BacklogMonitor,
         metrics: JobMetrics,
         limits: Limits,
         lifetimes: JobSettings,
@@ -73,19 +73,19 @@ class Intake:
         """End the processes that check images."""
         self._codecs.close()
 
-    def require_room(self) -> None:
+    def require_capacity(self) -> None:
         """Raise what says that the service is full, and until when, before a body is read.
 
         Raises `QueueFullError`, `WaitTooLongError` or `StoreUnavailableError`.
         """
         limits = self._limits
-        depth, backlog = self._jobs.queue_depth(), self._backlog.look()
+        depth, backlog = self._jobs.queue_depth(), self._backlog.snapshot()
         if depth >= limits.queue_depth:
             raise QueueFullError(
                 "Too many jobs are waiting.",
                 limit=limits.queue_depth,
                 actual=depth,
-                retry_after=backlog.pause_for(depth - limits.queue_depth + 1),
+                retry_after=backlog.retry_after(depth - limits.queue_depth + 1),
             )
         wait = backlog.wait_seconds
         if wait is not None and wait > limits.predicted_wait_seconds:
@@ -93,7 +93,7 @@ class Intake:
                 f"A new job would wait for about {wait:.0f} seconds.",
                 limit=limits.predicted_wait_seconds,
                 actual=int(wait),
-                retry_after=clamp_pause(wait - limits.predicted_wait_seconds),
+                retry_after=clamp_retry_after(wait - limits.predicted_wait_seconds),
             )
         percent = self._jobs.memory_percent()
         if percent >= limits.store_percent:
@@ -103,14 +103,14 @@ class Intake:
                 "The job store is nearly full.",
                 limit=limits.store_percent,
                 actual=percent,
-                retry_after=clamp_pause(beyond * self._lifetimes.result_seconds),
+                retry_after=clamp_retry_after(beyond * self._lifetimes.result_seconds),
             )
 
-    def too_many_jobs(self, standing: Standing) -> TooManyJobsError:
+    def too_many_jobs(self, quota: QuotaStatus) -> TooManyJobsError:
         """Why a tenant's job is refused beside its others, and when one of them may have ended."""
-        backlog = self._backlog.look()
-        share = (backlog.load.waiting + backlog.load.running) / max(standing.open_jobs, 1)
-        return standing.too_many_jobs(pause=backlog.pause_for(share))
+        backlog = self._backlog.snapshot()
+        share = (backlog.load.waiting + backlog.load.running) / max(quota.open_jobs, 1)
+        return quota.too_many_jobs(pause=backlog.retry_after(share))
 
     def accept(
         self,
@@ -207,10 +207,10 @@ class Intake:
             elif made is not Creation.TAKEN:
                 raise self._refusal(job, made)
         except ServiceError:
-            self._take_back(job, blob)
+            self._roll_back(job, blob)
             raise
         if made is Creation.TAKEN:
-            return self._made_before(job, blob)
+            return self._existing_job(job, blob)
         self._metrics.count(job.task, JobStatus.QUEUED)
         with job_context(job.id):
             logger.info("accepted %s, %s %s bytes", job.task, job.source.format, blob.size)
@@ -231,22 +231,22 @@ class Intake:
             raise translate_imaging_error(error) from error
 
     def _refusal(self, job: Job, made: Creation) -> ServiceError:
-        standing = self._quotas.look(job.tenant)
+        quota = self._quotas.snapshot(job.tenant)
         if made is Creation.TOO_MANY and job.batch_id is not None:
-            most = standing.limits.open_batch_jobs
+            most = quota.limits.open_batch_jobs
             return TooManyJobsError(
                 f"Up to {most} jobs of batches may wait and run at once.", limit=most
             )
         if made is Creation.TOO_MANY:
-            return self.too_many_jobs(standing)
-        return standing.quota_exceeded(pixels=job.source.pixels)
+            return self.too_many_jobs(quota)
+        return quota.quota_exceeded(pixels=job.source.pixels)
 
-    def _made_before(self, job: Job, blob: Blob) -> Job:
+    def _existing_job(self, job: Job, blob: Blob) -> Job:
         with contextlib.suppress(ServiceError):
             self._blobs.delete(blob)
         return self._jobs.get(job.id) or job
 
-    def _take_back(self, job: Job, blob: Blob) -> None:
+    def _roll_back(self, job: Job, blob: Blob) -> None:
         with contextlib.suppress(ServiceError):
             self._jobs.discard(job)
         with contextlib.suppress(ServiceError):

@@ -83,7 +83,7 @@ class IdempotencyStore:
             self._abandon(keys=[claim.record], args=[claim.job_id])
 
 
-def fingerprint(parameters: Iterable[tuple[str, str]], pieces: Iterable[bytes]) -> str:
+def fingerprint_of(parameters: Iterable[tuple[str, str]], pieces: Iterable[bytes]) -> str:
     """SHA-256 of what makes a submission: its parameters in any order, and its file."""
     digest = hashlib.sha256()
     for name, value in sorted(parameters):

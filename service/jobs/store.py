@@ -24,9 +24,9 @@ from service.jobs.scripts import (
     FINISH,
     LEASE,
     RECLAIM,
-    RELEASE,
     REPORT,
     REPUBLISH,
+    REQUEUE,
 )
 from service.limits import TenantLimits
 from service.redis_connection import connect, redis_errors
@@ -82,7 +82,7 @@ class JobStore:
         self._lease = client.register_script(LEASE)
         self._report = client.register_script(REPORT)
         self._finish = client.register_script(FINISH)
-        self._release = client.register_script(RELEASE)
+        self._requeue = client.register_script(REQUEUE)
         self._cancel = client.register_script(CANCEL)
         self._reclaim = client.register_script(RECLAIM)
         self._republish = client.register_script(REPUBLISH)
@@ -183,8 +183,8 @@ class JobStore:
         """
         with redis_errors():
             entries = self._redis.xrange(_events(job_id), min=f"({after}", count=_EVENTS)
-        told = cast("list[tuple[str, Mapping[str, str]]]", entries)
-        return [JobEvent.from_fields(event_id, fields) for event_id, fields in told]
+        found = cast("list[tuple[str, Mapping[str, str]]]", entries)
+        return [JobEvent.from_fields(event_id, fields) for event_id, fields in found]
 
     def queue_position(self, job_id: str) -> int | None:
         """Number of jobs before this one, or None if it does not wait."""
@@ -257,28 +257,28 @@ class JobStore:
             )
         return LeaseState(state)
 
-    def release(self, lease: Lease) -> LeaseState:
+    def requeue(self, lease: Lease) -> LeaseState:
         """Put the job back into the queue without counting the attempt.
 
         Only if it says `HELD` was anything written; `STOP` is for a job that is to be canceled.
         """
         with redis_errors():
-            state = self._release(
+            state = self._requeue(
                 keys=[job_key(lease.job.id), QUEUED, LEASES], args=[lease.job.id, lease.token]
             )
         return LeaseState(state)
 
-    def reclaim_silent(self) -> tuple[Job, ...]:
+    def reclaim_expired(self) -> tuple[Job, ...]:
         """Take jobs from holders that fell silent: back into the queue, or to their end."""
         failure = Failure.from_error(
             WorkerLostError("Every worker that took this job ended without a word.")
         )
         taken = []
         with redis_errors():
-            silent = self._redis.zrange(
+            expired = self._redis.zrange(
                 LEASES, "-inf", str(self._now()), byscore=True, offset=0, num=_BATCH
             )
-            for job_id in cast("list[str]", silent):
+            for job_id in cast("list[str]", expired):
                 status = self._reclaim(
                     keys=[job_key(job_id), QUEUED, LEASES],
                     args=[

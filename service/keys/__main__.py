@@ -64,8 +64,8 @@ def _line(key: ApiKey) -> str:
     return f"{key.id}  {key.tenant}  {scopes}  from {_day(key.created_at)} {until}  {key.name}"
 
 
-def _day(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
+def _day(timestamp: float) -> str:
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d")
 
 
 def _settings(data_dir: Path) -> Settings:

@@ -81,7 +81,7 @@ class ApiKey:
         """Whether it may be used for what needs `scope`."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
-    def opens_with(self, token: str) -> bool:
+    def matches(self, token: str) -> bool:
         """Whether `token` is the key's own; takes as long for a wrong one as for the right one."""
         return hmac.compare_digest(self.sha256, _digest(token))
 

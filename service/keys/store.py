@@ -69,7 +69,7 @@ class KeyStore:
         """The live key that a token opens."""
         key_id = key_id_of(token)
         key = None if key_id is None else self.get(key_id)
-        return key if key is not None and key.opens_with(token) else None
+        return key if key is not None and key.matches(token) else None
 
     def get(self, key_id: str) -> ApiKey | None:
         """The live key with this id."""

@@ -129,14 +129,14 @@ class MetricsServer:
             self._server.server_close()
 
     def _open(self) -> None:
-        told = False
+        warned = False
         while not self._closed.is_set():
             try:
                 self._server, _ = start_http_server(self._port, self._host, self._registry)
             except OSError as error:
-                if not told:
+                if not warned:
                     logger.warning("no metrics on %s:%d yet: %s", self._host, self._port, error)
-                told = True
+                warned = True
                 self._closed.wait(_RETRY_SECONDS)
             else:
                 logger.info("metrics on http://%s:%d/metrics", self._host, self._port)

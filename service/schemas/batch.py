@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 from service.jobs.batch import BatchItem, BatchState, ItemStatus
 from service.jobs.job import Job
 from service.schemas.job import FailureView, JobUrls, ProgressView
-from service.schemas.view import View, moment
+from service.schemas.view import View, to_datetime
 
 _JOB = "/v1/jobs/5f0c1a2b3c4d5e6f708192a3b4c5d6e7"
 _BATCH = "/v1/batches/0a1b2c3d4e5f60718293a4b5c6d7e8f9"
@@ -128,8 +128,8 @@ class BatchView(View):
             id=batch.id,
             ended=state.ended,
             counts=state.counts,
-            created_at=moment(batch.created_at),
-            expires_at=moment(batch.expires_at),
+            created_at=to_datetime(batch.created_at),
+            expires_at=to_datetime(batch.expires_at),
             items=[
                 BatchItemView.of(index, item, job)
                 for index, (item, job) in enumerate(zip(batch.items, state.jobs, strict=True))

@@ -13,7 +13,7 @@ from service.jobs.job import (
     Webhook,
     WebhookEvent,
 )
-from service.schemas.view import View, moment
+from service.schemas.view import View, to_datetime
 
 
 class ImageView(View):
@@ -166,10 +166,10 @@ class JobView(View):
             model=job.model,
             model_version=job.model_version,
             model_sha256=job.model_sha256,
-            created_at=moment(job.created_at),
-            started_at=None if job.started_at is None else moment(job.started_at),
-            finished_at=None if job.finished_at is None else moment(job.finished_at),
-            expires_at=moment(job.expires_at),
+            created_at=to_datetime(job.created_at),
+            started_at=None if job.started_at is None else to_datetime(job.started_at),
+            finished_at=None if job.finished_at is None else to_datetime(job.finished_at),
+            expires_at=to_datetime(job.expires_at),
             queue_position=queue_position,
             attempt=job.attempt,
             cancel_requested=job.cancel_requested,

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Self
 
 from service.keys import ApiKey, Scope
-from service.schemas.view import View, moment
+from service.schemas.view import View, to_datetime
 
 
 class KeyView(View):
@@ -24,8 +24,8 @@ class KeyView(View):
             id=key.id,
             name=key.name,
             scopes=sorted(key.scopes),
-            created_at=moment(key.created_at),
-            expires_at=None if until is None else moment(until),
+            created_at=to_datetime(key.created_at),
+            expires_at=None if until is None else to_datetime(until),
         )
 
 

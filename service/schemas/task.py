@@ -30,7 +30,9 @@ class ModelView(View):
     """Figures that were measured for these weights."""
 
     @classmethod
-    def of(cls, contract: ModelContract, *, precision: str, pace: float | None) -> Self:
+    def of(
+        cls, contract: ModelContract, *, precision: str, seconds_per_megapixel: float | None
+    ) -> Self:
         """A model as it is shown."""
         return cls(
             name=contract.name,
@@ -43,7 +45,7 @@ class ModelView(View):
             output_channels=contract.output_channels,
             tile=contract.tile,
             overlap=contract.overlap,
-            seconds_per_megapixel=pace,
+            seconds_per_megapixel=seconds_per_megapixel,
             quality=dict(contract.quality),
         )
 

@@ -11,6 +11,6 @@ class View(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def moment(seconds: float) -> datetime:
+def to_datetime(seconds: float) -> datetime:
     """Seconds since the epoch as the API shows them."""
     return datetime.fromtimestamp(seconds, UTC)

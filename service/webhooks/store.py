@@ -35,7 +35,7 @@ class DeliveryStore:
         self._redis = client
         self._record_seconds = settings.record_seconds
         self._poll = client.register_script(read_lua("service.webhooks", "claim_due"))
-        self._take = client.register_script(read_lua("service.webhooks", "claim"))
+        self._claim = client.register_script(read_lua("service.webhooks", "claim"))
         self._settle = client.register_script(read_lua("service.webhooks", "settle"))
         self._renew = client.register_script(read_lua("service.webhooks", "renew"))
 
@@ -67,13 +67,13 @@ class DeliveryStore:
         with redis_errors():
             return cast("list[str]", self._poll(keys=[_DUE], args=[count, seconds]))
 
-    def take(self, delivery: str, *, seconds: float) -> Delivery | None:
+    def claim(self, delivery: str, *, seconds: float) -> Delivery | None:
         """Take a delivery for `seconds`, or None if there is nothing to send (any more)."""
         with redis_errors():
-            taken = self._take(keys=[_key(delivery), _DUE], args=[delivery, seconds])
+            taken = self._claim(keys=[_key(delivery), _DUE], args=[delivery, seconds])
         return self.get(delivery) if taken else None
 
-    def keep_body(self, delivery: Delivery, body: str) -> None:
+    def save_body(self, delivery: Delivery, body: str) -> None:
         """Remember what is sent, before it is sent for the first time."""
         with redis_errors():
             self._redis.hset(_key(delivery.id), "body", body)

@@ -6,7 +6,7 @@ from typing import Any, Self
 from pydantic import ConfigDict
 
 from service.jobs.job import WebhookEvent
-from service.schemas.view import View, moment
+from service.schemas.view import View, to_datetime
 from service.webhooks.delivery import Delivery, DeliveryAttempt, DeliveryStatus
 
 _DELIVERY: dict[str, Any] = {
@@ -36,7 +36,7 @@ class AttemptView(View):
     def of(cls, attempt: DeliveryAttempt) -> Self:
         """An attempt as it is shown."""
         return cls(
-            at=moment(attempt.at),
+            at=to_datetime(attempt.at),
             seconds=attempt.seconds,
             status_code=attempt.status_code,
             error=attempt.error,
@@ -66,8 +66,8 @@ class DeliveryView(View):
             event=delivery.event,
             url=delivery.url,
             status=delivery.status,
-            created_at=moment(delivery.created_at),
-            next_attempt_at=None if delivery.next_at is None else moment(delivery.next_at),
+            created_at=to_datetime(delivery.created_at),
+            next_attempt_at=None if delivery.next_at is None else to_datetime(delivery.next_at),
             attempts=[AttemptView.of(attempt) for attempt in delivery.attempts],
         )
 
@@ -100,5 +100,5 @@ class WebhookSecretView(View):
     @classmethod
     def of(cls, secret: str, *, previous_until: float | None) -> Self:
         """A secret as its owner sees it."""
-        until = None if previous_until is None else moment(previous_until)
+        until = None if previous_until is None else to_datetime(previous_until)
         return cls(secret=secret, previous_valid_until=until)

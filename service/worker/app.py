@@ -22,9 +22,9 @@ from service.jobs.store import JobStore
 from service.observability.logs import configure_logging
 from service.observability.metrics import MetricsServer, WorkMetrics
 from service.settings import Settings
-from service.worker.event_loop_heartbeat import connect_pulse
-from service.worker.housekeeping import Caretaker, DrainFlag
-from service.worker.metrics_reporter import Meter
+from service.worker.event_loop_heartbeat import connect_event_loop_heartbeat
+from service.worker.housekeeping import DrainFlag, WorkerHousekeeping
+from service.worker.metrics_reporter import MetricsReporter
 from service.worker.pipeline import Pipeline
 from service.worker.reaper import Reaper
 from service.worker.tasks import define_task
@@ -38,37 +38,39 @@ def create_worker(settings: Settings) -> Celery:
     registry = CollectorRegistry()
     metrics = WorkMetrics(registry)
     metrics.in_flight.set_function(lambda: len(active_requests))
-    meter = Meter(metrics)
+    reporter = MetricsReporter(metrics)
     server = MetricsServer(
         host=settings.metrics.host, port=settings.metrics.worker_port, registry=registry
     )
-    caretaker = _build_caretaker(settings, drain, meter)
+    housekeeping = _build_housekeeping(settings, drain, reporter)
 
     @functools.cache
     def pipeline() -> Pipeline:
-        return Pipeline.build(settings, models=models, drain=drain, tell=meter.tell)
+        return Pipeline.build(settings, models=models, drain=drain, report_outcome=reporter.report)
 
     define_task(app, pipeline)
-    connect_pulse(app, caretaker.pulse)
+    connect_event_loop_heartbeat(app, housekeeping.on_event_loop_tick)
     # Told at each loss of the broker, of a setting whose value here is chosen (see `jobs.queue`).
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
-    _connect_signals(settings, caretaker)
+    _connect_signals(settings, housekeeping)
 
-    def measure(sender: Any, **_: object) -> None:
+    def start_metrics(sender: Any, **_: object) -> None:
         metrics.slots.set(sender.controller.concurrency)
-        meter.start()
+        reporter.start()
         server.start()
 
-    def measure_no_more(**_: object) -> None:
+    def stop_metrics(**_: object) -> None:
         server.close()
-        meter.close()
+        reporter.close()
 
-    signals.worker_ready.connect(measure, weak=False)
-    signals.worker_shutdown.connect(measure_no_more, weak=False)
+    signals.worker_ready.connect(start_metrics, weak=False)
+    signals.worker_shutdown.connect(stop_metrics, weak=False)
     return app
 
 
-def _build_caretaker(settings: Settings, drain: DrainFlag, meter: Meter) -> Caretaker:
+def _build_housekeeping(
+    settings: Settings, drain: DrainFlag, reporter: MetricsReporter
+) -> WorkerHousekeeping:
     jobs = JobStore.from_settings(settings)
     reaper = Reaper(
         owner=uuid.uuid4().hex,
@@ -76,25 +78,25 @@ def _build_caretaker(settings: Settings, drain: DrainFlag, meter: Meter) -> Care
         blobs=BlobStore.from_settings(settings),
         queue=JobQueue.from_settings(settings),
         settings=settings.jobs,
-        tell=meter.tell,
+        report_outcome=reporter.report,
     )
-    return Caretaker(jobs=jobs, reaper=reaper, drain=drain, settings=settings.jobs)
+    return WorkerHousekeeping(jobs=jobs, reaper=reaper, drain=drain, settings=settings.jobs)
 
 
-def _connect_signals(settings: Settings, caretaker: Caretaker) -> None:
+def _connect_signals(settings: Settings, housekeeping: WorkerHousekeeping) -> None:
     def set_up_logging(**_: object) -> None:
         configure_logging(settings)
 
     def begin(sender: Any, **_: object) -> None:
-        caretaker.start(sender.hostname, slots=sender.controller.concurrency)
+        housekeeping.start(sender.hostname, slots=sender.controller.concurrency)
 
-    def wind_down(**_: object) -> None:
-        caretaker.wind_down()
+    def begin_drain(**_: object) -> None:
+        housekeeping.begin_drain()
 
     # Celery keeps weak references to receivers unless told otherwise.
     signals.setup_logging.connect(set_up_logging, weak=False)
     signals.worker_ready.connect(begin, weak=False)
-    signals.worker_shutting_down.connect(wind_down, weak=False)
+    signals.worker_shutting_down.connect(begin_drain, weak=False)
 
 
 app = create_worker(Settings())

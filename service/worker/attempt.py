@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
 from hiir.imaging import EncodedPhoto, ImagingError, ModelContract
-from service.capacity.throughput import PaceStore
+from service.capacity.throughput import ThroughputStore
 from service.errors import (
     InferenceUnavailableError,
     InputExpiredError,
@@ -37,9 +37,9 @@ from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore, Lease, LeaseState
 from service.limits import MIB
 from service.settings import Settings
-from service.worker.heartbeat import Heartbeat, Stopped, StopReason
+from service.worker.heartbeat import Heartbeat, JobInterruptedError, StopReason
 from service.worker.housekeeping import DrainFlag
-from service.worker.metrics_reporter import Ended, Tell
+from service.worker.metrics_reporter import JobOutcome, ReportOutcome
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -59,18 +59,18 @@ class Attempt:
         jobs: JobStore,
         blobs: BlobStore,
         queue: JobQueue,
-        paces: PaceStore,
+        throughput: ThroughputStore,
         settings: Settings,
         drain: DrainFlag,
-        tell: Tell,
+        report_outcome: ReportOutcome,
     ) -> None:
         self._lease = lease
         self._job = lease.job
         self._jobs = jobs
         self._blobs = blobs
         self._queue = queue
-        self._paces = paces
-        self._tell = tell
+        self._throughput = throughput
+        self._report = report_outcome
         self._limits = settings.limits
         self._settings = settings.jobs
         self._heartbeat = Heartbeat(
@@ -114,11 +114,11 @@ class Attempt:
         )
         self._check()
 
-    def tell_tiles(self, done: int, total: int) -> None:
+    def report_tiles(self, done: int, total: int) -> None:
         """Note how many tiles are blended."""
         self._heartbeat.progress = Progress(stage=self._stage, tiles_done=done, tiles_total=total)
 
-    def note_seconds(self, parts: Mapping[str, float]) -> None:
+    def record_seconds(self, parts: Mapping[str, float]) -> None:
         """Note what the stage under way was made of."""
         self._timings |= {name: round(seconds, 3) for name, seconds in parts.items()}
 
@@ -201,32 +201,32 @@ class Attempt:
 
         match self._persist(hand_over):
             case LeaseState.LOST:
-                raise Stopped(StopReason.LEASE_LOST)
+                raise JobInterruptedError(StopReason.LEASE_LOST)
             case LeaseState.STOP:
-                raise Stopped(StopReason.CANCELED)
+                raise JobInterruptedError(StopReason.CANCELED)
             case LeaseState.HELD:
                 logger.info("succeeded, %d bytes, %s", size, self._timings)
                 self._delete_source()
-                self._tell_pace(model)
-                self._tell_end(JobStatus.SUCCEEDED)
+                self._record_throughput(model)
+                self._report_outcome(JobStatus.SUCCEEDED)
 
-    def _tell_pace(self, model: ModelContract) -> None:
+    def _record_throughput(self, model: ModelContract) -> None:
         source = self._job.source
         with suppress(ServiceError):  # an estimate: the next job tells it
-            self._paces.tell(
+            self._throughput.record(
                 model.sha256,
                 seconds=self._timings[Stage.RESTORE.value],
                 pixels=source.width * source.height,
             )
 
-    def _tell_end(self, status: JobStatus, code: str = "") -> None:
+    def _report_outcome(self, status: JobStatus, code: str = "") -> None:
         job = self._job
         stages = {name: spent for name, spent in self._timings.items() if name != Stage.RESTORE}
         if job.attempt == 1 and job.started_at is not None:
             stages[Stage.QUEUED] = max(job.started_at - job.created_at, 0.0)
         succeeded = status is JobStatus.SUCCEEDED
-        self._tell(
-            Ended(
+        self._report(
+            JobOutcome(
                 task=job.task,
                 state=status,
                 code=code,
@@ -237,10 +237,10 @@ class Attempt:
 
     def _check(self) -> None:
         if self._heartbeat.reason is not None:
-            raise Stopped(self._heartbeat.reason)
+            raise JobInterruptedError(self._heartbeat.reason)
 
     def _end(self, error: Exception) -> None:
-        reason = error.reason if isinstance(error, Stopped) else self._heartbeat.reason
+        reason = error.reason if isinstance(error, JobInterruptedError) else self._heartbeat.reason
         match reason:
             case StopReason.LEASE_LOST:
                 logger.warning("the lease is lost: what was done is dropped")
@@ -250,7 +250,7 @@ class Attempt:
                 limit = self._settings.soft_time_limit
                 self._fail(JobTimeoutError(f"A job may take {limit} seconds.", limit=limit))
             case StopReason.DRAINED:
-                self._give_back()
+                self._requeue()
             case None:
                 self._end_by_error(error)
 
@@ -260,7 +260,7 @@ class Attempt:
                 logger.error("the job store stayed away: the lease ends, the reaper decides")
             case InferenceUnavailableError() if time.time() < self._latest:
                 logger.warning("Triton stayed away: the job goes back into the queue")
-                self._give_back()
+                self._requeue()
             case ImagingError():
                 self._fail(translate_imaging_error(error))
             case ServiceError():
@@ -289,10 +289,10 @@ class Attempt:
                 self._keep_source()
             else:
                 self._delete_source()
-            self._tell_end(status, failure.code if failure else "")
+            self._report_outcome(status, failure.code if failure else "")
 
-    def _give_back(self) -> None:
-        match self._persist(lambda: self._jobs.release(self._lease)):
+    def _requeue(self) -> None:
+        match self._persist(lambda: self._jobs.requeue(self._lease)):
             case LeaseState.STOP:
                 self._finish(JobStatus.CANCELED)
             case LeaseState.HELD:

@@ -5,19 +5,19 @@ from typing import Any
 
 from celery import Celery, bootsteps
 
-_PULSE_SECONDS = 1.0
+_TICK_SECONDS = 1.0
 
 
-def connect_pulse(app: Celery, pulse: Callable[[], None]) -> None:
-    """Call `pulse` every second from the worker's event loop, as long as it is connected."""
+def connect_event_loop_heartbeat(app: Celery, on_tick: Callable[[], None]) -> None:
+    """Call `on_tick` every second from the worker's event loop, as long as it is connected."""
 
-    class Pulse(bootsteps.StartStopStep):  # type: ignore[misc] # celery has no types
+    class EventLoopHeartbeat(bootsteps.StartStopStep):  # type: ignore[misc] # celery has no types
         """Part of the consumer: begins with each connection to the broker, ends with it."""
 
         requires = ("celery.worker.consumer:Tasks",)
 
         def start(self, parent: Any) -> None:
-            pulse()
-            parent.timer.call_repeatedly(_PULSE_SECONDS, pulse)
+            on_tick()
+            parent.timer.call_repeatedly(_TICK_SECONDS, on_tick)
 
-    app.steps["consumer"].add(Pulse)
+    app.steps["consumer"].add(EventLoopHeartbeat)

@@ -36,7 +36,7 @@ class StopReason(Enum):
     """The worker is about to end."""
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: the job was asked to stop, and did
+class JobInterruptedError(Exception):
     """Raised between two steps of a job that is to stop."""
 
     def __init__(self, reason: StopReason) -> None:
@@ -102,7 +102,7 @@ class Heartbeat:
     def _beat_until_end(self) -> None:
         pause = min(_BEAT_SECONDS, self._settings.lease_seconds / 3)
         while not self._ended.wait(pause):
-            reason = self._report() or self._look_around()
+            reason = self._report() or self._check_limits()
             if reason is not None and self._reason is None:
                 with self._lock:
                     self._reason = reason
@@ -126,7 +126,7 @@ class Heartbeat:
             case LeaseState.HELD:
                 return None
 
-    def _look_around(self) -> StopReason | None:
+    def _check_limits(self) -> StopReason | None:
         if time.monotonic() >= self._deadline:
             return StopReason.TIMED_OUT
         return StopReason.DRAINED if self._should_drain() else None

@@ -40,8 +40,9 @@ class DrainFlag:
         return bool(self._flag.value)
 
 
-class Caretaker:
-    """The parent's one thread. `pulse` must be called from Celery's event loop, again and again.
+class WorkerHousekeeping:
+    """The parent's one thread. `on_event_loop_tick` must be called from Celery's event loop, again
+    and again.
 
     A worker whose loop no longer turns, or is not connected, takes no jobs: it is not reported as
     alive, whatever its threads still do.
@@ -62,29 +63,29 @@ class Caretaker:
         self._drain = drain
         self._settings = settings
         self._clock = clock
-        self._pulse_at = clock()
+        self._ticked_at = clock()
         self._ending = threading.Event()
         self._away = False
-        self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
 
     def start(self, name: str, *, slots: int) -> None:
         """Begin, for the worker of this name, which does so many jobs at once."""
         self._name, self._slots = name, slots
         self._thread.start()
 
-    def pulse(self) -> None:
+    def on_event_loop_tick(self) -> None:
         """Note that the event loop turns."""
-        self._pulse_at = self._clock()
+        self._ticked_at = self._clock()
 
-    def wind_down(self) -> None:
+    def begin_drain(self) -> None:
         """Begin to drain; safe in a signal handler."""
         self._ending.set()
 
     def _run(self) -> None:
         while True:
-            if self._clock() - self._pulse_at < self._live_seconds:
+            if self._clock() - self._ticked_at < self._live_seconds:
                 self._beat()
-            self._reaper.look()
+            self._reaper.run_once()
             if self._ending.wait(self._settings.reaper_seconds):
                 break
         with suppress(ServiceError):

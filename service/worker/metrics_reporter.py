@@ -23,7 +23,7 @@ _LARGEST_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class JobOutcome:
     """What is to be counted of a job that has ended."""
 
     task: str
@@ -36,22 +36,22 @@ class Ended:
     """Of an image that was restored."""
 
 
-Tell = Callable[[Ended], None]
+ReportOutcome = Callable[[JobOutcome], None]
 
 
-class Meter:
+class MetricsReporter:
     """Both ends of the way; must be made before the children are forked."""
 
     def __init__(self, metrics: WorkMetrics) -> None:
         self._metrics = metrics
         self._here, self._there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._there.settimeout(_SEND_SECONDS)
-        self._thread = threading.Thread(target=self._listen, name="meter", daemon=True)
+        self._thread = threading.Thread(target=self._listen, name="metrics-reporter", daemon=True)
 
-    def tell(self, ended: Ended) -> None:
+    def report(self, outcome: JobOutcome) -> None:
         """Say that a job has ended, from any process; a figure that cannot be told is lost."""
         with suppress(OSError):
-            self._there.send(json.dumps(asdict(ended)).encode())
+            self._there.send(json.dumps(asdict(outcome)).encode())
 
     def start(self) -> None:
         """Begin to count, in the parent."""
@@ -67,12 +67,12 @@ class Meter:
 
     def _listen(self) -> None:
         while message := self._here.recv(_LARGEST_BYTES):
-            told = json.loads(message)
-            self._count(Ended(**{**told, "state": JobStatus(told["state"])}))
+            fields = json.loads(message)
+            self._count(JobOutcome(**{**fields, "state": JobStatus(fields["state"])}))
 
-    def _count(self, ended: Ended) -> None:
-        self._metrics.jobs.count(ended.task, ended.state, ended.code)
-        for stage, seconds in ended.stages.items():
+    def _count(self, outcome: JobOutcome) -> None:
+        self._metrics.jobs.count(outcome.task, outcome.state, outcome.code)
+        for stage, seconds in outcome.stages.items():
             self._metrics.observe_stage(stage, seconds)
-        if ended.pixels:
-            self._metrics.count_pixels(ended.pixels)
+        if outcome.pixels:
+            self._metrics.count_pixels(outcome.pixels)

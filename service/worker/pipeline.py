@@ -21,7 +21,7 @@ from hiir.imaging import (
     restore_tiled,
     restored_shape,
 )
-from service.capacity.throughput import PaceStore
+from service.capacity.throughput import ThroughputStore
 from service.catalogue.models import ModelCatalogue
 from service.errors import ModelMismatchError, StoreUnavailableError
 from service.inference.triton import TritonClient
@@ -34,7 +34,7 @@ from service.observability.logs import job_context, origin_context
 from service.settings import Settings
 from service.worker.attempt import Attempt
 from service.worker.housekeeping import DrainFlag
-from service.worker.metrics_reporter import Tell
+from service.worker.metrics_reporter import ReportOutcome
 from service.worker.preparation import prepare_photo
 from service.worker.stage_clock import StageClock
 
@@ -49,16 +49,21 @@ class Pipeline:
     jobs: JobStore
     blobs: BlobStore
     queue: JobQueue
-    paces: PaceStore
+    throughput: ThroughputStore
     models: ModelCatalogue
     triton: TritonClient
     codec: Codec
     drain: DrainFlag
-    tell: Tell
+    report_outcome: ReportOutcome
 
     @classmethod
     def build(
-        cls, settings: Settings, *, models: ModelCatalogue, drain: DrainFlag, tell: Tell
+        cls,
+        settings: Settings,
+        *,
+        models: ModelCatalogue,
+        drain: DrainFlag,
+        report_outcome: ReportOutcome,
     ) -> Self:
         """Wire everything; connects to nothing."""
         return cls(
@@ -66,19 +71,19 @@ class Pipeline:
             jobs=JobStore.from_settings(settings),
             blobs=BlobStore.from_settings(settings),
             queue=JobQueue.from_settings(settings),
-            paces=PaceStore.from_settings(settings),
+            throughput=ThroughputStore.from_settings(settings),
             models=models,
             triton=TritonClient(url=settings.triton_url, settings=settings.inference),
             codec=build_codec(settings.limits),
             drain=drain,
-            tell=tell,
+            report_outcome=report_outcome,
         )
 
     def close(self) -> None:
         """Drop every connection, and end the codec's process."""
         self.codec.close()
         self.triton.close()
-        self.paces.close()
+        self.throughput.close()
         self.queue.close()
         self.blobs.close()
         self.jobs.close()
@@ -134,10 +139,10 @@ class Pipeline:
                     contract=contract,
                     infer=clock,
                     in_flight=self.settings.inference.tiles_in_flight,
-                    on_progress=attempt.tell_tiles,
+                    on_progress=attempt.report_tiles,
                     should_stop=clock.watching(attempt.is_stopped),
                 )
-            attempt.note_seconds(clock.stop())
+            attempt.record_seconds(clock.stop())
             attempt.enter(Stage.ENCODE)
             photo.develop(restored)
             with attempt.interrupting(self.codec.kill):
@@ -154,10 +159,10 @@ class Pipeline:
             jobs=self.jobs,
             blobs=self.blobs,
             queue=self.queue,
-            paces=self.paces,
+            throughput=self.throughput,
             settings=self.settings,
             drain=self.drain,
-            tell=self.tell,
+            report_outcome=self.report_outcome,
         )
 
     def _find_model(self, job: Job) -> ModelContract:

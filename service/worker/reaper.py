@@ -15,7 +15,7 @@ from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore
 from service.observability.logs import job_context
 from service.settings import JobSettings
-from service.worker.metrics_reporter import Ended, Tell
+from service.worker.metrics_reporter import JobOutcome, ReportOutcome
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Reaper:
         blobs: BlobStore,
         queue: JobQueue,
         settings: JobSettings,
-        tell: Tell,
+        report_outcome: ReportOutcome,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._owner = owner
@@ -41,21 +41,21 @@ class Reaper:
         self._blobs = blobs
         self._queue = queue
         self._settings = settings
-        self._tell = tell
+        self._report_outcome = report_outcome
         self._clock = clock
         self._away = False
         self._reclaims_from = clock()
 
-    def look(self) -> None:
+    def run_once(self) -> None:
         """Re-queue or end silent jobs, and announce again those whose message may be lost."""
         try:
-            self._look()
+            self._run_once()
         except StoreUnavailableError:
             self._away = True
         except ServiceError as error:
             logger.exception("a look failed: %s", error.code)
 
-    def _look(self) -> None:
+    def _run_once(self) -> None:
         lock_seconds = _LOCK_PERIODS * self._settings.reaper_seconds
         is_reaper = self._jobs.hold_reaper(self._owner, seconds=lock_seconds)
         if self._away:
@@ -74,7 +74,7 @@ class Reaper:
             logger.info("announced %d waiting jobs again: messages may be lost", len(waiting))
 
     def _reclaim(self) -> None:
-        for job in self._jobs.reclaim_silent():
+        for job in self._jobs.reclaim_expired():
             with job_context(job.id):
                 logger.warning("silent in attempt %d: %s", job.attempt, job.status.value)
                 if job.status is JobStatus.QUEUED:
@@ -84,7 +84,7 @@ class Reaper:
 
     def _end(self, job: Job) -> None:
         code = job.failure.code if job.failure else ""
-        self._tell(Ended(task=job.task, state=job.status, code=code, stages={}))
+        self._report_outcome(JobOutcome(task=job.task, state=job.status, code=code, stages={}))
         if not job.keeps_source:
             with suppress(ServiceError):  # else its lifetime ends it
                 self._blobs.delete(job.source.blob)

@@ -26,7 +26,7 @@ class StageClock:
 
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
         """Start on a tile."""
-        return _Watched(self._engine.submit(tile), self)
+        return _TimedFuture(self._engine.submit(tile), self)
 
     def watching(self, should_stop: Callable[[], bool]) -> Callable[[], bool]:
         """`should_stop`, which also tells that the next tiles are about to be cut."""
@@ -49,7 +49,7 @@ class StageClock:
         return self._seconds
 
 
-class _Watched(Future[FloatPixels]):
+class _TimedFuture(Future[FloatPixels]):
     """A tile on its way; only what tiling asks of a future."""
 
     def __init__(self, inner: Future[FloatPixels], clock: StageClock) -> None:

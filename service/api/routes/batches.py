@@ -51,7 +51,7 @@ def follow_batch(
     batch_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> BatchView:
     """Tell how each file of a batch stands."""
-    return BatchView.of(services.look_at(services.find_batch(batch_id, tenant=tenant)))
+    return BatchView.of(services.batch_state(services.find_batch(batch_id, tenant=tenant)))
 
 
 @router.get(
@@ -65,7 +65,7 @@ def fetch_results(
 ) -> Response:
     """Download all results of a batch that has ended, as one archive."""
     batch = services.find_batch(batch_id, tenant=tenant)
-    archive = ResultsArchive.of(services.look_at(batch), services.blobs)
+    archive = ResultsArchive.of(services.batch_state(batch), services.blobs)
     headers = {
         "Content-Length": str(len(archive)),
         "Content-Disposition": f'attachment; filename="batch-{batch.id}.zip"',
@@ -111,9 +111,9 @@ def _cancel(
     batch_id: str, response: Response, services: Services, tenant: str, *, purge: bool
 ) -> BatchView:
     batch = services.find_batch(batch_id, tenant=tenant)
-    for job in services.look_at(batch).jobs:
+    for job in services.batch_state(batch).jobs:
         if job is not None and (purge or not job.status.is_terminal):
             before = services.cancel(job, purge=purge)
             if before.status is JobStatus.RUNNING:
                 response.status_code = 202
-    return BatchView.of(services.look_at(batch))
+    return BatchView.of(services.batch_state(batch))

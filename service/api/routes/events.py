@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _EVENT_ID = re.compile(r"\d{1,20}-\d{1,20}")
 _START = "0-0"
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 _RECONNECT = "retry: 2000\n\n"
 _EVENT: dict[str, Any] = {
     "type": "object",
@@ -97,7 +97,7 @@ async def _stream(
             if time.monotonic() - silent_since >= services.settings.limits.ping_seconds:
                 yield ": ping\n\n"
                 silent_since = time.monotonic()
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
         try:
             events = await run_in_threadpool(services.jobs.events, job.id, after=last)
         except ServiceError:

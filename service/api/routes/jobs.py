@@ -34,7 +34,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _LONGEST_PAUSE_SECONDS = 30
 _PAGE_JOBS = 20
-_LOOKED_AT = 1000
+_MAX_SCANNED_JOBS = 1000
 """Jobs that one request may look at in search of those that a filter lets through."""
 _STOPS: dict[int | str, dict[str, Any]] = {
     202: {"description": "The job runs and is about to stop.", "model": JobView}
@@ -73,7 +73,7 @@ def list_jobs(  # noqa: PLR0917 - FastAPI reads them by name
         raise InvalidParameterError(f"A page has up to {most} jobs.", limit=most, actual=limit)
     found: list[Job] = []
     position = None if cursor is None else _read_cursor(cursor)
-    for _ in range(-(-_LOOKED_AT // limit)):
+    for _ in range(-(-_MAX_SCANNED_JOBS // limit)):
         jobs, position = services.jobs.newest(tenant, before=position, count=limit - len(found))
         found += [job for job in jobs if status in {None, job.status} and task in {None, job.task}]
         if position is None or len(found) >= limit:
@@ -169,13 +169,13 @@ def _retry_after(view: JobView) -> int:
 
 
 def _write_cursor(position: tuple[float, str]) -> str:
-    moment, job_id = position
-    return base64.urlsafe_b64encode(f"{moment!r} {job_id}".encode()).decode()
+    created_at, job_id = position
+    return base64.urlsafe_b64encode(f"{created_at!r} {job_id}".encode()).decode()
 
 
 def _read_cursor(text: str) -> tuple[float, str]:
     try:
-        moment, job_id = base64.urlsafe_b64decode(text.encode()).decode().split(" ")
-        return float(moment), job_id
+        created_at, job_id = base64.urlsafe_b64decode(text.encode()).decode().split(" ")
+        return float(created_at), job_id
     except (ValueError, binascii.Error):
         raise InvalidCursorError("Give `next_cursor` of the page before, unchanged.") from None

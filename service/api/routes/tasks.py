@@ -15,9 +15,9 @@ router = APIRouter(prefix="/v1", tags=["tasks"], dependencies=[Depends(refuse_pa
 @router.get("/tasks")
 def list_tasks(services: ServicesDependency) -> TaskList:
     """List the tasks with their parameters, limits and models."""
-    paces: Mapping[str, float] = {}
+    seconds_per_megapixel: Mapping[str, float] = {}
     with contextlib.suppress(ServiceError):  # estimates: what can be done is known without Redis
-        paces = services.paces.all()
+        seconds_per_megapixel = services.throughput.all()
     return TaskList(
         tasks=[
             TaskView.of(
@@ -27,7 +27,7 @@ def list_tasks(services: ServicesDependency) -> TaskList:
                     ModelView.of(
                         model,
                         precision=services.models.precision(model.name),
-                        pace=paces.get(model.sha256),
+                        seconds_per_megapixel=seconds_per_megapixel.get(model.sha256),
                     )
                     for model in task.models
                 ],

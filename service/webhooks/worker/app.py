@@ -16,13 +16,13 @@ from service.observability.logs import configure_logging
 from service.settings import Settings
 from service.webhooks.secrets import WebhookSecretStore
 from service.webhooks.store import DeliveryStore
-from service.webhooks.worker.deliverer import Postman
+from service.webhooks.worker.deliverer import WebhookDeliverer
 from service.webhooks.worker.dispatcher import Dispatcher
 from service.webhooks.worker.sender import WebhookSender
-from service.worker.event_loop_heartbeat import connect_pulse
+from service.worker.event_loop_heartbeat import connect_event_loop_heartbeat
 
 
-def create_sender(settings: Settings) -> Celery:
+def create_webhook_worker(settings: Settings) -> Celery:
     """Build the application; connects to nothing."""
     app = build_celery(settings, consumes=True)
     app.conf.update(
@@ -33,7 +33,7 @@ def create_sender(settings: Settings) -> Celery:
         worker_max_memory_per_child=None,
     )
     deliveries = DeliveryStore.from_settings(settings)
-    postman = Postman(
+    deliverer = WebhookDeliverer(
         deliveries=deliveries,
         secrets=WebhookSecretStore.from_settings(settings),
         jobs=JobStore.from_settings(settings),
@@ -45,8 +45,8 @@ def create_sender(settings: Settings) -> Celery:
         queue=DeliveryQueue.from_settings(settings),
         poll_seconds=settings.webhooks.poll_seconds,
     )
-    app.task(name=DELIVER_TASK_NAME)(postman.deliver)
-    connect_pulse(app, dispatcher.pulse)
+    app.task(name=DELIVER_TASK_NAME)(deliverer.deliver)
+    connect_event_loop_heartbeat(app, dispatcher.on_event_loop_tick)
     # Told at each loss of the broker, of a setting whose value here is chosen (see `jobs.queue`).
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     _connect_signals(settings, dispatcher)
@@ -60,13 +60,13 @@ def _connect_signals(settings: Settings, dispatcher: Dispatcher) -> None:
     def begin(sender: Any, **_: object) -> None:
         dispatcher.start(sender.hostname)
 
-    def wind_down(**_: object) -> None:
-        dispatcher.wind_down()
+    def begin_drain(**_: object) -> None:
+        dispatcher.begin_drain()
 
     # Celery keeps weak references to receivers unless told otherwise.
     signals.setup_logging.connect(set_up_logging, weak=False)
     signals.worker_ready.connect(begin, weak=False)
-    signals.worker_shutting_down.connect(wind_down, weak=False)
+    signals.worker_shutting_down.connect(begin_drain, weak=False)
 
 
-app = create_sender(Settings())
+app = create_webhook_worker(Settings())

@@ -35,7 +35,7 @@ _LONGEST_WAIT_SECONDS = 14_400
 """Of what a receiver may ask for in `Retry-After`."""
 
 
-class Postman:
+class WebhookDeliverer:
     """Sends deliveries; used by many threads at once."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Postman:
     def deliver(self, delivery_id: str) -> None:
         """Send a delivery if it waits; if Redis goes away, it is due again after a while."""
         try:
-            taken = self._deliveries.take(delivery_id, seconds=self.hold_seconds)
+            taken = self._deliveries.claim(delivery_id, seconds=self.hold_seconds)
             job = self._jobs.get(taken.job_id) if taken is not None else None
             if taken is None:
                 return
@@ -89,11 +89,11 @@ class Postman:
         body = delivery.body
         if body is None:
             body = write_body(delivery, job)
-            self._deliveries.keep_body(delivery, body)
+            self._deliveries.save_body(delivery, body)
         answer = self._sender.send(
             delivery.url, headers=self._headers(delivery, body.encode()), body=body.encode()
         )
-        status, pause = self._judge(delivery, answer)
+        status, pause = self._decide(delivery, answer)
         if status is DeliveryStatus.DISABLED:
             self._deliveries.disable(
                 delivery.tenant, delivery.url, seconds=self._settings.gone_seconds
@@ -118,7 +118,7 @@ class Postman:
         trace = current_trace()
         return headers if trace is None else {**headers, **trace.headers}
 
-    def _judge(self, delivery: Delivery, answer: Answer) -> tuple[DeliveryStatus, float | None]:
+    def _decide(self, delivery: Delivery, answer: Answer) -> tuple[DeliveryStatus, float | None]:
         """How the delivery stands now, and after which pause it is tried again."""
         code, trouble = answer.attempt.status_code, answer.attempt.error
         if code is not None and 200 <= code < 300:
@@ -142,6 +142,6 @@ def write_body(delivery: Delivery, job: Job) -> str:
         # As it was then: by now it may be further.
         view |= {"status": "running", "finished_at": None, "output": None, "error": None}
         view |= {"timings": {}, "progress": {**view["progress"], "stage": "decode"}}
-    moment = datetime.fromtimestamp(delivery.created_at, UTC).isoformat()
-    told = {"type": f"job.{delivery.event.value}", "timestamp": moment, "data": view}
-    return json.dumps(told, separators=(",", ":"), ensure_ascii=False)
+    timestamp = datetime.fromtimestamp(delivery.created_at, UTC).isoformat()
+    body = {"type": f"job.{delivery.event.value}", "timestamp": timestamp, "data": view}
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)

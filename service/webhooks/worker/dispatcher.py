@@ -18,7 +18,8 @@ _UNHEARD_SECONDS = 60.0
 
 
 class Dispatcher:
-    """The parent's one thread. `pulse` must be called from Celery's event loop, again and again.
+    """The parent's one thread. `on_event_loop_tick` must be called from Celery's event loop, again
+    and again.
 
     Pauses are kept in Redis and not in messages: those would lie in a worker's memory for hours.
     """
@@ -46,15 +47,15 @@ class Dispatcher:
         self._name = name
         self._thread.start()
 
-    def pulse(self) -> None:
+    def on_event_loop_tick(self) -> None:
         """Note that the event loop turns."""
         self._pulse_at = self._clock()
 
-    def wind_down(self) -> None:
+    def begin_drain(self) -> None:
         """Announce nothing more; safe in a signal handler."""
         self._ending.set()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Say that the worker lives, and announce what is due."""
         try:
             if self._clock() - self._pulse_at < _LIVE_SECONDS:
@@ -73,4 +74,4 @@ class Dispatcher:
 
     def _run(self) -> None:
         while not self._ending.wait(self._poll_seconds):
-            self.look()
+            self.poll()

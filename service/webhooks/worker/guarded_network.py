@@ -19,20 +19,20 @@ from service.webhooks.target import Network, may_reach
 Resolver = Callable[[str, int], Sequence[str]]
 
 
-class AddressRefused(Exception):  # noqa: N818 - named for what happened
+class AddressNotAllowedError(Exception):
     """The name leads to an address that must not be reached from here."""
 
 
-class NameUnknown(Exception):  # noqa: N818 - named for what happened
+class NameResolutionError(Exception):
     """The name leads nowhere."""
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Every address of a name; raises `NameUnknown`."""
+    """Every address of a name; raises `NameResolutionError`."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise NameUnknown(host) from error
+        raise NameResolutionError(host) from error
     return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
 
 
@@ -57,13 +57,13 @@ class GuardedNetwork(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect to the first of the name's addresses that answers.
 
-        Raises `AddressRefused` if any of them is one that must not be reached.
+        Raises `AddressNotAllowedError` if any of them is one that must not be reached.
         """
         addresses = [ip_address(text) for text in self._resolve(host, port)]
         for address in addresses:
             if not may_reach(address, self._allowed):
-                raise AddressRefused(host)
-        failure: Exception = NameUnknown(host)
+                raise AddressNotAllowedError(host)
+        failure: Exception = NameResolutionError(host)
         for address in addresses:
             try:
                 stream = self._network.connect_tcp(

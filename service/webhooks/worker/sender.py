@@ -12,9 +12,9 @@ from service.settings import WebhookSettings
 from service.webhooks.delivery import DeliveryAttempt
 from service.webhooks.target import WebhookTarget
 from service.webhooks.worker.guarded_network import (
-    AddressRefused,
+    AddressNotAllowedError,
     GuardedNetwork,
-    NameUnknown,
+    NameResolutionError,
     Resolver,
     resolve,
 )
@@ -50,9 +50,9 @@ class WebhookSender:
             status, retry_after = self._post(target, headers, body)
         except InvalidWebhookUrlError:
             trouble = "url-refused"
-        except AddressRefused:
+        except AddressNotAllowedError:
             trouble = "address-refused"
-        except NameUnknown:
+        except NameResolutionError:
             trouble = "name-unknown"
         except httpcore.TimeoutException:
             trouble = "timeout"

@@ -39,11 +39,11 @@ def expressions() -> Iterator[tuple[str, str]]:
 class Redis:
     """A backlog and a store, as the API's collector asks for them."""
 
-    def look(self) -> Backlog:
+    def snapshot(self) -> Backlog:
         load = Load(
             slots=1, running=1, depth={"denoise": 2}, oldest_age={"denoise": 3.0}, pixels={}
         )
-        return Backlog(load=load, paces={})
+        return Backlog(load=load, seconds_per_megapixel={})
 
     def memory_percent(self) -> int:
         return 50

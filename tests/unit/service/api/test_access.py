@@ -1,6 +1,6 @@
 import pytest
 
-from service.api.access import Access, wanted_scope
+from service.api.access import Access, required_scope
 from service.errors import KeyInvalidError, KeyMissingError, ScopeMissingError
 from service.jobs.job import OPEN_TENANT
 from service.keys import ApiKey, Scope
@@ -16,7 +16,7 @@ class Keys:
         )
 
     def find(self, token):
-        return self.key if self.key.opens_with(token) else None
+        return self.key if self.key.matches(token) else None
 
 
 def request(method="GET", path="/v1/jobs", client="127.0.0.1", **headers):
@@ -46,7 +46,7 @@ def request(method="GET", path="/v1/jobs", client="127.0.0.1", **headers):
     ],
 )
 def test_what_a_request_needs_is_known_from_its_first_line(method, path, scope):
-    assert wanted_scope(method, path) is scope
+    assert required_scope(method, path) is scope
 
 
 @pytest.mark.parametrize("how", ["authorization", "x_api_key"])

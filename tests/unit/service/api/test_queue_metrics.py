@@ -13,7 +13,7 @@ class Redis:
         self.slots = slots
         self.error = error
 
-    def look(self):
+    def snapshot(self):
         if self.error is not None:
             raise self.error
         load = Load(
@@ -23,7 +23,7 @@ class Redis:
             oldest_age={"denoise": 7.5},
             pixels={"a": 8e6},
         )
-        return Backlog(load=load, paces={"a": 0.5})
+        return Backlog(load=load, seconds_per_megapixel={"a": 0.5})
 
     def memory_percent(self):
         return 42

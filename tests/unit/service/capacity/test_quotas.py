@@ -1,6 +1,6 @@
 import pytest
 
-from service.capacity.quotas import Standing
+from service.capacity.quotas import QuotaStatus
 from service.limits import TenantLimits
 
 LIMITS = TenantLimits(submits_per_minute=60, burst=20, open_jobs=10, megapixels_per_day=2000)
@@ -15,7 +15,7 @@ def standing(**changes):
         "pixels": 0,
         "day_left": 3600,
     }
-    return Standing(**{**values, **changes})
+    return QuotaStatus(**{**values, **changes})
 
 
 @pytest.mark.parametrize(("tokens", "seconds"), [(20.0, 0), (19.5, 1), (0.0, 20)])

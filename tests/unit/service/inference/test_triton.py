@@ -20,9 +20,9 @@ from service.errors import (
     ServiceError,
 )
 from service.inference.triton import (
-    TROUBLE,
+    ERROR_KINDS,
+    ErrorKind,
     TritonEngine,
-    Trouble,
     check_served,
     translate_triton_error,
 )
@@ -39,7 +39,7 @@ def error(status: grpc.StatusCode | None) -> InferenceServerException:
 
 
 def test_every_status_of_grpc_is_translated() -> None:
-    assert set(TROUBLE) == set(grpc.StatusCode)
+    assert set(ERROR_KINDS) == set(grpc.StatusCode)
     for status in grpc.StatusCode:
         problem, _ = translate_triton_error(error(status), SETTINGS)
         assert isinstance(problem, ServiceError)
@@ -95,7 +95,7 @@ def test_error_of_grpc_itself_is_translated() -> None:
 
 
 def test_status_that_ends_a_job_at_once_is_never_one_that_passes() -> None:
-    passing = {status for status, trouble in TROUBLE.items() if trouble is Trouble.AWAY}
+    passing = {status for status, kind in ERROR_KINDS.items() if kind is ErrorKind.UNAVAILABLE}
     assert passing == {
         grpc.StatusCode.ABORTED,
         grpc.StatusCode.CANCELLED,

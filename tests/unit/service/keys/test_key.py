@@ -32,10 +32,10 @@ def test_no_two_keys_are_alike():
 def test_a_key_opens_with_its_own_token_alone():
     key, token = make()
     last = "A" if token[-1] != "A" else "B"
-    assert key.opens_with(token)
-    assert not key.opens_with(token[:-1] + last)
-    assert not key.opens_with(make()[1])
-    assert not key.opens_with("")
+    assert key.matches(token)
+    assert not key.matches(token[:-1] + last)
+    assert not key.matches(make()[1])
+    assert not key.matches("")
 
 
 @pytest.mark.parametrize("expires_at", [None, 7.25])

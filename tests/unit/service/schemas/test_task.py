@@ -6,7 +6,7 @@ from service.schemas.task import ModelView, TaskView
 
 def show_task(*contracts):
     task = Task(name="a-task", summary="Does it.", models=contracts)
-    models = [ModelView.of(one, precision="fp32", pace=1.5) for one in contracts]
+    models = [ModelView.of(one, precision="fp32", seconds_per_megapixel=1.5) for one in contracts]
     return TaskView.of(task, Limits(), models=models)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from service.errors import StoreUnavailableError
 from service.settings import JobSettings
-from service.worker.housekeeping import Caretaker, DrainFlag
+from service.worker.housekeeping import DrainFlag, WorkerHousekeeping
 
 
 class Store:
@@ -29,7 +29,7 @@ class Looks:
     def __init__(self) -> None:
         self.count = 0
 
-    def look(self) -> None:
+    def run_once(self) -> None:
         self.count += 1
 
 
@@ -37,7 +37,7 @@ class World:
     def __init__(self) -> None:
         self.store, self.reaper, self.drain = Store(), Looks(), DrainFlag()
         self.now = 0.0
-        self.caretaker = Caretaker(
+        self.housekeeping = WorkerHousekeeping(
             jobs=self.store,  # type: ignore[arg-type]
             reaper=self.reaper,  # type: ignore[arg-type]
             drain=self.drain,
@@ -59,9 +59,9 @@ def wait(condition: Callable[[], bool]) -> None:
 @pytest.fixture
 def world() -> Iterator[World]:
     world = World()
-    world.caretaker.start("worker@here", slots=2)
+    world.housekeeping.start("worker@here", slots=2)
     yield world
-    world.caretaker.wind_down()
+    world.housekeeping.begin_drain()
     wait(world.drain.is_set)
 
 
@@ -73,7 +73,7 @@ def test_worker_is_alive_while_its_loop_turns(world: World) -> None:
     world.store.events.clear()
     world.wait_looks(world.reaper.count + 3)
     assert not world.store.events
-    world.caretaker.pulse()
+    world.housekeeping.on_event_loop_tick()
     wait(lambda: "beat worker@here" in world.store.events)
 
 
@@ -87,7 +87,7 @@ def test_absent_redis_is_survived(world: World) -> None:
 
 def test_end_is_told_before_jobs_are_asked_for(world: World) -> None:
     world.wait_looks(1)
-    world.caretaker.wind_down()
+    world.housekeeping.begin_drain()
     wait(lambda: "retire worker@here" in world.store.events)
     wait(world.drain.is_set)
     assert world.store.events[-1] == "retire worker@here"

@@ -8,9 +8,9 @@ from prometheus_client import CollectorRegistry
 
 from service.jobs.job import JobStatus
 from service.observability.metrics import WorkMetrics
-from service.worker.metrics_reporter import Ended, Meter
+from service.worker.metrics_reporter import JobOutcome, MetricsReporter
 
-ENDED = Ended(
+ENDED = JobOutcome(
     task="denoise",
     state=JobStatus.FAILED,
     code="timeout",
@@ -25,11 +25,11 @@ def registry():
 
 
 @pytest.fixture
-def meter(registry):
-    meter = Meter(WorkMetrics(registry))
-    meter.start()
-    yield meter
-    meter.close()
+def reporter(registry):
+    reporter = MetricsReporter(WorkMetrics(registry))
+    reporter.start()
+    yield reporter
+    reporter.close()
 
 
 def wait_for(registry, name, labels, value):
@@ -40,11 +40,11 @@ def wait_for(registry, name, labels, value):
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-def test_what_children_tell_adds_up_in_their_parent(registry, meter):
+def test_what_children_tell_adds_up_in_their_parent(registry, reporter):
     for _ in range(3):
         child = os.fork()
         if child == 0:
-            meter.tell(ENDED)
+            reporter.report(ENDED)
             os._exit(0)
         os.waitpid(child, 0)
     labels = {"task": "denoise", "state": "failed", "code": "timeout"}
@@ -56,13 +56,13 @@ def test_what_children_tell_adds_up_in_their_parent(registry, meter):
 
 def test_a_job_never_waits_for_who_does_not_listen(registry, monkeypatch):
     monkeypatch.setattr("service.worker.metrics_reporter._SEND_SECONDS", 0.01)
-    meter = Meter(WorkMetrics(registry))
+    reporter = MetricsReporter(WorkMetrics(registry))
     began = time.monotonic()
     for _ in range(2000):
-        meter.tell(ENDED)
+        reporter.report(ENDED)
         if time.monotonic() - began > 1:
             break
     told_late = time.monotonic()
-    meter.tell(ENDED)
+    reporter.report(ENDED)
     assert time.monotonic() - told_late < 1
-    meter.close()
+    reporter.close()

@@ -5,7 +5,7 @@ import pytest
 from service.jobs.job import JobStatus, WebhookEvent
 from service.settings import WebhookSettings
 from service.webhooks.delivery import Delivery, DeliveryAttempt, DeliveryStatus
-from service.webhooks.worker.deliverer import Postman, write_body
+from service.webhooks.worker.deliverer import WebhookDeliverer, write_body
 from service.webhooks.worker.sender import Answer
 
 PENDING, FAILED = DeliveryStatus.PENDING, DeliveryStatus.FAILED
@@ -26,10 +26,12 @@ def delivery(**changes):
 
 def judge(*, code=None, error=None, tries=0, retry_after=None):
     settings = WebhookSettings(retry_seconds=(10, 100), jitter=0.5)
-    postman = Postman(deliveries=None, secrets=None, jobs=None, sender=None, settings=settings)
+    deliverer = WebhookDeliverer(
+        deliveries=None, secrets=None, jobs=None, sender=None, settings=settings
+    )
     attempt = DeliveryAttempt(at=0, seconds=0, status_code=code, error=error)
     answer = Answer(attempt=attempt, retry_after=retry_after)
-    return postman._judge(delivery(tries=tries), answer)
+    return deliverer._decide(delivery(tries=tries), answer)
 
 
 @pytest.mark.parametrize("code", [200, 201, 204, 299])
