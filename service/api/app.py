@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from service.api.admission import AdmissionMiddleware
-from service.api.dependencies import Services
 from service.api.errors import install_error_handlers
 from service.api.middleware import RequestContext
 from service.api.openapi import install_document
@@ -23,6 +22,7 @@ from service.api.routes import (
     tasks,
     webhook_secrets,
 )
+from service.api.services import Services
 from service.observability.logs import configure_logging
 from service.schemas.problem import Problem
 from service.settings import Settings
@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        services.metrics_server.start()
+        services.metrics.server.start()
         with services.drain.on_signals():
             yield
         services.close()
@@ -75,12 +75,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         AdmissionMiddleware,
         access=services.access,
         quotas=services.quotas,
-        submitter=services.submitter,
+        submitter=services.submission.submitter,
         limits=settings.tenants,
     )
     labels = RouteLabels(route for module in _ROUTES for route in module.router.routes)
     # The outermost, because it was added last.
-    app.add_middleware(RequestContext, metrics=services.http_metrics, labels=labels)
+    app.add_middleware(RequestContext, metrics=services.metrics.http, labels=labels)
     install_error_handlers(app)
     for module in _ROUTES:
         app.include_router(module.router)

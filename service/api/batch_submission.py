@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from hiir.imaging import PhotoOptions
-from service.api.dependencies import Services
+from service.api.services import Services
 from service.api.submission import BATCH_PARAMETERS, read_idempotency_key, read_task
 from service.api.webhook_fields import read_webhook
 from service.catalogue.tasks import TaskRequest
@@ -49,7 +49,7 @@ async def submit_batch(request: Request, services: Services, *, tenant: str) -> 
     refuse_unknown([name for name, _ in query], known=BATCH_PARAMETERS)
     key = read_idempotency_key(request)
     await run_in_threadpool(_require_service, services)
-    async with services.batch_uploads.take():
+    async with services.submission.batch_uploads.take():
         uploads = await receive_uploads(
             headers=request.headers,
             stream=request.stream(),
@@ -65,7 +65,7 @@ async def submit_batch(request: Request, services: Services, *, tenant: str) -> 
 
 def _require_service(services: Services) -> None:
     services.readiness.require_servers()
-    services.submitter.require_capacity()
+    services.submission.submitter.require_capacity()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class _BatchSubmitter:
         batch_id = uuid.uuid4().hex
         if key is None:
             return BatchSubmission(view=self._make(batch_id, task, options, webhook))
-        idempotency = self.services.idempotency
+        idempotency = self.services.submission.idempotency
         claim = idempotency.begin(
             tenant=self.tenant,
             key=f"batch:{key}",
@@ -114,8 +114,8 @@ class _BatchSubmitter:
         for index, upload in enumerate(self.uploads):
             try:
                 self._check_size(upload)
-                self.services.submitter.require_capacity()
-                job = self.services.submitter.accept(
+                self.services.submission.submitter.require_capacity()
+                job = self.services.submission.submitter.accept(
                     upload,
                     task,
                     options=options,
@@ -145,7 +145,7 @@ class _BatchSubmitter:
             expires_at=now + lifetimes.input_seconds + lifetimes.record_seconds,
             items=tuple(items),
         )
-        self.services.batches.put(batch)
+        self.services.batches.store.put(batch)
         return BatchView.of(BatchState(batch=batch, jobs=tuple(jobs)))
 
     def _check_size(self, upload: Upload) -> None:
@@ -158,10 +158,10 @@ class _BatchSubmitter:
         try:
             return BatchView.model_validate_json(answer)
         except ValidationError:  # of another release of the service
-            batch = self.services.batches.get(batch_id)
+            batch = self.services.batches.store.get(batch_id)
             if batch is None:
                 raise JobNotFoundError("The batch of this key has expired.") from None
-            return BatchView.of(self.services.batch_state(batch))
+            return BatchView.of(self.services.batches.state(batch))
 
     def _fingerprint(self, given: Sequence[tuple[str, str]]) -> str:
         names = [(f"filename {n}", item.filename or "") for n, item in enumerate(self.uploads)]

@@ -10,7 +10,7 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from service.api.dependencies import Services
+from service.api.services import Services
 from service.api.webhook_fields import read_webhook
 from service.catalogue.tasks import TASK_PARAMETERS, TaskRequest
 from service.errors import (
@@ -64,7 +64,7 @@ async def submit(
     if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
         raise InvalidJobIdError("An id has 1 to 128 letters, digits, dots, dashes and underscores.")
     await run_in_threadpool(_require_service, services, dict(query).get("task"))
-    async with services.uploads.take():
+    async with services.submission.uploads.take():
         upload = await receive_upload(
             headers=request.headers,
             stream=request.stream(),
@@ -93,16 +93,16 @@ def read_idempotency_key(request: Request) -> str | None:
 
 def read_task(services: Services, given: Mapping[str, str]) -> TaskRequest:
     """What the fields ask for; raises what `TaskCatalogue.find` and `Task.request` do."""
-    task = services.tasks.find(given.get("task"))
+    task = services.catalogue.tasks.find(given.get("task"))
     return task.request({name: given[name] for name in TASK_PARAMETERS if name in given})
 
 
 def _require_service(services: Services, task: str | None) -> None:
     """Refuse what can be refused before a byte of the body is read."""
     if task is not None:
-        services.tasks.find(task)
+        services.catalogue.tasks.find(task)
     services.readiness.require_servers()
-    services.submitter.require_capacity()
+    services.submission.submitter.require_capacity()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ class _Submitter:
             job_id = uuid.uuid4().hex
             if key is None:
                 return self._submission(self._accept(job_id))
-            claim = self.services.idempotency.begin(
+            claim = self.services.submission.idempotency.begin(
                 tenant=self.tenant,
                 key=f"post:{key}",
                 fingerprint=self._fingerprint(),
@@ -133,7 +133,9 @@ class _Submitter:
             submission = self._submission(self._claimed(claim))
             # If it cannot be written: the next one takes up the claim, and finds the job.
             with contextlib.suppress(ServiceError):
-                self.services.idempotency.complete(claim, submission.view.model_dump_json())
+                self.services.submission.idempotency.complete(
+                    claim, submission.view.model_dump_json()
+                )
             return submission
 
     def put(self, client_id: str) -> Submission:
@@ -143,13 +145,13 @@ class _Submitter:
             fingerprint = self._fingerprint()
             taken = JobIdTakenError("Another submission has this id.", actual=client_id)
             try:
-                claim = self.services.idempotency.begin(
+                claim = self.services.submission.idempotency.begin(
                     tenant=self.tenant, key=f"put:{job_id}", fingerprint=fingerprint, job_id=job_id
                 )
             except IdempotencyKeyReusedError:
                 raise taken from None
             try:
-                known = self.services.jobs.get(job_id)
+                known = self.services.jobs.store.get(job_id)
                 if known is None:
                     return self._submission(self._accept(job_id, client_id, fingerprint))
                 if known.fingerprint != fingerprint:
@@ -162,7 +164,7 @@ class _Submitter:
         try:
             view = JobView.model_validate_json(answer)
         except ValidationError:  # of another release of the service: the job as it is now, then
-            job = self.services.jobs.get(job_id)
+            job = self.services.jobs.store.get(job_id)
             if job is None:
                 raise JobNotFoundError("The job of this key has expired.") from None
             return self._submission(job, replayed=True)
@@ -177,7 +179,7 @@ class _Submitter:
 
     def _abandon(self, claim: Claim) -> None:
         with contextlib.suppress(ServiceError):  # else it is taken up when it is stale
-            self.services.idempotency.abandon(claim)
+            self.services.submission.idempotency.abandon(claim)
 
     def _accept(
         self, job_id: str, client_id: str | None = None, fingerprint: str | None = None
@@ -186,7 +188,7 @@ class _Submitter:
         refuse_unknown([name for name, _ in given], known=PARAMETERS)
         self._cancels()
         options = read_photo_options(dict(given))
-        return self.services.submitter.accept(
+        return self.services.submission.submitter.accept(
             self.upload,
             read_task(self.services, dict(given)),
             options=options,
@@ -202,7 +204,7 @@ class _Submitter:
         # The job is queued whatever happens now: an error would make its sender send it again.
         position: int | None = None
         with contextlib.suppress(ServiceError):
-            position = self.services.jobs.queue_position(job.id)
+            position = self.services.jobs.store.queue_position(job.id)
         view = JobView.of(job, queue_position=position)
         return self._answer(view, job_id=job.id, replayed=replayed)
 

@@ -6,7 +6,7 @@ import time
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from service.api.dependencies import Services
+from service.api.services import Services
 from service.jobs.job import Job
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 0.2
@@ -26,6 +26,6 @@ async def wait_for_end(request: Request, services: Services, job: Job, *, second
             break
         await asyncio.sleep(min(pause, left))
         pause = min(1.5 * pause, _LONGEST_PAUSE_SECONDS)
-        found = await run_in_threadpool(services.jobs.get, job.id)
+        found = await run_in_threadpool(services.jobs.store.get, job.id)
         job = found or job
     return job

@@ -7,12 +7,12 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from service.api.batch_submission import submit_batch
 from service.api.dependencies import (
-    Services,
     ServicesDependency,
     TenantDependency,
     refuse_parameters,
 )
 from service.api.results_archive import ResultsArchive
+from service.api.services import Services
 from service.api.submission_openapi import BATCH_SUBMISSION
 from service.jobs.job import JobStatus
 from service.schemas.batch import BatchView
@@ -51,7 +51,7 @@ def follow_batch(
     batch_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> BatchView:
     """Tell how each file of a batch stands."""
-    return BatchView.of(services.batch_state(services.find_batch(batch_id, tenant=tenant)))
+    return BatchView.of(services.batches.state(services.batches.find(batch_id, tenant=tenant)))
 
 
 @router.get(
@@ -64,8 +64,8 @@ def fetch_results(
     batch_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
     """Download all results of a batch that has ended, as one archive."""
-    batch = services.find_batch(batch_id, tenant=tenant)
-    archive = ResultsArchive.of(services.batch_state(batch), services.blobs)
+    batch = services.batches.find(batch_id, tenant=tenant)
+    archive = ResultsArchive.of(services.batches.state(batch), services.jobs.blobs)
     headers = {
         "Content-Length": str(len(archive)),
         "Content-Disposition": f'attachment; filename="batch-{batch.id}.zip"',
@@ -85,7 +85,7 @@ def retry_failed(
     batch_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> BatchView:
     """Queue every job that failed once more, while its upload is kept; repeatable."""
-    state, again = services.retry_failed(services.find_batch(batch_id, tenant=tenant))
+    state, again = services.batches.retry_failed(services.batches.find(batch_id, tenant=tenant))
     if not again:
         response.status_code = 200
     return BatchView.of(state)
@@ -110,10 +110,10 @@ def delete_batch(
 def _cancel(
     batch_id: str, response: Response, services: Services, tenant: str, *, purge: bool
 ) -> BatchView:
-    batch = services.find_batch(batch_id, tenant=tenant)
-    for job in services.batch_state(batch).jobs:
+    batch = services.batches.find(batch_id, tenant=tenant)
+    for job in services.batches.state(batch).jobs:
         if job is not None and (purge or not job.status.is_terminal):
-            before = services.cancel(job, purge=purge)
+            before = services.jobs.cancel(job, purge=purge)
             if before.status is JobStatus.RUNNING:
                 response.status_code = 202
-    return BatchView.of(services.batch_state(batch))
+    return BatchView.of(services.batches.state(batch))

@@ -18,8 +18,8 @@ def list_deliveries(
     job_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> DeliveryList:
     """List what was sent to the job's webhook or is about to be, with every attempt."""
-    job = services.find_job(job_id, tenant=tenant)
-    found = services.deliveries.of_job(job)
+    job = services.jobs.find(job_id, tenant=tenant)
+    found = services.webhooks.deliveries.of_job(job)
     return DeliveryList(deliveries=[DeliveryView.of(delivery) for delivery in found])
 
 
@@ -28,12 +28,12 @@ def redeliver(
     job_id: str, delivery_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> DeliveryView:
     """Send it again, now, and then on schedule; also to an address that was given up."""
-    job = services.find_job(job_id, tenant=tenant)
-    known = {delivery.id: delivery for delivery in services.deliveries.of_job(job)}
+    job = services.jobs.find(job_id, tenant=tenant)
+    known = {delivery.id: delivery for delivery in services.webhooks.deliveries.of_job(job)}
     delivery = known.get(delivery_id)
     if delivery is None:
         raise DeliveryNotFoundError(
             "The job has no delivery with this id.", actual=delivery_id[:100]
         )
-    services.deliveries.renew(delivery)
-    return DeliveryView.of(services.deliveries.get(delivery_id) or delivery)
+    services.webhooks.deliveries.renew(delivery)
+    return DeliveryView.of(services.webhooks.deliveries.get(delivery_id) or delivery)

@@ -11,11 +11,11 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from service.api.dependencies import (
-    Services,
     ServicesDependency,
     TenantDependency,
     refuse_parameters,
 )
+from service.api.services import Services
 from service.errors import InvalidParameterError, ServiceError
 from service.jobs.events import EventKind, JobEvent
 from service.jobs.job import Job
@@ -68,8 +68,8 @@ async def stream_events(
     """Stream a job's events from its first, or those after `Last-Event-ID`, until it has ended."""
     if not _EVENT_ID.fullmatch(last_event_id):
         raise InvalidParameterError("Last-Event-ID is the id of an event.", actual=last_event_id)
-    job = await run_in_threadpool(services.find_job, job_id, tenant=tenant)
-    first = await run_in_threadpool(services.jobs.events, job.id, after=last_event_id)
+    job = await run_in_threadpool(services.jobs.find, job_id, tenant=tenant)
+    first = await run_in_threadpool(services.jobs.store.events, job.id, after=last_event_id)
     if job.status.is_terminal and not first:
         return Response(status_code=204)
     return StreamingResponse(
@@ -99,7 +99,7 @@ async def _stream(
                 silent_since = time.monotonic()
             await asyncio.sleep(_POLL_SECONDS)
         try:
-            events = await run_in_threadpool(services.jobs.events, job.id, after=last)
+            events = await run_in_threadpool(services.jobs.store.events, job.id, after=last)
         except ServiceError:
             return  # the client comes back, with the id of the last event that it had
 

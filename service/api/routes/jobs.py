@@ -10,7 +10,6 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from service.api.dependencies import (
-    Services,
     ServicesDependency,
     TenantDependency,
     accept_parameters,
@@ -18,6 +17,7 @@ from service.api.dependencies import (
 )
 from service.api.preferences import Preferences
 from service.api.routes.results import result_response
+from service.api.services import Services
 from service.api.submission import Submission, submit
 from service.api.submission_openapi import SUBMISSION
 from service.api.waiting import wait_for_end
@@ -74,12 +74,14 @@ def list_jobs(  # noqa: PLR0917 - FastAPI reads them by name
     found: list[Job] = []
     position = None if cursor is None else _read_cursor(cursor)
     for _ in range(-(-_MAX_SCANNED_JOBS // limit)):
-        jobs, position = services.jobs.newest(tenant, before=position, count=limit - len(found))
+        jobs, position = services.jobs.store.newest(
+            tenant, before=position, count=limit - len(found)
+        )
         found += [job for job in jobs if status in {None, job.status} and task in {None, job.task}]
         if position is None or len(found) >= limit:
             break
     return JobList(
-        jobs=[services.show(job) for job in found],
+        jobs=[services.jobs.view(job) for job in found],
         next_cursor=None if position is None else _write_cursor(position),
     )
 
@@ -93,10 +95,10 @@ async def follow_job(
     wait: Annotated[int, Query(ge=0)] = 0,
 ) -> JobView:
     """Tell a job's state and progress: at once, or when it has ended but after `wait` seconds."""
-    job = await run_in_threadpool(services.find_job, job_id, tenant=tenant)
+    job = await run_in_threadpool(services.jobs.find, job_id, tenant=tenant)
     seconds = min(wait, services.settings.limits.wait_seconds)
     job = await wait_for_end(request, services, job, seconds=seconds)
-    return await run_in_threadpool(services.show, job)
+    return await run_in_threadpool(services.jobs.view, job)
 
 
 @router.post("/{job_id}/cancel", dependencies=[Depends(refuse_parameters)], responses=_STOPS)
@@ -104,14 +106,14 @@ def cancel_job(
     job_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> JobView:
     """Cancel a job that has not ended; repeatable."""
-    before = services.cancel(services.find_job(job_id, tenant=tenant), purge=False)
+    before = services.jobs.cancel(services.jobs.find(job_id, tenant=tenant), purge=False)
     if before.status in {JobStatus.SUCCEEDED, JobStatus.FAILED}:
         raise JobAlreadyTerminalError(
             "An ended job cannot be canceled.", actual=before.status.value
         )
     if before.status is JobStatus.RUNNING:
         response.status_code = 202
-    return services.show(services.find_job(job_id, tenant=tenant))
+    return services.jobs.view(services.jobs.find(job_id, tenant=tenant))
 
 
 @router.delete("/{job_id}", dependencies=[Depends(refuse_parameters)], responses=_STOPS)
@@ -119,10 +121,10 @@ def delete_job(
     job_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> JobView:
     """Cancel a job that has not ended, or delete the files of one that has; repeatable."""
-    before = services.cancel(services.find_job(job_id, tenant=tenant), purge=True)
+    before = services.jobs.cancel(services.jobs.find(job_id, tenant=tenant), purge=True)
     if before.status is JobStatus.RUNNING:
         response.status_code = 202
-    return services.show(services.find_job(job_id, tenant=tenant))
+    return services.jobs.view(services.jobs.find(job_id, tenant=tenant))
 
 
 async def _answer(request: Request, services: Services, made: Submission) -> Response:
@@ -152,14 +154,14 @@ async def _wait(
 ) -> Job | None:
     # Whatever fails here, the job is accepted: its sender learns that, and asks again.
     with contextlib.suppress(ServiceError):
-        job = await run_in_threadpool(services.jobs.get, made.job_id)
+        job = await run_in_threadpool(services.jobs.store.get, made.job_id)
         if job is None:
             return None
         job = await wait_for_end(request, services, job, seconds=wanted.wait or 0)
         if job.status.is_terminal:
             return job
         if made.cancel_on_disconnect and await request.is_disconnected():
-            await run_in_threadpool(services.cancel, job, purge=False)
+            await run_in_threadpool(services.jobs.cancel, job, purge=False)
     return None
 
 

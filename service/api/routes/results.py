@@ -11,11 +11,11 @@ from starlette.datastructures import Headers
 
 from service.api.byte_range import is_unchanged, wanted_range
 from service.api.dependencies import (
-    Services,
     ServicesDependency,
     TenantDependency,
     refuse_parameters,
 )
+from service.api.services import Services
 from service.errors import (
     JobCanceledError,
     JobNotFinishedError,
@@ -59,7 +59,7 @@ def fetch_result(
     job_id: str, request: Request, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
     """Download the restored image, or a range of it: in the format that was asked for."""
-    return result_response(services, services.find_job(job_id, tenant=tenant), request.headers)
+    return result_response(services, services.jobs.find(job_id, tenant=tenant), request.headers)
 
 
 def result_response(services: Services, job: Job, asked: Headers) -> Response:
@@ -75,10 +75,10 @@ def result_response(services: Services, job: Job, asked: Headers) -> Response:
     size = result.blob.size
     part = wanted_range(asked, size=size, etag=headers["ETag"])
     if part is None:
-        pieces = services.blobs.open(result.blob)
+        pieces = services.jobs.blobs.open(result.blob)
         status, headers["Content-Length"] = 200, str(size)
     else:
-        pieces = services.blobs.open_part(result.blob, start=part.start, stop=part.stop)
+        pieces = services.jobs.blobs.open_part(result.blob, start=part.start, stop=part.stop)
         status, headers["Content-Length"] = 206, str(part.length)
         headers["Content-Range"] = part.content_range
     if pieces is None:

@@ -17,7 +17,7 @@ def list_tasks(services: ServicesDependency) -> TaskList:
     """List the tasks with their parameters, limits and models."""
     seconds_per_megapixel: Mapping[str, float] = {}
     with contextlib.suppress(ServiceError):  # estimates: what can be done is known without Redis
-        seconds_per_megapixel = services.throughput.all()
+        seconds_per_megapixel = services.catalogue.throughput.all()
     return TaskList(
         tasks=[
             TaskView.of(
@@ -26,12 +26,12 @@ def list_tasks(services: ServicesDependency) -> TaskList:
                 models=[
                     ModelView.of(
                         model,
-                        precision=services.models.precision(model.name),
+                        precision=services.catalogue.models.precision(model.name),
                         seconds_per_megapixel=seconds_per_megapixel.get(model.sha256),
                     )
                     for model in task.models
                 ],
             )
-            for task in services.tasks
+            for task in services.catalogue.tasks
         ]
     )

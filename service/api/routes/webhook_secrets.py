@@ -16,7 +16,7 @@ def show_secret(
     response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> WebhookSecretView:
     """Show the secret that a receiver checks signatures with."""
-    return _show(response, services.webhook_secrets.get(tenant))
+    return _show(response, services.webhooks.secrets.get(tenant))
 
 
 @router.post("/rotate")
@@ -24,7 +24,7 @@ def rotate_secret(
     response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> WebhookSecretView:
     """Make a new secret; for a day the one before signs too, so that receivers can follow."""
-    return _show(response, services.webhook_secrets.rotate(tenant))
+    return _show(response, services.webhooks.secrets.rotate(tenant))
 
 
 def _show(response: Response, found: WebhookSecrets) -> WebhookSecretView:

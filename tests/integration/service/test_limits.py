@@ -152,9 +152,9 @@ def test_megapixels_of_a_day_are_counted_and_given_back_if_nothing_came_of_it(
         return ask(app, "POST", path, key=key, content=content, headers=kind)
 
     services = app.state.services
-    publish, services.submitter._queue = services.submitter._queue, Broken()
+    publish, services.submission.submitter._queue = services.submission.submitter._queue, Broken()
     assert send(large).status_code == 500
-    services.submitter._queue = publish
+    services.submission.submitter._queue = publish
     assert send(large).status_code == 202
     refused = send(large)
     problem = refused.json()

@@ -1,0 +1,23 @@
+"""A bound on the request bodies that are received at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from service.errors import ServerBusyError
+
+
+class UploadSlots:
+    """Refuses the body that is one too many instead of keeping it waiting."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._slots = asyncio.Semaphore(count)
+
+    @asynccontextmanager
+    async def take(self) -> AsyncIterator[None]:
+        """Hold a slot for the block; raises `ServerBusyError` if none is free."""
+        if self._slots.locked():
+            raise ServerBusyError("Too many files are being sent at once.", limit=self._count)
+        async with self._slots:
+            yield
