@@ -1,7 +1,4 @@
-"""The connection to Redis and the one translation of its errors, shared by the two stores.
-
-It stands apart so that neither store depends on the other.
-"""
+"""The Redis client, and the one translation of its errors, for all stores."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +27,7 @@ from service.errors import ServiceError, StoreFaultError, StoreUnavailableError
 _CONNECT_SECONDS = 1.0
 _REPLY_SECONDS = 3.0
 
-# What passes when Redis comes back, loads its file, finds memory or gets a master again.
+# Errors that pass when Redis is back, has loaded its file, has memory or has a master again.
 _AWAY = (
     BusyLoadingError,
     ClusterDownError,
@@ -41,7 +38,7 @@ _AWAY = (
     redis.ConnectionError,
     redis.TimeoutError,
 )
-# Refusals that redis-py has no class for: the disk is full, or a script runs too long.
+# Refusals without a class in redis-py: the disk is full, or a script runs too long.
 _AWAY_PREFIXES = ("MISCONF", "BUSY", "NOREPLICAS")
 _FAULTS = (
     ChildDeadlockedError,
@@ -53,10 +50,10 @@ _FAULTS = (
 
 
 def connect(url: str, *, decode_responses: bool) -> redis.Redis:
-    """A client with short deadlines; it opens its first connection when it is first used.
+    """Return a client with short timeouts; it connects on first use.
 
-    One immediate retry replaces a pooled connection that died with the server. Waiting longer is
-    for the caller to decide: the API answers 503, a worker goes on trying.
+    One immediate retry replaces a pooled connection that died with the server. Longer retries are
+    the caller's decision: the API answers 503, a worker keeps trying.
     """
     return redis.Redis.from_url(
         url,
@@ -68,13 +65,13 @@ def connect(url: str, *, decode_responses: bool) -> redis.Redis:
 
 
 def read_lua(package: str, name: str) -> str:
-    """Text of the script `lua/<name>.lua` in a package; Redis runs it as one transaction."""
+    """Return the script `lua/<name>.lua` of a package; Redis runs it as one transaction."""
     return files(package).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
 
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Let no exception of redis-py out: `StoreUnavailableError` or `StoreFaultError` instead."""
+    """Translate redis-py's exceptions to `StoreUnavailableError` or `StoreFaultError`."""
     try:
         yield
     except (*_AWAY, *_FAULTS) as error:
@@ -82,7 +79,7 @@ def redis_errors() -> Iterator[None]:
 
 
 def translate_redis_error(error: Exception) -> ServiceError:
-    """`StoreUnavailableError` for what passes by itself, `StoreFaultError` for what does not."""
+    """Return `StoreUnavailableError` for a transient error and `StoreFaultError` for any other."""
     refused_for_now = isinstance(error, ResponseError) and str(error).startswith(_AWAY_PREFIXES)
     if isinstance(error, _AWAY) or refused_for_now:
         return StoreUnavailableError("The job store does not answer; try again shortly.")

@@ -1,4 +1,4 @@
-"""The HTTP API: routes that parse a request, call a plain function and map its answer.
+"""The HTTP API: thin routes over plain functions.
 
-Begin with `routes/jobs`; `app` puts everything together.
+Begin with `routes/jobs`; `app` and `services` put everything together.
 """

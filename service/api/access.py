@@ -1,4 +1,4 @@
-"""Who asks, and whether they may: decided from a request's head alone."""
+"""Authentication and authorization, from the headers of a request alone."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from service.jobs.job import OPEN_TENANT
 from service.keys import KeyStore, Scope
 from service.settings import AuthMode, is_loopback
 
-# Probes, and what explains the service. Whatever is not named here needs a key.
+# Health checks and documentation. Every other path requires a key.
 PUBLIC = frozenset({"/livez", "/readyz", "/docs", "/docs/errors", "/openapi.json", "/redoc"})
 
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(\S+)")
@@ -21,25 +21,25 @@ _READS = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whose request it is."""
+    """The authenticated client of a request."""
 
     tenant: str
     key_id: str | None
-    """None where no keys are asked for."""
+    """None where no keys are required."""
 
 
 class Access:
-    """Knows a request's caller."""
+    """Authenticates and authorizes requests."""
 
     def __init__(self, *, keys: KeyStore, mode: AuthMode) -> None:
         self._keys = keys
         self._mode = mode
 
     def admit(self, connection: Connection) -> Caller:
-        """The caller of a request that needs one.
+        """Return the caller of a request to a protected path.
 
         Raises `KeyMissingError`, `KeyInvalidError`, `ScopeMissingError`, and
-        `StoreUnavailableError` while nobody can be known.
+        `StoreUnavailableError` if the keys cannot be read.
         """
         wanted = required_scope(connection["method"], connection["path"])
         if self._mode is AuthMode.OPEN:
@@ -57,19 +57,19 @@ class Access:
 
 
 def required_scope(method: str, path: str) -> Scope:
-    """What a key must allow for a request."""
+    """Return the scope that a request requires."""
     if path == "/v1/keys" or path.startswith("/v1/keys/"):
         return Scope.ADMIN
-    if path.startswith("/v1/webhooks/"):  # to know the secret is to speak in our name
+    if path.startswith("/v1/webhooks/"):  # whoever knows the secret can forge webhooks
         return Scope.WRITE
     return Scope.READ if method in _READS else Scope.WRITE
 
 
 def _require_loopback(connection: Connection) -> None:
-    """Raise `KeyMissingError` for who is not here, whatever address the server was really bound to.
+    """Raise `KeyMissingError` unless the request comes from this machine.
 
-    Nor is a page from elsewhere that a browser here shows: it comes under a name of its own (DNS
-    rebinding), or says that it is another site's.
+    That holds whatever address the server is bound to. Pages of other sites in a local browser are
+    refused too: their `Host` differs (DNS rebinding), or `Sec-Fetch-Site` says so.
     """
     headers = Headers(scope=connection)
     client = (connection.get("client") or ("", 0))[0]

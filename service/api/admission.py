@@ -1,7 +1,7 @@
-"""Before a route is chosen, and before a byte of the body is read: may this request go on?
+"""Authentication, authorization and quotas, before routing and before the body is read.
 
-Pure ASGI, because a framework's dependency runs only when a form has been received whole. What is
-public, probes above all, is neither asked for a key nor held to a limit.
+This is ASGI middleware because a FastAPI dependency runs only after a whole form was received.
+Public paths, health checks above all, need no key and have no limits.
 """
 
 import re
@@ -28,7 +28,7 @@ _SUBMISSIONS = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Decision:
-    """Who asks, where one stands, and why the request does not go on, if it does not."""
+    """The caller, its quota, and the error that refuses the request, if any."""
 
     caller: Caller | None = None
     quota: QuotaStatus | None = None
@@ -36,7 +36,8 @@ class _Decision:
 
 
 class AdmissionMiddleware:
-    """Lets a request in with its caller, or answers it; tells the limits either way."""
+    """Passes a request on with its caller, or refuses it; adds the rate limit headers either
+    way."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class AdmissionMiddleware:
         self._policy = policy_headers(limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -89,29 +90,29 @@ class AdmissionMiddleware:
             read_quota = self._quotas.consume if submits else self._quotas.snapshot
             quota = read_quota(caller.tenant)
             refusal = self._refusal(quota, scope) if submits else None
-        except ServiceError as error:  # other requests may do without Redis
+        except ServiceError as error:  # only submissions require Redis
             return _Decision(caller=caller, refusal=error if submits else None)
         return _Decision(caller=caller, quota=quota, refusal=refusal)
 
     def _refusal(self, quota: QuotaStatus, scope: Scope) -> ServiceError | None:
         if quota.wait:
             return quota.rate_limited()
-        # Sent again, it may find the job that it made: only its body tells.
+        # A repeated request may find its job; the body decides.
         if scope["method"] == "PUT" or "idempotency-key" in Headers(scope=scope):
             return None
-        is_batch = scope["path"].startswith("/v1/batches")  # whose jobs are counted apart
+        is_batch = scope["path"].startswith("/v1/batches")  # jobs of batches are counted separately
         if not quota.free_jobs and not is_batch:
             return self._submitter.too_many_jobs(quota)
         return quota.quota_exceeded() if quota.is_spent else None
 
 
 def is_submission(scope: Scope) -> bool:
-    """Whether a request makes jobs."""
+    """Return whether a request submits jobs."""
     return bool(_SUBMISSIONS.fullmatch(f"{scope['method']} {scope['path']}"))
 
 
 def caller_of(scope: Scope) -> Caller | None:
-    """The caller of a request that was let in."""
+    """Return the caller of an admitted request."""
     caller: Caller | None = scope.get("state", {}).get(_CALLER)
     return caller
 
@@ -119,7 +120,7 @@ def caller_of(scope: Scope) -> Caller | None:
 async def _refuse(error: ServiceError, scope: Scope, receive: Receive, send: Send) -> None:
     headers = Headers(scope=scope)
     has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
-    # Or the body that nobody wants would still be read, and dropped.
+    # Otherwise the server would read and drop the whole body.
     extra = {"Connection": "close"} if has_body else {}
     answer = problem_response(error, instance=scope["path"], headers=extra)
     await answer(scope, receive, send)

@@ -1,4 +1,4 @@
-"""The API's composition root: `uvicorn --factory service.api.app:create_app`."""
+"""The API's application factory: `uvicorn --factory service.api.app:create_app`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -42,10 +42,10 @@ _ROUTES = (
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build the application, from the environment unless settings are given.
+    """Build the application, by default with settings from the environment.
 
-    Raises `ModelRepositoryError` if there is nothing to serve, and pydantic's `ValidationError`
-    for settings that make no sense.
+    Raises `ModelRepositoryError` if there is nothing to serve, and pydantic's `ValidationError` for
+    invalid settings.
     """
     settings = settings or Settings()
     configure_logging(settings)
@@ -79,7 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         limits=settings.tenants,
     )
     labels = RouteLabels(route for module in _ROUTES for route in module.router.routes)
-    # The outermost, because it was added last.
+    # The outermost middleware, because it is added last.
     app.add_middleware(RequestContext, metrics=services.metrics.http, labels=labels)
     install_error_handlers(app)
     for module in _ROUTES:

@@ -1,4 +1,4 @@
-"""From a request with many images to a batch: each becomes a job, or says why it does not."""
+"""Submit a batch: each file becomes a job or is refused with a reason."""
 
 import contextlib
 import time
@@ -36,14 +36,14 @@ class BatchSubmission:
 
     view: BatchView
     replayed: bool = False
-    """Whether it was accepted before, with the same key."""
+    """Whether it was accepted before, with the same idempotency key."""
 
 
 async def submit_batch(request: Request, services: Services, *, tenant: str) -> BatchSubmission:
-    """Receive, check and queue some images.
+    """Receive, validate and queue several images.
 
-    What is wrong with one of them is in the batch. Raised is what concerns all: what is wrong with
-    the form or its fields, and what keeps the service from taking any.
+    Errors of single files are part of the batch. Errors of the form or its fields, and those that
+    keep the service from accepting any file, are raised.
     """
     query = request.query_params.multi_items()
     refuse_unknown([name for name, _ in query], known=BATCH_PARAMETERS)
@@ -76,7 +76,7 @@ class _BatchSubmitter:
     query: Sequence[tuple[str, str]]
 
     def send(self, key: str | None) -> BatchSubmission:
-        """Make a batch; with a key, only if none was made with it."""
+        """Create a batch; with a key, only if the key is new."""
         given = [*self.query, *self.uploads[0].fields.items()]
         refuse_unknown([name for name, _ in given], known=BATCH_PARAMETERS)
         task = read_task(self.services, dict(given))
@@ -97,10 +97,10 @@ class _BatchSubmitter:
         try:
             view = self._make(claim.job_id, task, options, webhook)
         except BaseException:
-            with contextlib.suppress(ServiceError):  # else it is taken up when it is stale
+            with contextlib.suppress(ServiceError):  # otherwise it becomes stale
                 idempotency.abandon(claim)
             raise
-        with contextlib.suppress(ServiceError):  # the next one takes it up, and makes the same
+        with contextlib.suppress(ServiceError):  # a retry claims the key and creates the same batch
             idempotency.complete(claim, view.model_dump_json())
         return BatchSubmission(view=view)
 
@@ -141,7 +141,7 @@ class _BatchSubmitter:
             id=batch_id,
             tenant=self.tenant,
             created_at=now,
-            # No job of it is remembered for longer.
+            # No job of the batch is kept for longer.
             expires_at=now + lifetimes.input_seconds + lifetimes.record_seconds,
             items=tuple(items),
         )
@@ -157,7 +157,7 @@ class _BatchSubmitter:
     def _replay(self, batch_id: str, answer: str) -> BatchView:
         try:
             return BatchView.model_validate_json(answer)
-        except ValidationError:  # of another release of the service
+        except ValidationError:  # written by another release of the service
             batch = self.services.batches.store.get(batch_id)
             if batch is None:
                 raise JobNotFoundError("The batch of this key has expired.") from None

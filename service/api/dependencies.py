@@ -12,27 +12,26 @@ from service.intake.receive import refuse_unknown
 
 
 def get_services(request: Request) -> Services:
-    """The application's services."""
+    """Return the application's services."""
     services: Services = request.app.state.services
     return services
 
 
 def get_tenant(request: Request) -> str:
-    """Whose request it is, as `AdmissionMiddleware` has found out."""
+    """Return the caller's tenant, as `AdmissionMiddleware` determined it."""
     caller = caller_of(request.scope)
-    if caller is None:  # a route that was made public, and should not have been
+    if caller is None:  # the route was made public by mistake
         raise KeyMissingError("This needs a key.")
     return caller.tenant
 
 
 def refuse_parameters(request: Request) -> None:
-    """Raise `UnknownParameterError` for a query on a route that takes none."""
+    """Raise `UnknownParameterError` for any query parameter."""
     refuse_unknown([name for name, _ in request.query_params.multi_items()], known=())
 
 
 def accept_parameters(*known: str) -> Callable[[Request], None]:
-    """A dependency that raises `UnknownParameterError` or `DuplicateParameterError` for any other
-    query."""
+    """Return a dependency that refuses unknown and repeated query parameters."""
 
     def refuse(request: Request) -> None:
         refuse_unknown([name for name, _ in request.query_params.multi_items()], known=known)

@@ -1,4 +1,4 @@
-"""Every answer that is an error becomes a problem document, the framework's own included."""
+"""Converts every error, the framework's included, to a problem document (RFC 9457)."""
 
 from collections.abc import Mapping
 
@@ -31,14 +31,16 @@ _BY_STATUS: Mapping[int, type[ServiceError]] = {
 def problem_response(
     error: ServiceError, *, instance: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The problem document of `error` for the request at path `instance`."""
+    """Return the problem document of `error` for the request to path `instance`."""
     extra = dict(headers or {})
     if error.retry_after is not None:
         extra["Retry-After"] = str(error.retry_after)
     if isinstance(error, AccessDeniedError):
         extra["WWW-Authenticate"] = error.challenge
     if isinstance(error, BodyTooLargeError):
-        extra["Connection"] = "close"  # or the rest of the body would still be read, and dropped
+        extra["Connection"] = (
+            "close"  # otherwise the server would read and drop the rest of the body
+        )
     if isinstance(error, RangeNotSatisfiableError):
         extra["Content-Range"] = f"bytes */{error.limit}"
     problem = Problem.of(error, instance=instance, request_id=current_request_id() or "")
@@ -48,7 +50,7 @@ def problem_response(
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Register the translations; what no handler knows ends in `RequestContext`."""
+    """Register the handlers; `RequestContext` handles all other exceptions."""
     app.add_exception_handler(ServiceError, _on_service_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)

@@ -1,7 +1,7 @@
-"""The OpenAPI document, as FastAPI makes it, with what FastAPI cannot know.
+"""The OpenAPI document: FastAPI's own, corrected.
 
-It gives a response's model the media type of the route's own answers; a problem has another. And
-keys are asked for before a route is chosen.
+A response model gets the media type of its route in FastAPI's document, but problems have their
+own. Authentication is added, because it happens before routing.
 """
 
 from typing import Any
@@ -34,11 +34,11 @@ _QUOTA = {
 
 
 def install_document(app: FastAPI) -> None:
-    """Let the application describe its errors as they are."""
+    """Install the corrected document."""
     made_by_fastapi = app.openapi
 
     def openapi() -> dict[str, Any]:
-        document = made_by_fastapi()  # the same one at each call
+        document = made_by_fastapi()  # cached by FastAPI
         document["components"]["securitySchemes"] = _SCHEMES
         document["security"] = [{name: []} for name in _SCHEMES]
         for path, operations in document["paths"].items():

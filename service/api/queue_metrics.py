@@ -1,6 +1,6 @@
-"""The state of the whole service, read from Redis whenever Prometheus asks.
+"""Metrics of the whole service, read from Redis on every scrape.
 
-Every process of the API tells the same: take `max by (task)` of it, not the sum.
+Every API process reports the same values: aggregate them by `max by (task)`, not by sum.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ from service.jobs.store import JobStore
 
 
 class QueueMetrics(Collector):
-    """Depth and age of the queue, task by task, and what keeps new jobs out."""
+    """Queue depth and age by task, and the state of the store."""
 
     def __init__(self, *, backlog: BacklogMonitor, jobs: JobStore, tasks: Iterable[str]) -> None:
         self._backlog = backlog
@@ -22,7 +22,7 @@ class QueueMetrics(Collector):
         self._tasks = tuple(tasks)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The gauges as they are now; without Redis only that it is away."""
+        """Yield the gauges; if Redis is down, only that."""
         up = "Whether Redis answers."
         try:
             backlog, percent = self._backlog.snapshot(), self._jobs.memory_percent()
@@ -43,7 +43,7 @@ class QueueMetrics(Collector):
 
     def _by_task(self, name: str, about: str, values: Mapping[str, float]) -> GaugeMetricFamily:
         family = GaugeMetricFamily(name, about, labels=("task",))
-        # Every task has its series at all times: an alert must not mistake none for no answer.
+        # Every task always has a series: alerts must tell an empty queue from a missing value.
         for task in sorted({*self._tasks, *values}):
             family.add_metric((task,), values.get(task, 0))
         return family

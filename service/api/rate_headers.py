@@ -1,8 +1,8 @@
-"""What every answer says of the limits: the `RateLimit` fields of the IETF's draft, and older ones.
+"""Rate limit headers: the `RateLimit` fields of the IETF draft, and the older single fields.
 
-`RateLimit-Policy` and `RateLimit` name three: submissions, by a bucket that holds `burst` of them;
-jobs that have not ended; and megapixels of a day. The older fields, of which most clients know
-these, are about submissions alone.
+`RateLimit-Policy` and `RateLimit` describe three quotas: submissions (a bucket of `burst`), jobs
+that have not ended, and megapixels of a day. The older fields, which most clients know, describe
+submissions only.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from service.limits import TenantLimits
 
 
 def policy_headers(limits: TenantLimits) -> Mapping[str, str]:
-    """What is allowed, whoever asks."""
+    """Return the headers that are the same for all clients."""
     policies = (
         f'"submits";q={limits.submits_per_minute};w=60;burst={limits.burst}',
         f'"jobs";q={limits.open_jobs};qu="concurrent-requests"',
@@ -22,7 +22,7 @@ def policy_headers(limits: TenantLimits) -> Mapping[str, str]:
 
 
 def quota_headers(quota: QuotaStatus) -> Mapping[str, str]:
-    """What is left of it to who asks."""
+    """Return the headers with what the client has left."""
     submits, refill = int(quota.tokens), quota.refill_seconds
     left = (
         f'"submits";r={submits};t={refill}',

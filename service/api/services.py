@@ -1,4 +1,4 @@
-"""The API's composition root: everything that routes use, built once for each application."""
+"""The API's composition root: all services that the routes use."""
 
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """What can be asked for, and how long it takes."""
+    """Models, tasks and their measured throughput."""
 
     models: ModelCatalogue
     tasks: TaskCatalogue
@@ -46,7 +46,7 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionServices:
-    """From an upload to an accepted job."""
+    """What turns an upload into a job."""
 
     submitter: JobSubmitter
     idempotency: IdempotencyStore
@@ -56,7 +56,7 @@ class SubmissionServices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookServices:
-    """Deliveries and the secrets that sign them."""
+    """Deliveries, and the secrets that sign them."""
 
     deliveries: DeliveryStore
     secrets: WebhookSecretStore
@@ -64,7 +64,7 @@ class WebhookServices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiMetrics:
-    """Metrics of requests, and the server that Prometheus scrapes."""
+    """Request metrics, and the server that Prometheus scrapes."""
 
     http: HttpMetrics
     server: MetricsServer
@@ -72,7 +72,7 @@ class ApiMetrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """One field for each group of routes, and the settings that they share."""
+    """One field for each group of routes, and their common settings."""
 
     settings: Settings
     access: Access
@@ -87,11 +87,11 @@ class Services:
     metrics: ApiMetrics
     drain: Drain
     resources: ExitStack
-    """Closes every connection, in reverse order of creation."""
+    """Closes every connection, in reverse order."""
 
     @classmethod
     def build(cls, settings: Settings) -> "Services":
-        """Connect nothing yet, only wire; raises `ModelRepositoryError`."""
+        """Build everything without connecting; raises `ModelRepositoryError`."""
         resources = ExitStack()
 
         def owned(resource: T) -> T:
@@ -123,7 +123,7 @@ class Services:
                 lifetimes=settings.jobs,
             )
         )
-        # An HTTP proxy in the environment is for other traffic.
+        # Proxies of the environment are for other traffic.
         triton = owned(httpx.Client(base_url=settings.triton_http_url, trust_env=False))
         metrics_server = MetricsServer(
             host=settings.metrics.host,

@@ -1,4 +1,4 @@
-"""From a request with an image to an accepted job: at most one for each key that a client gives."""
+"""Submit a single image, idempotently by key (POST) or id (PUT)."""
 
 import contextlib
 import re
@@ -38,20 +38,20 @@ _TRUTH = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """An accepted job, and how its sender is to be answered."""
+    """An accepted job, and how to answer."""
 
     view: JobView
     job_id: str
-    """As the stores know it."""
+    """The store's id."""
     replayed: bool = False
-    """Whether it was accepted before, with the same key or under the same id."""
+    """Whether it was accepted before, with the same key or id."""
     cancel_on_disconnect: bool = False
 
 
 async def submit(
     request: Request, services: Services, *, tenant: str, client_id: str | None = None
 ) -> Submission:
-    """Receive, check and queue one image; see `JobSubmitter.accept` for what it raises."""
+    """Receive, validate and queue one image; raises the errors of `JobSubmitter.accept`."""
     query = request.query_params.multi_items()
     if RIGHT_FIELD in request.query_params:
         raise InvalidParameterError(
@@ -84,7 +84,7 @@ async def submit(
 
 
 def read_idempotency_key(request: Request) -> str | None:
-    """The key that the client gave, if it gave one; raises `IdempotencyKeyInvalidError`."""
+    """Return the idempotency key, if there is one; raises `IdempotencyKeyInvalidError`."""
     key = request.headers.get("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
         raise IdempotencyKeyInvalidError("A key has 1 to 255 visible ASCII characters.", limit=255)
@@ -92,13 +92,13 @@ def read_idempotency_key(request: Request) -> str | None:
 
 
 def read_task(services: Services, given: Mapping[str, str]) -> TaskRequest:
-    """What the fields ask for; raises what `TaskCatalogue.find` and `Task.request` do."""
+    """Return the requested task; raises the errors of `TaskCatalogue.find` and `Task.request`."""
     task = services.catalogue.tasks.find(given.get("task"))
     return task.request({name: given[name] for name in TASK_PARAMETERS if name in given})
 
 
 def _require_service(services: Services, task: str | None) -> None:
-    """Refuse what can be refused before a byte of the body is read."""
+    """Refuse what can be refused before the body is read."""
     if task is not None:
         services.catalogue.tasks.find(task)
     services.readiness.require_servers()
@@ -107,17 +107,17 @@ def _require_service(services: Services, task: str | None) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Submitter:
-    """One received submission; its file is closed by whichever method is called."""
+    """One received upload; every public method closes its file."""
 
     services: Services
     tenant: str
     upload: Upload
     query: Sequence[tuple[str, str]]
     accept: str
-    """The header, which may name formats."""
+    """Value of the header, which may select formats."""
 
     def post(self, key: str | None) -> Submission:
-        """Make a job; with a key, only if none was made with it."""
+        """Create a job; with a key, only if the key is new."""
         with contextlib.closing(self.upload):
             job_id = uuid.uuid4().hex
             if key is None:
@@ -131,7 +131,7 @@ class _Submitter:
             if claim.answer is not None:
                 return self._replay(claim.job_id, claim.answer)
             submission = self._submission(self._claimed(claim))
-            # If it cannot be written: the next one takes up the claim, and finds the job.
+            # If this fails, a retry claims the key and finds the job.
             with contextlib.suppress(ServiceError):
                 self.services.submission.idempotency.complete(
                     claim, submission.view.model_dump_json()
@@ -139,7 +139,7 @@ class _Submitter:
             return submission
 
     def put(self, client_id: str) -> Submission:
-        """Make the job with this id, or find it made by the same submission."""
+        """Create the job with this id, or return the one that the same submission created."""
         with contextlib.closing(self.upload):
             job_id = derive_job_id(self.tenant, client_id)
             fingerprint = self._fingerprint()
@@ -157,13 +157,13 @@ class _Submitter:
                 if known.fingerprint != fingerprint:
                     raise taken
                 return self._submission(known, replayed=True)
-            finally:  # from here on the job's own record tells
+            finally:  # the job's own record decides from now on
                 self._abandon(claim)
 
     def _replay(self, job_id: str, answer: str) -> Submission:
         try:
             view = JobView.model_validate_json(answer)
-        except ValidationError:  # of another release of the service: the job as it is now, then
+        except ValidationError:  # written by another release: show the job as it is now
             job = self.services.jobs.store.get(job_id)
             if job is None:
                 raise JobNotFoundError("The job of this key has expired.") from None
@@ -178,7 +178,7 @@ class _Submitter:
             raise
 
     def _abandon(self, claim: Claim) -> None:
-        with contextlib.suppress(ServiceError):  # else it is taken up when it is stale
+        with contextlib.suppress(ServiceError):  # otherwise it becomes stale
             self.services.submission.idempotency.abandon(claim)
 
     def _accept(
@@ -201,7 +201,7 @@ class _Submitter:
         )
 
     def _submission(self, job: Job, *, replayed: bool = False) -> Submission:
-        # The job is queued whatever happens now: an error would make its sender send it again.
+        # The job is queued in any case: an error would make the client submit it again.
         position: int | None = None
         with contextlib.suppress(ServiceError):
             position = self.services.jobs.store.queue_position(job.id)
@@ -237,7 +237,7 @@ class _Submitter:
 
 
 def _formats_of(accept: str) -> tuple[str, ...]:
-    """As `negotiate_formats`; an impossible wish is refused where the job is made."""
+    """Like `negotiate_formats`, without its error, which is raised on acceptance."""
     try:
         return negotiate_formats(accept)
     except ServiceError:

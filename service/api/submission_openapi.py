@@ -1,4 +1,4 @@
-"""What OpenAPI says of a submission: FastAPI sees a request whose body it does not read itself."""
+"""OpenAPI descriptions of submissions, whose bodies FastAPI does not parse itself."""
 
 from typing import Any
 

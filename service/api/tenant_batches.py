@@ -1,4 +1,4 @@
-"""What a tenant may do with its batches: find one, see how it stands, retry its failed jobs."""
+"""Operations on a tenant's batches."""
 
 from dataclasses import dataclass, replace
 
@@ -11,7 +11,7 @@ from service.jobs.store import JobStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantBatches:
-    """Batches and their jobs, each visible to its own tenant only."""
+    """Finds batches of a tenant, and retries their failed jobs."""
 
     store: BatchStore
     jobs: JobStore

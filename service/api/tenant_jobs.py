@@ -1,4 +1,4 @@
-"""What a tenant may do with its jobs: find one, see it, cancel it."""
+"""Operations on a tenant's jobs."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from service.schemas.job import JobView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantJobs:
-    """Jobs and their files, each visible to its own tenant only."""
+    """Finds, shows and cancels jobs of a tenant."""
 
     store: JobStore
     blobs: BlobStore
@@ -22,7 +22,7 @@ class TenantJobs:
         """Return the tenant's job with this public id; raises `JobNotFoundError`."""
         for candidate in (job_id, derive_job_id(tenant, job_id)):
             job = self.store.get(candidate)
-            # A job whose client chose its id is not found by its internal id.
+            # A job with a client's id cannot be found by its internal id.
             if job is not None and job.tenant == tenant and job.public_id == job_id:
                 return job
         raise JobNotFoundError(
@@ -30,7 +30,7 @@ class TenantJobs:
         )
 
     def view(self, job: Job) -> JobView:
-        """Return the job as the API shows it, with its current place in the queue."""
+        """Return the job as the API shows it, with its position in the queue."""
         waits = job.status is JobStatus.QUEUED
         return JobView.of(job, queue_position=self.store.queue_position(job.id) if waits else None)
 

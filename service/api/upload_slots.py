@@ -1,4 +1,4 @@
-"""A bound on the request bodies that are received at once."""
+"""Limits the number of request bodies that are received at once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from service.errors import ServerBusyError
 
 
 class UploadSlots:
-    """Refuses the body that is one too many instead of keeping it waiting."""
+    """A fixed number of slots; a request that finds none is refused, not queued."""
 
     def __init__(self, count: int) -> None:
         self._count = count

@@ -1,4 +1,4 @@
-"""Wait for a job's end on behalf of a client that would rather not ask again and again."""
+"""Long polling: wait for the end of a job."""
 
 import asyncio
 import time
@@ -13,10 +13,10 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 0.2
 
 
 async def wait_for_end(request: Request, services: Services, job: Job, *, seconds: float) -> Job:
-    """The job when it has ended, or as it is after `seconds`, when nobody listens or we must end.
+    """Wait up to `seconds` for the job to end, and return its current state.
 
-    It is looked at in pauses that grow: a waiting client holds no thread and no connection to
-    Redis. Raises `StoreUnavailableError`.
+    Returns early if the client disconnects or the process shuts down. It polls with growing pauses,
+    so that a waiting client holds no thread and no connection. Raises `StoreUnavailableError`.
     """
     deadline = time.monotonic() + seconds
     pause = _FIRST_PAUSE_SECONDS

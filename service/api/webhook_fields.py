@@ -1,4 +1,4 @@
-"""Where a submission wants its owner to be told: the fields `webhook_url` and `webhook_events`."""
+"""The fields `webhook_url` and `webhook_events` of a submission."""
 
 from collections.abc import Mapping
 
@@ -9,8 +9,7 @@ from service.webhooks.target import WebhookTarget
 
 
 def read_webhook(fields: Mapping[str, str], settings: WebhookSettings) -> Webhook | None:
-    """The webhook that the fields ask for; raises `InvalidWebhookUrlError` or
-    `InvalidParameterError`."""
+    """Return the webhook; raises `InvalidWebhookUrlError` or `InvalidParameterError`."""
     url, events = fields.get("webhook_url"), fields.get("webhook_events")
     if url is None:
         if events is not None:

@@ -1,4 +1,4 @@
-"""Capacity: what a tenant may still do, and what the whole service can do now.
+"""Capacity: the quotas of a tenant, and the load and readiness of the whole service.
 
-Begin with `quotas` (one tenant) and `backlog` (all of the work that is waiting).
+Begin with `quotas` (one tenant) and `backlog` (all work that is waiting).
 """

@@ -1,7 +1,7 @@
-"""What there is to do, and how long that will take: the queue, the jobs under way, the workers.
+"""The work that is queued or running, and how long it will take.
 
-Asked before each submission and at each look at the metrics; an answer serves for a second, because
-a long queue is looked through for it.
+Read before each submission and on each scrape of the metrics; cached for one second, because a long
+queue is read in full.
 """
 
 import math
@@ -20,18 +20,17 @@ _LONGEST_PAUSE_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """The state of the service at one moment."""
+    """The state of the service at one time."""
 
     load: Load
     seconds_per_megapixel: Mapping[str, float]
-    """Seconds that a megapixel takes, by the weights' SHA-256."""
+    """By the SHA-256 of the weights."""
 
     @property
     def wait_seconds(self) -> float | None:
-        """How long a job that comes now will wait; None while nobody can tell.
+        """Predicted wait of a new job; None if there is no worker.
 
-        Jobs of models that have not restored anything yet count for nothing: it is the least that
-        the wait will be.
+        A model that has not restored anything yet counts as 0, so this is a lower bound.
         """
         if not self.load.slots:
             return None
@@ -42,7 +41,7 @@ class Backlog:
         return work / 1e6 / self.load.slots
 
     def retry_after(self, ends: float) -> int:
-        """Whole seconds after which so many jobs may have ended, to be told as `Retry-After`."""
+        """Return the seconds after which `ends` jobs may have ended, for `Retry-After`."""
         jobs = self.load.waiting + self.load.running
         wait = self.wait_seconds
         if not wait or not jobs:
@@ -51,12 +50,12 @@ class Backlog:
 
 
 def clamp_retry_after(seconds: float) -> int:
-    """A `Retry-After` of at least a second and at most an hour."""
+    """Clamp a `Retry-After` to between one second and one hour."""
     return min(max(math.ceil(seconds), 1), _LONGEST_PAUSE_SECONDS)
 
 
 class BacklogMonitor:
-    """Looks for many askers at once. Raises `StoreUnavailableError` while Redis is away."""
+    """Caches the backlog for all callers. Raises `StoreUnavailableError` while Redis is down."""
 
     def __init__(
         self,
@@ -72,7 +71,7 @@ class BacklogMonitor:
         self._seen: tuple[float, Backlog] | None = None
 
     def snapshot(self) -> Backlog:
-        """The backlog, at most a second old."""
+        """Return the backlog, at most one second old."""
         with self._lock:
             if self._seen is None or self._clock() - self._seen[0] > _FRESH_SECONDS:
                 backlog = Backlog(

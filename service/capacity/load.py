@@ -1,4 +1,4 @@
-"""What waits, what runs, and who is there to do it: one look at the whole queue."""
+"""The load of the whole service: queued jobs, running jobs and live workers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,26 +13,26 @@ from service.settings import RedisDatabase, Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What waits, what runs, and who is there to do it."""
+    """Queued jobs, running jobs and live workers."""
 
     slots: int
-    """Jobs that the live workers can do at once."""
+    """Jobs that the live workers can run at once."""
     running: int
     depth: Mapping[str, int]
-    """Jobs that wait, by task; a task without any is not there."""
+    """Queued jobs by task; tasks without any are left out."""
     oldest_age: Mapping[str, float]
-    """Seconds that the oldest of them has waited."""
+    """Seconds that the oldest queued job has waited, by task."""
     pixels: Mapping[str, float]
-    """Still to be restored, of waiting and running jobs, by the SHA-256 of the weights."""
+    """Pixels left to restore of queued and running jobs, by the SHA-256 of the weights."""
 
     @property
     def waiting(self) -> int:
-        """Jobs that wait, of all tasks."""
+        """Queued jobs of all tasks."""
         return sum(self.depth.values())
 
 
 class LoadStore:
-    """A view of the job store that changes nothing."""
+    """A read-only view of the job store."""
 
     def __init__(self, *, client: redis.Redis) -> None:
         self._redis = client
@@ -40,18 +40,18 @@ class LoadStore:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "LoadStore":
-        """On the jobs' database."""
+        """Build the store on the state database."""
         url = settings.database_url(RedisDatabase.STATE)
         return cls(client=connect(url, decode_responses=True))
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self._redis.close()
 
     def snapshot(self) -> Load:
-        """Everything that waits and runs; a long queue is looked through, so not too often.
+        """Read the load. It scans the whole queue, so callers should cache it.
 
-        Raises `StoreUnavailableError` while Redis is away.
+        Raises `StoreUnavailableError` while Redis is down.
         """
         with redis_errors():
             reply = self._script(keys=[QUEUED, LEASES, WORKERS], args=[job_key(""), slots_key("")])

@@ -1,9 +1,9 @@
-"""What a tenant may still do: submissions by a token bucket, jobs at once, megapixels a day.
+"""Quotas of a tenant: a token bucket of submissions, jobs at once, megapixels a day.
 
-The bucket is a script of our own because it is this short: the libraries that are kept well count
-requests in windows, which knows no burst; and one that Redis fills by its own clock needs no
-agreement between the API's processes. Jobs and megapixels are counted where a job is made and
-ended (`job_scripts`), so that what is refused by them is exact however many ask at once.
+The bucket is a short script: the maintained libraries count requests in windows, which allow no
+burst, and a bucket on Redis's clock needs no coordination between API processes. Jobs and
+megapixels are counted where jobs are created and ended (`jobs.scripts`), so these limits are exact
+under concurrency.
 """
 
 import math
@@ -20,23 +20,23 @@ from service.settings import RedisDatabase, Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaStatus:
-    """Where a tenant stands against its limits."""
+    """A tenant's use of its quotas."""
 
     limits: TenantLimits
     tokens: float
-    """Submissions that may be sent at once."""
+    """Submissions that are possible at once."""
     wait: float
-    """Seconds until the one that was asked for may be; 0 if it may now."""
+    """Seconds until the requested submission is allowed; 0 if it is."""
     open_jobs: int
     """Jobs that have not ended."""
     pixels: int
-    """Taken today."""
+    """Pixels submitted today."""
     day_left: int
-    """Seconds until midnight (UTC)."""
+    """Seconds until midnight UTC."""
 
     @property
     def refill_seconds(self) -> int:
-        """Until the bucket is full again."""
+        """Seconds until the bucket is full again."""
         missing = self.limits.burst - self.tokens
         return math.ceil(60 * missing / self.limits.submits_per_minute)
 
@@ -47,16 +47,16 @@ class QuotaStatus:
 
     @property
     def free_megapixels(self) -> int:
-        """Whole megapixels that may be added today."""
+        """Whole megapixels that are left today."""
         return max(self.limits.megapixels_per_day - math.ceil(self.pixels / 1e6), 0)
 
     @property
     def is_spent(self) -> bool:
-        """Whether nothing may be added today."""
+        """Whether no megapixels are left today."""
         return self.pixels >= 1e6 * self.limits.megapixels_per_day
 
     def rate_limited(self) -> RateLimitError:
-        """Why a submission is refused that came too soon."""
+        """Return the error for a submission over the rate limit."""
         most, burst = self.limits.submits_per_minute, self.limits.burst
         return RateLimitError(
             f"Up to {most} submissions a minute are taken, and {burst} at once.",
@@ -65,7 +65,7 @@ class QuotaStatus:
         )
 
     def too_many_jobs(self, *, pause: int) -> TooManyJobsError:
-        """Why a job is refused beside so many others; one of them may end after `pause` seconds."""
+        """Return the error for a job over the limit; one may end after `pause` seconds."""
         most = self.limits.open_jobs
         return TooManyJobsError(
             f"Up to {most} jobs may wait and run at once.",
@@ -75,7 +75,7 @@ class QuotaStatus:
         )
 
     def quota_exceeded(self, *, pixels: int = 0) -> QuotaExceededError:
-        """Why an image of `pixels` is refused today."""
+        """Return the error for an image of `pixels` over the daily quota."""
         most = self.limits.megapixels_per_day
         return QuotaExceededError(
             f"Up to {most} megapixels a day are restored; the day ends at midnight UTC.",
@@ -86,7 +86,7 @@ class QuotaStatus:
 
 
 class QuotaStore:
-    """Each tenant's standing. Every method raises `StoreUnavailableError` while Redis is away."""
+    """Quotas of all tenants. Every method raises `StoreUnavailableError` while Redis is down."""
 
     def __init__(self, *, client: redis.Redis, limits: TenantLimits) -> None:
         self._redis = client
@@ -95,20 +95,20 @@ class QuotaStore:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "QuotaStore":
-        """The standings beside the jobs."""
+        """Build the store on the state database."""
         url = settings.database_url(RedisDatabase.STATE)
         return cls(client=connect(url, decode_responses=True), limits=settings.tenants)
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self._redis.close()
 
     def consume(self, tenant: str) -> QuotaStatus:
-        """Count one submission, unless it comes too soon: then the standing has a `wait`."""
+        """Take one submission from the bucket; the status has a `wait` if none is left."""
         return self._read(tenant, wanted=1)
 
     def snapshot(self, tenant: str) -> QuotaStatus:
-        """The standing as it is."""
+        """Return the status without taking a submission."""
         return self._read(tenant, wanted=0)
 
     def _read(self, tenant: str, *, wanted: int) -> QuotaStatus:

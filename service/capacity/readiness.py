@@ -1,6 +1,6 @@
-"""Whether jobs can be done now: Redis, Triton with every model, and at least one worker.
+"""Whether jobs can run now: Redis, Triton with every model, and at least one worker.
 
-Asked by the readiness route and before each upload; an answer serves for two seconds.
+Checked by the readiness route and before each upload; cached for two seconds.
 """
 
 import threading
@@ -19,18 +19,18 @@ _PROBE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadinessReport:
-    """The state of each component; a reason for what is not ready, None for what is."""
+    """The state of each component: None if it is ready, else the reason why not."""
 
     problems: Mapping[str, str | None]
 
     @property
     def ready(self) -> bool:
-        """Whether every component is."""
+        """Whether every component is ready."""
         return not any(self.problems.values())
 
 
 class Readiness:
-    """Asks the components, one asker at a time, and remembers the answer for a moment."""
+    """Probes the components, one caller at a time, and caches the result."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Readiness:
         self._report = ReadinessReport(problems={})
 
     def report(self) -> ReadinessReport:
-        """The components' state, at most two seconds old."""
+        """Return the state of the components, at most two seconds old."""
         with self._lock:
             now = self._clock()
             if self._asked_at is None or now - self._asked_at > _FRESH_SECONDS:
@@ -60,15 +60,14 @@ class Readiness:
                         "worker": self._probe_worker(),
                     }
                 )
-                # Counted from the answer: an absent server makes asking itself slow.
+                # Counted from the answer, because probing an absent server is slow.
                 self._asked_at = self._clock()
             return self._report
 
     def require_servers(self) -> None:
-        """Raise `StoreUnavailableError` or `InferenceUnavailableError` for what cannot take a job
-        now.
+        """Raise `StoreUnavailableError` or `InferenceUnavailableError` if no job can be accepted.
 
-        An absent worker is no reason: the queue keeps the job until there is one.
+        A missing worker is no reason: the queue keeps the job until there is one.
         """
         problems = self.report().problems
         if problems["redis"] is not None:
@@ -84,7 +83,7 @@ class Readiness:
         return None
 
     def _probe_triton(self) -> str | None:
-        # The server's own word comes first: its models stay "ready" when their processes are dead.
+        # Server readiness first: models stay "ready" after their processes have died.
         try:
             if not self._is_ok("/v2/health/ready"):
                 return "is not ready"

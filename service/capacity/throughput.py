@@ -1,7 +1,6 @@
-"""How long a megapixel takes on this installation: a running mean for each model, in Redis.
+"""Seconds per megapixel on this installation: a moving average for each model, in Redis.
 
-The workers tell it after each job, the API shows it. It is an estimate: nobody waits for it, and a
-model that has done nothing yet has none.
+Workers record it after each job; the API shows it. A model that has not run yet has none.
 """
 
 from collections.abc import Mapping
@@ -17,9 +16,9 @@ _NEWEST_SHARE = 0.2
 
 
 class ThroughputStore:
-    """Seconds per megapixel of input, by the weights' SHA-256: other weights begin anew.
+    """Seconds per input megapixel, by the SHA-256 of the weights: new weights start again.
 
-    Every method raises `StoreUnavailableError` while Redis is away.
+    Every method raises `StoreUnavailableError` while Redis is down.
     """
 
     def __init__(self, *, client: redis.Redis) -> None:
@@ -28,22 +27,22 @@ class ThroughputStore:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "ThroughputStore":
-        """The store beside the jobs."""
+        """Build the store on the state database."""
         return cls(
             client=connect(settings.database_url(RedisDatabase.STATE), decode_responses=True)
         )
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self._redis.close()
 
     def record(self, model_sha256: str, *, seconds: float, pixels: int) -> None:
-        """Note that `pixels` of input took `seconds` to restore."""
+        """Record that restoring `pixels` of input took `seconds`."""
         with redis_errors():
             self._script(keys=[_KEY], args=[model_sha256, 1e6 * seconds / pixels, _NEWEST_SHARE])
 
     def all(self) -> Mapping[str, float]:
-        """Seconds per megapixel of every model that has restored something."""
+        """Return the seconds per megapixel of every model that has restored something."""
         with redis_errors():
             means = cast("Mapping[str, str]", self._redis.hgetall(_KEY))
         return {sha256: float(mean) for sha256, mean in means.items()}

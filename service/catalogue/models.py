@@ -1,6 +1,6 @@
-"""The catalogue of served models: their contracts, read from the model repository.
+"""The served models: their contracts, read from the model repository.
 
-Of Triton's client only the schema of `config.pbtxt` is used here; nothing connects to a server.
+Only the schema of `config.pbtxt` comes from Triton's client; nothing connects to a server.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -51,11 +51,11 @@ class ModelCatalogue:
         return tuple(self._contracts)
 
     def get(self, name: str) -> ModelContract | None:
-        """The contract of one model, or None if there is none of this name."""
+        """Return the contract of a model, or None if no model has this name."""
         return self._contracts.get(name)
 
     def precision(self, name: str) -> str:
-        """What a model computes in: `fp32` unless its configuration says otherwise."""
+        """Return the precision that a model computes in: `fp32` unless configured otherwise."""
         return self._precisions.get(name, "fp32")
 
 
@@ -81,7 +81,7 @@ def _read_contract(path: Path, config: ModelConfig) -> ModelContract:
 
 
 def _precision(config: ModelConfig) -> str:
-    """`fp16` if a GPU accelerator is configured for it, else `fp32`."""
+    """Return `fp16` if a GPU accelerator is configured for it, else `fp32`."""
     accelerators = config.optimization.execution_accelerators.gpu_execution_accelerator
     modes = {accelerator.parameters.get("precision_mode") for accelerator in accelerators}
     return "fp16" if "FP16" in modes else "fp32"

@@ -1,7 +1,7 @@
-"""What can be asked for: the tasks, and the served model that does one to a certain image.
+"""The tasks, and the choice of the model that does a task for an image.
 
-A client names what it wants done and sends a photo; which network does it follows from the photo
-(gray or colour, one view or two) and from the task's parameters, by the contracts of the models.
+A client names a task and sends a photo. The photo (gray or color, one view or two) and the task's
+parameters determine the model, by the models' contracts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,14 +20,14 @@ from service.errors import (
 
 SCALE, PATTERN = "scale", "pattern"
 TASK_PARAMETERS = (SCALE, PATTERN)
-"""Parameters that belong to a task, and not to every job."""
+"""Parameters of single tasks, as opposed to those of every job."""
 
 _CHANNELS = {1: "gray images", 3: "colour images", 6: "two views in colour"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _TaskSpec:
-    """A task of the product, and what the contracts of its models call their task."""
+    """A task of the API, and the tasks in the models' contracts that it covers."""
 
     name: str
     summary: str
@@ -77,44 +77,44 @@ _MOSAIC = "demosaic"
 
 
 def takes_mosaics(model: ModelContract) -> bool:
-    """Whether what a model restores is what a sensor saw, one colour in each pixel."""
+    """Return whether a model takes sensor mosaics: one color in each pixel."""
     return model.task == _MOSAIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """Something that is said beside the task."""
+    """A parameter of a task."""
 
     name: str
     values: tuple[str, ...]
-    """All that there are."""
+    """All allowed values."""
     required: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A task that can be done now: at least one model of it is served."""
+    """A task with at least one served model."""
 
     name: str
     summary: str
     models: tuple[ModelContract, ...]
-    """The preferred one first, among those that do the same."""
+    """Of models that do the same, the preferred one comes first."""
 
     @property
     def scales(self) -> tuple[int, ...]:
-        """Factors by which the task enlarges, ascending; (1,) where it does not."""
+        """Upscaling factors of the task, ascending; (1,) if it does not upscale."""
         return tuple(sorted({model.scale for model in self.models}))
 
     @property
     def takes_mosaics(self) -> bool:
-        """Whether an image of it is what a sensor saw, one colour in each pixel."""
+        """Whether the task takes sensor mosaics: one color in each pixel."""
         return any(takes_mosaics(model) for model in self.models)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """What can be said beside the task."""
+        """Parameters of the task."""
         if self.takes_mosaics:
-            # A camera raw file tells its own.
+            # A camera raw file carries its own pattern.
             patterns = tuple(pattern.value.upper() for pattern in BayerPattern)
             return (Parameter(name=PATTERN, values=patterns, required=False),)
         if self.scales == (1,):
@@ -123,10 +123,10 @@ class Task:
         return (Parameter(name=SCALE, values=scales, required=len(scales) > 1),)
 
     def request(self, given: Mapping[str, str]) -> "TaskRequest":
-        """Read the parameters that belong to a task.
+        """Parse the parameters of the task.
 
-        Raises `MissingParameterError`, `UnknownParameterError` for one that another task has, and
-        `InvalidParameterError`.
+        Raises `MissingParameterError`, `InvalidParameterError`, or `UnknownParameterError` for a
+        parameter of another task.
         """
         accepted = ", ".join(parameter.name for parameter in self.parameters) or "none"
         for name in given:
@@ -146,7 +146,7 @@ class Task:
         return TaskRequest(task=self, parameters=values)
 
     def missing(self, name: str) -> MissingParameterError:
-        """The error for a parameter that such an image needs."""
+        """Return the error for a parameter that is required for this image."""
         (known,) = (", ".join(item.values) for item in self.parameters if item.name == name)
         return MissingParameterError(
             f"{self.name} needs {name} here, one of {known}.",
@@ -164,19 +164,19 @@ class TaskRequest:
 
     @property
     def scale(self) -> int:
-        """Factor by which the image is going to grow along a side."""
+        """Upscaling factor along each side."""
         return int(self.parameters.get(SCALE, self.task.scales[0]))
 
     @property
     def pattern(self) -> BayerPattern | None:
-        """Of the mosaic; None where none was given."""
+        """Pattern of the mosaic; None if it was not given."""
         pattern = self.parameters.get(PATTERN)
         return None if pattern is None else BayerPattern(pattern.lower())
 
     def choose_model(self, *, gray: bool, views: int = 1) -> ModelContract:
-        """The model for such an image; raises `NoModelForImageError`.
+        """Choose the model for an image; raises `NoModelForImageError`.
 
-        A gray image goes to a model of gray images, or as three equal channels to one of colour.
+        A gray image goes to a gray model, or as three equal channels to a color model.
         """
         wanted = (views, 3 * views) if gray else (3 * views,)
         for channels in wanted:
@@ -195,8 +195,8 @@ class TaskRequest:
 class TaskCatalogue:
     """The tasks of a model repository.
 
-    A model whose contract names none of the product's tasks is a task of its own. Every model can
-    be asked for by its own name too, where one of several is wanted.
+    A model whose contract names no task of the API becomes a task of its own. Every model can also
+    be requested by its own name.
     """
 
     def __init__(self, models: ModelCatalogue) -> None:
@@ -212,8 +212,7 @@ class TaskCatalogue:
         return tuple(self._tasks)
 
     def find(self, name: str | None) -> Task:
-        """A task by its name, or by that of a model; raises `MissingTaskError` or
-        `UnknownTaskError`."""
+        """Find a task by its name or a model's; raises `MissingTaskError` or `UnknownTaskError`."""
         known = ", ".join(self._tasks)
         if not name:
             raise MissingTaskError(f"Name one of the tasks: {known}.", limit=known)
@@ -235,7 +234,7 @@ def _checked(parameter: Parameter, value: str) -> str:
 
 
 def _tasks(models: Iterable[ModelContract]) -> Iterator[Task]:
-    # The model that has the name of what it restores comes before its larger or newer brothers.
+    # The model that is named for its task comes before larger or newer ones.
     left = sorted(models, key=lambda model: (model.name != model.task, model.name))
     for kind in _TASK_SPECS:
         fitting = tuple(model for model in left if model.task in kind.restores)

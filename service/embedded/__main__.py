@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(StackSettings(**given), console, options))
     except ValidationError as error:
-        for problem in error.errors(include_input=False):  # an address may hold a password
+        for problem in error.errors(include_input=False):  # a URL may contain a password
             field = ".".join(map(str, problem["loc"]))
             console.line("up", f"error: {field}: {problem['msg']}")
     except (StackError, SampleError, TritonUnavailableError) as error:
@@ -58,11 +58,11 @@ def _up(settings: StackSettings, console: Console, options: argparse.Namespace) 
             return status
         console.line("up", f"metrics of API and worker: {' and '.join(addresses.metrics_urls)}")
         console.line("up", f"serving on {addresses.api_url}; Ctrl-C stops everything")
-        await asyncio.Event().wait()  # until a signal
+        await asyncio.Event().wait()  # until a signal arrives
         return 0
 
     status = run_stack(settings, console=console, work=work)
-    if status is None:  # by a signal, which is how serving ends
+    if status is None:  # stopped by a signal, the normal end of serving
         return _INTERRUPTED if options.once else 0
     return status
 
@@ -97,7 +97,7 @@ async def _restore(
 
 
 def _running_api(settings: StackSettings) -> str:
-    """Address of the stack that runs on the data directory."""
+    """Return the API's address of the stack that runs on the data directory."""
     path = settings.data_dir / "stack.json"
     try:
         return str(json.loads(path.read_text())["api_url"])

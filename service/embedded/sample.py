@@ -1,4 +1,4 @@
-"""The bundled sample through the running service: what a first user does, measured."""
+"""Restores the bundled sample through the running service, and measures the gain."""
 
 import asyncio
 import io
@@ -20,12 +20,12 @@ WANTED_GAIN_DB = 5.0
 
 
 class SampleError(Exception):
-    """The service did not restore the sample; the message is its own account."""
+    """The sample was not restored; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleReport:
-    """What came of one sample; PSNR in dB against the clean crop."""
+    """Result for one sample; PSNR in dB against the clean crop."""
 
     result: Path
     psnr_before: float
@@ -34,7 +34,7 @@ class SampleReport:
 
     @property
     def good(self) -> bool:
-        """Whether the gain is what the model must show."""
+        """Whether the gain is large enough for the model."""
         return self.psnr_after - self.psnr_before >= WANTED_GAIN_DB
 
     def __str__(self) -> str:
@@ -49,10 +49,10 @@ class SampleReport:
 async def restore_sample(
     *, api_url: str, samples: Path, out_dir: Path, api_key: str | None = None
 ) -> SampleReport:
-    """Send the noisy sample to the service, wait, and keep the result in `out_dir`.
+    """Submit the noisy sample, wait, and save the result in `out_dir`.
 
-    Raises `SampleError` when the service refuses it, fails or takes too long, and when there is
-    no sample.
+    Raises `SampleError` if the service refuses it, fails or takes too long, or if the sample is
+    missing.
     """
     noisy, clean = _load(samples / _NOISY), _load(samples / _CLEAN)
     started = time.monotonic()
@@ -79,7 +79,7 @@ async def restore_sample(
 
 
 def psnr(reference: NDArray[np.uint8], image: NDArray[np.uint8]) -> float:
-    """Peak signal-to-noise ratio of two 8-bit images of one shape, in dB."""
+    """Peak signal-to-noise ratio in dB of two 8-bit images of equal shape."""
     if reference.shape != image.shape:
         raise SampleError(f"the result has shape {image.shape}, expected {reference.shape}")
     error = np.mean(np.square(reference.astype(np.float64) - image))
@@ -115,7 +115,7 @@ def _load(path: Path) -> bytes:
 
 
 def _decode(content: bytes) -> NDArray[np.uint8]:
-    """Pixels, (H, W, 3) uint8 RGB."""
+    """Return `(H, W, 3)` uint8 RGB pixels."""
     try:
         with Image.open(io.BytesIO(content)) as image:
             return np.asarray(image.convert("RGB"))

@@ -1,4 +1,4 @@
-"""The stack of one machine: its components, their order, and what each is told of the others."""
+"""The stack of one machine: its components in order, and their configuration."""
 
 import asyncio
 import fcntl
@@ -22,10 +22,10 @@ from service.embedded.triton_release import ensure_tritonserver
 from service.settings import AuthMode, Settings
 
 _PROBE_TIMEOUT_S = 5.0
-_WEBHOOK_THREADS = 8  # that wait for receivers
-_WORKER_GRACE_S = 30.0  # ends the job under way, if it is short
-# By default glibc gives threads arenas of their own, and what one of them keeps no other can use;
-# with two, the memory of a server stays where its first jobs brought it.
+_WEBHOOK_THREADS = 8  # which wait for receivers
+_WORKER_GRACE_S = 30.0  # lets a short job finish
+# glibc gives each thread an arena, whose free memory no other thread can use; with two arenas a
+# server's memory stops growing after its first jobs.
 _ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
 _WHO_MAY = {
     AuthMode.OPEN: "open mode: everybody on this machine may use the service, without a key",
@@ -39,9 +39,9 @@ def run_stack(
     console: Console,
     work: Callable[[Addresses], Awaitable[int]],
 ) -> int | None:
-    """Run the stack around `work`; returns its exit status, or None after a signal to stop.
+    """Run the stack around `work`; returns its exit status, or None after a signal.
 
-    Raises `StackError` or `TritonUnavailableError` when it cannot come up or be kept up, and
+    Raises `StackError` or `TritonUnavailableError` if the stack cannot start or stay up, and
     pydantic's `ValidationError` for settings that its children would refuse.
     """
     with _sole_owner(settings.data_dir):
@@ -77,10 +77,10 @@ async def _run(
 def _components(
     settings: StackSettings, addresses: Addresses, console: Console
 ) -> tuple[Component, ...]:
-    """In the order of their start: nobody waits for one that comes after."""
+    """Return the components in the order of their start; none depends on a later one."""
     environment = {
         **_ALLOCATOR,
-        "HIIR_DRAIN_SECONDS": "0",  # nobody else sends requests on to us
+        "HIIR_DRAIN_SECONDS": "0",  # no proxy is trusted
         **os.environ,
         "HIIR_HOST": addresses.host,
         "HIIR_PORT": str(addresses.port),
@@ -92,7 +92,7 @@ def _components(
         "HIIR_TRITON_URL": addresses.triton_url,
         "HIIR_TRITON_HTTP_URL": addresses.triton_http_url,
         "HIIR_MODEL_REPOSITORY": str(settings.model_repository.resolve()),
-        "PYTHONUNBUFFERED": "1",  # lines reach the console when they are written
+        "PYTHONUNBUFFERED": "1",  # so that log lines appear at once
     }
     return (
         _redis(settings, addresses),
@@ -107,7 +107,7 @@ def _redis(settings: StackSettings, addresses: Addresses) -> Component:
     if addresses.redis_port is None:
         return Component(
             name="redis",
-            address="the address that HIIR_REDIS_URL gives",  # it may hold a password
+            address="the address that HIIR_REDIS_URL gives",  # may contain a password
             is_ready=lambda: is_redis_ready(addresses.redis_url),
         )
     server = RedisServer(
@@ -169,7 +169,7 @@ def _worker(settings: StackSettings, environment: Mapping[str, str]) -> Componen
         ),
         environment=environment,
         stop_grace_s=_WORKER_GRACE_S,
-        # Asked to end without its servers it would wait for them; its job's lease covers it.
+        # A worker without servers would wait for them on shutdown; the lease covers its job.
         death_signal=signal.SIGKILL,
     )
 
@@ -186,13 +186,13 @@ def _webhooks(environment: Mapping[str, str]) -> Component:
         ),
         environment=environment,
         stop_grace_s=_WORKER_GRACE_S,
-        death_signal=signal.SIGKILL,  # what it was sending is due again
+        death_signal=signal.SIGKILL,  # an interrupted delivery becomes due again
     )
 
 
 async def _is_started() -> bool:
-    # Workers listen nowhere. The API's own readiness, which comes last, waits for a heartbeat of
-    # those that do jobs; those that send webhooks are nothing that a job has to wait for.
+    # Workers listen on no port. The API starts last, and its readiness requires a heartbeat of the
+    # worker. Nothing has to wait for the webhook worker.
     return True
 
 
@@ -212,8 +212,8 @@ def _api(addresses: Addresses, environment: Mapping[str, str]) -> Component:
         command=(
             *(sys.executable, "-m", "uvicorn", "--factory", "service.api.app:create_app"),
             *("--host", addresses.host, "--port", str(addresses.port)),
-            "--no-access-log",  # the API writes its own, with the request's id
-            # Longer than a proxy's idle time; shorter than the grace before the kill.
+            "--no-access-log",  # the API writes its own access log, with request ids
+            # Longer than a proxy's idle timeout, shorter than the grace period.
             *("--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "5"),
         ),
         environment=environment,
@@ -221,7 +221,7 @@ def _api(addresses: Addresses, environment: Mapping[str, str]) -> Component:
 
 
 def _require_models(repository: Path) -> None:
-    """Say what is missing before Triton says it in its own words."""
+    """Report missing models before Triton does."""
     configs = sorted(repository.glob("*/config.pbtxt"))
     if not configs:
         raise StackError(f"{repository} holds no model (no */config.pbtxt)")
@@ -232,18 +232,18 @@ def _require_models(repository: Path) -> None:
 
 @contextmanager
 def _sole_owner(data_dir: Path) -> Iterator[None]:
-    """Hold the folder's lock: two Redis servers on the same files would ruin them."""
+    """Lock the directory: two Redis servers on the same files would destroy them."""
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "lock").open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the process
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released when the process ends
         except BlockingIOError as error:
             raise StackError(f"another stack is running on {data_dir}") from error
         yield
 
 
 def _write_state(path: Path, addresses: Addresses, pids: Mapping[str, int]) -> None:
-    """Let others find the stack: addresses and process ids, replaced as a whole."""
+    """Write the state file, addresses and process ids, atomically."""
     state = {
         "api_url": addresses.api_url,
         "redis_url": addresses.redis_url,
@@ -254,6 +254,6 @@ def _write_state(path: Path, addresses: Addresses, pids: Mapping[str, int]) -> N
         "pids": dict(pids),
     }
     scratch = path.with_suffix(".tmp")
-    scratch.touch(mode=0o600)  # a Redis address may hold a password
+    scratch.touch(mode=0o600)  # a Redis URL may contain a password
     scratch.write_text(json.dumps(state, indent=2) + "\n")
     scratch.replace(path)

@@ -1,7 +1,7 @@
-"""Starts components in order, keeps them alive, stops them in reverse.
+"""Starts components in order, restarts them when they fail, and stops them in reverse order.
 
-Whatever ends the supervisor, its children end: on a signal or an error by `stop`, on `kill -9` by
-the death signal that each child carries.
+The children end with the supervisor: on a signal or an error by `stop`, after `kill -9` by the
+death signal of each child.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _REPORT_EVERY_S = 5.0
 
 
 class StackError(Exception):
-    """The stack cannot come up or be kept up; the message names the component."""
+    """The stack cannot start or stay up; the message names the component."""
 
 
 def _nothing() -> None:
@@ -28,14 +28,14 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One server: how it is started, probed, healed and stopped."""
+    """One server: how to start, probe, heal and stop it."""
 
     name: str
     address: str
     is_ready: Callable[[], Awaitable[bool]]
 
     command: tuple[str, ...] = ()
-    """Empty for a server that somebody else runs: it is only probed, once."""
+    """Empty for an external server, which is only probed once."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     before_start: Callable[[], None] = _nothing
@@ -45,7 +45,7 @@ class Component:
     death_signal: signal.Signals = signal.SIGTERM
 
     is_healthy: Callable[[int], Awaitable[bool]] | None = None
-    """Asked with the process id, all the time; a component without it is healthy while it lives."""
+    """Called with the process id at intervals; without it a running process counts as healthy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +57,15 @@ class RestartPolicy:
     first_delay_s: float = 0.2
     probe_every_s: float = 1.0
     unhealthy_limit: int = 3
-    """Failed probes in a row after which a living process is replaced."""
+    """Consecutive failed probes after which a running process is replaced."""
 
     def delay_s(self, restarts: int) -> float:
-        """Pause before the next start, doubled with each restart in the window."""
+        """Pause before the next start; doubles with each restart in the window."""
         return float(self.first_delay_s * 2**restarts)
 
 
 class Supervisor:
-    """Owner of the child processes of one stack."""
+    """Owns the child processes of one stack."""
 
     def __init__(
         self,
@@ -84,10 +84,10 @@ class Supervisor:
         self._stopping = False
 
     async def run(self, work: Callable[[], Awaitable[int]]) -> int:
-        """Start everything, do `work` under watch, stop everything; returns what `work` returned.
+        """Start all components, run `work`, stop everything; returns the result of `work`.
 
-        Raises `StackError` when a component does not come up or keeps dying, and
-        `asyncio.CancelledError` after an `interrupt`.
+        Raises `StackError` if a component does not start or keeps dying, and
+        `asyncio.CancelledError` after `interrupt`.
         """
         self._task = asyncio.current_task()
         try:
@@ -109,7 +109,7 @@ class Supervisor:
         return status
 
     def interrupt(self) -> None:
-        """Stop in good order; when that is under way already, end all children at once."""
+        """Stop gracefully; a second call kills all children at once."""
         if self._task is not None and not self._stopping:
             self._stopping = True
             self._task.cancel()
@@ -141,7 +141,7 @@ class Supervisor:
         self._on_change({name: child.pid for name, child in self._children.items()})
 
     async def _wait_ready(self, component: Component, title: str) -> None:
-        """Probe until it is ready; raises `StackError` when it ends or takes too long."""
+        """Probe until the component is ready; raises `StackError` if it ends or takes too long."""
         started = time.monotonic()
         next_report = _REPORT_EVERY_S
         child = self._children.get(component.name)
@@ -157,13 +157,13 @@ class Supervisor:
                 await asyncio.wait([ended], timeout=_POLL_S)
                 if ended.done():
                     break
-            if ended.done():  # also when a stranger on its port answered the probe
+            if ended.done():  # another process on its port may have answered the probe
                 raise StackError(f"{component.name} {_ending(int(ended.result()))} at its start")
         finally:
             ended.cancel()
 
     async def _keep(self, component: Component) -> None:
-        """Restart it whenever it ends or is unhealthy; raises `StackError` on giving up."""
+        """Restart the component when it ends or is unhealthy; raises `StackError` on giving up."""
         restarts: deque[float] = deque()
         while True:
             reason = await self._until_broken(component)
@@ -190,7 +190,7 @@ class Supervisor:
             self._console.line("up", f"{component.name} is back")
 
     async def _until_broken(self, component: Component) -> str:
-        """Watch a running component and return what is wrong with it."""
+        """Watch a running component and return its problem."""
         child = self._children[component.name]
         failures = 0
         while True:
@@ -208,7 +208,7 @@ class Supervisor:
                 return f"was unhealthy {failures} times in a row"
 
     async def _end(self, component: Component) -> None:
-        """End a broken child by force: nothing that it could still say is worth the wait."""
+        """Kill a broken child: its shutdown is not worth the wait."""
         child = self._children[component.name]
         child.kill()
         await child.wait()

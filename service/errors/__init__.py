@@ -268,13 +268,14 @@ __all__ = [
 
 
 def error_types() -> Iterator[type[ServiceError]]:
-    """Every error that a client can meet: the tree's leaves, and its root for what is left."""
+    """Yield every error that a client can receive: the leaves of the tree, and its root."""
     yield ServiceError
     yield from _leaves(ServiceError)
 
 
 def translate_imaging_error(error: ImagingError) -> ServiceError:
-    """The service's error for one of `hiir.imaging`: same code, detail, limit and actual value."""
+    """Return the service's error for one of `hiir.imaging`: same code, detail, limit and actual
+    value."""
     kinds: tuple[type[ServiceError], ...] = (
         *_leaves(ImageError),
         CodecFailedError,

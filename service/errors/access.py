@@ -1,55 +1,55 @@
-"""Who asks may not: 401 without a good key, 403 with one that does not allow it; and keys."""
+"""Authentication and authorization errors (401, 403), and errors of API keys."""
 
 from service.errors.base import ServiceError
 
 
 class AccessDeniedError(ServiceError):
-    """Who asks may not."""
+    """The client may not make this request."""
 
     code, status, title = "access-denied", 401, "Access denied"
 
     @property
     def challenge(self) -> str:
-        """The `WWW-Authenticate` header, in the words of RFC 6750."""
+        """Value of the `WWW-Authenticate` header (RFC 6750)."""
         return 'Bearer realm="hiir"'
 
 
 class KeyMissingError(AccessDeniedError):
-    """No key came with the request."""
+    """The request has no API key."""
 
     code, title = "key-missing", "A key is needed"
 
 
 class KeyInvalidError(AccessDeniedError):
-    """The key is not one of this service, or was revoked, or its time is over."""
+    """The API key is unknown, revoked or expired."""
 
     code, title = "key-invalid", "Not a valid key"
 
     @property
     def challenge(self) -> str:
-        """Says that another token is wanted."""
+        """Add the error code for an invalid token."""
         return f'{super().challenge}, error="invalid_token"'
 
 
 class ScopeMissingError(AccessDeniedError):
-    """The key is good, but does not allow this."""
+    """The API key is valid but lacks the required scope."""
 
     code, status, title = "scope-missing", 403, "The key does not allow this"
 
     @property
     def challenge(self) -> str:
-        """Names the scope that is wanted."""
+        """Add the error code and the required scope."""
         return f'{super().challenge}, error="insufficient_scope", scope="{self.limit}"'
 
 
 class OpenModeError(AccessDeniedError):
-    """Keys are managed only where they are asked for."""
+    """API keys can be managed only where the service requires them."""
 
     code, status, title = "open-mode", 403, "No keys here"
 
 
 class KeyStateError(ServiceError):
-    """What was asked of a key cannot be given."""
+    """The operation on an API key is not possible."""
 
     code, status, title = "key-problem", 409, "The key cannot do that"
 
@@ -61,6 +61,6 @@ class KeyNotFoundError(KeyStateError):
 
 
 class TooManyKeysError(KeyStateError):
-    """The tenant has as many live keys as one may have."""
+    """The tenant has the maximum number of live keys."""
 
     code, title = "too-many-keys", "Too many keys"

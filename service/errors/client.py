@@ -1,4 +1,4 @@
-"""The request must change before it can succeed: 4xx."""
+"""Errors of the request (4xx): it must change before it can succeed."""
 
 from service.errors.base import ServiceError
 
@@ -10,17 +10,17 @@ class ClientError(ServiceError):
 
 
 class InvalidRequestError(ClientError):
-    """The framework could not make sense of the request."""
+    """The framework could not parse the request."""
 
 
 class InvalidMultipartError(ClientError):
-    """The form's framing is broken or has too many parts."""
+    """The form's framing is broken, or it has too many parts."""
 
     code, title = "invalid-multipart", "Malformed form"
 
 
 class UploadInterruptedError(ClientError):
-    """The client went away in the middle of the body."""
+    """The client disconnected before it had sent the whole body."""
 
     code, title = "upload-interrupted", "Upload interrupted"
 
@@ -32,37 +32,37 @@ class NotFoundError(ClientError):
 
 
 class UnknownTaskError(ClientError):
-    """No task that can be done here has this name, nor has a model."""
+    """No task or model has this name."""
 
     code, status, title = "unknown-task", 404, "Unknown task"
 
 
 class MethodNotAllowedError(ClientError):
-    """The path exists, but not with this method."""
+    """The path does not support this method."""
 
     code, status, title = "method-not-allowed", 405, "Method not allowed"
 
 
 class NotAcceptableError(ClientError):
-    """The result can have none of the types that `Accept` names."""
+    """The result is not available in any media type that `Accept` lists."""
 
     code, status, title = "not-acceptable", 406, "Not acceptable"
 
 
 class BodyTooLargeError(ClientError):
-    """More bytes than a request may carry, announced or received."""
+    """The body, or its announced length, exceeds the limit."""
 
     code, status, title = "body-too-large", 413, "Request body too large"
 
 
 class UnsupportedMediaTypeError(ClientError):
-    """Neither a form nor an image body."""
+    """The body is neither a form nor an image."""
 
     code, status, title = "unsupported-media-type", 415, "Unsupported media type"
 
 
 class RangeNotSatisfiableError(ClientError):
-    """The range that was asked for begins behind the file's end."""
+    """The requested range starts after the end of the file."""
 
     code, status, title = "range-not-satisfiable", 416, "Range not satisfiable"
 
@@ -80,150 +80,151 @@ class MissingTaskError(ClientError):
 
 
 class MissingParameterError(ClientError):
-    """The task needs a parameter that was not given."""
+    """The task requires a parameter that is missing."""
 
     code, status, title = "missing-parameter", 422, "A parameter is missing"
 
 
 class NoModelForImageError(ClientError):
-    """No served model of the task takes such an image, as a gray model does not take colour."""
+    """No model of the task takes this kind of image: a gray model takes no color image, for
+    example."""
 
     code, status, title = "no-model-for-image", 422, "No model for such an image"
 
 
 class ViewsDifferError(ClientError):
-    """The two views of a dual-pixel sensor differ in size, format, depth or colour."""
+    """The two views of a dual-pixel sensor differ in size, format, depth or color."""
 
     code, status, title = "views-differ", 422, "The two views differ"
 
 
 class TooManyFilesError(ClientError):
-    """One job restores one image."""
+    """The form has more files than the request may have."""
 
     code, status, title = "too-many-files", 422, "Too many files"
 
 
 class UnknownParameterError(ClientError):
-    """A form field or query parameter that the service does not know."""
+    """The service does not know this form field or query parameter."""
 
     code, status, title = "unknown-parameter", 422, "Unknown parameter"
 
 
 class DuplicateParameterError(ClientError):
-    """A parameter that was given more than once."""
+    """A parameter was given more than once."""
 
     code, status, title = "duplicate-parameter", 422, "Duplicate parameter"
 
 
 class InvalidParameterError(ClientError):
-    """A parameter's value is not one of those that it can have."""
+    """The value of a parameter is not valid."""
 
     code, status, title = "invalid-parameter", 422, "Invalid parameter"
 
 
 class InvalidJobIdError(ClientError):
-    """The id that the client chose for its job has a form that ids cannot have."""
+    """The job id that the client chose is not valid."""
 
     code, status, title = "invalid-job-id", 422, "Invalid job id"
 
 
 class InvalidWebhookUrlError(ClientError):
-    """The address is none that a webhook can be sent to."""
+    """The webhook URL is not valid or not allowed."""
 
     code, status, title = "invalid-webhook-url", 422, "Invalid webhook address"
 
 
 class InvalidCursorError(ClientError):
-    """The cursor is not one that the list gave."""
+    """The cursor does not come from a page of the list."""
 
     code, status, title = "invalid-cursor", 422, "Invalid cursor"
 
 
 class IdempotencyKeyInvalidError(ClientError):
-    """The idempotency key is empty, too long, or not of visible ASCII characters."""
+    """The idempotency key is empty, too long, or not visible ASCII."""
 
     code, status, title = "idempotency-key-invalid", 422, "Invalid idempotency key"
 
 
 class IdempotencyKeyReusedError(ClientError):
-    """The idempotency key was sent before, with another file or other parameters."""
+    """The idempotency key was used before with another file or other parameters."""
 
     code, status, title = "idempotency-key-reused", 422, "Idempotency key reused"
 
 
 class ResultTooLargeError(ClientError):
-    """The restored image would be, or turned out, larger than a result may be."""
+    """The restored image exceeds the limits for a result."""
 
     code, status, title = "result-too-large", 422, "Result too large"
 
 
 class ImageError(ClientError):
-    """The bytes are not an image that the service restores."""
+    """The file is not an image that the service can restore."""
 
     code, status, title = "image-refused", 422, "Image refused"
 
 
 class UnsupportedImageFormatError(ImageError):
-    """Not one of the formats on the list, whatever its name says."""
+    """The image format is not supported, whatever the file's name says."""
 
     code, status, title = "unsupported-image-format", 415, "Unsupported image format"
 
 
 class EmptyImageError(ImageError):
-    """No bytes at all."""
+    """The file is empty."""
 
     code, title = "empty-image", "Empty file"
 
 
 class ImageTruncatedError(ImageError):
-    """The file ends before the image does."""
+    """The file ends before the image is complete."""
 
     code, title = "image-truncated", "Truncated image"
 
 
 class ImageCorruptError(ImageError):
-    """The format is known, the content is broken."""
+    """The format is supported, but the content is damaged."""
 
     code, title = "image-corrupt", "Corrupt image"
 
 
 class ImageTooLargeError(ImageError):
-    """Too many pixels, or too long a side."""
+    """The image has too many pixels, or too long a side."""
 
     code, title = "image-too-large", "Image too large"
 
 
 class ImageTooSmallError(ImageError):
-    """A side is shorter than a model can use."""
+    """A side of the image is shorter than the model requires."""
 
     code, title = "image-too-small", "Image too small"
 
 
 class TooManyFramesError(ImageError):
-    """An animation or a file of several pages."""
+    """The file is an animation or has several pages."""
 
     code, title = "too-many-frames", "More than one frame"
 
 
 class FrameNotFoundError(ImageError):
-    """The file has fewer frames or pages than the one asked for."""
+    """The file has fewer frames or pages than the requested one."""
 
     code, title = "frame-not-found", "No such frame"
 
 
 class DecodingTimeoutError(ImageError):
-    """The file takes longer to decode than a file may."""
+    """Decoding took longer than allowed."""
 
     code, title = "decoding-timeout", "Decoding takes too long"
 
 
 class OutputUnsupportedError(ImageError):
-    """The output format cannot hold what was asked of it, or the photo's transparency."""
+    """The output format does not support a requested option, or the photo's transparency."""
 
     code, title = "output-unsupported", "The format cannot hold that"
 
 
 class UnsupportedPixelModeError(ImageError):
-    """A bit depth or colour mode that would lose something."""
+    """The bit depth or color mode could not be preserved."""
 
     code, title = "unsupported-pixel-mode", "Unsupported pixel mode"

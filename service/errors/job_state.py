@@ -1,10 +1,10 @@
-"""What was asked of a job cannot be given."""
+"""The requested operation does not fit the state of the job or batch."""
 
 from service.errors.base import ServiceError
 
 
 class JobStateError(ServiceError):
-    """What was asked of a job cannot be given."""
+    """The requested operation does not fit the state of the job or batch."""
 
     code, status, title = "job-problem", 409, "The job cannot do that"
 
@@ -22,20 +22,20 @@ class BatchNotFoundError(JobStateError):
 
 
 class BatchNotFinishedError(JobStateError):
-    """Some jobs of the batch have not ended, so that its results are not complete."""
+    """Some jobs of the batch have not ended, so its results are not complete."""
 
     code, title, retryable = "batch-not-finished", "Batch not finished", True
     retry_after = 5
 
 
 class DeliveryNotFoundError(JobStateError):
-    """The job has no delivery with this id: it has no webhook, or nothing has happened yet."""
+    """The job has no delivery with this id: it has no webhook, or no event has occurred yet."""
 
     code, status, title = "delivery-not-found", 404, "No such delivery"
 
 
 class JobNotFinishedError(JobStateError):
-    """The result is not there yet."""
+    """The job has not ended, so it has no result yet."""
 
     code, title, retryable = "job-not-finished", "Job not finished", True
     retry_after = 1
@@ -48,26 +48,26 @@ class JobCanceledError(JobStateError):
 
 
 class JobAlreadyTerminalError(JobStateError):
-    """The job has ended, and an end cannot be canceled."""
+    """The job has ended and cannot be canceled."""
 
     code, title = "job-already-terminal", "The job has ended"
 
 
 class JobIdTakenError(JobStateError):
-    """A job with this id exists, made by another submission."""
+    """Another submission has created a job with this id."""
 
     code, title = "job-id-taken", "Job id taken"
 
 
 class SubmissionInProgressError(JobStateError):
-    """The first submission with this key or id is not answered yet."""
+    """The first submission with this key or id is still in progress."""
 
     code, title, retryable = "submission-in-progress", "Submission in progress", True
     retry_after = 1
 
 
 class JobFailedError(JobStateError):
-    """The job failed: stands for its own problem, with the status that the result route gives."""
+    """The job failed; carries the code of the failure, with the status of the result route."""
 
     code, title = "job-failed", "Job failed"
 
@@ -86,6 +86,6 @@ class JobFailedError(JobStateError):
 
 
 class ResultExpiredError(JobStateError):
-    """The result existed and is gone, by time or by request."""
+    """The result has expired or was deleted."""
 
     code, status, title = "result-expired", 410, "Result gone"

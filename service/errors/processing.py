@@ -1,69 +1,70 @@
-"""How an accepted job can end without a result; kept with the job."""
+"""How an accepted job can fail; stored with the job."""
 
 from service.errors.base import ServiceError
 
 
 class ProcessingError(ServiceError):
-    """How an accepted job can end without a result."""
+    """An accepted job failed."""
 
     code, title = "processing-failed", "Processing failed"
 
 
 class WorkerLostError(ProcessingError):
-    """Every worker that took the job died over it."""
+    """Every worker that took the job lost its lease: it crashed, was killed or lost its
+    connection."""
 
     code, title, retryable = "worker-lost", "Worker lost", True
 
 
 class JobTimeoutError(ProcessingError):
-    """The job ran longer than a job may."""
+    """The job exceeded its time limit."""
 
     code, title = "timeout", "Job timed out"
 
 
 class OutOfMemoryError(ProcessingError):
-    """The worker had not enough memory for the image."""
+    """The worker ran out of memory."""
 
     code, title = "out-of-memory", "Out of memory"
 
 
 class GpuOutOfMemoryError(ProcessingError):
-    """The inference server had not enough memory, even for one tile at a time."""
+    """The inference server ran out of memory, even with one tile at a time."""
 
     code, title, retryable = "gpu-out-of-memory", "Inference server out of memory", True
 
 
 class InputExpiredError(ProcessingError):
-    """The upload was gone before a worker could take the job."""
+    """The upload expired before a worker could start the job."""
 
     code, title, retryable = "input-expired", "Input expired", True
 
 
 class InferenceFailedError(ProcessingError):
-    """Triton answered, and refused the tile."""
+    """Triton rejected the tile, or kept failing."""
 
     code, title = "inference-failed", "Inference failed"
 
 
 class ModelMismatchError(ProcessingError):
-    """Triton serves another model than the repository's contract describes."""
+    """The model that Triton serves does not match the contract in the repository."""
 
     code, title = "model-mismatch", "Model does not match its contract"
 
 
 class ModelOutputInvalidError(ProcessingError):
-    """The model's answer cannot be an image."""
+    """The model's output is not a valid image."""
 
     code, title, retryable = "model-output-invalid", "Invalid model output", True
 
 
 class CodecFailedError(ProcessingError):
-    """The process that writes image files came to an end."""
+    """The process that encodes images crashed."""
 
     code, title, retryable = "codec-failed", "Encoding failed", True
 
 
 class StoreFaultError(ProcessingError):
-    """Redis answered, and refused a command: a defect of ours or of its set-up."""
+    """Redis rejected a command: a defect of the service or of its configuration."""
 
     code, title = "store-fault", "Job store fault"

@@ -1,28 +1,28 @@
-"""This client asks for more than one may: 429, and when to come back."""
+"""Errors of a client that exceeds its quota (429), with the time of the next try."""
 
 from service.errors.base import ServiceError
 
 
 class TooManyRequestsError(ServiceError):
-    """This client asks for more than one may; the service could take it."""
+    """The client exceeds its quota, though the service has capacity."""
 
     code, status, title, retryable = "overuse", 429, "Too many requests", True
     retry_after = 1
 
 
 class RateLimitError(TooManyRequestsError):
-    """Submissions come faster than they may."""
+    """The client submits faster than its rate limit."""
 
     code, title = "rate-limited", "Too many submissions"
 
 
 class TooManyJobsError(TooManyRequestsError):
-    """As many of one's jobs wait and run as may at once."""
+    """The client has the maximum number of queued and running jobs."""
 
     code, title = "too-many-jobs", "Too many jobs at once"
 
 
 class QuotaExceededError(TooManyRequestsError):
-    """As many megapixels as one may have restored in a day."""
+    """The client has used up its megapixels of the day."""
 
     code, title = "quota-exceeded", "Daily quota exceeded"

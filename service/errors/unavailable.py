@@ -1,10 +1,10 @@
-"""Nothing is wrong with the request: 503, and when to come back."""
+"""The service cannot take the request now (503), with the time of the next try."""
 
 from service.errors.base import ServiceError
 
 
 class UnavailableError(ServiceError):
-    """Nothing is wrong with the request; the service cannot take it now."""
+    """The service cannot take the request now; the request itself is valid."""
 
     code, status, title, retryable = "unavailable", 503, "Service unavailable", True
     retry_after = 5
@@ -17,33 +17,33 @@ class StoreUnavailableError(UnavailableError):
 
 
 class QueueUnavailableError(UnavailableError):
-    """The broker did not take the message."""
+    """The message broker did not accept the message."""
 
     code, title = "queue-unavailable", "Queue unavailable"
 
 
 class InferenceUnavailableError(UnavailableError):
-    """Triton does not answer or is not ready."""
+    """Triton does not answer, or is not ready."""
 
     code, title = "inference-unavailable", "Inference server unavailable"
 
 
 class QueueFullError(UnavailableError):
-    """More jobs wait than can be done in a sensible time."""
+    """The queue is full."""
 
     code, title = "queue-full", "Queue full"
     retry_after = 30
 
 
 class WaitTooLongError(UnavailableError):
-    """A new job would wait for longer than is sensible."""
+    """The predicted wait for a new job exceeds the limit."""
 
     code, title = "wait-too-long", "Too long a wait"
     retry_after = 30
 
 
 class ServerBusyError(UnavailableError):
-    """Too many uploads at once."""
+    """Too many uploads are in progress."""
 
     code, title = "server-busy", "Too many uploads at once"
     retry_after = 2

@@ -1,4 +1,4 @@
-"""Inference: tiles to Triton and back, retried as the server's condition asks for.
+"""Inference: sends tiles to Triton and retries them.
 
-Begin with `triton`, the only module that imports Triton's client.
+Begin with `triton`, the only module that uses Triton's client.
 """

@@ -1,4 +1,4 @@
-"""How many tiles of one image wait at Triton at once, which is how large its batches can get."""
+"""An adaptive limit on the tiles of one image in flight at Triton, which bounds its batch size."""
 
 import threading
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ _POLL_SECONDS = 0.2
 
 
 class ConcurrencyLimit:
-    """Halved when a batch was too much, down to one tile; one more after each full window since.
+    """Halves when a batch fails, down to one tile; grows by one for each full round of successes.
 
-    As in a network that is shared: what was too much beside the jobs of others may be right again
-    when they have ended, and nobody tells.
+    Additive increase, multiplicative decrease, as in TCP: what was too much beside other jobs may
+    fit again when they have ended.
     """
 
     def __init__(self, size: int, *, closed: threading.Event) -> None:
-        """`size` is the largest; once `closed`, nobody is held up any more."""
+        """Start at the maximum `size`; once `closed` is set, `slot` no longer waits."""
         self._largest = size
         self._size = size
         self._closed = closed
@@ -25,12 +25,12 @@ class ConcurrencyLimit:
 
     @property
     def size(self) -> int:
-        """Tiles that may wait at once."""
+        """Current limit."""
         return self._size
 
     @contextmanager
     def slot(self) -> Iterator[int]:
-        """Wait for a place, and hold it; gives the size that the window has by then."""
+        """Wait for a free slot and hold it; yields the limit at that time."""
         with self._changed:
             while self._inside >= self._size and not self._closed.is_set():
                 self._changed.wait(_POLL_SECONDS)
@@ -44,7 +44,8 @@ class ConcurrencyLimit:
                 self._changed.notify()
 
     def decrease(self, size: int) -> bool:
-        """Make it half of `size`, unless it has changed since: a batch fails with all its tiles."""
+        """Halve the limit if it still is `size`: all tiles of a batch fail together, and count
+        once."""
         with self._changed:
             self._successes = 0
             if self._size != size or size == 1:
@@ -53,7 +54,7 @@ class ConcurrencyLimit:
             return True
 
     def record_success(self) -> None:
-        """Count a tile that came back."""
+        """Count a successful tile."""
         with self._changed:
             self._successes += 1
             if self._successes >= self._size and self._size < self._largest:

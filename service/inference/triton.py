@@ -1,8 +1,8 @@
-"""Triton as a tile engine: the only module that knows tritonclient, and that translates its errors.
+"""Triton as a tile engine: the only module that uses Triton's client and translates its errors.
 
-A tile is tried again for as long as what is wrong may pass; when Triton is out of memory, or went
-away, with fewer others beside it (`tile_window`). Triton's word on a model's readiness is not
-asked: a model whose process is dead stays "ready", while its tiles fail until it is replaced.
+A tile is retried while its error may pass. When Triton is out of memory or unavailable, fewer tiles
+are in flight (`concurrency_limit`). Triton's own model readiness is not used: a model whose process
+has died stays "ready", while its tiles fail until it is restarted.
 """
 
 import logging
@@ -47,10 +47,10 @@ _INPUT, _OUTPUT = "input", "output"
 _CONFIG_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 2.0
 _CHANNEL = (
-    # Arguments of one's own replace tritonclient's, its message sizes without limit among them.
+    # Custom arguments replace tritonclient's defaults, the unlimited message sizes among them.
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # gRPC's own pauses grow to minutes: a server that is back would not be noticed.
+    # gRPC's default backoff grows to minutes, and a recovered server would go unnoticed.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 1000),
@@ -58,16 +58,16 @@ _CHANNEL = (
 
 
 class ErrorKind(Enum):
-    """What a failed call says of the next one."""
+    """What a failed call says about a retry."""
 
     UNAVAILABLE = auto()
-    """The server does not answer: it may be starting, restarting, or behind with its work."""
+    """The server does not answer: it is starting, restarting or overloaded."""
     SERVER_ERROR = auto()
-    """The server answers that something in it is broken: it may be healed, or stay so."""
+    """The server reports an internal error, which may pass."""
     OUT_OF_MEMORY = auto()
-    """The server answers that it has no memory for this: for less it may have."""
+    """The server is out of memory; fewer tiles may fit."""
     REJECTED = auto()
-    """The server will say the same to the same request."""
+    """The server will reject the same request again."""
 
 
 ERROR_KINDS: Mapping[grpc.StatusCode, ErrorKind] = {
@@ -91,29 +91,30 @@ ERROR_KINDS: Mapping[grpc.StatusCode, ErrorKind] = {
 }
 
 
-# Triton has no status for it: CUDA, TensorRT, ONNX Runtime's arena and C++ each have their words.
+# Triton has no status code for it: CUDA, TensorRT, ONNX Runtime's arena and C++ have their own
+# messages.
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|failed to allocate|bad_alloc|cudaErrorMemoryAllocation|OOM\b", re.IGNORECASE
 )
 
 
 class TritonClient:
-    """One channel to one server, for one process.
+    """One gRPC channel to one server, for one process.
 
-    It is opened by the first engine: a channel that exists before a fork hangs in the child.
+    It is opened by the first engine: a channel that was opened before a fork hangs in the child.
     """
 
     def __init__(self, *, url: str, settings: InferenceSettings) -> None:
         self._url = url
         self._settings = settings
         self._client: InferenceServerClient | None = None
-        # The client keeps the call that it is just sending in an attribute of its own: of two
-        # threads that send at once, one would be given the other's tile.
+        # tritonclient stores the call that it is sending in an attribute: two threads that send at
+        # once would mix up their tiles.
         self._sending = threading.Lock()
 
     @contextmanager
     def engine(self, contract: ModelContract) -> Iterator["TritonEngine"]:
-        """An engine for one image; what it still has in flight at the end is canceled."""
+        """Return an engine for one image; tiles in flight at the end of the block are canceled."""
         if self._client is None:
             self._client = InferenceServerClient(self._url, channel_args=_CHANNEL)
         engine = TritonEngine(
@@ -136,7 +137,7 @@ class TritonClient:
 
 
 class TritonEngine:
-    """The tiles of one image, several in flight (a `hiir.imaging.TileEngine`)."""
+    """Infers the tiles of one image, several at once (a `hiir.imaging.TileEngine`)."""
 
     def __init__(
         self,
@@ -160,7 +161,7 @@ class TritonEngine:
     def require_model(self) -> None:
         """Raise `ModelMismatchError` unless Triton serves the model of the contract.
 
-        Raises also what a tile can raise, and is patient like it.
+        It retries, and raises the other errors of `submit`.
         """
         name = self._contract.name
         config = self._retry(
@@ -170,18 +171,18 @@ class TritonEngine:
         check_served(config, self._contract)
 
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
-        """Start on a `(1, C, t, t)` float32 [0, 1] tile, giving `(1, C', t * scale, t * scale)`.
+        """Send a `(1, C, t, t)` float32 [0, 1] tile; gives `(1, C', t * scale, t * scale)`.
 
-        The future raises `InferenceUnavailableError` if Triton stayed away for too long,
-        `GpuOutOfMemoryError` if it had no memory for the tile alone, `ModelMismatchError` or
-        `InferenceFailedError` if it refused the tile or kept failing, `CancelledError` once
-        aborted.
+        The future raises `InferenceUnavailableError` if Triton stayed unavailable,
+        `GpuOutOfMemoryError` if a single tile did not fit its memory, `ModelMismatchError` or
+        `InferenceFailedError` if it rejected the tile or kept failing, and `CancelledError` after
+        `abort`.
         """
         call = partial(self._infer, tile)
         return self._threads.submit(copy_context().run, self._retry, call, self._limit)
 
     def abort(self) -> None:
-        """Cancel every tile, here and in Triton; callable from any thread."""
+        """Cancel every tile, here and in Triton; thread-safe."""
         self._aborted.set()
         with self._lock:
             calls = tuple(self._calls)
@@ -189,11 +190,11 @@ class TritonEngine:
             call.cancel()
 
     def close(self) -> None:
-        """Wait for the tiles' threads, which an abort has made short."""
+        """Wait for the threads, which end soon after `abort`."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _retry(self, call: Callable[[], T], limit: ConcurrencyLimit) -> T:
-        """Repeat a call until it succeeds, can no longer, or the engine is aborted."""
+        """Retry a call until it succeeds, fails for good, or the engine is aborted."""
         failing_since: float | None = None
         pause = _FIRST_PAUSE_SECONDS
         while not self._aborted.is_set():
@@ -209,14 +210,14 @@ class TritonEngine:
                 alone = size == 1 or not isinstance(problem, GpuOutOfMemoryError)
                 if alone and now - failing_since >= patience and not self._aborted.is_set():
                     raise problem from error
-                if not self._failing:  # one line for an outage, not one for each tile and try
+                if not self._failing:  # one line for an outage, not one for each tile and retry
                     logger.warning("Triton fails; its calls are tried again: %s", error)
                 self._failing = True
             else:
                 self._failing = False
                 limit.record_success()
                 return answer
-            # Jitter, so that the tiles of all workers do not fall on a restarted server at once.
+            # Jitter: the tiles of all workers should not reach a restarted server at once.
             self._aborted.wait(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         raise CancelledError
@@ -243,7 +244,7 @@ class TritonEngine:
         with self._lock:
             self._calls.add(call)
         try:
-            if self._aborted.is_set():  # in the meantime: nobody else would cancel this one
+            if self._aborted.is_set():  # aborted meanwhile: nothing else would cancel this call
                 call.cancel()
             return _read_output(answer.result())
         finally:
@@ -252,7 +253,8 @@ class TritonEngine:
 
 
 def check_served(config: Any, contract: ModelContract) -> None:
-    """Raise `ModelMismatchError` unless a model's `ModelConfig` (protobuf) fulfils its contract."""
+    """Raise `ModelMismatchError` unless a model's `ModelConfig` (protobuf) fulfills its
+    contract."""
     side = contract.tile
     wanted = {
         "input": (_INPUT, "TYPE_FP32", (contract.input_channels, side, side)),
@@ -288,7 +290,7 @@ def check_served(config: Any, contract: ModelContract) -> None:
 def translate_triton_error(
     error: Exception, settings: InferenceSettings
 ) -> tuple[ServiceError, float]:
-    """The service's error for one of tritonclient or gRPC, and the seconds it is given to pass."""
+    """Return the service's error for one of tritonclient or gRPC, and for how long to retry."""
     status = _status(error)
     match _error_kind(status, error):
         case ErrorKind.UNAVAILABLE:
@@ -318,7 +320,7 @@ def _error_kind(status: grpc.StatusCode | None, error: Exception) -> ErrorKind:
 
 
 def _status(error: Exception) -> grpc.StatusCode | None:
-    """gRPC's status; tritonclient keeps it as text, and has none where it refuses by itself."""
+    """Return the gRPC status; None for tritonclient's own errors, which have none."""
     if isinstance(error, InferenceServerException):
         name = str(error.status()).removeprefix("StatusCode.")
         return grpc.StatusCode.__members__.get(name)
@@ -336,7 +338,7 @@ def _settle(answer: Future[Any], result: Any, error: InferenceServerException | 
 def _read_output(result: Any) -> FloatPixels:
     try:
         output: FloatPixels | None = result.as_numpy(_OUTPUT)
-    except ValueError as error:  # fewer bytes than the shape has room for
+    except ValueError as error:  # fewer bytes than the shape requires
         raise ModelOutputInvalidError("The model's tensor is not complete.") from error
     if output is None:
         raise ModelOutputInvalidError(f"The model gave no tensor named {_OUTPUT!r}.")
@@ -344,6 +346,6 @@ def _read_output(result: Any) -> FloatPixels:
 
 
 def _tensors(entries: Any) -> list[tuple[str, str, tuple[int, ...]]]:
-    """Name, element type and dimensions of each input or output of a model."""
+    """Return name, data type and dimensions of each input or output of a model."""
     names = model_config_pb2.DataType
     return [(entry.name, names.Name(entry.data_type), tuple(entry.dims)) for entry in entries]

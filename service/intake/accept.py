@@ -1,10 +1,10 @@
-"""Turn an upload into a queued job: everything is proved before anything is stored.
+"""Turn a valid upload into a queued job.
 
-A 202 is a promise, so the image is decoded once here: a file whose end is missing is refused while
-its sender still listens, instead of failing in the queue. Stored are first the blob, then the
-record, then the message; each step that fails takes back the ones before it. If Redis goes away so
-that even this fails, the blob ends with its lifetime, and a record without a message is found by
-the reaper: the job is done, and only nobody asks for it.
+The image is decoded once before the API answers 202: a truncated file is refused while its sender
+still waits, instead of failing in the queue. The blob is stored first, then the record, then the
+message is published; a step that fails rolls back the ones before it. If Redis is down and the
+rollback fails too, the blob expires by itself, and the reaper finds a record without a message: the
+job runs although nobody asks for it.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 
 class JobSubmitter:
-    """Accepts jobs; used by many threads at once."""
+    """Accepts jobs; thread-safe."""
 
     def __init__(
         self,
@@ -70,11 +70,11 @@ class JobSubmitter:
         self._codecs = CodecPool(limits)
 
     def close(self) -> None:
-        """End the processes that check images."""
+        """End the codec processes."""
         self._codecs.close()
 
     def require_capacity(self) -> None:
-        """Raise what says that the service is full, and until when, before a body is read.
+        """Check, before the body is read, that the service can accept a job.
 
         Raises `QueueFullError`, `WaitTooLongError` or `StoreUnavailableError`.
         """
@@ -97,7 +97,7 @@ class JobSubmitter:
             )
         percent = self._jobs.memory_percent()
         if percent >= limits.store_percent:
-            # Results go evenly over their lifetime: so long until those beyond the limit are gone.
+            # Results expire evenly over their lifetime: wait until those over the limit are gone.
             beyond = (percent - limits.store_percent + 1) / percent
             raise StoreUnavailableError(
                 "The job store is nearly full.",
@@ -107,7 +107,8 @@ class JobSubmitter:
             )
 
     def too_many_jobs(self, quota: QuotaStatus) -> TooManyJobsError:
-        """Why a tenant's job is refused beside its others, and when one of them may have ended."""
+        """Return the error for a job over the tenant's limit, with the time until one may have
+        ended."""
         backlog = self._backlog.snapshot()
         share = (backlog.load.waiting + backlog.load.running) / max(quota.open_jobs, 1)
         return quota.too_many_jobs(pause=backlog.retry_after(share))
@@ -126,11 +127,11 @@ class JobSubmitter:
         webhook: Webhook | None = None,
         batch_id: str | None = None,
     ) -> Job:
-        """Check the image, store it, queue the job; nothing remains if any of it fails.
+        """Validate the image, store it and queue the job; a failure leaves nothing behind.
 
-        Where the options name no format, and the image's own is not among `formats`, the first of
-        them is taken. A job that has this id already is given back as it is: its submission was
-        made before. Raises `ImageError`, what else `UploadCheck` raises, `TooManyJobsError`,
+        Without a format in the options, and if the image's own is not among `formats`, the result
+        gets the first of them. If a job with this id exists, it is returned unchanged. Raises
+        `ImageError` and the other errors of `UploadCheck`, `TooManyJobsError`,
         `QuotaExceededError`, `StoreUnavailableError` or `QueueUnavailableError`.
         """
         checked = self._check(upload, request, options or PhotoOptions(), formats)
@@ -162,15 +163,15 @@ class JobSubmitter:
         return self._enqueue(job)
 
     def repeat(self, job: Job, *, job_id: str) -> Job | None:
-        """Queue a job that has failed once more, as a new one; None if its upload is gone.
+        """Queue a failed job again as a new one; None if its upload has expired.
 
-        A job that has this id already is given back as it is. Raises `StoreUnavailableError` or
+        If a job with this id exists, it is returned unchanged. Raises `StoreUnavailableError` or
         `QueueUnavailableError`.
         """
         pieces = self._blobs.open(job.source.blob)
         if pieces is None:
             return self._jobs.get(job_id)
-        # A copy: each job deletes its own.
+        # A copy, because each job deletes its own upload.
         blob = self._blobs.put(pieces, seconds=self._lifetimes.input_seconds)
         now = time.time()
         again = Job(
@@ -193,12 +194,12 @@ class JobSubmitter:
             expires_at=now + self._lifetimes.record_seconds,
         )
         made = self._enqueue(again)
-        with contextlib.suppress(ServiceError):  # else its lifetime ends it
+        with contextlib.suppress(ServiceError):  # otherwise it expires
             self._blobs.delete(job.source.blob)
         return made
 
     def _enqueue(self, job: Job) -> Job:
-        """Record and announce a job whose image is stored; raises with nothing left of it."""
+        """Create and publish a job whose upload is stored; rolls everything back on an error."""
         blob = job.source.blob
         try:
             made = self._jobs.create(job)

@@ -1,9 +1,9 @@
-"""Prove that an upload can become a job: decoded once, held against limits, task and model.
+"""Validate an upload: decode it once and check it against limits, task and model.
 
-a photo                one file, decoded as it is
-two views              of a dual-pixel sensor: alike in size, format, depth and colour
-a mosaic               gray PNG or TIFF of 8 or 16 bits, whose pattern the client tells
-a camera raw file      a mosaic that tells its own pattern
+a photo                one file
+two views              of a dual-pixel sensor, alike in size, format, depth and color
+a mosaic               gray PNG or TIFF of 8 or 16 bits; the client gives the pattern
+a camera raw file      a mosaic that carries its own pattern
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ _MOSAIC_FORMATS = (ImageFormat.PNG, ImageFormat.TIFF)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedUpload:
-    """What is known of an upload that can be restored."""
+    """A valid upload."""
 
     photo: PhotoInfo
     options: PhotoOptions
@@ -43,7 +43,7 @@ class CheckedUpload:
     is_raw: bool
 
     def stored(self, blob: Blob) -> StoredImage:
-        """The upload as a job carries it."""
+        """Return the upload as a job stores it."""
         header = self.photo.header
         file_format = header.format
         return StoredImage(
@@ -59,7 +59,7 @@ class CheckedUpload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadCheck:
-    """One check, with the process that decodes."""
+    """Validates one upload with a codec process."""
 
     codec: Codec
     limits: Limits
@@ -68,10 +68,10 @@ class UploadCheck:
     def run(
         self, upload: Upload, options: PhotoOptions, formats: Sequence[ImageFormat]
     ) -> CheckedUpload:
-        """Check everything.
+        """Validate the upload.
 
-        Where the options name no format, and the image's own is not among `formats`, the first of
-        them is taken.
+        Without a format in the options, and if the image's own is not among `formats`, the result
+        gets the first of them.
 
         Raises the codec's errors, `ResultTooLargeError`, `NoModelForImageError`,
         `ViewsDifferError`, and `MissingParameterError` for a mosaic without a pattern.
@@ -87,9 +87,9 @@ class UploadCheck:
         if self.request.task.takes_mosaics:
             if not is_raw:
                 _check_mosaic(photo)
-            gray = False  # to its model it is a photo in colour
+            gray = False  # the model takes a color image
         if upload.right is not None:
-            self.request.choose_model(gray=gray, views=2)  # before the other view is decoded
+            self.request.choose_model(gray=gray, views=2)  # fail before the other view is decoded
             views = 2
             right = self.codec.check(upload.right, self.limits.image_limits(), options)
             _check_alike(photo, right)
@@ -115,7 +115,8 @@ class UploadCheck:
             raise self._missing_pattern(upload) or error from error
 
     def _missing_pattern(self, upload: Upload) -> ServiceError | None:
-        """What a file that is no camera raw file, but an image, lacks."""
+        """Return the error for an ordinary image in place of a camera raw file, None for other
+        files."""
         try:
             self.codec.probe(upload.file)
         except UnsupportedImageFormat:

@@ -1,4 +1,4 @@
-"""Codec processes for many threads: as many as images are checked at once."""
+"""A pool of codec processes: one for each image that is validated at once."""
 
 import threading
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ from service.limits import Limits
 
 
 def build_codec(limits: Limits) -> Codec:
-    """A codec under the service's limits; its process starts with the first image."""
+    """Build a codec with the service's limits; its process starts with the first image."""
     return Codec(max_bytes=limits.codec_bytes, decode_seconds=limits.decode_seconds)
 
 
 class CodecPool:
-    """Lends one codec to one thread; used by many at once."""
+    """Lends each codec to one thread at a time; thread-safe."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -23,9 +23,9 @@ class CodecPool:
 
     @contextmanager
     def take(self) -> Iterator[Codec]:
-        """Wait for a codec, and have it in the block."""
+        """Wait for a codec and hold it for the block."""
         with self._slots:
-            # The one used last: the others' processes are not even started on a quiet day.
+            # The last one used: under low load the other processes are never started.
             codec = self._idle.pop() if self._idle else build_codec(self._limits)
             try:
                 yield codec
@@ -33,6 +33,6 @@ class CodecPool:
                 self._idle.append(codec)
 
     def close(self) -> None:
-        """End the processes that nobody has."""
+        """End the idle processes."""
         while self._idle:
             self._idle.pop().close()

@@ -1,10 +1,10 @@
-"""Which submissions were made already: one record for each key that a client gave.
+"""Idempotency keys: one record for each key that a client has sent.
 
-    begin ──> accept the job ──> complete        the answer is kept and given again
-         └──> refused, or a server is away ──> abandon       as if it had never been asked
+    begin ──> accept the job ──> complete        the answer is stored and replayed
+         └──> refused or unavailable ──> abandon    as if the key had never been used
 
-The job's id is chosen when a key is first used, and stands in its record: whoever takes up a
-submission that was cut off makes the same job again, or finds it made.
+The record holds the job's id from the start: a retry that resumes an interrupted submission creates
+the same job, or finds it.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ from service.redis_connection import connect, read_lua, redis_errors
 from service.settings import JobSettings, RedisDatabase, Settings
 
 _STALE_SECONDS = 60
-"""A submission whose process has said nothing for so long has died with it."""
+"""A submission that has made no progress for this long belongs to a process that died."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A submission that may go on, or the answer that it had."""
+    """A claimed key: the submission may continue, or was answered before."""
 
     record: str
     job_id: str
@@ -32,7 +32,7 @@ class Claim:
 
 
 class IdempotencyStore:
-    """Records in the jobs' database. Every method raises `StoreUnavailableError` without Redis."""
+    """Idempotency records. Every method raises `StoreUnavailableError` while Redis is down."""
 
     def __init__(self, *, client: redis.Redis, settings: JobSettings) -> None:
         self._redis = client
@@ -43,19 +43,19 @@ class IdempotencyStore:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "IdempotencyStore":
-        """The records beside the jobs."""
+        """Build the store on the state database."""
         url = settings.database_url(RedisDatabase.STATE)
         return cls(client=connect(url, decode_responses=True), settings=settings.jobs)
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self._redis.close()
 
     def begin(self, *, tenant: str, key: str, fingerprint: str, job_id: str) -> Claim:
-        """Take the key for this submission, or find the answer that it was given before.
+        """Claim the key for this submission, or find its earlier answer.
 
-        Raises `IdempotencyKeyReusedError` if it was another submission's, and
-        `SubmissionInProgressError` while the first with this key is under way.
+        Raises `IdempotencyKeyReusedError` if the key was used for another submission, and
+        `SubmissionInProgressError` while the first one with this key is in progress.
         """
         record = _record(tenant, key)
         with redis_errors():
@@ -73,18 +73,18 @@ class IdempotencyStore:
                 raise SubmissionInProgressError("The first submission with this key is under way.")
 
     def complete(self, claim: Claim, answer: str) -> None:
-        """Keep the answer for whoever sends the same again."""
+        """Store the answer for replays."""
         with redis_errors():
             self._complete(keys=[claim.record], args=[claim.job_id, answer, self._seconds])
 
     def abandon(self, claim: Claim) -> None:
-        """Forget the submission, unless it was answered: it may be sent again, and changed."""
+        """Release the key, unless the submission was answered: it may be retried or changed."""
         with redis_errors():
             self._abandon(keys=[claim.record], args=[claim.job_id])
 
 
 def fingerprint_of(parameters: Iterable[tuple[str, str]], pieces: Iterable[bytes]) -> str:
-    """SHA-256 of what makes a submission: its parameters in any order, and its file."""
+    """Return the SHA-256 of a submission: its parameters in any order, and its file."""
     digest = hashlib.sha256()
     for name, value in sorted(parameters):
         for text in (name, value):
@@ -97,5 +97,5 @@ def fingerprint_of(parameters: Iterable[tuple[str, str]], pieces: Iterable[bytes
 
 
 def _record(tenant: str, key: str) -> str:
-    # Of a fixed length, and nothing of a client's in the name of a key.
+    # Of fixed length, and without a client's text in a Redis key.
     return "hiir:idempotency:" + hashlib.sha256(f"{tenant}\0{key}".encode()).hexdigest()

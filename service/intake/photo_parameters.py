@@ -1,4 +1,4 @@
-"""What a request may ask of its result: parameters to `PhotoOptions`, and formats by `Accept`."""
+"""Options for the result: from parameters to `PhotoOptions`, and from `Accept` to formats."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -72,20 +72,20 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = {
 }
 
 PHOTO_PARAMETERS = tuple(_READERS)
-"""Their names."""
+"""Names of the parameters."""
 
 
 def read_photo_options(given: Mapping[str, str]) -> PhotoOptions:
-    """The options among the parameters of a request; raises `InvalidParameterError`."""
+    """Parse the options among a request's parameters; raises `InvalidParameterError`."""
     return PhotoOptions(
         **{name: read(name, given[name]) for name, read in _READERS.items() if name in given}
     )
 
 
 def negotiate_formats(accept: str, chosen: ImageFormat | None = None) -> tuple[ImageFormat, ...]:
-    """The formats that `Accept` names, best first; none where any will do.
+    """Return the formats that `Accept` lists, best first; empty if it accepts any.
 
-    Raises `NotAcceptableError` if it names images alone, and none that can be written, or not
+    Raises `NotAcceptableError` if it accepts only images, and none that can be written, or not
     `chosen`.
     """
     wishes = _read_accept(accept)
@@ -106,7 +106,7 @@ def negotiate_formats(accept: str, chosen: ImageFormat | None = None) -> tuple[I
 
 
 def accepts(accept: str, media_type: str) -> bool:
-    """Whether an answer of that type will do."""
+    """Return whether `Accept` allows this media type."""
     wishes = _read_accept(accept)
     kinds = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
     return not wishes or any(wishes[kind] > 0 for kind in kinds if kind in wishes)

@@ -1,7 +1,8 @@
-"""Receive one image: stream it, count it, spool it to the system's temporary folder (`TMPDIR`).
+"""Receive an upload: stream it, count its bytes, and spool it to the temporary directory
+(`TMPDIR`).
 
-Memory per upload is bounded by a chunk. The form's framing is Starlette's parser, which spools
-each file as it comes; the count of bytes lies before it and covers framing and fields too.
+Memory per upload is bounded by one chunk. Starlette's parser splits the form and spools each file;
+bytes are counted before it, form framing and fields included.
 """
 
 import os
@@ -31,16 +32,16 @@ from service.limits import MIB, Limits
 FILE_FIELD, RIGHT_FIELD = "file", "file_right"
 _NAME_CHARACTERS = 255
 _BATCH_MEMORY = 64 * 1024
-"""Bytes of each file of a batch that are kept in memory, before it goes to disk."""
+"""Bytes of each file of a batch that stay in memory before it is spooled to disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A received file and the form fields that came with it."""
+    """A received file with its form fields."""
 
     file: BinaryIO
     right: BinaryIO | None = None
-    """The right view of a dual-pixel sensor, of which `file` is the left one."""
+    """The right view of a dual-pixel sensor; `file` is the left one."""
     filename: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
 
@@ -51,18 +52,18 @@ class Upload:
 
     @property
     def right_from(self) -> int | None:
-        """Where the right view begins in what `pieces` gives."""
+        """Offset of the right view in the bytes of `pieces`."""
         return None if self.right is None else self.file.seek(0, os.SEEK_END)
 
     def pieces(self) -> Iterator[bytes]:
-        """The files from their start, one after the other, in pieces."""
+        """Yield the bytes of all files, one after the other."""
         for file in self.views:
             file.seek(0)
             while piece := file.read(MIB):
                 yield piece
 
     def close(self) -> None:
-        """Remove the spooled files."""
+        """Delete the spooled files."""
         for file in self.views:
             file.close()
 
@@ -74,11 +75,11 @@ async def receive_upload(
     limits: Limits,
     allowed_fields: Sequence[str],
 ) -> Upload:
-    """Read the body: a form with one `file`, and perhaps its `file_right`, or the image itself.
+    """Receive a form with `file` and optionally `file_right`, or a body that is the image itself.
 
-    Raises `BodyTooLargeError` before the first byte is read where `Content-Length` tells, else at
-    the byte that is too much; and what else a body can be wrong in (see the tree in
-    `service.errors`). Nothing stays on disk when it raises.
+    Raises `BodyTooLargeError` before reading anything if `Content-Length` is too large, otherwise
+    at the first excess byte, and the other errors of a body (see `service.errors`). Nothing stays
+    on disk after an error.
     """
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     _check_declared_length(headers, limits.body_bytes)
@@ -101,9 +102,9 @@ async def receive_uploads(
     limits: Limits,
     allowed_fields: Sequence[str],
 ) -> list[Upload]:
-    """Read a form with one `file` or more; the fields stand with each of them.
+    """Receive a form with one or more `file` parts; each upload gets the form's fields.
 
-    Raises like `receive_upload`. Whether each file is as small as one may be is for the caller.
+    Raises the errors of `receive_upload`. The caller checks the size of each file.
     """
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "multipart/form-data":
@@ -171,7 +172,7 @@ async def _receive_raw(stream: AsyncIterator[bytes]) -> Upload:
 
 
 class _FormParser(MultiPartParser):
-    """Insists on the closing boundary: without it a form was cut, and its last part is dropped."""
+    """Requires the closing boundary: without it the form is truncated and its last part missing."""
 
     _ended = False
 
@@ -193,7 +194,7 @@ async def _receive_form(
     max_parts: int,
     allowed_fields: Sequence[str],
 ) -> Upload:
-    # The parser is told of more files than one, so that the second is refused in our own words.
+    # Let the parser accept several files, so that our own error refuses the second one.
     parser = _FormParser(headers, stream, max_files=max_parts, max_fields=max_parts)
     form = await _parse(parser, max_parts)
     try:
@@ -248,8 +249,7 @@ def _split_form(
 
 
 def refuse_unknown(given: Sequence[str], *, known: Sequence[str]) -> None:
-    """Raise `UnknownParameterError` or `DuplicateParameterError` unless all names are known and
-    differ."""
+    """Raise `UnknownParameterError` or `DuplicateParameterError`, if any."""
     unknown = [name for name in given if name not in known]
     if unknown:
         accepted = ", ".join(known) or "none"
@@ -270,7 +270,7 @@ def refuse_unknown(given: Sequence[str], *, known: Sequence[str]) -> None:
 
 
 def _display_name(name: str | None) -> str | None:
-    """The client's file name without folders and control characters, for display only."""
+    """Return the client's filename without directories and control characters, for display only."""
     base = re.split(r"[/\\]", name or "")[-1]
     printable = "".join(character for character in base if character.isprintable())
     return printable[-_NAME_CHARACTERS:] or None

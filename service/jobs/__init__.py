@@ -1,4 +1,4 @@
-"""Jobs: what one is, its state machine in Redis, its queue, its events and its files.
+"""Jobs: their state machine in Redis, their queue, their events and their files.
 
-Begin with `job` (what a job is), then `store` and the Lua transactions in `scripts`.
+Begin with `job` (the data), then `store` and the Lua transactions in `scripts`.
 """

@@ -1,4 +1,4 @@
-"""Several files that were sent together: one job for each, and one place to look at them. Pure."""
+"""Batches: files that were submitted together, with one job for each. Pure."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from service.jobs.job import Failure, Job, JobStatus
 
 
 class ItemStatus(StrEnum):
-    """Where one file of a batch stands: like its job, if it came to one."""
+    """Status of one file of a batch: that of its job, if it has one."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -19,21 +19,21 @@ class ItemStatus(StrEnum):
     FAILED = "failed"
     CANCELED = "canceled"
     REFUSED = "refused"
-    """It was refused when it was sent: no job was made."""
+    """The file was refused on submission; it has no job."""
     EXPIRED = "expired"
-    """The job's record is gone."""
+    """The job's record has expired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchItem:
-    """One file: the job that it became, or why it was refused."""
+    """One file: its job, or the reason why it was refused."""
 
     filename: str | None
     job_id: str | None = None
     refusal: Failure | None = None
 
     def status(self, job: Job | None) -> ItemStatus:
-        """How it stands, with its job as it is now."""
+        """Return the status, given the current state of the job."""
         if self.job_id is None:
             return ItemStatus.REFUSED
         return ItemStatus.EXPIRED if job is None else ItemStatus(job.status.value)
@@ -41,7 +41,7 @@ class BatchItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """The files in the order in which they were sent. Times are seconds since the epoch."""
+    """A batch; its items are in the order of submission. Times are seconds since the epoch."""
 
     id: str
     tenant: str
@@ -50,51 +50,51 @@ class Batch:
     items: tuple[BatchItem, ...]
 
     def job_ids(self) -> list[str]:
-        """Ids of the jobs, in the order of the files that came to one."""
+        """Return the ids of the jobs, in the order of the files."""
         return [item.job_id for item in self.items if item.job_id is not None]
 
     def to_json(self) -> str:
-        """One JSON object."""
+        """Serialize to one JSON object."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote."""
+        """Parse what `to_json` wrote."""
         values = json.loads(text)
         return cls(**{**values, "items": tuple(_read_item(item) for item in values["items"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchState:
-    """A batch and its jobs as they are now; None for a file without one, or without a record."""
+    """A batch with its jobs as they are now; None for a file without a job or without a record."""
 
     batch: Batch
     jobs: tuple[Job | None, ...]
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether all jobs have ended."""
         return all(job is None or job.status.is_terminal for job in self.jobs)
 
     @property
     def counts(self) -> dict[ItemStatus, int]:
-        """Number of files by where they stand."""
+        """Number of files in each status."""
         found = [item.status(job) for item, job in zip(self.batch.items, self.jobs, strict=True)]
         return {status: found.count(status) for status in ItemStatus}
 
 
 def item_job_id(batch_id: str, index: int) -> str:
-    """Id of the job of one file: the same if the submission is taken up after a crash."""
+    """Return the job id of one file: the same if the submission is resumed after a crash."""
     return hashlib.sha256(f"batch\0{batch_id}\0{index}".encode()).hexdigest()[:32]
 
 
 def retried_job_id(job: Job) -> str:
-    """Id of the job that repeats one: two requests to repeat it make one."""
+    """Return the id of the job that repeats one: two requests to repeat it create one job."""
     return hashlib.sha256(f"again\0{job.id}".encode()).hexdigest()[:32]
 
 
 def is_retriable(job: Job) -> bool:
-    """Whether a job may be repeated."""
+    """Return whether a job may be repeated."""
     return job.status is JobStatus.FAILED and not job.purged
 
 

@@ -1,4 +1,4 @@
-"""Batches in Redis: one value each, which lists the jobs; how these stand is theirs to say."""
+"""Batches in Redis: one value each that lists the jobs. The jobs hold their own state."""
 
 from typing import cast
 
@@ -10,28 +10,28 @@ from service.settings import RedisDatabase, Settings
 
 
 class BatchStore:
-    """Batches by id. Every method raises `StoreUnavailableError` while Redis is away."""
+    """Batches by id. Every method raises `StoreUnavailableError` while Redis is down."""
 
     def __init__(self, *, client: redis.Redis) -> None:
         self._redis = client
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "BatchStore":
-        """The records beside the jobs."""
+        """Build the store on the state database."""
         url = settings.database_url(RedisDatabase.STATE)
         return cls(client=connect(url, decode_responses=True))
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self._redis.close()
 
     def put(self, batch: Batch) -> None:
-        """Write a batch, which lives until it expires."""
+        """Write a batch; it expires at `batch.expires_at`."""
         with redis_errors():
             self._redis.set(_key(batch.id), batch.to_json(), exat=int(batch.expires_at))
 
     def get(self, batch_id: str) -> Batch | None:
-        """The batch, or None if there is no record of it."""
+        """Return the batch, or None if it does not exist."""
         with redis_errors():
             found = cast("str | None", self._redis.get(_key(batch_id)))
         return None if found is None else Batch.from_json(found)

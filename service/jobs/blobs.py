@@ -1,8 +1,8 @@
-"""Uploads and results in Redis: chunks with a lifetime, in a database of their own.
+"""Uploads and results in Redis: expiring chunks, in a separate database.
 
-Chunks keep single values small, so that neither side ever moves a whole image in one command. Each
-is written by `SET`, which a retried command repeats without harm. A blob's size, hash and number of
-chunks are known only to the job that owns it: no second record can disagree.
+Chunks keep values small, so that no command transfers a whole image. Each is written by `SET`,
+which can be retried safely. Only the job that owns a blob knows its size, hash and number of
+chunks, so no second record can disagree.
 """
 
 import hashlib
@@ -22,26 +22,28 @@ _CHUNK_BYTES = MIB
 
 
 class BlobStore:
-    """Bytes by id. Every method raises `StoreUnavailableError` while Redis is away."""
+    """Blobs by id. Every method raises `StoreUnavailableError` while Redis is down."""
 
     def __init__(self, *, client: redis.Redis) -> None:
         self._redis = client
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "BlobStore":
-        """The store on the database of its own."""
+        """Build the store on the blob database."""
         return cls(
             client=connect(settings.database_url(RedisDatabase.BLOBS), decode_responses=False)
         )
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self._redis.close()
 
     def put(self, pieces: Iterable[bytes], *, seconds: int, blob_id: str | None = None) -> Blob:
-        """Store the bytes of `pieces`, of any sizes, for `seconds`; nothing is left on failure.
+        """Store the bytes of `pieces`, of any sizes, for `seconds`; a failure leaves nothing
+        behind.
 
-        Whoever may have to store the same bytes again gives the id, and so replaces the first.
+        A caller that may have to store the same bytes again passes `blob_id`, which replaces the
+        first copy.
         """
         blob_id = blob_id or uuid.uuid4().hex
         size, digest = 0, hashlib.sha256()
@@ -59,31 +61,31 @@ class BlobStore:
         return Blob(id=blob_id, size=size, sha256=digest.hexdigest())
 
     def open(self, blob: Blob) -> Iterator[bytes] | None:
-        """The blob in chunks, or None if (part of) it is gone.
+        """Return the blob in chunks, or None if any part of it has expired.
 
-        The last chunk is held back until the hash of all is checked, so that damage cannot look
-        like a complete file. Raises `StoreFaultError` there, or if a chunk expires in the middle.
+        The last chunk is yielded only after the hash of the whole was checked, so that a damaged
+        file is never complete. Raises `StoreFaultError` then, or if a chunk expires meanwhile.
         """
         count = _count(blob)
         return self._read(blob, count) if self._is_whole(blob) else None
 
     def open_part(self, blob: Blob, *, start: int, stop: int) -> Iterator[bytes] | None:
-        """Bytes `start` to before `stop` in pieces, or None if (part of) the blob is gone.
+        """Return bytes `start` to `stop` (exclusive), or None if any part of the blob has expired.
 
-        The hash is of the whole, so that a part is not checked against it. Raises `StoreFaultError`
-        if a chunk expires in the middle.
+        The hash covers the whole blob and is not checked. Raises `StoreFaultError` if a chunk
+        expires meanwhile.
         """
         return self._read_part(blob, start, stop) if self._is_whole(blob) else None
 
     def touch(self, blob: Blob, *, seconds: int) -> None:
-        """Start the blob's lifetime anew."""
+        """Restart the blob's lifetime."""
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             for number in range(_count(blob)):
                 pipe.expire(_key(blob.id, number), seconds)
             pipe.execute()
 
     def delete(self, blob: Blob) -> None:
-        """Remove the blob; no error if it is gone already."""
+        """Remove the blob, if it exists."""
         with redis_errors():
             self._redis.unlink(*(_key(blob.id, number) for number in range(_count(blob))))
 
@@ -118,12 +120,12 @@ class BlobStore:
         try:
             self._redis.unlink(*(_key(blob_id, number) for number in range(count)))
         except redis.RedisError:
-            # Redis is away, which is likely why we are here: the lifetime removes the chunks.
+            # Redis is down, likely the cause of the failure: the chunks will expire.
             return
 
 
 def _rechunk(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Bytes in chunks of one size, the last one shorter; one empty chunk for no bytes at all."""
+    """Yield chunks of equal size, the last one shorter; one empty chunk for no bytes at all."""
     buffer, yielded = bytearray(), False
     for piece in pieces:
         buffer += piece

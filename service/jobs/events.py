@@ -1,4 +1,4 @@
-"""What a job tells while it goes on: one event for every change, in the order of the changes."""
+"""Events of a job: one for every change, in order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from service.jobs.job import Failure, JobStatus, Progress
 
 
 class EventKind(StrEnum):
-    """What an event tells of."""
+    """Type of an event."""
 
     STATUS = "status"
     PROGRESS = "progress"
     COMPLETED = "completed"
-    """The last one."""
+    """The last event of a job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
-    """One change of a job, as it was when it happened."""
+    """One change of a job, with the state after it."""
 
     id: str
-    """Grows from event to event of a job."""
+    """Increases from event to event of a job."""
     kind: EventKind
     status: JobStatus
     progress: Progress
@@ -32,7 +32,7 @@ class JobEvent:
 
     @classmethod
     def from_fields(cls, event_id: str, fields: Mapping[str, str]) -> Self:
-        """Read what the store's scripts wrote."""
+        """Parse what the Lua scripts wrote."""
         return cls(
             id=event_id,
             kind=EventKind(fields["kind"]),

@@ -2,7 +2,7 @@
 
     queued ──lease──> running ──> succeeded | failed | canceled
       │  ^               │
-      │  └─requeue/release
+      │  └─requeue
       └──> canceled | failed
 
 A job ends exactly once: the terminal states have no way out.
@@ -20,11 +20,11 @@ from hiir.imaging import Note, NoteCode, PhotoOptions
 from service.errors import JobFailedError, ServiceError
 
 OPEN_TENANT = "open"
-"""Everybody, where no keys are asked for."""
+"""The tenant of every client where no API keys are required."""
 
 
 class JobStatus(StrEnum):
-    """Where a job stands, as its owner sees it."""
+    """Status of a job as its owner sees it."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -50,7 +50,7 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
 
 
 class Stage(StrEnum):
-    """What is being done for a job, in the order of the pipeline."""
+    """Stages of a job, in the order of the pipeline."""
 
     QUEUED = "queued"
     DECODE = "decode"
@@ -67,7 +67,7 @@ class Blob:
     id: str
     size: int
     sha256: str
-    """Lower-case hex."""
+    """Lowercase hex."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class StoredImage:
     width: int
     height: int
     right_from: int | None = None
-    """Where a second file begins in the blob: the right view of a dual-pixel sensor."""
+    """Offset of a second file in the blob: the right view of a dual-pixel sensor."""
 
     @property
     def pixels(self) -> int:
@@ -90,18 +90,18 @@ class StoredImage:
         return self.width * self.height
 
     def to_json(self) -> str:
-        """One JSON object."""
+        """Serialize to one JSON object."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote."""
+        """Parse what `to_json` wrote."""
         values = json.loads(text)
         return cls(**{**values, "blob": Blob(**values["blob"])})
 
 
 class WebhookEvent(StrEnum):
-    """What a job's owner can be told of by a request to an address of theirs."""
+    """Events that a webhook can be sent for."""
 
     STARTED = "started"
     COMPLETED = "completed"
@@ -109,7 +109,7 @@ class WebhookEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """Where the owner wants to be told, and of what."""
+    """Where to send webhooks, and for which events."""
 
     url: str
     events: tuple[WebhookEvent, ...] = (WebhookEvent.COMPLETED,)
@@ -117,7 +117,7 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a job failed: the public part of a `ServiceError`, kept with the job."""
+    """Why a job failed: the public part of a `ServiceError`, stored with the job."""
 
     code: str
     title: str
@@ -128,7 +128,7 @@ class Failure:
 
     @classmethod
     def from_error(cls, error: ServiceError) -> Self:
-        """What a client may know of `error`."""
+        """Take the public part of `error`."""
         return cls(
             code=error.code,
             title=error.title,
@@ -139,7 +139,7 @@ class Failure:
         )
 
     def to_error(self) -> JobFailedError:
-        """The error that asking for the job's result raises."""
+        """Return the error that a request for the result raises."""
         return JobFailedError(
             self.detail,
             code=self.code,
@@ -150,18 +150,18 @@ class Failure:
         )
 
     def to_json(self) -> str:
-        """One JSON object."""
+        """Serialize to one JSON object."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote."""
+        """Parse what `to_json` wrote."""
         return cls(**json.loads(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a job is; over all attempts `tiles_done` never falls."""
+    """Progress of a job; `tiles_done` never decreases, even over several attempts."""
 
     stage: Stage = Stage.QUEUED
     tiles_done: int = 0
@@ -176,7 +176,7 @@ class Progress:
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str]) -> Self:
-        """Read it from the fields of a job, or of an event of one."""
+        """Parse the fields of a job or of one of its events."""
         return cls(
             stage=Stage(fields["stage"]),
             tiles_done=int(fields.get("tiles_done", 0)),
@@ -186,41 +186,41 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One upload and what becomes of it. Times are seconds since the epoch."""
+    """One upload and its processing. Times are seconds since the epoch."""
 
     id: str
-    """32 hex digits, unguessable: whoever knows it may have the result."""
+    """32 hex digits from a random source: the id gives access to the result."""
     task: str
     model: str
     model_version: str
     model_sha256: str
     filename: str | None
-    """The client's name of the file; never used as a path."""
+    """Filename from the client; never used as a path."""
     source: StoredImage
     created_at: float
     expires_at: float
-    """End of the result for a job that succeeded, of the record for any other."""
+    """Expiry of the result for a job that succeeded, of the record for any other."""
     options: PhotoOptions = field(default_factory=PhotoOptions)
-    """Wishes for the result."""
+    """Options for the result."""
     status: JobStatus = JobStatus.QUEUED
     progress: Progress = Progress()
     attempt: int = 0
     cancel_requested: bool = False
     purged: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """Of the task, as they were understood."""
+    """Parameters of the task, normalized."""
     tenant: str = OPEN_TENANT
-    """Whose job it is: to anybody else it does not exist."""
+    """Owner of the job; other tenants get 404."""
     client_id: str | None = None
-    """The id that the client chose, unique to its tenant; `id` is derived from it."""
+    """Id that the client chose, unique to its tenant; `id` is derived from it."""
     fingerprint: str | None = None
-    """Of the submission, for a job whose id the client chose."""
+    """Fingerprint of the submission, if the client chose the id."""
     webhook: Webhook | None = None
     batch_id: str | None = None
-    """The batch that it came with: if it fails, its upload is kept for another try."""
+    """Batch of the job. The upload of a failed job of a batch is kept for a retry."""
     request_id: str | None = None
     traceparent: str | None = None
-    """Of the request that it was sent with, as `tracestate` is: the worker takes them up."""
+    """Of the submitting request, like `tracestate`: the worker continues the trace."""
     tracestate: str | None = None
     started_at: float | None = None
     finished_at: float | None = None
@@ -228,28 +228,28 @@ class Job:
     """Seconds per stage of the last attempt."""
     result: StoredImage | None = None
     warnings: tuple[Note, ...] = ()
-    """What was changed about the photo beside its being restored."""
+    """Changes to the photo other than its restoration."""
     failure: Failure | None = None
 
     @property
     def public_id(self) -> str:
-        """What the client calls it."""
+        """The id that the client uses."""
         return self.client_id or self.id
 
     @property
     def keeps_source(self) -> bool:
-        """Whether its upload is still of use, though it has ended: it may be tried again."""
+        """Whether the upload is kept after the job has ended, for a retry."""
         return self.status is JobStatus.FAILED and self.batch_id is not None
 
     def to_fields(self) -> dict[str, str]:
-        """The job as it is created: the fields that are set at submission."""
+        """Return the fields that are set on submission."""
         maybe = {
             "client_id": self.client_id,
             "fingerprint": self.fingerprint,
             "batch_id": self.batch_id,
             "request_id": self.request_id,
             "traceparent": self.traceparent,
-            # Apart, and by these names: the store's scripts read them.
+            # Separate fields under these names, because the Lua scripts read them.
             "webhook_url": self.webhook.url if self.webhook else None,
             "webhook_events": ",".join(self.webhook.events) if self.webhook else None,
             "tracestate": self.tracestate,
@@ -265,7 +265,7 @@ class Job:
             "parameters": json.dumps(dict(self.parameters)),
             "filename": json.dumps(self.filename),
             "source": self.source.to_json(),
-            "pixels": str(self.source.pixels),  # apart, for the store's scripts
+            "pixels": str(self.source.pixels),  # separate, for the Lua scripts
             "options": json.dumps(self.options.to_json()),
             "created_at": repr(self.created_at),
             "expires_at": repr(self.expires_at),
@@ -275,7 +275,7 @@ class Job:
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str]) -> Self:
-        """Read a record: what `to_fields` wrote and what the store has added since."""
+        """Parse a record: what `to_fields` wrote and what the store has added."""
         return cls(
             id=fields["id"],
             task=fields["task"],
@@ -312,21 +312,21 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How an attempt ended: what the worker that holds the lease writes into the record."""
+    """How an attempt ended; the worker that holds the lease writes it to the record."""
 
     status: JobStatus
     timings: Mapping[str, float]
     tiles: int | None = None
-    """All of them, for a job that succeeded: it may end before its progress was ever told."""
+    """Total of a successful job, which may end before any progress was reported."""
     result: StoredImage | None = None
     warnings: tuple[Note, ...] = ()
     failure: Failure | None = None
     model_version: str | None = None
-    """What really restored it: the models may have been replaced while it waited."""
+    """The model that restored the image: it may have been replaced while the job waited."""
     model_sha256: str | None = None
 
     def to_fields(self) -> dict[str, str]:
-        """The fields that end a job."""
+        """Return the fields that end a job."""
         fields = {"timings": json.dumps(dict(self.timings))}
         if self.model_version is not None and self.model_sha256 is not None:
             fields |= {"model_version": self.model_version, "model_sha256": self.model_sha256}
@@ -344,7 +344,7 @@ class Outcome:
 
 
 def derive_job_id(tenant: str, client_id: str) -> str:
-    """The store's id of a job whose client chose one: two tenants may choose the same."""
+    """Return the store's id for a client's id: two tenants may choose the same."""
     return hashlib.sha256(f"{tenant}\0{client_id}".encode()).hexdigest()[:32]
 
 

@@ -1,12 +1,11 @@
-"""The job store's state changes as Lua: Redis runs each whole, so every one is a compare-and-swap.
+"""State changes of jobs as Lua scripts. Redis runs each atomically, as a compare-and-swap.
 
-KEYS[1] is always the job's hash; the id is ARGV[1]. Time is Redis's own, one clock for everyone.
-A lease's holder may send its script twice, because the reply was lost: the answer is the same.
-Every change that a job's owner can see is told in the job's stream of events by the same script, so
-that none is missed and none is told twice; and so is, of a job with a webhook, what is to be sent:
-a delivery is due from the moment at which it became true (see `delivery_store`). No script writes
-to a record before it has read its status: an expired record must not come back as a fragment. A
-record begins to expire when its job ends, and not before.
+KEYS[1] is the job's hash and ARGV[1] its id. All times come from Redis, one clock for all
+processes. The holder of a lease may repeat its script after a lost reply and gets the same answer.
+The script that makes a change visible to the owner also appends the event, and for a job with a
+webhook the delivery (see `webhooks.store`), so that none is missed or doubled. Scripts read the
+status before they write: an expired record must not come back as a fragment. A record expires only
+after its job has ended.
 """
 
 from service.redis_connection import read_lua

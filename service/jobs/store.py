@@ -1,9 +1,9 @@
-"""Jobs in Redis: one hash a job, and two sorted sets to find those that nobody tends.
+"""Jobs in Redis: one hash for each, and two sorted sets that find abandoned jobs.
 
-`queued` holds the waiting jobs by time of creation, `leases` the running ones by the time at which
-their holder has been silent for too long. Every change of state is one Lua script, and whoever
-writes to a running job must show its lease's token: a worker that was thought dead, and lost its
-job to another, can change nothing when it comes back.
+`queued` holds the waiting jobs by creation time, `leases` the running ones by the time at which
+their lease expires. Every state change is one Lua script. A worker that writes to a running job
+presents the lease's token: a worker that lost its job to another cannot change anything when it
+comes back.
 """
 
 import uuid
@@ -41,7 +41,7 @@ _EVENTS = 100
 
 
 class LeaseState(IntEnum):
-    """What a worker learns when it reports."""
+    """Reply to a worker's report."""
 
     LOST = 0
     HELD = 1
@@ -49,27 +49,27 @@ class LeaseState(IntEnum):
 
 
 class Creation(IntEnum):
-    """What became of a job that was to be made."""
+    """Result of creating a job."""
 
     OVER_QUOTA = -2
-    """Its tenant has had as many megapixels today as it may."""
+    """The tenant has used up its megapixels of the day."""
     TOO_MANY = -1
-    """Its tenant has as many jobs that have not ended as it may."""
+    """The tenant has the maximum number of jobs that have not ended."""
     TAKEN = 0
-    """There is another with its id."""
+    """A job with this id exists."""
     MADE = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The right to work on a job, until it is finished, released, or taken for silence."""
+    """The right to work on a job, until it is finished, requeued or expires."""
 
     job: Job
     token: str
 
 
 class JobStore:
-    """Jobs and their leases. Every method raises `StoreUnavailableError` while Redis is away."""
+    """Jobs and their leases. Every method raises `StoreUnavailableError` while Redis is down."""
 
     def __init__(
         self, *, client: redis.Redis, settings: JobSettings, tenants: TenantLimits
@@ -89,7 +89,7 @@ class JobStore:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "JobStore":
-        """The store on the database of its own."""
+        """Build the store on the state database."""
         url = settings.database_url(RedisDatabase.STATE)
         return cls(
             client=connect(url, decode_responses=True),
@@ -98,18 +98,18 @@ class JobStore:
         )
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self._redis.close()
 
     def ping(self) -> None:
-        """Return if Redis answers."""
+        """Check that Redis answers."""
         with redis_errors():
             self._redis.ping()
 
     def create(self, job: Job) -> Creation:
-        """Write a new, queued job, unless there is one with its id or its tenant has enough.
+        """Write a new, queued job, unless its id is taken or its tenant has reached a limit.
 
-        Its record does not expire before the job has ended.
+        The record does not expire before the job has ended.
         """
         fields = job.to_fields()
         limits = self._tenants
@@ -126,18 +126,18 @@ class JobStore:
         return Creation(made)
 
     def discard(self, job: Job) -> None:
-        """Remove a job as if it had never been: its submission failed half-way."""
+        """Remove a job whose submission failed, and what was counted for it."""
         with redis_errors():
             self._discard(keys=_keys(job), args=[job.id, job.source.pixels])
 
     def get(self, job_id: str) -> Job | None:
-        """The job, or None if there is no record of it."""
+        """Return the job, or None if it does not exist."""
         with redis_errors():
             fields = cast("Mapping[str, str]", self._redis.hgetall(job_key(job_id)))
         return Job.from_fields(fields) if fields else None
 
     def get_all(self, job_ids: Sequence[str]) -> list[Job | None]:
-        """Each of the jobs, or None for one of which there is no record."""
+        """Return each of the jobs, or None for one that does not exist."""
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             for job_id in job_ids:
                 pipe.hgetall(job_key(job_id))
@@ -147,14 +147,14 @@ class JobStore:
     def newest(
         self, tenant: str, *, before: tuple[float, str] | None, count: int
     ) -> tuple[list[Job], tuple[float, str] | None]:
-        """Up to `count` of a tenant's jobs, newest first, and where the next call goes on.
+        """Return up to `count` of a tenant's jobs, newest first, and the position of the next page.
 
-        `before` is what the call before returned; None begins, and ends. Jobs whose record has
-        expired are passed over.
+        `before` is the position that the previous call returned, or None for the first page; a
+        returned None means that there is no next page. Expired jobs are skipped.
         """
         edge = "+inf" if before is None else repr(before[0])
         with redis_errors():
-            # Some more than wanted: the first of the next page, and those of the last microsecond.
+            # More than requested: the first of the next page, and those of the last microsecond.
             listed = self._redis.zrange(
                 _index(tenant),
                 edge,
@@ -177,35 +177,33 @@ class JobStore:
         return jobs, ids[count - 1] if len(ids) > count else None
 
     def events(self, job_id: str, *, after: str) -> list[JobEvent]:
-        """What happened to a job since the event with the id `after`; all that is kept for `0-0`.
-
-        Up to a batch of them: whoever reads goes on after the last until there are none.
-        """
+        """Return up to 100 events after the one with the id `after`; `0-0` is the beginning."""
         with redis_errors():
             entries = self._redis.xrange(_events(job_id), min=f"({after}", count=_EVENTS)
         found = cast("list[tuple[str, Mapping[str, str]]]", entries)
         return [JobEvent.from_fields(event_id, fields) for event_id, fields in found]
 
     def queue_position(self, job_id: str) -> int | None:
-        """Number of jobs before this one, or None if it does not wait."""
+        """Return the number of jobs before this one, or None if it is not queued."""
         with redis_errors():
             return cast("int | None", self._redis.zrank(QUEUED, job_id))
 
     def queue_depth(self) -> int:
-        """Number of jobs that wait."""
+        """Return the number of queued jobs."""
         with redis_errors():
             return int(self._redis.zcard(QUEUED))
 
     def memory_percent(self) -> int:
-        """Part of Redis's `maxmemory` that is in use; 0 where none is set."""
+        """Return the percentage of Redis's `maxmemory` in use; 0 if no maximum is set."""
         with redis_errors():
             memory = self._redis.info("memory")
         return int(100 * memory["used_memory"] / memory["maxmemory"]) if memory["maxmemory"] else 0
 
     def cancel(self, job_id: str, *, purge: bool = True) -> Job | None:
-        """End a queued job, ask a running one to stop, mark a finished one as purged if told to.
+        """Cancel a queued job, ask a running one to stop, and with `purge` mark an ended one
+        purged.
 
-        Returns the job before the call, so that the caller knows which of the three it was.
+        Returns the job as it was before, which tells the three cases apart.
         """
         before = self.get(job_id)
         if before is None:
@@ -217,11 +215,11 @@ class JobStore:
             )
         if status is None:
             return None
-        # The record may have moved on since it was read: the script's word is what counts.
+        # The record may have changed since it was read: the script's answer decides.
         return before if status == before.status else self.get(job_id)
 
     def lease(self, job_id: str, *, worker: str) -> Lease | None:
-        """Take a queued job, or None if it is not there to be taken (any more)."""
+        """Lease a queued job to a worker; None if it is no longer queued."""
         token = uuid.uuid4().hex
         with redis_errors():
             leased = self._lease(
@@ -232,7 +230,7 @@ class JobStore:
         return Lease(job=job, token=token) if job is not None else None
 
     def report(self, lease: Lease, progress: Progress | None = None) -> LeaseState:
-        """Extend the lease, tell the progress, and learn whether to go on."""
+        """Extend the lease, store the progress, and return whether to continue."""
         args: list[str | int | float] = [lease.job.id, lease.token, self._settings.lease_seconds]
         if progress is not None:
             args += [progress.stage.value, progress.tiles_done, progress.tiles_total]
@@ -240,9 +238,9 @@ class JobStore:
             return LeaseState(self._report(keys=[job_key(lease.job.id), LEASES], args=args))
 
     def finish(self, lease: Lease, outcome: Outcome) -> LeaseState:
-        """End the job. Only if it says `HELD` was anything written.
+        """End the job. Only `HELD` means that it was written.
 
-        `STOP` answers a success that comes after the job's owner has asked to cancel it.
+        `STOP` answers a success after the owner has asked to cancel.
         """
         succeeded = outcome.status is JobStatus.SUCCEEDED
         record = self._settings.record_seconds
@@ -260,7 +258,7 @@ class JobStore:
     def requeue(self, lease: Lease) -> LeaseState:
         """Put the job back into the queue without counting the attempt.
 
-        Only if it says `HELD` was anything written; `STOP` is for a job that is to be canceled.
+        Only `HELD` means that it was written; `STOP` that the job is to be canceled.
         """
         with redis_errors():
             state = self._requeue(
@@ -269,7 +267,7 @@ class JobStore:
         return LeaseState(state)
 
     def reclaim_expired(self) -> tuple[Job, ...]:
-        """Take jobs from holders that fell silent: back into the queue, or to their end."""
+        """Take the jobs of expired leases: they are queued again, or end."""
         failure = Failure.from_error(
             WorkerLostError("Every worker that took this job ended without a word.")
         )
@@ -294,10 +292,10 @@ class JobStore:
         return tuple(taken)
 
     def unpublished(self) -> tuple[str, ...]:
-        """Ids of jobs at the head of the queue whose message is old enough to be thought lost.
+        """Return the ids at the head of the queue whose message is old enough to be assumed lost.
 
-        Each id is given once in `republish_seconds`, and only the first few jobs are looked at: a
-        message too many is dropped by the lease, but a long queue must not be sent anew each time.
+        Each id is returned once in `republish_seconds`, and only the first few jobs are checked:
+        the lease drops duplicate messages, but a long queue must not be published again each time.
         """
         with redis_errors():
             return tuple(
@@ -309,18 +307,18 @@ class JobStore:
             )
 
     def hold_reaper(self, owner: str, *, seconds: float) -> bool:
-        """Become or stay the one reaper for `seconds`."""
+        """Acquire or keep the reaper lock for `seconds`."""
         milliseconds = int(seconds * 1000)
         with redis_errors():
             if self._redis.set(_REAPER, owner, nx=True, px=milliseconds):
                 return True
             if self._redis.get(_REAPER) != owner:
                 return False
-            # Between the two calls the lock may pass on: two reapers do no harm, only double work.
+            # The lock may change hands between the calls: two reapers do no harm, only extra work.
             return bool(self._redis.pexpire(_REAPER, milliseconds))
 
     def beat(self, worker: str, *, seconds: float, slots: int) -> None:
-        """Say that a worker with so many slots is alive, and will be for `seconds`."""
+        """Record that a worker with this many slots is alive for `seconds`."""
         with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
             now = self._now()
             pipe.zremrangebyscore(WORKERS, "-inf", now)
@@ -329,18 +327,18 @@ class JobStore:
             pipe.execute()
 
     def is_live(self, worker: str) -> bool:
-        """Whether this worker said so lately."""
+        """Return whether this worker has recorded a heartbeat recently."""
         with redis_errors():
             until: float | None = self._redis.zscore(WORKERS, worker)
             return until is not None and until > self._now()
 
     def retire(self, worker: str) -> None:
-        """Say that a worker takes no more jobs."""
+        """Record that a worker takes no more jobs."""
         with redis_errors():
             self._redis.zrem(WORKERS, worker)
 
     def live_workers(self) -> int:
-        """Number of workers that said so lately."""
+        """Return the number of workers with a recent heartbeat."""
         with redis_errors():
             return int(self._redis.zcount(WORKERS, self._now(), "+inf"))
 
@@ -358,7 +356,7 @@ def _events(job_id: str) -> str:
 
 
 def _keys(job: Job) -> list[str]:
-    """Of a job that is made or unmade: its own, and those that hold its tenant to its limits."""
+    """Keys for creating or discarding a job: its own, and its tenant's counters."""
     day = int(job.created_at // 86_400)
     kind = "open" if job.batch_id is None else "open-batch"
     return [
@@ -368,10 +366,10 @@ def _keys(job: Job) -> list[str]:
 
 
 def slots_key(worker: str) -> str:
-    """Where a live worker says how much it does at once."""
+    """Key of a live worker's number of slots."""
     return f"hiir:slots:{worker}"
 
 
 def job_key(job_id: str) -> str:
-    """A job's record."""
+    """Key of a job's record."""
     return f"hiir:job:{job_id}"

@@ -1,4 +1,4 @@
-"""Keys in Redis: a hash for each, which Redis itself ends with the key's time, and one index."""
+"""API keys in Redis: a hash for each, which expires with the key, and one index."""
 
 import time
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ _SECONDS_A_DAY = 86_400
 
 
 class KeyLimitError(Exception):
-    """The tenant has as many live keys as one may have; the message says what to do."""
+    """The tenant has the maximum number of live keys; the message says what to do."""
 
 
 class KeyStore:
-    """The keys of all tenants. Every method raises `StoreUnavailableError` while Redis is away."""
+    """Keys of all tenants. Every method raises `StoreUnavailableError` while Redis is down."""
 
     def __init__(self, *, client: redis.Redis, live_keys: int) -> None:
         self._redis = client
@@ -28,21 +28,21 @@ class KeyStore:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "KeyStore":
-        """The keys beside the jobs."""
+        """Build the store on the state database."""
         url = settings.database_url(RedisDatabase.STATE)
         return cls(client=connect(url, decode_responses=True), live_keys=settings.limits.live_keys)
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self._redis.close()
 
     def create(
         self, *, tenant: str, scopes: frozenset[Scope], name: str = "", days: int | None = None
     ) -> tuple[ApiKey, str]:
-        """Make a key; returns it with its token, of which nothing is kept.
+        """Create a key; returns it with its token, which is not stored.
 
-        Raises `ValueError` as `ApiKey.make` does, and `KeyLimitError` for a tenant that has its
-        keys already: two, so that a new one can be handed out before the old one is revoked.
+        Raises `ValueError` like `ApiKey.make`, and `KeyLimitError` if the tenant has two live keys
+        already. Two allow a new one to be rolled out before the old one is revoked.
         """
         now = time.time()
         seconds = None if days is None else days * _SECONDS_A_DAY
@@ -66,19 +66,19 @@ class KeyStore:
         return key, token
 
     def find(self, token: str) -> ApiKey | None:
-        """The live key that a token opens."""
+        """Return the live key that a token belongs to."""
         key_id = key_id_of(token)
         key = None if key_id is None else self.get(key_id)
         return key if key is not None and key.matches(token) else None
 
     def get(self, key_id: str) -> ApiKey | None:
-        """The live key with this id."""
+        """Return the live key with this id."""
         with redis_errors():
             fields = cast("Mapping[str, str]", self._redis.hgetall(_key(key_id)))
         return ApiKey.from_fields(fields) if fields else None
 
     def live(self, tenant: str | None = None) -> list[ApiKey]:
-        """Every live key, or those of one tenant, the oldest first."""
+        """Return all live keys, or those of one tenant, oldest first."""
         with redis_errors():
             ids = cast("Mapping[str, str]", self._redis.hgetall(_INDEX))
             wanted = [key_id for key_id, owner in ids.items() if tenant in {None, owner}]
@@ -90,7 +90,7 @@ class KeyStore:
         return sorted(keys, key=lambda key: key.created_at)
 
     def revoke(self, key_id: str) -> bool:
-        """End a key; from now on nothing is accepted with it. False if there is none."""
+        """Revoke a key, effective with the next request; False if it does not exist."""
         with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
             pipe.delete(_key(key_id))
             pipe.hdel(_INDEX, key_id)

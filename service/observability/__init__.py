@@ -1,4 +1,4 @@
-"""Observability: metrics, structured logs, and the W3C trace context they carry.
+"""Observability: metrics, logs, and the W3C trace context that they carry.
 
 Begin with `metrics`.
 """

@@ -1,4 +1,4 @@
-"""Log lines that carry the request, the job and the trace that they belong to."""
+"""Logging, with the ids of the current request, job, tenant and trace in every line."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ _ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
 @contextmanager
 def request_context(request_id: str) -> Iterator[None]:
-    """Mark all that is logged inside with a request's id."""
+    """Add a request's id to every line logged in the block."""
     token = _request_id.set(request_id)
     try:
         yield
@@ -29,7 +29,7 @@ def request_context(request_id: str) -> Iterator[None]:
 
 @contextmanager
 def job_context(job_id: str) -> Iterator[None]:
-    """Mark all that is logged inside with a job's id."""
+    """Add a job's id to every line logged in the block."""
     token = _job_id.set(job_id)
     try:
         yield
@@ -39,7 +39,7 @@ def job_context(job_id: str) -> Iterator[None]:
 
 @contextmanager
 def tenant_context(tenant: str) -> Iterator[None]:
-    """Mark all that is logged inside with the tenant that it is done for."""
+    """Add a tenant to every line logged in the block."""
     token = _tenant.set(tenant)
     try:
         yield
@@ -49,7 +49,7 @@ def tenant_context(tenant: str) -> Iterator[None]:
 
 @contextmanager
 def trace_context(trace: TraceContext) -> Iterator[None]:
-    """Mark all that is logged inside with a trace's id; its step is handed on to who is called."""
+    """Add a trace's id to every line logged in the block; outgoing calls continue the trace."""
     token = _trace.set(trace)
     try:
         yield
@@ -61,7 +61,7 @@ def trace_context(trace: TraceContext) -> Iterator[None]:
 def origin_context(
     *, tenant: str, request_id: str | None, traceparent: str | None, tracestate: str | None
 ) -> Iterator[None]:
-    """Take up, in another process and later, what was known of a request when it was served."""
+    """Restore the context of a request in another process that works for it later."""
     trace = TraceContext.parse(traceparent, [tracestate or ""]) if traceparent else None
     with ExitStack() as contexts:
         contexts.enter_context(tenant_context(tenant))
@@ -73,17 +73,17 @@ def origin_context(
 
 
 def current_trace() -> TraceContext | None:
-    """The step of a trace that is being done, if one is."""
+    """Return the current span of the trace, if there is one."""
     return _trace.get()
 
 
 def current_request_id() -> str | None:
-    """Id of the request being served, if one is."""
+    """Return the id of the current request, if there is one."""
     return _request_id.get()
 
 
 class _ContextFormatter(logging.Formatter):
-    """Adds the ids; subclasses decide how a line looks."""
+    """Adds the ids; subclasses format the line."""
 
     def ids(self) -> dict[str, str]:
         trace = _trace.get()
@@ -97,26 +97,27 @@ class _ContextFormatter(logging.Formatter):
 
 
 class TextFormatter(_ContextFormatter):
-    """`12:00:01 INFO service.api.jobs: accepted job_id=...`, for people."""
+    """Plain text: `12:00:01 INFO service.api.jobs: accepted job_id=...`."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s%(ids)s", "%H:%M:%S")
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, and the traceback after it if there is one."""
+        """Format one line, followed by the traceback if there is one."""
         record.ids = "".join(f" {name}={value}" for name, value in self.ids().items())
         return super().format(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
-        """The line itself; a client's line break in it cannot begin another."""
+        """Format the line itself; control characters are escaped, so that a client cannot forge
+        lines."""
         return super().formatMessage(record).translate(_ESCAPED)
 
 
 class JsonFormatter(_ContextFormatter):
-    """One JSON object a line, for machines."""
+    """One JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, the traceback inside it."""
+        """Format one line, with the traceback inside it."""
         line = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname,
@@ -130,16 +131,16 @@ class JsonFormatter(_ContextFormatter):
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send every log line to standard error in the chosen format."""
+    """Send every log line to standard error in the configured format."""
     handler = logging.StreamHandler()
     as_json = settings.log_format is LogFormat.JSON
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
-    for server in ("uvicorn", "uvicorn.error"):  # it starts with handlers of its own
+    for server in ("uvicorn", "uvicorn.error"):  # it starts with its own handlers
         logging.getLogger(server).handlers.clear()
         logging.getLogger(server).propagate = True
-    # Celery's two would say of each message what its job says better.
+    # Celery logs each message twice; the job's own lines say more.
     for chatty in ("httpx", "httpcore", "PIL", "celery.app.trace", "celery.worker.strategy"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

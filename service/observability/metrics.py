@@ -1,6 +1,6 @@
-"""What Prometheus is told: every metric's name and labels, and the port that they stand on.
+"""All Prometheus metrics, their labels, and the server that exposes them.
 
-No label takes a value from a client: routes, tasks, stages and codes are our own, and few.
+Label values never come from a client: routes, tasks, stages and codes are few and fixed.
 """
 
 import logging
@@ -22,7 +22,7 @@ _STAGE_BUCKETS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
 
 
 class JobMetrics:
-    """Jobs as they begin and end; each is counted by the one process that made it so."""
+    """Jobs by state; the one process that changes a job's state counts it."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._jobs = Counter(
@@ -33,12 +33,12 @@ class JobMetrics:
         )
 
     def count(self, task: str, state: JobStatus, code: str = "") -> None:
-        """Count one job; `code` is a failure's."""
+        """Count one job; `code` is the code of its failure."""
         self._jobs.labels(task=task, state=state.value, code=code).inc()
 
 
 class HttpMetrics:
-    """Requests and their answers."""
+    """HTTP requests and responses."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
@@ -62,13 +62,13 @@ class HttpMetrics:
         )
 
     def count(self, route: str, code: int | None, *, seconds: float) -> None:
-        """Count one exchange; without a code the client was gone before there was an answer."""
+        """Count one request; `code` is None if the client disconnected before the response."""
         self._requests.labels(route=route, code="none" if code is None else str(code)).inc()
         self._seconds.labels(route=route).observe(seconds)
 
 
 class WorkMetrics:
-    """The jobs of one worker."""
+    """Jobs of one worker."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.jobs = JobMetrics(registry)
@@ -88,7 +88,7 @@ class WorkMetrics:
         self.slots = Gauge("hiir_worker_slots", "Jobs that can be done at once.", registry=registry)
 
     def observe_stage(self, stage: str, seconds: float) -> None:
-        """Note how long a job spent in a stage."""
+        """Record the time that a job spent in a stage."""
         self._stages.labels(stage=stage).observe(seconds)
 
     def count_pixels(self, pixels: int) -> None:
@@ -97,11 +97,10 @@ class WorkMetrics:
 
 
 class MetricsServer:
-    """`/metrics` on a port of its own, which no proxy publishes and no limit refuses.
+    """Serves `/metrics` on a separate port, outside of authentication and rate limits.
 
-    Where the port is another process's, it is tried for again and again. Of the processes of one
-    API (`uvicorn --workers`) that holds it which came first, and tells of all if they share a
-    folder (`PROMETHEUS_MULTIPROC_DIR`, as prometheus-client has it).
+    A port that is in use is retried. Of several API processes (`uvicorn --workers`) the first one
+    gets the port; it reports for all if they share a `PROMETHEUS_MULTIPROC_DIR`.
     """
 
     def __init__(
@@ -115,12 +114,12 @@ class MetricsServer:
         self._thread = threading.Thread(target=self._open, name="metrics", daemon=True)
 
     def start(self) -> None:
-        """Begin, unless the port is 0."""
+        """Start serving, unless the port is 0."""
         if self._port:
             self._thread.start()
 
     def close(self) -> None:
-        """Give the port back."""
+        """Stop serving and release the port."""
         self._closed.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -145,7 +144,7 @@ class MetricsServer:
 
 def _served(own: CollectorRegistry, common: Collector | None) -> CollectorRegistry:
     registry = own
-    with suppress(ValueError):  # that there is no folder
+    with suppress(ValueError):  # PROMETHEUS_MULTIPROC_DIR is not set
         shared = CollectorRegistry()
         MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
         registry = shared

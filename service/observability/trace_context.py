@@ -1,6 +1,6 @@
-"""Which trace a request belongs to: `traceparent` and `tracestate` of W3C Trace Context.
+"""W3C Trace Context: the `traceparent` and `tracestate` of a request.
 
-`tracestate` is what the callers' tracing systems say to each other: it is handed on as it came.
+`tracestate` belongs to the callers' tracing systems and is passed on unchanged.
 """
 
 import re
@@ -20,36 +20,36 @@ _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceContext:
-    """One step of a trace. The service records none; it hands on whose they are."""
+    """One span of a trace. The service exports no spans; it passes their ids on."""
 
     trace_id: str
-    """32 hex digits, the same from the first caller to the last."""
+    """32 hex digits, the same for the whole trace."""
     span_id: str
-    """16 hex digits, of this step."""
+    """16 hex digits, of this span."""
     flags: str = "00"
-    """2 hex digits: whether the caller records the trace."""
+    """2 hex digits: whether the caller samples the trace."""
     tracestate: str = ""
-    """What the callers' systems hand on; empty if there is nothing."""
+    """Vendor data to pass on; may be empty."""
 
     @property
     def traceparent(self) -> str:
-        """The header's value, for whoever is called in this step."""
+        """Value of the `traceparent` header for outgoing calls."""
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What whoever is called in this step is sent."""
+        """Headers for outgoing calls."""
         headers = {"traceparent": self.traceparent}
         return {**headers, "tracestate": self.tracestate} if self.tracestate else headers
 
     @classmethod
     def root(cls) -> Self:
-        """A trace that begins here."""
+        """Start a new trace."""
         return cls(trace_id=secrets.token_hex(16), span_id=secrets.token_hex(8))
 
     @classmethod
     def parse(cls, header: str, states: Sequence[str] = ()) -> Self | None:
-        """Read `traceparent`, and each `tracestate` that came; None if they must be ignored."""
+        """Parse `traceparent` and all `tracestate` headers; None if they are not valid."""
         found = _TRACEPARENT.fullmatch(header.strip())
         if found is None:
             return None
@@ -61,14 +61,14 @@ class TraceContext:
         return cls(trace_id=trace_id, span_id=span_id, flags=flags, tracestate=state)
 
     def child(self) -> Self:
-        """The next step of the same trace."""
+        """Start the next span of the same trace."""
         return replace(self, span_id=secrets.token_hex(8))
 
 
 def _read_states(headers: Sequence[str]) -> str:
-    """The members of all headers as one; empty if any of them has a form that it cannot have.
+    """Join the members of all headers; empty if any is malformed.
 
-    What is too long loses whole members from its end, where the oldest are.
+    Whole members are dropped from the end, where the oldest are, until it fits.
     """
     listed = [member.strip(" \t") for header in headers for member in header.split(",")]
     members = [member for member in listed if member]

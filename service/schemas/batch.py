@@ -1,4 +1,4 @@
-"""What the API says of batches: bodies of its answers, and the manifest of an archive."""
+"""Bodies about batches, and the manifest of a results archive."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -70,18 +70,18 @@ class BatchItemView(View):
     """One file of a batch."""
 
     index: int
-    """Its place among the files that were sent, from 0."""
+    """Position among the submitted files, from 0."""
     filename: str | None
     status: ItemStatus
     job_id: str | None
     progress: ProgressView | None
     error: FailureView | None
-    """Why it was refused, or why its job failed."""
+    """Why the file was refused, or why its job failed."""
     urls: JobUrls | None
 
     @classmethod
     def of(cls, index: int, item: BatchItem, job: Job | None) -> Self:
-        """A file as its owner sees it."""
+        """Build the view of one file."""
         failure = item.refusal or (job.failure if job is not None else None)
         return cls(
             index=index,
@@ -95,7 +95,7 @@ class BatchItemView(View):
 
 
 class BatchUrls(View):
-    """Where a batch can be followed and fetched, and where its failures can be tried again."""
+    """URLs to follow, download, cancel (POST) and retry (POST) a batch."""
 
     self: str
     results: str
@@ -110,18 +110,18 @@ class BatchView(View):
 
     id: str
     ended: bool
-    """Whether nothing is left to do."""
+    """Whether all jobs have ended."""
     counts: dict[ItemStatus, int]
-    """Number of files by where they stand."""
+    """Number of files by status."""
     created_at: datetime
     expires_at: datetime
     items: list[BatchItemView]
-    """In the order in which they were sent."""
+    """In the order of submission."""
     urls: BatchUrls
 
     @classmethod
     def of(cls, state: BatchState) -> Self:
-        """A batch as it is shown."""
+        """Build the view of a batch."""
         batch = state.batch
         here = f"/v1/batches/{batch.id}"
         return cls(
@@ -144,14 +144,14 @@ class BatchView(View):
 
 
 class ManifestItem(View):
-    """One file of a batch, as the archive's manifest lists it."""
+    """One file of a batch in the archive's manifest."""
 
     index: int
     filename: str | None
-    """As it was sent."""
+    """As submitted."""
     status: ItemStatus
     file: str | None
-    """Name of the result in the archive."""
+    """Filename of the result in the archive."""
     sha256: str | None
     bytes: int | None
     task: str | None
@@ -162,7 +162,7 @@ class ManifestItem(View):
 
 
 class Manifest(View):
-    """What an archive holds, and why it does not hold the rest."""
+    """What the archive contains, and why files are missing from it."""
 
     batch: str
     created_at: datetime

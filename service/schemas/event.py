@@ -1,4 +1,4 @@
-"""An event of a job, as the event stream shows it."""
+"""Bodies of a job's event stream."""
 
 from typing import Self
 
@@ -9,10 +9,10 @@ from service.schemas.view import View
 
 
 class EventView(View):
-    """The `data` of an event: the job as it was when it happened."""
+    """The `data` of an event: the state of the job at that time."""
 
     id: str
-    """The job's."""
+    """Id of the job."""
     status: JobStatus
     progress: ProgressView
     attempt: int
@@ -21,7 +21,7 @@ class EventView(View):
 
     @classmethod
     def of(cls, event: JobEvent, *, job_id: str) -> Self:
-        """An event as it is shown."""
+        """Build the view of an event."""
         return cls(
             id=job_id,
             status=event.status,

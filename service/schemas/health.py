@@ -1,11 +1,11 @@
-"""Whether the service is ready."""
+"""Body of the readiness route."""
 
 from service.schemas.view import View
 
 
 class HealthView(View):
-    """Whether the service can do jobs now, and what keeps it from it."""
+    """Readiness of the service and of each of its components."""
 
     ready: bool
     components: dict[str, str]
-    """`ready`, or what is wrong."""
+    """`ready`, or the reason why not."""

@@ -1,4 +1,4 @@
-"""A job as its owner sees it."""
+"""Bodies about jobs."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -27,7 +27,7 @@ class ImageView(View):
 
     @classmethod
     def of(cls, image: StoredImage) -> Self:
-        """The public part of a stored image."""
+        """Build the view of a stored image."""
         return cls(
             format=image.format,
             width=image.width,
@@ -38,7 +38,7 @@ class ImageView(View):
 
 
 class ProgressView(View):
-    """How far a job is; `tiles_done` and `percent` never fall."""
+    """Progress of a job; `tiles_done` and `percent` never decrease."""
 
     stage: Stage
     tiles_done: int
@@ -47,7 +47,7 @@ class ProgressView(View):
 
     @classmethod
     def of(cls, progress: Progress) -> Self:
-        """Progress as it is shown."""
+        """Build the view of the progress."""
         return cls(
             stage=progress.stage,
             tiles_done=progress.tiles_done,
@@ -68,7 +68,7 @@ class FailureView(View):
 
     @classmethod
     def of(cls, failure: Failure) -> Self:
-        """A failure as it is shown."""
+        """Build the view of a failure."""
         return cls(
             code=failure.code,
             title=failure.title,
@@ -80,26 +80,26 @@ class FailureView(View):
 
 
 class WebhookView(View):
-    """Where the owner is told of the job, and of what."""
+    """The URL that receives webhooks, and the events that they are sent for."""
 
     url: str
     events: list[WebhookEvent]
 
     @classmethod
     def of(cls, webhook: Webhook) -> Self:
-        """A webhook as it is shown."""
+        """Build the view of a webhook."""
         return cls(url=webhook.url, events=list(webhook.events))
 
 
 class WarningView(View):
-    """Something that was changed about the photo beside its being restored."""
+    """A change to the photo other than its restoration."""
 
     code: str
     detail: str
 
 
 class JobUrls(View):
-    """Where a job can be followed, fetched and canceled (with POST), and who was told of it."""
+    """URLs to follow, download and cancel (POST) a job, and its webhook deliveries."""
 
     self: str
     result: str
@@ -109,7 +109,7 @@ class JobUrls(View):
 
     @classmethod
     def of(cls, job_id: str) -> Self:
-        """The addresses of the job that its client knows by this id."""
+        """Build the URLs for a job's public id."""
         here = f"/v1/jobs/{job_id}"
         return cls(
             self=here,
@@ -127,7 +127,7 @@ class JobView(View):
     status: JobStatus
     task: str
     parameters: dict[str, str]
-    """Of the task, as they were understood."""
+    """Parameters of the task, normalized."""
     model: str
     model_version: str
     model_sha256: str
@@ -136,7 +136,7 @@ class JobView(View):
     finished_at: datetime | None
     expires_at: datetime
     queue_position: int | None
-    """Jobs before this one; null for a job that does not wait."""
+    """Jobs before this one; null unless the job is queued."""
     attempt: int
     cancel_requested: bool
     purged: bool
@@ -147,9 +147,9 @@ class JobView(View):
     input: ImageView
     output: ImageView | None
     options: dict[str, Any]
-    """What was asked of the result, as far as it is not the default."""
+    """Options for the result that differ from the defaults."""
     warnings: list[WarningView]
-    """What else was changed about the photo."""
+    """Changes to the photo other than its restoration."""
     error: FailureView | None
     webhook: WebhookView | None
     batch_id: str | None
@@ -157,7 +157,7 @@ class JobView(View):
 
     @classmethod
     def of(cls, job: Job, *, queue_position: int | None) -> Self:
-        """A job as it is shown."""
+        """Build the view of a job."""
         return cls(
             id=job.public_id,
             status=job.status,
@@ -188,8 +188,8 @@ class JobView(View):
 
 
 class JobList(View):
-    """One page of jobs, the newest first."""
+    """One page of jobs, newest first."""
 
     jobs: list[JobView]
     next_cursor: str | None
-    """`cursor` of the next page; null on the last."""
+    """`cursor` of the next page; null on the last page."""

@@ -1,4 +1,4 @@
-"""What the API says of keys."""
+"""Bodies about API keys."""
 
 from datetime import datetime
 from typing import Self
@@ -18,7 +18,7 @@ class KeyView(View):
 
     @classmethod
     def of(cls, key: ApiKey) -> Self:
-        """A key as it is shown."""
+        """Build the view of a key."""
         until = key.expires_at
         return cls(
             id=key.id,
@@ -30,13 +30,13 @@ class KeyView(View):
 
 
 class NewKeyView(KeyView):
-    """A key that was just made."""
+    """A new key with its secret."""
 
     key: str
-    """What is sent as `Authorization: Bearer` or `X-API-Key`; it is not shown again."""
+    """Send it as `Authorization: Bearer` or `X-API-Key`. It is not shown again."""
 
 
 class KeyList(View):
-    """A tenant's live keys, the oldest first."""
+    """A tenant's live keys, oldest first."""
 
     keys: list[KeyView]

@@ -1,4 +1,4 @@
-"""The body of every answer that is an error."""
+"""Body of every error response."""
 
 from typing import Self
 
@@ -6,11 +6,11 @@ from service.errors import ServiceError
 from service.schemas.view import View
 
 ERROR_CATALOGUE = "/docs/errors"
-"""Path of the page that explains every code; a problem's `type` names its place there."""
+"""Path of the page that explains every code; a problem's `type` is an anchor on it."""
 
 
 class Problem(View):
-    """RFC 9457 problem details, the body of every answer that is an error."""
+    """RFC 9457 problem details, the body of every error response."""
 
     type: str
     title: str
@@ -26,7 +26,7 @@ class Problem(View):
 
     @classmethod
     def of(cls, error: ServiceError, *, instance: str, request_id: str) -> Self:
-        """The public part of an error."""
+        """Build the problem document of an error."""
         return cls(
             type=f"{ERROR_CATALOGUE}#{error.code}",
             title=error.title,

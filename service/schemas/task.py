@@ -1,4 +1,4 @@
-"""Tasks and the models that do them."""
+"""Bodies about tasks and models."""
 
 from typing import Self
 
@@ -9,7 +9,7 @@ from service.schemas.view import View
 
 
 class ModelView(View):
-    """A served model, by whose own name it can be asked for too."""
+    """A served model; its name can be used as a task, too."""
 
     name: str
     version: str
@@ -17,23 +17,23 @@ class ModelView(View):
     """Of the weights."""
     architecture: str
     precision: str
-    """What it computes in, `fp32` or `fp16`."""
+    """Precision of the computation: `fp32` or `fp16`."""
     scale: int
     input_channels: int
-    """1 for gray images, 3 for colour, 6 for two views in colour."""
+    """1 for gray images, 3 for color, 6 for two views in color."""
     output_channels: int
     tile: int
     overlap: int
     seconds_per_megapixel: float | None
-    """Of input, as the last jobs took it here; null before the first."""
+    """Measured on recent jobs, per megapixel of input; null before the first."""
     quality: dict[str, float]
-    """Figures that were measured for these weights."""
+    """Measured quality of these weights."""
 
     @classmethod
     def of(
         cls, contract: ModelContract, *, precision: str, seconds_per_megapixel: float | None
     ) -> Self:
-        """A model as it is shown."""
+        """Build the view of a model."""
         return cls(
             name=contract.name,
             version=contract.version,
@@ -51,7 +51,7 @@ class ModelView(View):
 
 
 class ParameterView(View):
-    """A parameter that belongs to a task."""
+    """A parameter of a task."""
 
     name: str
     values: list[str]
@@ -59,26 +59,26 @@ class ParameterView(View):
 
 
 class TaskView(View):
-    """One thing that the service does."""
+    """A task of the service."""
 
     name: str
     summary: str
     parameters: list[ParameterView]
     scales: list[int]
-    """Factors by which it enlarges; 1 for one that does not."""
+    """Upscaling factors; 1 if the task does not upscale."""
     channels: list[int]
-    """Of the images that its models take."""
+    """Input channels of the models."""
     min_side: int
     max_side: int
     max_pixels: dict[str, int]
-    """Most pixels of an image, by scale."""
+    """Maximum number of input pixels, by scale."""
     formats: list[str]
     models: list[ModelView]
-    """Which of them restores an image follows from the image; the preferred one comes first."""
+    """The image determines which of them restores it; the preferred one comes first."""
 
     @classmethod
     def of(cls, task: Task, limits: Limits, *, models: list[ModelView]) -> Self:
-        """A task under the service's limits."""
+        """Build the view of a task under the service's limits."""
         return cls(
             name=task.name,
             summary=task.summary,
@@ -104,6 +104,6 @@ class TaskView(View):
 
 
 class TaskList(View):
-    """Everything that the service does."""
+    """All tasks of the service."""
 
     tasks: list[TaskView]

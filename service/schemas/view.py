@@ -1,4 +1,4 @@
-"""What all bodies of the API's answers have in common."""
+"""Base class of all bodies."""
 
 from datetime import UTC, datetime
 
@@ -6,11 +6,11 @@ from pydantic import BaseModel, ConfigDict
 
 
 class View(BaseModel):
-    """A body, or a part of one: never changed, and without a field that its schema lacks."""
+    """A body, or a part of one: immutable, and without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def to_datetime(seconds: float) -> datetime:
-    """Seconds since the epoch as the API shows them."""
+    """Convert seconds since the epoch to a UTC datetime."""
     return datetime.fromtimestamp(seconds, UTC)

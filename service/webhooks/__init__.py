@@ -1,4 +1,4 @@
-"""Webhooks: where they may go, the secrets that sign them, and their deliveries.
+"""Webhooks: allowed addresses, signing secrets, and deliveries.
 
-Begin with `delivery`; the processes that send them are in `worker`.
+Begin with `delivery`; `worker` holds the processes that send them.
 """

@@ -1,9 +1,9 @@
-"""What is sent to a webhook, and what became of it. Pure.
+"""A delivery: one webhook request with its retries. Pure.
 
-pending ──> delivered           an answer of the 200s
-   │  ^ └─> failed              an answer that will not change, or the last of the attempts
+pending ──> delivered           the receiver answered 2xx
+   │  ^ └─> failed              a permanent error, or the last attempt
    │  └── redelivered
-   └─────> disabled             the receiver says that it is gone for good (410)
+   └─────> disabled             the receiver answered 410 Gone
 """
 
 import json
@@ -16,7 +16,7 @@ from service.jobs.job import WebhookEvent
 
 
 class DeliveryStatus(StrEnum):
-    """Where a delivery stands."""
+    """Status of a delivery."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -31,38 +31,38 @@ class DeliveryAttempt:
     at: float
     """Seconds since the epoch."""
     seconds: float
-    """How long it took."""
+    """Duration."""
     status_code: int | None = None
-    """The receiver's answer; None where there was none."""
+    """Status code of the response; None if there was none."""
     error: str | None = None
-    """Why there was no answer, as a word for programs."""
+    """Machine-readable reason why there was no response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One event of one job on its way to its owner."""
+    """One event of one job, to be sent to its owner."""
 
     id: str
-    """The `webhook-id`, the same at each attempt: whoever was told twice knows it by this."""
+    """The `webhook-id`, the same in every attempt, so that receivers can drop duplicates."""
     job_id: str
     tenant: str
     event: WebhookEvent
     url: str
     status: DeliveryStatus
     created_at: float
-    """When the event happened, in seconds since the epoch."""
+    """Time of the event, in seconds since the epoch."""
     next_at: float | None = None
-    """When the next attempt is due; None when there is none."""
+    """When the next attempt is due; None if there is none."""
     tries: int = 0
-    """Attempts since it was last begun anew."""
+    """Attempts since the delivery was created or redelivered."""
     attempts: tuple[DeliveryAttempt, ...] = ()
     """The latest ones, oldest first."""
     body: str | None = None
-    """What is sent: the same bytes each time."""
+    """The request's body, identical in every attempt."""
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str], *, next_at: float | None) -> Self:
-        """Read a record of the store."""
+        """Parse a record of the store."""
         status = DeliveryStatus(fields["status"])
         return cls(
             id=fields["id"],
@@ -80,15 +80,15 @@ class Delivery:
 
 
 def delivery_id(job_id: str, event: WebhookEvent) -> str:
-    """The id that the store's scripts give: one of each event of a job."""
+    """Return the id that the Lua scripts give: one for each event of a job."""
     return f"msg_{job_id}_{event.value}"
 
 
 def write_attempts(attempts: tuple[DeliveryAttempt, ...]) -> str:
-    """One JSON array."""
+    """Serialize to a JSON array."""
     return json.dumps([asdict(attempt) for attempt in attempts])
 
 
 def read_attempts(text: str) -> tuple[DeliveryAttempt, ...]:
-    """Read what `write_attempts` wrote."""
+    """Parse what `write_attempts` wrote."""
     return tuple(DeliveryAttempt(**values) for values in json.loads(text))

@@ -1,8 +1,7 @@
-"""Each tenant's secret for signing webhooks, in the form of Standard Webhooks: `whsec_<base64>`.
+"""Secrets that sign webhooks, one for each tenant, as in Standard Webhooks: `whsec_<base64>`.
 
-A tenant has its own, so that nobody else who knows one can speak in the service's name. It is made
-when it is first asked for. When it is replaced, both sign for a while: a receiver that knows either
-is not deaf in between.
+Separate secrets keep one tenant from forging requests to another. A secret is created on first use.
+After a rotation both secrets sign for a while, so that a receiver that knows either one can verify.
 """
 
 import base64
@@ -21,7 +20,7 @@ _BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSecrets:
-    """What signs a tenant's webhooks now."""
+    """The secrets that sign a tenant's webhooks now."""
 
     secret: str
     previous: str | None = None
@@ -30,12 +29,12 @@ class WebhookSecrets:
 
     @property
     def signing(self) -> tuple[str, ...]:
-        """Every secret that a receiver may know."""
+        """All secrets that sign."""
         return (self.secret,) if self.previous is None else (self.secret, self.previous)
 
 
 class WebhookSecretStore:
-    """Secrets in the jobs' database. Every method raises `StoreUnavailableError` without Redis."""
+    """Secrets of all tenants. Every method raises `StoreUnavailableError` while Redis is down."""
 
     def __init__(self, *, client: redis.Redis, settings: WebhookSettings) -> None:
         self._redis = client
@@ -45,16 +44,16 @@ class WebhookSecretStore:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "WebhookSecretStore":
-        """The records beside the jobs."""
+        """Build the store on the state database."""
         url = settings.database_url(RedisDatabase.STATE)
         return cls(client=connect(url, decode_responses=True), settings=settings.webhooks)
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self._redis.close()
 
     def get(self, tenant: str) -> WebhookSecrets:
-        """A tenant's secrets, made now if there were none."""
+        """Return a tenant's secrets; creates them on first use."""
         with redis_errors():
             reply = self._read(keys=[_key(tenant)], args=[_make()])
         match cast("list[str]", reply):
@@ -65,14 +64,14 @@ class WebhookSecretStore:
         raise AssertionError("the script returns a secret")
 
     def rotate(self, tenant: str) -> WebhookSecrets:
-        """Give the tenant a new secret; the one before signs beside it for a while."""
+        """Replace the tenant's secret; the previous one keeps signing for a while."""
         with redis_errors():
             self._rotate(keys=[_key(tenant)], args=[_make(), self._rotation_seconds])
         return self.get(tenant)
 
 
 def read_secret(secret: str) -> bytes:
-    """The key that a secret stands for."""
+    """Decode a secret to the HMAC key."""
     return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
 
 

@@ -1,8 +1,8 @@
-"""Deliveries in Redis: one hash each, and a sorted set of those that are to be sent, by when.
+"""Deliveries in Redis: one hash for each, and a sorted set of pending ones by due time.
 
-They are made by the job store's own scripts, together with the change that they tell of. Whoever
-sends one takes it for a while first; if nothing is heard of it in that time it is due again. So a
-delivery is never lost and may, after a crash, be sent twice, with the same id.
+The job store's scripts create them in the same transaction as the event. A sender claims a delivery
+for a limited time, after which it is due again. So a delivery is never lost, and after a crash it
+may be sent twice with the same id.
 """
 
 import hashlib
@@ -25,11 +25,12 @@ from service.webhooks.delivery import (
 _DUE = "hiir:deliveries"
 _SENDERS = "hiir:webhook-sender:"
 _LOGGED = 20
-"""Attempts that are remembered of one delivery."""
+"""Number of attempts that are stored for a delivery."""
 
 
 class DeliveryStore:
-    """Deliveries and who sends them. Every method raises `StoreUnavailableError` without Redis."""
+    """Deliveries and live senders. Every method raises `StoreUnavailableError` while Redis is
+    down."""
 
     def __init__(self, *, client: redis.Redis, settings: JobSettings) -> None:
         self._redis = client
@@ -41,21 +42,21 @@ class DeliveryStore:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "DeliveryStore":
-        """The records beside the jobs."""
+        """Build the store on the state database."""
         url = settings.database_url(RedisDatabase.STATE)
         return cls(client=connect(url, decode_responses=True), settings=settings.jobs)
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self._redis.close()
 
     def of_job(self, job: Job) -> list[Delivery]:
-        """A job's deliveries, in the order of its events."""
+        """Return a job's deliveries, in the order of its events."""
         found = (self.get(delivery_id(job.id, event)) for event in WebhookEvent)
         return [delivery for delivery in found if delivery is not None]
 
     def get(self, delivery: str) -> Delivery | None:
-        """The delivery with this id, or None if there is none (any more)."""
+        """Return the delivery with this id, or None if it does not exist."""
         with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(_key(delivery))
             pipe.zscore(_DUE, delivery)
@@ -63,18 +64,18 @@ class DeliveryStore:
         return Delivery.from_fields(fields, next_at=due) if "status" in fields else None
 
     def poll(self, *, count: int, seconds: float) -> list[str]:
-        """Ids of up to `count` deliveries that are due; they are due again after `seconds`."""
+        """Return up to `count` ids that are due, and postpone them by `seconds`."""
         with redis_errors():
             return cast("list[str]", self._poll(keys=[_DUE], args=[count, seconds]))
 
     def claim(self, delivery: str, *, seconds: float) -> Delivery | None:
-        """Take a delivery for `seconds`, or None if there is nothing to send (any more)."""
+        """Claim a pending delivery for `seconds`; None if there is nothing to send."""
         with redis_errors():
             taken = self._claim(keys=[_key(delivery), _DUE], args=[delivery, seconds])
         return self.get(delivery) if taken else None
 
     def save_body(self, delivery: Delivery, body: str) -> None:
-        """Remember what is sent, before it is sent for the first time."""
+        """Store the body before it is sent for the first time."""
         with redis_errors():
             self._redis.hset(_key(delivery.id), "body", body)
 
@@ -86,7 +87,7 @@ class DeliveryStore:
         attempt: DeliveryAttempt | None = None,
         pause: float | None = None,
     ) -> None:
-        """Write down how it stands after an attempt; pending, it is due again after `pause`."""
+        """Record the result of an attempt; a pending delivery is due again after `pause`."""
         attempts = (*delivery.attempts, attempt) if attempt is not None else delivery.attempts
         fields = {
             "tries": str(delivery.tries + (attempt is not None)),
@@ -103,28 +104,28 @@ class DeliveryStore:
             )
 
     def renew(self, delivery: Delivery) -> None:
-        """Begin anew, at once, and whatever its address has answered before."""
+        """Send again at once, even to a disabled address."""
         with redis_errors():
             self._redis.delete(_gone(delivery.tenant, delivery.url))
             self._renew(keys=[_key(delivery.id), _DUE], args=[delivery.id, self._record_seconds])
 
     def disable(self, tenant: str, url: str, *, seconds: int) -> None:
-        """Note that an address is gone for good."""
+        """Disable an address after a 410."""
         with redis_errors():
             self._redis.set(_gone(tenant, url), 1, ex=seconds)
 
     def is_disabled(self, tenant: str, url: str) -> bool:
-        """Whether that was noted."""
+        """Return whether the address is disabled."""
         with redis_errors():
             return bool(self._redis.exists(_gone(tenant, url)))
 
     def beat(self, sender: str, *, seconds: float) -> None:
-        """Say that somebody who sends is alive, and will be for `seconds`."""
+        """Record that a sender is alive for `seconds`."""
         with redis_errors():
             self._redis.set(_SENDERS + sender, 1, px=int(1000 * seconds))
 
     def is_live(self, sender: str) -> bool:
-        """Whether this one said so lately."""
+        """Return whether this sender has recorded a heartbeat recently."""
         with redis_errors():
             return bool(self._redis.exists(_SENDERS + sender))
 
@@ -134,5 +135,5 @@ def _key(delivery: str) -> str:
 
 
 def _gone(tenant: str, url: str) -> str:
-    # Of a fixed length: an address may be long, and carry a secret of its owner's.
+    # Hashed: a URL may be long, and may contain a secret.
     return "hiir:webhook-gone:" + hashlib.sha256(f"{tenant}\0{url}".encode()).hexdigest()

@@ -1,7 +1,7 @@
-"""Which addresses a webhook may go to: the form of a URL, and the networks behind a name.
+"""Allowed webhook addresses: the form of the URL, and the networks that its host resolves to.
 
-A request that we make on a client's behalf comes from inside. It must reach what the client could
-reach itself, and nothing more: no neighbour of ours, no loopback, no cloud's metadata.
+The service sends these requests from inside its network, on behalf of clients (SSRF). They must
+reach public addresses only: no private network, no loopback, no cloud metadata service.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,13 +26,13 @@ Network = IPv4Network | IPv6Network
 _CHARACTERS = 2000
 _PORTS = {"http": 80, "https": 443}
 
-# Public by number, and yet a neighbour: a cloud's own services, and what only looks like IPv6.
+# Global addresses that are internal all the same: cloud services, and legacy IPv6 forms.
 _INSIDE = tuple(
     ip_network(text)
     for text in (
-        "168.63.129.16/32",  # Azure's host
-        "192.0.0.0/24",  # assigned to protocols, and to one cloud's metadata
-        "192.88.99.0/24",  # relays of 6to4
+        "168.63.129.16/32",  # Azure's host services
+        "192.0.0.0/24",  # protocol assignments, and one cloud's metadata
+        "192.88.99.0/24",  # 6to4 relays
         "::/96",  # IPv4-compatible
     )
 )
@@ -42,18 +42,18 @@ _NAT64_LOCAL = ip_network("64:ff9b:1::/48")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookTarget:
-    """A URL of the right form, in the parts that a request is made of."""
+    """A valid URL, split into what a request needs."""
 
     scheme: str
     host: str
-    """A name in its ASCII form, or an address without brackets."""
+    """ASCII hostname, or an address without brackets."""
     port: int
     path: str
-    """With its query."""
+    """With the query."""
 
     @classmethod
     def parse(cls, url: str, settings: WebhookSettings) -> Self:
-        """Read a URL; raises `InvalidWebhookUrlError`, which says what is wrong with it."""
+        """Parse a URL; raises `InvalidWebhookUrlError` with the reason."""
         schemes = ("https",) if settings.require_https else ("https", "http")
         if len(url) > _CHARACTERS:
             raise InvalidWebhookUrlError(
@@ -63,7 +63,7 @@ class WebhookTarget:
             parts = urlsplit(url)
             port = parts.port
             host = (parts.hostname or "").rstrip(".").encode("idna").decode()
-        except ValueError as error:  # of ports, brackets and names
+        except ValueError as error:  # invalid port, brackets or hostname
             raise InvalidWebhookUrlError("The address cannot be read.") from error
         if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
             raise InvalidWebhookUrlError("The address has characters that must be escaped.")
@@ -92,7 +92,7 @@ class WebhookTarget:
 
 
 def may_reach(address: Address, allowed: Sequence[Network]) -> bool:
-    """Whether a request may go to this address: it is public, or its network is allowed."""
+    """Return whether requests may go to this address: it is public, or its network is allowed."""
     return all(
         any(part in network for network in allowed)
         or not (
@@ -105,7 +105,7 @@ def may_reach(address: Address, allowed: Sequence[Network]) -> bool:
 
 
 def _unwrap(address: Address) -> Iterator[Address]:
-    """The address that is meant: IPv6 has several ways to carry an IPv4 address inside."""
+    """Yield the effective addresses: several IPv6 forms embed an IPv4 address."""
     if isinstance(address, IPv4Address):
         yield address
         return

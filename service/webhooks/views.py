@@ -1,4 +1,4 @@
-"""What the API says of webhooks: bodies of its answers."""
+"""Bodies of the API's answers about webhooks."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -28,13 +28,13 @@ class AttemptView(View):
     at: datetime
     seconds: float
     status_code: int | None
-    """What the receiver answered; null if it did not."""
+    """Status code of the response; null if there was none."""
     error: str | None
-    """Why there was no answer."""
+    """Why there was no response."""
 
     @classmethod
     def of(cls, attempt: DeliveryAttempt) -> Self:
-        """An attempt as it is shown."""
+        """Build the view of an attempt."""
         return cls(
             at=to_datetime(attempt.at),
             seconds=attempt.seconds,
@@ -44,7 +44,7 @@ class AttemptView(View):
 
 
 class DeliveryView(View):
-    """One event of a job on its way to its owner's address."""
+    """One event of a job, sent to its webhook."""
 
     model_config = ConfigDict(json_schema_extra={"example": _DELIVERY})
 
@@ -60,7 +60,7 @@ class DeliveryView(View):
 
     @classmethod
     def of(cls, delivery: Delivery) -> Self:
-        """A delivery as it is shown."""
+        """Build the view of a delivery."""
         return cls(
             id=delivery.id,
             event=delivery.event,
@@ -73,7 +73,7 @@ class DeliveryView(View):
 
 
 class DeliveryList(View):
-    """Everything that was sent for a job, or is about to be."""
+    """All deliveries of a job."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"deliveries": [_DELIVERY]}})
 
@@ -81,7 +81,7 @@ class DeliveryList(View):
 
 
 class WebhookSecretView(View):
-    """What a receiver checks signatures with."""
+    """The secret that verifies signatures."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -95,10 +95,10 @@ class WebhookSecretView(View):
     secret: str
     """`whsec_` and the key in base64."""
     previous_valid_until: datetime | None
-    """Until when the secret before signs too."""
+    """Until when the previous secret signs too."""
 
     @classmethod
     def of(cls, secret: str, *, previous_until: float | None) -> Self:
-        """A secret as its owner sees it."""
+        """Build the view of a secret."""
         until = None if previous_until is None else to_datetime(previous_until)
         return cls(secret=secret, previous_valid_until=until)

@@ -1,4 +1,4 @@
-"""The worker: a Celery application that restores one photo for each job it leases.
+"""The worker: a Celery application that leases jobs and restores their images.
 
 Begin with `pipeline`, which names every step in order.
 """

@@ -1,8 +1,8 @@
-"""The worker's composition root: `celery -A service.worker.app worker`.
+"""Composition root of the worker: `celery -A service.worker.app worker`.
 
-Celery's parent process consumes messages and forks the processes that run the task. Each of them
-builds its own pipeline, and with it its own connections, at its first job; the parent has its own
-for the caretaker.
+Celery's parent process consumes messages and forks the processes that run the task. Each child
+builds its own pipeline, with its own connections, at its first job; the parent has its own for
+housekeeping.
 """
 
 import functools
@@ -50,7 +50,7 @@ def create_worker(settings: Settings) -> Celery:
 
     define_task(app, pipeline)
     connect_event_loop_heartbeat(app, housekeeping.on_event_loop_tick)
-    # Told at each loss of the broker, of a setting whose value here is chosen (see `jobs.queue`).
+    # Celery warns about a deliberate setting on every lost connection (see `jobs.queue`).
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     _connect_signals(settings, housekeeping)
 
@@ -93,7 +93,7 @@ def _connect_signals(settings: Settings, housekeeping: WorkerHousekeeping) -> No
     def begin_drain(**_: object) -> None:
         housekeeping.begin_drain()
 
-    # Celery keeps weak references to receivers unless told otherwise.
+    # Celery keeps weak references to receivers by default.
     signals.setup_logging.connect(set_up_logging, weak=False)
     signals.worker_ready.connect(begin, weak=False)
     signals.worker_shutting_down.connect(begin_drain, weak=False)

@@ -1,13 +1,13 @@
-"""One worker's try at one job, and the one place that decides how it ends.
+"""One attempt at a job: the only module that decides how it ends.
 
-nothing raised          succeeded (by the step that stored the result)
-stopped by its owner    canceled
-stopped by its time     failed, timeout
-stopped by the worker's end, or Triton away      back into the queue, not counted
-lease lost, or Redis away                        left as it is: the reaper decides
-MemoryError             failed, out-of-memory
-an error of the tree    failed, with its code
-anything else           failed, internal-error
+no exception                             succeeded (by the step that stored the result)
+canceled by the owner                    canceled
+time limit reached                       failed, timeout
+worker shuts down, or Triton is down     requeued, not counted
+lease lost, or Redis is down             left to the reaper
+MemoryError                              failed, out-of-memory
+a `ServiceError`                         failed, with its code
+any other exception                      failed, internal-error
 """
 
 import logging
@@ -46,11 +46,11 @@ T = TypeVar("T")
 
 _RETRY_SECONDS = 0.5
 _STAGE_NAMES = {Stage.QUEUED.value: "queue"}
-"""What the metrics call a stage, where the job's record calls it otherwise."""
+"""Names of stages in the metrics, where they differ from the job's record."""
 
 
 class Attempt:
-    """Holds the lease around the block: whatever happens inside becomes the job's end."""
+    """Holds the lease during the block; an exception inside decides how the job ends."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Attempt:
         return isinstance(error, Exception)
 
     def enter(self, stage: Stage) -> None:
-        """Begin the next stage, unless the job is to stop."""
+        """Start the next stage; raises `JobInterruptedError` if the job must stop."""
         self._close_stage(stage)
         self._heartbeat.progress = Progress(
             stage=stage,
@@ -115,23 +115,23 @@ class Attempt:
         self._check()
 
     def report_tiles(self, done: int, total: int) -> None:
-        """Note how many tiles are blended."""
+        """Record how many tiles are done."""
         self._heartbeat.progress = Progress(stage=self._stage, tiles_done=done, tiles_total=total)
 
     def record_seconds(self, parts: Mapping[str, float]) -> None:
-        """Note what the stage under way was made of."""
+        """Record the parts that the current stage consisted of."""
         self._timings |= {name: round(seconds, 3) for name, seconds in parts.items()}
 
     def is_stopped(self) -> bool:
-        """Whether the job is to stop."""
+        """Return whether the job must stop."""
         return self._heartbeat.reason is not None
 
     def interrupting(self, interrupt: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call `interrupt`, from another thread, if the job is to stop inside the block."""
+        """Call `interrupt` from another thread if the job must stop during the block."""
         return self._heartbeat.interrupting(interrupt)
 
     def fetch_source(self, into: BinaryIO) -> None:
-        """Write the uploaded file. Raises `InputExpiredError`, or `StoreFaultError` if it is
+        """Copy the upload to a file; raises `InputExpiredError` or `StoreFaultError` if it is
         damaged."""
 
         def fetch() -> None:
@@ -158,7 +158,7 @@ class Attempt:
         height: int,
         model: ModelContract,
     ) -> None:
-        """Store the result and end the job, however long Redis makes one wait."""
+        """Store the result and end the job, retrying while Redis is down."""
         size = content.seek(0, os.SEEK_END)
         if size > self._limits.result_bytes:
             raise ResultTooLargeError(
@@ -168,8 +168,8 @@ class Attempt:
             )
 
         def hand_over() -> LeaseState:
-            # Both again each time, and under the same id: between the two Redis may have lost the
-            # first, and a reply that was lost must not leave a second copy.
+            # Both steps again on each retry, with the same blob id: Redis may have lost the first
+            # blob in between, and a lost reply must not leave a second copy.
             content.seek(0)
             blob = self._blobs.put(
                 iter(partial(content.read, MIB), b""),
@@ -212,7 +212,7 @@ class Attempt:
 
     def _record_throughput(self, model: ModelContract) -> None:
         source = self._job.source
-        with suppress(ServiceError):  # an estimate: the next job tells it
+        with suppress(ServiceError):  # an estimate: the next job updates it
             self._throughput.record(
                 model.sha256,
                 seconds=self._timings[Stage.RESTORE.value],
@@ -273,7 +273,7 @@ class Attempt:
 
     @property
     def _latest(self) -> float:
-        """When a job has waited long enough for Triton, in seconds since the epoch."""
+        """Deadline of the wait for Triton, in seconds since the epoch."""
         return self._job.created_at + self._settings.input_seconds
 
     def _fail(self, error: ServiceError) -> None:
@@ -297,22 +297,21 @@ class Attempt:
                 self._finish(JobStatus.CANCELED)
             case LeaseState.HELD:
                 logger.info("given back")
-                with suppress(ServiceError):  # else the reaper announces it
+                with suppress(ServiceError):  # otherwise the reaper publishes it
                     self._queue.publish(self._job.id)
             case LeaseState.LOST:
                 logger.warning("the lease was lost before the job could be given back")
 
     def _delete_source(self) -> None:
-        with suppress(ServiceError):  # else its lifetime ends it
+        with suppress(ServiceError):  # otherwise it expires
             self._blobs.delete(self._job.source.blob)
 
     def _keep_source(self) -> None:
-        with suppress(ServiceError):  # else it lives as long as it would have waited
+        with suppress(ServiceError):  # otherwise it expires like a queued job's
             self._blobs.touch(self._job.source.blob, seconds=self._settings.result_seconds)
 
     def _persist(self, action: Callable[[], T], *, stoppable: bool = False) -> T:
-        """Repeat `action` while Redis is away; raises `StoreUnavailableError` when it stays
-        away."""
+        """Retry `action` while Redis is down; raises `StoreUnavailableError` at the time limit."""
         give_up = time.monotonic() + self._settings.store_retry_seconds
         while True:
             try:

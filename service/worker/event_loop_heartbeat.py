@@ -1,4 +1,4 @@
-"""A sign of life from a Celery worker's event loop: it turns, and is connected to the broker."""
+"""Heartbeat of a Celery worker's event loop: it runs and is connected to the broker."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,10 +9,10 @@ _TICK_SECONDS = 1.0
 
 
 def connect_event_loop_heartbeat(app: Celery, on_tick: Callable[[], None]) -> None:
-    """Call `on_tick` every second from the worker's event loop, as long as it is connected."""
+    """Call `on_tick` every second from the worker's event loop while it is connected."""
 
     class EventLoopHeartbeat(bootsteps.StartStopStep):  # type: ignore[misc] # celery has no types
-        """Part of the consumer: begins with each connection to the broker, ends with it."""
+        """A bootstep of the consumer, which starts and stops with the connection to the broker."""
 
         requires = ("celery.worker.consumer:Tasks",)
 

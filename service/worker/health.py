@@ -1,7 +1,7 @@
-"""`python -m service.worker.health`: exit status 0 if the worker of this host is alive.
+"""Health check of a worker's container: `python -m service.worker.health`.
 
-For a container's health check. Asks for the heartbeat that the worker writes while its event loop
-turns and is connected: a process that merely exists is not healthy.
+It checks the heartbeat that the worker writes while its event loop runs and is connected: a process
+that merely exists is not healthy.
 """
 
 import socket
@@ -13,7 +13,7 @@ from service.settings import Settings
 
 
 def main() -> int:
-    """The exit status."""
+    """Return exit status 0 if the worker of this host is alive."""
     jobs = JobStore.from_settings(Settings())
     try:
         return 0 if jobs.is_live(f"celery@{socket.gethostname()}") else 1

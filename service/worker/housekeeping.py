@@ -1,7 +1,7 @@
-"""What the worker's parent process does beside Celery: says that it lives, reaps, and drains.
+"""Housekeeping of the worker's parent process: its heartbeat, the reaper, and shutdown.
 
-Its thread starts when the worker is ready and outlives the order to end: then it lets the jobs
-under way go on for a while, and after that asks the processes that have them to give them back.
+The thread starts when the worker is ready and continues during shutdown: running jobs get some time
+to finish, then their processes are asked to requeue them.
 """
 
 import logging
@@ -19,33 +19,32 @@ from service.worker.reaper import Reaper
 logger = logging.getLogger(__name__)
 
 _LIVE_PERIODS = 3
-_LEAST_LIVE_SECONDS = 5.0  # on a busy machine the event loop may turn this late
+_LEAST_LIVE_SECONDS = 5.0  # on a loaded machine the event loop may tick this late
 
 
 class DrainFlag:
-    """A bit that the parent sets and its children see, if it was made before they were forked.
+    """A flag that the parent sets for its children; create it before they are forked.
 
-    Bare shared memory: a lock could be held by a child at the moment when that is killed.
+    Plain shared memory: a lock could be held by a child at the moment when it is killed.
     """
 
     def __init__(self) -> None:
         self._flag = RawValue("b", 0)
 
     def set(self) -> None:
-        """Ask every process to give its job back."""
+        """Ask every process to requeue its job."""
         self._flag.value = 1
 
     def is_set(self) -> bool:
-        """Whether that was asked."""
+        """Return whether that was asked."""
         return bool(self._flag.value)
 
 
 class WorkerHousekeeping:
-    """The parent's one thread. `on_event_loop_tick` must be called from Celery's event loop, again
-    and again.
+    """One thread of the parent process.
 
-    A worker whose loop no longer turns, or is not connected, takes no jobs: it is not reported as
-    alive, whatever its threads still do.
+    Celery's event loop must call `on_event_loop_tick` every second. A worker whose event loop hangs
+    or is disconnected takes no jobs and is not reported alive.
     """
 
     def __init__(
@@ -69,16 +68,16 @@ class WorkerHousekeeping:
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
 
     def start(self, name: str, *, slots: int) -> None:
-        """Begin, for the worker of this name, which does so many jobs at once."""
+        """Start, for the worker of this name with this many slots."""
         self._name, self._slots = name, slots
         self._thread.start()
 
     def on_event_loop_tick(self) -> None:
-        """Note that the event loop turns."""
+        """Record that the event loop runs."""
         self._ticked_at = self._clock()
 
     def begin_drain(self) -> None:
-        """Begin to drain; safe in a signal handler."""
+        """Start the shutdown; safe in a signal handler."""
         self._ending.set()
 
     def _run(self) -> None:

@@ -1,8 +1,8 @@
-"""From the processes that do the jobs to the one that Prometheus asks: the worker's parent.
+"""Sends metrics of jobs from the child processes to the worker's parent, which Prometheus scrapes.
 
-Each attempt's end is one datagram through a pair of sockets that the children inherit. A process
-that is killed leaves neither a lock held nor a file behind, and its replacements, hundreds a day,
-add up in one place; the files of prometheus-client's own mode would stay for each of them.
+Each outcome is one datagram over a socket pair that children inherit. A killed process leaves
+neither a lock nor a file behind, and hundreds of replacements a day add up in one place;
+prometheus-client's multiprocess mode would keep files for each of them.
 """
 
 import json
@@ -24,23 +24,23 @@ _LARGEST_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOutcome:
-    """What is to be counted of a job that has ended."""
+    """Metrics of one job that has ended."""
 
     task: str
     state: JobStatus
     code: str = ""
-    """Of the failure."""
+    """Code of the failure."""
     stages: Mapping[str, float]
-    """Seconds in each."""
+    """Seconds in each stage."""
     pixels: int = 0
-    """Of an image that was restored."""
+    """Pixels of a restored image."""
 
 
 ReportOutcome = Callable[[JobOutcome], None]
 
 
 class MetricsReporter:
-    """Both ends of the way; must be made before the children are forked."""
+    """Both ends of the socket pair; create it before children are forked."""
 
     def __init__(self, metrics: WorkMetrics) -> None:
         self._metrics = metrics
@@ -49,16 +49,16 @@ class MetricsReporter:
         self._thread = threading.Thread(target=self._listen, name="metrics-reporter", daemon=True)
 
     def report(self, outcome: JobOutcome) -> None:
-        """Say that a job has ended, from any process; a figure that cannot be told is lost."""
+        """Report an outcome from any process; a report that cannot be sent is dropped."""
         with suppress(OSError):
             self._there.send(json.dumps(asdict(outcome)).encode())
 
     def start(self) -> None:
-        """Begin to count, in the parent."""
+        """Start counting, in the parent."""
         self._thread.start()
 
     def close(self) -> None:
-        """Count what has been told, and then no more."""
+        """Count what was reported, then stop."""
         if self._thread.ident is not None:
             self._there.send(b"")
             self._thread.join()

@@ -1,9 +1,8 @@
-"""One job, from its message to its end. Read this file first: the steps are all here, in order.
+"""The pipeline of one job. Read this file first: it names all steps in order.
 
     lease -> fetch -> decode -> tile -> Triton -> blend -> encode -> store -> finish
 
-What each step does stands in its own module; what becomes of a job whose step fails, or that has to
-stop in between, stands in `attempt`.
+Each step has its own module; `attempt` decides how a job ends whose step fails or that must stop.
 """
 
 import logging
@@ -43,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """Does one job at a time; built once in each worker process, after it was forked."""
+    """Runs one job at a time; built in each worker process after the fork."""
 
     settings: Settings
     jobs: JobStore
@@ -65,7 +64,7 @@ class Pipeline:
         drain: DrainFlag,
         report_outcome: ReportOutcome,
     ) -> Self:
-        """Wire everything; connects to nothing."""
+        """Build the pipeline without connecting to anything."""
         return cls(
             settings=settings,
             jobs=JobStore.from_settings(settings),
@@ -80,7 +79,7 @@ class Pipeline:
         )
 
     def close(self) -> None:
-        """Drop every connection, and end the codec's process."""
+        """Close every connection and end the codec process."""
         self.codec.close()
         self.triton.close()
         self.throughput.close()
@@ -89,7 +88,7 @@ class Pipeline:
         self.jobs.close()
 
     def run(self, job_id: str, *, worker: str) -> None:
-        """Take the job if it waits, and bring it to an end or back into the queue."""
+        """Lease the job if it is queued, and run it until it ends or is requeued."""
         with job_context(job_id):
             try:
                 lease = self.jobs.lease(job_id, worker=worker)

@@ -1,6 +1,6 @@
-"""Finds the jobs that nobody tends: a worker died with one, or a message was lost.
+"""Finds abandoned jobs: a worker died during one, or a message was lost.
 
-Every worker has a reaper; a lock in Redis lets one of them look at a time.
+Every worker has a reaper; a lock in Redis lets one of them run at a time.
 """
 
 import logging
@@ -23,7 +23,7 @@ _LOCK_PERIODS = 3
 
 
 class Reaper:
-    """One look after the other, each complete in itself."""
+    """Recovers jobs; every run is independent."""
 
     def __init__(
         self,
@@ -47,7 +47,8 @@ class Reaper:
         self._reclaims_from = clock()
 
     def run_once(self) -> None:
-        """Re-queue or end silent jobs, and announce again those whose message may be lost."""
+        """Requeue or end jobs with expired leases, and republish those whose message may be
+        lost."""
         try:
             self._run_once()
         except StoreUnavailableError:
@@ -59,8 +60,8 @@ class Reaper:
         lock_seconds = _LOCK_PERIODS * self._settings.reaper_seconds
         is_reaper = self._jobs.hold_reaper(self._owner, seconds=lock_seconds)
         if self._away:
-            # While Redis was away nobody could be heard: silence says nothing before a whole
-            # lease has passed.
+            # No worker could report while Redis was down: no lease is expired before a whole lease
+            # time has passed.
             self._away = False
             self._reclaims_from = self._clock() + self._settings.lease_seconds
         if not is_reaper:
@@ -86,9 +87,9 @@ class Reaper:
         code = job.failure.code if job.failure else ""
         self._report_outcome(JobOutcome(task=job.task, state=job.status, code=code, stages={}))
         if not job.keeps_source:
-            with suppress(ServiceError):  # else its lifetime ends it
+            with suppress(ServiceError):  # otherwise it expires
                 self._blobs.delete(job.source.blob)
 
     def _publish(self, job_id: str) -> None:
-        with suppress(ServiceError):  # else it is announced at a later look
+        with suppress(ServiceError):  # otherwise a later run publishes it
             self._queue.publish(job_id)

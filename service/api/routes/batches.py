@@ -1,4 +1,4 @@
-"""Batches: send many files, follow them in one place, fetch the results in one archive."""
+"""Batches: submit many files, follow them together, download the results as one archive."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ _AGAIN: dict[int | str, dict[str, Any]] = {
 async def create_batch(
     request: Request, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
-    """Queue up to 100 images: a form with `task` and as many `file`s."""
+    """Submit a batch of up to 100 images: a form with `task` and several `file` parts."""
     made = await submit_batch(request, services, tenant=tenant)
     headers = {"Location": made.view.urls.self, "Retry-After": str(_RETRY_AFTER_SECONDS)}
     if made.replayed:
@@ -50,7 +50,7 @@ async def create_batch(
 def follow_batch(
     batch_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> BatchView:
-    """Tell how each file of a batch stands."""
+    """Return a batch with the status of each file."""
     return BatchView.of(services.batches.state(services.batches.find(batch_id, tenant=tenant)))
 
 
@@ -63,7 +63,7 @@ def follow_batch(
 def fetch_results(
     batch_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
-    """Download all results of a batch that has ended, as one archive."""
+    """Download the results of a finished batch as a ZIP archive."""
     batch = services.batches.find(batch_id, tenant=tenant)
     archive = ResultsArchive.of(services.batches.state(batch), services.jobs.blobs)
     headers = {
@@ -84,7 +84,7 @@ def fetch_results(
 def retry_failed(
     batch_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> BatchView:
-    """Queue every job that failed once more, while its upload is kept; repeatable."""
+    """Queue the failed jobs of a batch again, while their uploads are kept. Can be repeated."""
     state, again = services.batches.retry_failed(services.batches.find(batch_id, tenant=tenant))
     if not again:
         response.status_code = 200
@@ -95,7 +95,7 @@ def retry_failed(
 def cancel_batch(
     batch_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> BatchView:
-    """Cancel every job that has not ended; repeatable."""
+    """Cancel all jobs of a batch that have not ended. Can be repeated."""
     return _cancel(batch_id, response, services, tenant, purge=False)
 
 
@@ -103,7 +103,7 @@ def cancel_batch(
 def delete_batch(
     batch_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> BatchView:
-    """Cancel every job that has not ended, and delete the files of those that have."""
+    """Cancel all jobs that have not ended, and delete the files of the others."""
     return _cancel(batch_id, response, services, tenant, purge=True)
 
 

@@ -1,4 +1,4 @@
-"""What a job's webhook was sent, and sending it again."""
+"""Webhook deliveries of a job."""
 
 from fastapi import APIRouter, Depends
 
@@ -17,7 +17,7 @@ router = APIRouter(
 def list_deliveries(
     job_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> DeliveryList:
-    """List what was sent to the job's webhook or is about to be, with every attempt."""
+    """List the webhook deliveries of a job, with every attempt."""
     job = services.jobs.find(job_id, tenant=tenant)
     found = services.webhooks.deliveries.of_job(job)
     return DeliveryList(deliveries=[DeliveryView.of(delivery) for delivery in found])
@@ -27,7 +27,7 @@ def list_deliveries(
 def redeliver(
     job_id: str, delivery_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> DeliveryView:
-    """Send it again, now, and then on schedule; also to an address that was given up."""
+    """Send a delivery again, even if its address was disabled."""
     job = services.jobs.find(job_id, tenant=tenant)
     known = {delivery.id: delivery for delivery in services.webhooks.deliveries.of_job(job)}
     delivery = known.get(delivery_id)

@@ -1,4 +1,4 @@
-"""The page that each problem's `type` names: what every code means, out of the tree of errors."""
+"""The error reference, which each problem's `type` links to, generated from the error tree."""
 
 import functools
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ _SECTION = """<section id="{code}">
 
 @router.get(ERROR_CATALOGUE, response_class=HTMLResponse)
 def show_errors() -> HTMLResponse:
-    """Explain every error code."""
+    """Show the reference of all error codes."""
     return HTMLResponse(_render(), headers={"Cache-Control": "public, max-age=3600"})
 
 

@@ -1,4 +1,4 @@
-"""A job's events as they happen, for `EventSource` and the like (server-sent events)."""
+"""A job's events as server-sent events, for `EventSource`."""
 
 import asyncio
 import re
@@ -65,7 +65,7 @@ async def stream_events(
     tenant: TenantDependency,
     last_event_id: Annotated[str, Header(max_length=41)] = _START,
 ) -> Response:
-    """Stream a job's events from its first, or those after `Last-Event-ID`, until it has ended."""
+    """Stream a job's events, from the first or after `Last-Event-ID`, until the job has ended."""
     if not _EVENT_ID.fullmatch(last_event_id):
         raise InvalidParameterError("Last-Event-ID is the id of an event.", actual=last_event_id)
     job = await run_in_threadpool(services.jobs.find, job_id, tenant=tenant)
@@ -82,7 +82,7 @@ async def stream_events(
 async def _stream(
     services: Services, job: Job, events: Sequence[JobEvent], last: str
 ) -> AsyncIterator[str]:
-    """Looked for in pauses: a stream holds no thread, and no connection to Redis."""
+    """Poll for events, so that a stream holds no thread and no connection to Redis."""
     yield _RECONNECT
     silent_since = time.monotonic()
     while True:
@@ -92,7 +92,7 @@ async def _stream(
                 return
             last, silent_since = event.id, time.monotonic()
         if services.drain.is_stopping:
-            return  # the client goes on elsewhere, with the id of the last event that it had
+            return  # the client reconnects with its last event id
         if not events:
             if time.monotonic() - silent_since >= services.settings.limits.ping_seconds:
                 yield ": ping\n\n"
@@ -101,7 +101,7 @@ async def _stream(
         try:
             events = await run_in_threadpool(services.jobs.store.events, job.id, after=last)
         except ServiceError:
-            return  # the client comes back, with the id of the last event that it had
+            return  # the client reconnects with its last event id
 
 
 def _to_text(event: JobEvent, job: Job) -> str:

@@ -1,4 +1,4 @@
-"""Jobs: submit, follow, list, cancel."""
+"""Jobs: submit, follow, list, cancel, delete."""
 
 import base64
 import binascii
@@ -35,7 +35,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 _LONGEST_PAUSE_SECONDS = 30
 _PAGE_JOBS = 20
 _MAX_SCANNED_JOBS = 1000
-"""Jobs that one request may look at in search of those that a filter lets through."""
+"""Jobs that one request reads in search of those that match its filter."""
 _STOPS: dict[int | str, dict[str, Any]] = {
     202: {"description": "The job runs and is about to stop.", "model": JobView}
 }
@@ -45,7 +45,7 @@ _STOPS: dict[int | str, dict[str, Any]] = {
 async def submit_job(
     request: Request, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
-    """Queue one image: a form with `file` and `task`, or the image as body with `?task=`."""
+    """Submit an image: a form with `file` and `task`, or the image as body with `?task=`."""
     return await _answer(request, services, await submit(request, services, tenant=tenant))
 
 
@@ -53,7 +53,7 @@ async def submit_job(
 async def put_job(
     job_id: str, request: Request, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
-    """Queue one image under an id of one's own; the same again finds the same job."""
+    """Submit an image under an id of your choice. The same request again returns the same job."""
     made = await submit(request, services, tenant=tenant, client_id=job_id)
     return await _answer(request, services, made)
 
@@ -67,7 +67,7 @@ def list_jobs(  # noqa: PLR0917 - FastAPI reads them by name
     limit: Annotated[int, Query(ge=1)] = _PAGE_JOBS,
     cursor: str | None = None,
 ) -> JobList:
-    """List one's jobs, the newest first; a page may be short, or empty, and not be the last."""
+    """List your jobs, newest first. A page can be short or empty without being the last."""
     most = services.settings.limits.list_jobs
     if limit > most:
         raise InvalidParameterError(f"A page has up to {most} jobs.", limit=most, actual=limit)
@@ -94,7 +94,7 @@ async def follow_job(
     tenant: TenantDependency,
     wait: Annotated[int, Query(ge=0)] = 0,
 ) -> JobView:
-    """Tell a job's state and progress: at once, or when it has ended but after `wait` seconds."""
+    """Return a job, at once or when it has ended, after at most `wait` seconds."""
     job = await run_in_threadpool(services.jobs.find, job_id, tenant=tenant)
     seconds = min(wait, services.settings.limits.wait_seconds)
     job = await wait_for_end(request, services, job, seconds=seconds)
@@ -105,7 +105,7 @@ async def follow_job(
 def cancel_job(
     job_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> JobView:
-    """Cancel a job that has not ended; repeatable."""
+    """Cancel a job that has not ended. Can be repeated."""
     before = services.jobs.cancel(services.jobs.find(job_id, tenant=tenant), purge=False)
     if before.status in {JobStatus.SUCCEEDED, JobStatus.FAILED}:
         raise JobAlreadyTerminalError(
@@ -120,7 +120,7 @@ def cancel_job(
 def delete_job(
     job_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> JobView:
-    """Cancel a job that has not ended, or delete the files of one that has; repeatable."""
+    """Cancel a job that has not ended, or delete the files of one that has. Can be repeated."""
     before = services.jobs.cancel(services.jobs.find(job_id, tenant=tenant), purge=True)
     if before.status is JobStatus.RUNNING:
         response.status_code = 202
@@ -128,7 +128,7 @@ def delete_job(
 
 
 async def _answer(request: Request, services: Services, made: Submission) -> Response:
-    """202 with the job as it was accepted; or, for who waits long enough, 200 with its end."""
+    """Return 202 with the accepted job; or 200 with its end, if the client waits long enough."""
     longest = services.settings.limits.wait_seconds
     wanted = Preferences.of(request.headers, longest_wait=longest)
     view = made.view
@@ -152,7 +152,7 @@ async def _answer(request: Request, services: Services, made: Submission) -> Res
 async def _wait(
     request: Request, services: Services, made: Submission, wanted: Preferences
 ) -> Job | None:
-    # Whatever fails here, the job is accepted: its sender learns that, and asks again.
+    # The job is accepted, whatever fails here: the client can poll.
     with contextlib.suppress(ServiceError):
         job = await run_in_threadpool(services.jobs.store.get, made.job_id)
         if job is None:
@@ -166,7 +166,7 @@ async def _wait(
 
 
 def _retry_after(view: JobView) -> int:
-    """Seconds after which a look at the job may be worth it."""
+    """Seconds after which polling may be worthwhile."""
     return min(1 + (view.queue_position or 0), _LONGEST_PAUSE_SECONDS)
 
 

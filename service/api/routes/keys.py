@@ -1,4 +1,4 @@
-"""The keys of one's own tenant, for whoever has one with the scope `admin`: to change them."""
+"""API keys of your own tenant; requires a key with the scope `admin`."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from service.schemas.key import KeyList, KeyView, NewKeyView
 
 
 def require_keys(request: Request) -> None:
-    """Raise `OpenModeError` where no keys are asked for: they would be everybody's to make."""
+    """Raise `OpenModeError` where no keys are required: anyone could create them."""
     caller = caller_of(request.scope)
     if caller is None or caller.key_id is None:
         raise OpenModeError("No keys are asked for here, and so there are none to manage.")
@@ -28,7 +28,7 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(requi
 
 @router.get("", dependencies=[Depends(refuse_parameters)])
 def list_keys(services: ServicesDependency, tenant: TenantDependency) -> KeyList:
-    """List the live keys of one's tenant, without their secrets."""
+    """List the live keys of your tenant, without their secrets."""
     return KeyList(keys=[KeyView.of(key) for key in services.keys.live(tenant)])
 
 
@@ -44,7 +44,7 @@ def create_key(
     name: Annotated[str, Query(max_length=100)] = "",
     days: Annotated[int | None, Query(ge=1, le=36_500)] = None,
 ) -> NewKeyView:
-    """Make a key beside the one in use; the answer is the only place where it is shown."""
+    """Create a key. Its secret is shown only in this response."""
     try:
         wanted = frozenset(Scope(scope) for scope in scopes.split(","))
     except ValueError:
@@ -63,7 +63,7 @@ def create_key(
 
 @router.delete("/{key_id}", status_code=204, dependencies=[Depends(refuse_parameters)])
 def revoke_key(key_id: str, services: ServicesDependency, tenant: TenantDependency) -> None:
-    """Revoke a key of one's tenant, from the next request on; the one in use, too."""
+    """Revoke a key of your tenant, effective with the next request; it may be the key in use."""
     key = services.keys.get(key_id)
     if key is None or key.tenant != tenant:
         raise KeyNotFoundError("The tenant has no live key with this id.", actual=key_id[:100])

@@ -1,4 +1,4 @@
-"""Download of a job's result: the whole file or a part of it, to be kept as long as we keep it."""
+"""Download of a job's result, with ranges and caching."""
 
 import time
 from pathlib import PurePath
@@ -58,12 +58,12 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 def fetch_result(
     job_id: str, request: Request, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
-    """Download the restored image, or a range of it: in the format that was asked for."""
+    """Download the restored image, or a range of it."""
     return result_response(services, services.jobs.find(job_id, tenant=tenant), request.headers)
 
 
 def result_response(services: Services, job: Job, asked: Headers) -> Response:
-    """The answer with the result, or with the part that the request's headers name."""
+    """Return the response with the result, or with the requested part of it."""
     result = result_of(job)
     if not accepts(asked.get("accept", ""), result.media_type):
         raise NotAcceptableError(
@@ -89,7 +89,7 @@ def result_response(services: Services, job: Job, asked: Headers) -> Response:
 
 
 def result_of(job: Job) -> StoredImage:
-    """The job's result; raises what says why there is none (yet, or any more)."""
+    """Return the job's result; raises the reason why there is none."""
     match job.status:
         case JobStatus.FAILED if job.failure is not None:
             raise job.failure.to_error()
@@ -104,8 +104,8 @@ def result_of(job: Job) -> StoredImage:
 
 
 def result_headers(job: Job, result: StoredImage) -> dict[str, str]:
-    """Everything but the length."""
-    # For display only: a name on the client's disk, made from the one that it sent.
+    """Return the headers except for the length."""
+    # A suggested filename for display, made from the uploaded one.
     name = f"{PurePath(job.filename or job.id).stem}-restored{result.extension}"
     plain = name.encode("ascii", "replace").decode().translate({ord(c): "_" for c in '"\\?%'})
     left = max(int(job.expires_at - time.time()), 0)

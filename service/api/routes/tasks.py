@@ -1,4 +1,4 @@
-"""What the service can do."""
+"""Tasks and models of the service."""
 
 import contextlib
 from collections.abc import Mapping
@@ -14,9 +14,11 @@ router = APIRouter(prefix="/v1", tags=["tasks"], dependencies=[Depends(refuse_pa
 
 @router.get("/tasks")
 def list_tasks(services: ServicesDependency) -> TaskList:
-    """List the tasks with their parameters, limits and models."""
+    """List all tasks with their parameters, limits and models."""
     seconds_per_megapixel: Mapping[str, float] = {}
-    with contextlib.suppress(ServiceError):  # estimates: what can be done is known without Redis
+    with contextlib.suppress(
+        ServiceError
+    ):  # the throughput is optional: tasks are known without Redis
         seconds_per_megapixel = services.catalogue.throughput.all()
     return TaskList(
         tasks=[

@@ -1,4 +1,4 @@
-"""The secret that one's webhooks are signed with."""
+"""Secrets that sign webhooks."""
 
 from fastapi import APIRouter, Depends, Response
 
@@ -15,7 +15,7 @@ router = APIRouter(
 def show_secret(
     response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> WebhookSecretView:
-    """Show the secret that a receiver checks signatures with."""
+    """Return the secret that verifies webhook signatures."""
     return _show(response, services.webhooks.secrets.get(tenant))
 
 
@@ -23,7 +23,8 @@ def show_secret(
 def rotate_secret(
     response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> WebhookSecretView:
-    """Make a new secret; for a day the one before signs too, so that receivers can follow."""
+    """Create a new secret. The previous one keeps signing for a day, so that receivers can
+    follow."""
     return _show(response, services.webhooks.secrets.rotate(tenant))
 
 

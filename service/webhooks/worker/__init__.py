@@ -1,4 +1,4 @@
-"""The webhook worker: a Celery application that signs and sends the deliveries that are due.
+"""The webhook worker: a Celery application that signs and sends due deliveries.
 
 Begin with `app`, then `deliverer`.
 """

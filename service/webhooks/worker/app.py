@@ -1,7 +1,7 @@
-"""The sender's composition root: `celery -A service.webhooks.worker.app worker`.
+"""Composition root of the webhook worker: `celery -A service.webhooks.worker.app worker`.
 
-Threads, not processes: it waits for receivers, and computes nothing. It consumes a queue of its own
-and shares no process with the workers: however receivers behave, no job waits for them.
+It uses threads, because it only waits for receivers, and its own queue: slow receivers never delay
+a job.
 """
 
 import warnings
@@ -23,11 +23,11 @@ from service.worker.event_loop_heartbeat import connect_event_loop_heartbeat
 
 
 def create_webhook_worker(settings: Settings) -> Celery:
-    """Build the application; connects to nothing."""
+    """Build the application without connecting to anything."""
     app = build_celery(settings, consumes=True)
     app.conf.update(
         worker_pool="threads",
-        # Of processes alone, which threads are not.
+        # Applies to processes only, not to threads.
         task_time_limit=None,
         worker_max_tasks_per_child=None,
         worker_max_memory_per_child=None,
@@ -47,7 +47,7 @@ def create_webhook_worker(settings: Settings) -> Celery:
     )
     app.task(name=DELIVER_TASK_NAME)(deliverer.deliver)
     connect_event_loop_heartbeat(app, dispatcher.on_event_loop_tick)
-    # Told at each loss of the broker, of a setting whose value here is chosen (see `jobs.queue`).
+    # Celery warns about a deliberate setting on every lost connection (see `jobs.queue`).
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     _connect_signals(settings, dispatcher)
     return app
@@ -63,7 +63,7 @@ def _connect_signals(settings: Settings, dispatcher: Dispatcher) -> None:
     def begin_drain(**_: object) -> None:
         dispatcher.begin_drain()
 
-    # Celery keeps weak references to receivers unless told otherwise.
+    # Celery keeps weak references to receivers by default.
     signals.setup_logging.connect(set_up_logging, weak=False)
     signals.worker_ready.connect(begin, weak=False)
     signals.worker_shutting_down.connect(begin_drain, weak=False)

@@ -1,11 +1,11 @@
-"""One delivery, from its message to an answer, or to its next attempt.
+"""Sends one delivery and decides what follows.
 
-an answer of the 200s                       delivered
-410                                         disabled, and with it the address for a while
-408, 425, 429, 5xx, no answer               tried again on schedule, and failed after the last
-anything else, a forbidden address          failed
+2xx                                         delivered
+410                                         disabled, and the address with it for a while
+408, 425, 429, 5xx, no response             retried on schedule; failed after the last attempt
+any other status, a forbidden address       failed
 
-What happens here changes nothing of the job, which has long gone on.
+Nothing here affects the job, which has long continued.
 """
 
 import json
@@ -32,11 +32,11 @@ _AGAIN = frozenset({408, 425, 429})
 _GONE = 410
 _MARGIN_SECONDS = 20.0
 _LONGEST_WAIT_SECONDS = 14_400
-"""Of what a receiver may ask for in `Retry-After`."""
+"""Longest `Retry-After` of a receiver that is respected."""
 
 
 class WebhookDeliverer:
-    """Sends deliveries; used by many threads at once."""
+    """Sends deliveries; thread-safe."""
 
     def __init__(
         self,
@@ -54,13 +54,13 @@ class WebhookDeliverer:
         self._settings = settings
 
     def deliver(self, delivery_id: str) -> None:
-        """Send a delivery if it waits; if Redis goes away, it is due again after a while."""
+        """Send a delivery if it is pending; if Redis is down, it becomes due again."""
         try:
             taken = self._deliveries.claim(delivery_id, seconds=self.hold_seconds)
             job = self._jobs.get(taken.job_id) if taken is not None else None
             if taken is None:
                 return
-            if job is None:  # its record has expired: there is nothing left to tell
+            if job is None:  # the record has expired
                 self._deliveries.settle(taken, DeliveryStatus.FAILED)
                 return
             with (
@@ -78,7 +78,7 @@ class WebhookDeliverer:
 
     @property
     def hold_seconds(self) -> float:
-        """How long one attempt can take at most, from message to answer."""
+        """Longest duration of one attempt, from message to response."""
         return self._settings.timeout_seconds + _MARGIN_SECONDS
 
     def _deliver(self, delivery: Delivery, job: Job) -> None:
@@ -119,7 +119,7 @@ class WebhookDeliverer:
         return headers if trace is None else {**headers, **trace.headers}
 
     def _decide(self, delivery: Delivery, answer: Answer) -> tuple[DeliveryStatus, float | None]:
-        """How the delivery stands now, and after which pause it is tried again."""
+        """Return the new status, and the pause before a retry."""
         code, trouble = answer.attempt.status_code, answer.attempt.error
         if code is not None and 200 <= code < 300:
             return DeliveryStatus.DELIVERED, None
@@ -136,10 +136,10 @@ class WebhookDeliverer:
 
 
 def write_body(delivery: Delivery, job: Job) -> str:
-    """What the receiver is told: the event, when it happened, and the job."""
+    """Build the body: the event, its time, and the job."""
     view = JobView.of(job, queue_position=None).model_dump(mode="json")
     if delivery.event is WebhookEvent.STARTED:
-        # As it was then: by now it may be further.
+        # The state at that time: the job may have continued since.
         view |= {"status": "running", "finished_at": None, "output": None, "error": None}
         view |= {"timings": {}, "progress": {**view["progress"], "stage": "decode"}}
     timestamp = datetime.fromtimestamp(delivery.created_at, UTC).isoformat()

@@ -1,4 +1,4 @@
-"""Looks for deliveries that are due, and announces each to whoever sends."""
+"""Polls for due deliveries and publishes them to the webhook workers."""
 
 import logging
 import threading
@@ -14,14 +14,14 @@ logger = logging.getLogger(__name__)
 _MOST = 64
 _LIVE_SECONDS = 15.0
 _UNHEARD_SECONDS = 60.0
-"""After which a delivery that was announced, and not taken, is announced again."""
+"""A published delivery that nobody has claimed is published again after this time."""
 
 
 class Dispatcher:
-    """The parent's one thread. `on_event_loop_tick` must be called from Celery's event loop, again
-    and again.
+    """One thread of the parent process, which reports a heartbeat and polls for due deliveries.
 
-    Pauses are kept in Redis and not in messages: those would lie in a worker's memory for hours.
+    Celery's event loop must call `on_event_loop_tick` every second. Retry delays are kept in Redis
+    and not in messages, which would stay in a worker's memory for hours.
     """
 
     def __init__(
@@ -43,20 +43,20 @@ class Dispatcher:
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
 
     def start(self, name: str) -> None:
-        """Begin, for the worker of this name."""
+        """Start, for the worker of this name."""
         self._name = name
         self._thread.start()
 
     def on_event_loop_tick(self) -> None:
-        """Note that the event loop turns."""
+        """Record that the event loop runs."""
         self._pulse_at = self._clock()
 
     def begin_drain(self) -> None:
-        """Announce nothing more; safe in a signal handler."""
+        """Stop publishing; safe in a signal handler."""
         self._ending.set()
 
     def poll(self) -> None:
-        """Say that the worker lives, and announce what is due."""
+        """Report the heartbeat and publish what is due."""
         try:
             if self._clock() - self._pulse_at < _LIVE_SECONDS:
                 self._deliveries.beat(self._name, seconds=_LIVE_SECONDS)
@@ -67,7 +67,7 @@ class Dispatcher:
                 logger.warning("Redis is away")
             self._away = True
         except ServiceError as error:
-            # What was not announced is due again in a while.
+            # What was not published becomes due again.
             logger.warning("a look for deliveries failed: %s", error.code)
         else:
             self._away = False

@@ -1,8 +1,7 @@
-"""Connections to public addresses alone, each for a limited time.
+"""Connects to allowed addresses only, within a deadline.
 
-The name is resolved once, every address that it has is checked, and the connection is made to one
-of those that were checked: a name that means something else a moment later changes nothing. TLS and
-the `Host` header still see the name.
+The hostname is resolved once, all of its addresses are checked, and the connection is made to one
+of them, so that DNS rebinding has no effect. TLS and the `Host` header still use the hostname.
 """
 
 import socket
@@ -20,15 +19,15 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 
 class AddressNotAllowedError(Exception):
-    """The name leads to an address that must not be reached from here."""
+    """The hostname resolves to an address that is not allowed."""
 
 
 class NameResolutionError(Exception):
-    """The name leads nowhere."""
+    """The hostname cannot be resolved."""
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Every address of a name; raises `NameResolutionError`."""
+    """Return every address of a hostname; raises `NameResolutionError`."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -37,7 +36,7 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 class GuardedNetwork(httpcore.NetworkBackend):
-    """A backend for one request, which must be over at `deadline` (of `time.monotonic`)."""
+    """A network backend for one request that must end by `deadline` (of `time.monotonic`)."""
 
     def __init__(
         self, *, allowed: Sequence[Network], deadline: float, resolver: Resolver = resolve
@@ -55,9 +54,9 @@ class GuardedNetwork(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connect to the first of the name's addresses that answers.
+        """Connect to the first address of the host that answers.
 
-        Raises `AddressNotAllowedError` if any of them is one that must not be reached.
+        Raises `AddressNotAllowedError` if any of them is not allowed.
         """
         addresses = [ip_address(text) for text in self._resolve(host, port)]
         for address in addresses:
@@ -81,7 +80,7 @@ class GuardedNetwork(httpcore.NetworkBackend):
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """Ends at the deadline, however often a byte comes before: dripping holds nobody."""
+    """Times out at the deadline, even if the receiver keeps sending single bytes."""
 
     def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
         self._stream = stream

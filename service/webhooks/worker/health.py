@@ -1,4 +1,4 @@
-"""`python -m service.webhooks.worker.health`: exit status 0 if the sender of this host is alive."""
+"""Health check of a webhook worker's container: `python -m service.webhooks.worker.health`."""
 
 import socket
 import sys
@@ -9,7 +9,7 @@ from service.webhooks.store import DeliveryStore
 
 
 def main() -> int:
-    """The exit status."""
+    """Return exit status 0 if the webhook worker of this host is alive."""
     deliveries = DeliveryStore.from_settings(Settings())
     try:
         return 0 if deliveries.is_live(f"webhooks@{socket.gethostname()}") else 1

@@ -1,4 +1,4 @@
-"""One request to one receiver: what it answered, or a word for why it did not."""
+"""Sends one request to a receiver."""
 
 import ssl
 import time
@@ -20,12 +20,12 @@ from service.webhooks.worker.guarded_network import (
 )
 
 FORBIDDEN = frozenset({"address-refused", "url-refused"})
-"""Words for a receiver that no attempt can reach."""
+"""Errors that no retry can fix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back."""
+    """The response, or the reason why there was none."""
 
     attempt: DeliveryAttempt
     retry_after: int | None = None
@@ -33,7 +33,7 @@ class Answer:
 
 
 class WebhookSender:
-    """Sends without a proxy, without cookies, and without going where a redirect points."""
+    """Sends requests without proxies, cookies or redirects."""
 
     def __init__(self, *, settings: WebhookSettings, resolver: Resolver = resolve) -> None:
         self._settings = settings
@@ -41,11 +41,11 @@ class WebhookSender:
         self._tls = ssl.create_default_context()
 
     def send(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send once; whatever goes wrong is in the answer."""
+        """Send once; errors are part of the answer."""
         at, began = time.time(), time.monotonic()
         status, retry_after, trouble = None, None, None
         try:
-            # Anew each time: what may be reached can have changed since the job was accepted.
+            # Checked every time: DNS and settings may have changed since the submission.
             target = WebhookTarget.parse(url, self._settings)
             status, retry_after = self._post(target, headers, body)
         except InvalidWebhookUrlError:
@@ -82,10 +82,10 @@ class WebhookSender:
         )
         sent = {"Host": target.authority, "Content-Length": str(len(body)), **headers}
         with (
-            # A connection for each request: a receiver's must never be another's.
+            # A new connection for every request: receivers must not share one.
             httpcore.ConnectionPool(ssl_context=self._tls, network_backend=network) as pool,
             pool.stream("POST", url, headers=list(sent.items()), content=body) as response,
         ):
-            # Its body is of no interest, and may have no end.
+            # The response's body is not used and may be endless.
             asked = dict(response.headers).get(b"retry-after", b"").decode("latin-1")
             return response.status, int(asked) if asked.isdecimal() else None

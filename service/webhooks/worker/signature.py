@@ -1,4 +1,4 @@
-"""The signature of Standard Webhooks: HMAC-SHA256 over id, time and body, one for each secret."""
+"""Signatures of Standard Webhooks: HMAC-SHA256 over id, timestamp and body, one for each secret."""
 
 import base64
 import hmac
@@ -8,9 +8,9 @@ from service.webhooks.secrets import read_secret
 
 
 def sign(secrets: Sequence[str], *, message_id: str, timestamp: int, body: bytes) -> str:
-    """Value of `webhook-signature`: `v1,<base64>`, separated by spaces.
+    """Return the value of `webhook-signature`: `v1,<base64>`, separated by spaces.
 
-    The time is signed too, so that a receiver can refuse what somebody sends again later.
+    The timestamp is signed too, so that receivers can reject replays.
     """
     content = b".".join((message_id.encode(), str(timestamp).encode(), body))
     return " ".join(
