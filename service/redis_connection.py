@@ -83,4 +83,4 @@ def translate_redis_error(error: Exception) -> ServiceError:
     refused_for_now = isinstance(error, ResponseError) and str(error).startswith(_AWAY_PREFIXES)
     if isinstance(error, _AWAY) or refused_for_now:
         return StoreUnavailableError("The job store does not answer; try again shortly.")
-    return StoreFaultError("The job store refused a command.")
+    return StoreFaultError("The job store rejected a command.")

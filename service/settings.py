@@ -208,7 +208,9 @@ class Settings(BaseSettings):
         if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
             raise ValueError("must look like redis://host:port")
         if parts.path.strip("/") or parts.query:
-            raise ValueError("must name no database and no query: the service uses databases 0-2")
+            raise ValueError(
+                "must not contain a database number or a query: the service uses databases 0 to 2"
+            )
         return value.rstrip("/")
 
     @field_validator("triton_url")
@@ -237,7 +239,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _open_to_this_machine_alone(self) -> Self:
         if self.auth is AuthMode.OPEN and not is_loopback(self.host):
-            raise ValueError("auth=open is for a host like 127.0.0.1: others need keys")
+            raise ValueError(
+                "auth=open requires a loopback host such as 127.0.0.1; other hosts require API keys"
+            )
         return self
 
     def database_url(self, database: RedisDatabase) -> str:

@@ -47,11 +47,11 @@ class Access:
             return Caller(tenant=OPEN_TENANT, key_id=None)
         key = self._keys.find(_token(Headers(scope=connection)))
         if key is None:
-            raise KeyInvalidError("The key is unknown, was revoked, or its time is over.")
+            raise KeyInvalidError("The API key is unknown, revoked or expired.")
         if not key.allows(wanted):
             has = " ".join(sorted(key.scopes))
             raise ScopeMissingError(
-                f"This needs the scope {wanted}.", limit=wanted.value, actual=has
+                f"This request requires the scope {wanted}.", limit=wanted.value, actual=has
             )
         return Caller(tenant=key.tenant, key_id=key.id)
 
@@ -76,7 +76,7 @@ def _require_loopback(connection: Connection) -> None:
     name = _PORT.sub("", headers.get("host", "")).strip("[]")
     foreign = headers.get("sec-fetch-site") in {"cross-site", "same-site"}
     if foreign or not (is_loopback(client) and is_loopback(name)):
-        raise KeyMissingError("Without keys the service is for its own machine alone.")
+        raise KeyMissingError("Without API keys, only requests from this machine are accepted.")
 
 
 def _token(headers: Headers) -> str:
@@ -84,9 +84,11 @@ def _token(headers: Headers) -> str:
     if authorization is not None:
         found = _BEARER.fullmatch(authorization.strip())
         if found is None:
-            raise KeyInvalidError("Send `Authorization: Bearer` and the key.")
+            raise KeyInvalidError(
+                "The header must be `Authorization: Bearer` followed by the API key."
+            )
         return found[1]
     key = headers.get("x-api-key")
     if key is None:
-        raise KeyMissingError("Send the key as `Authorization: Bearer` or as `X-API-Key`.")
+        raise KeyMissingError("Send an API key as `Authorization: Bearer` or `X-API-Key`.")
     return key.strip()

@@ -60,13 +60,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app = FastAPI(
         title="Hi-IR Restore",
-        summary="Restores photographs: send one, follow the job, fetch the result.",
+        summary="Restores photos: submit one, follow the job, download the result.",
         version="1",
         lifespan=lifespan,
         responses={
             "default": {
                 "model": Problem,
-                "description": "What went wrong (RFC 9457).",
+                "description": "Problem details (RFC 9457).",
             }
         },
     )

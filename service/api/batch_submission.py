@@ -152,7 +152,9 @@ class _BatchSubmitter:
         limit = self.services.settings.limits.body_bytes
         size = upload.file.seek(0, 2)
         if size > limit:
-            raise BodyTooLargeError(f"A file may have {limit} bytes.", limit=limit, actual=size)
+            raise BodyTooLargeError(
+                f"The file has {size} bytes; the limit is {limit}.", limit=limit, actual=size
+            )
 
     def _replay(self, batch_id: str, answer: str) -> BatchView:
         try:
@@ -160,7 +162,7 @@ class _BatchSubmitter:
         except ValidationError:  # written by another release of the service
             batch = self.services.batches.store.get(batch_id)
             if batch is None:
-                raise JobNotFoundError("The batch of this key has expired.") from None
+                raise JobNotFoundError("The batch of this idempotency key has expired.") from None
             return BatchView.of(self.services.batches.state(batch))
 
     def _fingerprint(self, given: Sequence[tuple[str, str]]) -> str:

@@ -21,7 +21,7 @@ def get_tenant(request: Request) -> str:
     """Return the caller's tenant, as `AdmissionMiddleware` determined it."""
     caller = caller_of(request.scope)
     if caller is None:  # the route was made public by mistake
-        raise KeyMissingError("This needs a key.")
+        raise KeyMissingError("This request requires an API key.")
     return caller.tenant
 
 

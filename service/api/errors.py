@@ -77,5 +77,5 @@ def _on_validation_error(request: Request, error: Exception) -> Response:
         {"name": ".".join(str(part) for part in item["loc"]), "problem": str(item["msg"])}
         for item in error.errors()
     ]
-    refused = InvalidRequestError("Some parameters are not valid.", errors=found)
+    refused = InvalidRequestError("The request has invalid parameters.", errors=found)
     return problem_response(refused, instance=request.url.path)

@@ -15,21 +15,26 @@ _SCHEMES = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A key of `hiir keys create`. Reading takes the scope `jobs:read`, "
-        "everything else `jobs:write`.",
+        "description": "An API key from `hiir keys create`. Reading requires the scope "
+        "`jobs:read`, everything else `jobs:write`.",
     },
-    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key."},
+    "key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The same API key.",
+    },
 }
 
 
 _POLICY = {
-    "RateLimit-Policy": "What a tenant may ask for: submissions, jobs at once, megapixels a day.",
+    "RateLimit-Policy": "Quotas of a tenant: submissions, jobs at once, megapixels a day.",
 }
 _QUOTA = {
-    "RateLimit": "What is left of it (`r`), and seconds until it is whole again (`t`).",
-    "RateLimit-Limit": "Submissions that may come at once.",
-    "RateLimit-Remaining": "Submissions that may come now.",
-    "RateLimit-Reset": "Seconds until all of them may.",
+    "RateLimit": "The remaining quota (`r`), and the seconds until it is full again (`t`).",
+    "RateLimit-Limit": "Size of the submission bucket.",
+    "RateLimit-Remaining": "Submissions left in the bucket.",
+    "RateLimit-Reset": "Seconds until the bucket is full.",
 }
 
 

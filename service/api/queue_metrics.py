@@ -31,13 +31,13 @@ class QueueMetrics(Collector):
             return
         load = backlog.load
         yield GaugeMetricFamily("hiir_store_up", up, 1)
-        memory = "Part of Redis's memory that is in use, 0 to 1; 0 where it has no limit."
+        memory = "Fraction of Redis's maxmemory in use, 0 to 1; 0 without a limit."
         yield GaugeMetricFamily("hiir_store_memory_ratio", memory, percent / 100)
-        yield self._by_task("hiir_queue_depth", "Jobs that wait.", load.depth)
-        age = "Seconds that the oldest waiting job has waited."
+        yield self._by_task("hiir_queue_depth", "Queued jobs.", load.depth)
+        age = "Seconds that the oldest queued job has waited."
         yield self._by_task("hiir_queue_oldest_age_seconds", age, load.oldest_age)
-        yield GaugeMetricFamily("hiir_jobs_running", "Jobs that a worker holds.", load.running)
-        wait = "Seconds that a job that comes now is thought to wait; absent without a worker."
+        yield GaugeMetricFamily("hiir_jobs_running", "Running jobs.", load.running)
+        wait = "Predicted wait of a new job in seconds; absent without a worker."
         if backlog.wait_seconds is not None:
             yield GaugeMetricFamily("hiir_predicted_wait_seconds", wait, backlog.wait_seconds)
 

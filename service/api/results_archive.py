@@ -39,7 +39,7 @@ class ResultsArchive:
         """
         if not state.ended:
             left = sum(job is not None and not job.status.is_terminal for job in state.jobs)
-            raise BatchNotFinishedError("The batch is not done yet.", limit=0, actual=left)
+            raise BatchNotFinishedError("The batch has not ended yet.", limit=0, actual=left)
         archive = cls()
         listed = []
         missing = 0
@@ -50,7 +50,7 @@ class ResultsArchive:
                 missing += result is None
             listed.append(_list_item(index, item, job, result))
         if missing and not any(entry.file for entry in listed):
-            raise ResultExpiredError("The results were deleted, or their time is over.")
+            raise ResultExpiredError("The results were deleted or have expired.")
         manifest = Manifest(
             batch=state.batch.id,
             created_at=to_datetime(state.batch.created_at),

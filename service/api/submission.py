@@ -55,14 +55,15 @@ async def submit(
     query = request.query_params.multi_items()
     if RIGHT_FIELD in request.query_params:
         raise InvalidParameterError(
-            f"{RIGHT_FIELD} is a file. A body that is an image has no room for a second one: send "
-            "both views as multipart/form-data.",
+            f"{RIGHT_FIELD} is a file: to submit two views, send both as multipart/form-data.",
             actual=RIGHT_FIELD,
         )
     refuse_unknown([name for name, _ in query], known=PARAMETERS)
     key = read_idempotency_key(request)
     if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
-        raise InvalidJobIdError("An id has 1 to 128 letters, digits, dots, dashes and underscores.")
+        raise InvalidJobIdError(
+            "A job id has 1 to 128 letters, digits, dots, dashes and underscores."
+        )
     await run_in_threadpool(_require_service, services, dict(query).get("task"))
     async with services.submission.uploads.take():
         upload = await receive_upload(
@@ -87,7 +88,9 @@ def read_idempotency_key(request: Request) -> str | None:
     """Return the idempotency key, if there is one; raises `IdempotencyKeyInvalidError`."""
     key = request.headers.get("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
-        raise IdempotencyKeyInvalidError("A key has 1 to 255 visible ASCII characters.", limit=255)
+        raise IdempotencyKeyInvalidError(
+            "An idempotency key has 1 to 255 visible ASCII characters.", limit=255
+        )
     return key
 
 
@@ -143,7 +146,9 @@ class _Submitter:
         with contextlib.closing(self.upload):
             job_id = derive_job_id(self.tenant, client_id)
             fingerprint = self._fingerprint()
-            taken = JobIdTakenError("Another submission has this id.", actual=client_id)
+            taken = JobIdTakenError(
+                "Another submission has created a job with this id.", actual=client_id
+            )
             try:
                 claim = self.services.submission.idempotency.begin(
                     tenant=self.tenant, key=f"put:{job_id}", fingerprint=fingerprint, job_id=job_id
@@ -166,7 +171,7 @@ class _Submitter:
         except ValidationError:  # written by another release: show the job as it is now
             job = self.services.jobs.store.get(job_id)
             if job is None:
-                raise JobNotFoundError("The job of this key has expired.") from None
+                raise JobNotFoundError("The job of this idempotency key has expired.") from None
             return self._submission(job, replayed=True)
         return self._answer(view, job_id=job_id, replayed=True)
 
@@ -220,7 +225,9 @@ class _Submitter:
         value = dict(self._given()).get("cancel_on_disconnect", "false")
         if value not in _TRUTH:
             raise InvalidParameterError(
-                "cancel_on_disconnect is true or false.", limit="true, false", actual=value[:100]
+                "cancel_on_disconnect must be true or false.",
+                limit="true, false",
+                actual=value[:100],
             )
         return _TRUTH[value]
 

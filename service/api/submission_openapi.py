@@ -10,20 +10,19 @@ _FILE = {"schema": {"type": "string", "format": "binary"}}
 _SCALE = {
     "type": "string",
     "enum": ["2", "3", "4"],
-    "description": "Of `super-resolution`: how many times larger. `/v1/tasks` lists what there is.",
+    "description": "For `super-resolution`: the upscaling factor, see `/v1/tasks`.",
 }
 _PATTERN = {
     "type": "string",
     "enum": ["RGGB", "BGGR", "GRBG", "GBRG"],
-    "description": "Of `demosaic`: the colours of the mosaic's four pixels at the top left, row "
-    "by row. A camera raw file tells its own.",
+    "description": "For `demosaic`: the colors of the four pixels at the top left, row by row. "
+    "A camera raw file carries its own pattern.",
 }
 _RIGHT = {
     "type": "string",
     "format": "binary",
-    "description": "Of `defocus-deblur`: the right view of a dual-pixel sensor, alike in size, "
-    "format and depth to `file`, which is then the left one. A body that is an image has no room "
-    "for it.",
+    "description": "For `defocus-deblur`: the right view of a dual-pixel sensor, with the same "
+    "size, format and depth as `file`, the left view. Only in a form.",
 }
 _CANCELS = {"type": "string", "enum": ["true", "false"], "default": "false"}
 _WEBHOOK_URL = {"type": "string", "format": "uri", "maxLength": 2000}
@@ -37,61 +36,61 @@ _PHOTO: dict[str, dict[str, Any]] = {
         "type": "string",
         "enum": ["same", *(item.value for item in available_formats())],
         "default": "same",
-        "description": "Format of the result; `Accept` may name one, too.",
+        "description": "Format of the result; `Accept` can select it, too.",
     },
     "quality": {
         "type": "integer",
         "minimum": 1,
         "maximum": 100,
-        "description": "Of JPEG, WebP, AVIF and HEIC.",
+        "description": "For JPEG, WebP, AVIF and HEIC.",
     },
     "lossless": {
         "type": "string",
         "enum": ["true", "false"],
         "default": "false",
-        "description": "Write WebP without loss.",
+        "description": "Write lossless WebP.",
     },
     "bit_depth": {
         "type": "string",
         "enum": ["preserve", "8", "16"],
         "default": "preserve",
-        "description": "Bits per sample; 16 in PNG and TIFF.",
+        "description": "Bits per sample; 16 only for PNG and TIFF.",
     },
     "metadata": {
         "type": "string",
         "enum": list(MetadataPolicy),
         "default": "keep",
-        "description": "What of EXIF, XMP and resolution is kept.",
+        "description": "Which of EXIF, XMP and resolution to keep.",
     },
     "color": {
         "type": "string",
         "enum": list(ColorPolicy),
         "default": "preserve",
-        "description": "Keep the colour profile, or convert by it to sRGB.",
+        "description": "Keep the color profile, or convert to sRGB.",
     },
     "background": {
         "type": "string",
         "pattern": "^#?[0-9a-fA-F]{6}$",
-        "description": "What shows through transparency, which is then gone: `#RRGGBB`.",
+        "description": "Color to flatten transparency onto: `#RRGGBB`.",
     },
     "frame": {
         "type": "integer",
         "minimum": 0,
         "maximum": 999_999,
-        "description": "Which frame or page of a file that has several, from 0.",
+        "description": "Frame or page to restore, from 0.",
     },
 }
 _HEADERS: dict[str, Any] = {
-    "Location": {"description": "Where the job can be followed.", **_TEXT},
-    "Idempotent-Replayed": {"description": "`true`, if it was accepted before.", **_TEXT},
-    "Preference-Applied": {"description": "What of `Prefer` was honoured.", **_TEXT},
+    "Location": {"description": "URL of the job.", **_TEXT},
+    "Idempotent-Replayed": {"description": "`true` for a replayed answer.", **_TEXT},
+    "Preference-Applied": {"description": "The preferences that were applied.", **_TEXT},
 }
-_RETRY_AFTER = {"description": "Seconds until a look is worth it.", "schema": {"type": "integer"}}
+_RETRY_AFTER = {"description": "Seconds to wait before polling.", "schema": {"type": "integer"}}
 
 SUBMISSION: dict[str, Any] = {
     "responses": {
         200: {
-            "description": "The job, or with `Accept: image/*` its result, ended within `wait`.",
+            "description": "The job ended within `wait`; with `Accept: image/*`, its result.",
             "headers": _HEADERS,
             "model": JobView,
             "content": {"image/*": _FILE},
@@ -140,31 +139,31 @@ SUBMISSION: dict[str, Any] = {
                 "name": "cancel_on_disconnect",
                 "in": "query",
                 "schema": _CANCELS,
-                "description": "Whether a client that waits, and hangs up, wants the job canceled.",
+                "description": "Cancel the job if the client disconnects while it waits.",
             },
             {
                 "name": "webhook_url",
                 "in": "query",
                 "schema": _WEBHOOK_URL,
-                "description": "Where a signed request tells of the job.",
+                "description": "URL that receives signed webhooks about the job.",
             },
             {
                 "name": "webhook_events",
                 "in": "query",
                 "schema": _WEBHOOK_EVENTS,
-                "description": "What it tells of, separated by commas.",
+                "description": "Comma-separated events to send webhooks for.",
             },
             {
                 "name": "Idempotency-Key",
                 "in": "header",
                 "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-                "description": "However often it is sent with the same, one job is made.",
+                "description": "Repeated requests with the same key create a single job.",
             },
             {
                 "name": "Prefer",
                 "in": "header",
                 "schema": {"type": "string"},
-                "description": "`respond-async`, or `wait=N` seconds for the job's end.",
+                "description": "`respond-async`, or `wait=N` to wait up to N seconds.",
             },
         ],
     },
@@ -176,9 +175,9 @@ _NOT_OF_BATCHES = {"cancel_on_disconnect", "Prefer"}
 BATCH_SUBMISSION: dict[str, Any] = {
     "responses": {
         202: {
-            "description": "The batch is accepted: each file is a job, or says why it is not.",
+            "description": "The batch is accepted: each file has a job or a refusal.",
             "headers": {
-                "Location": {"description": "Where the batch can be followed.", **_TEXT},
+                "Location": {"description": "URL of the batch.", **_TEXT},
                 "Idempotent-Replayed": _HEADERS["Idempotent-Replayed"],
                 "Retry-After": _RETRY_AFTER,
             },

@@ -22,7 +22,7 @@ class TenantBatches:
         batch = self.store.get(batch_id)
         if batch is None or batch.tenant != tenant:
             raise BatchNotFoundError(
-                "No batch has this id, or it has expired.", actual=batch_id[:100]
+                "No batch has this id, or its record has expired.", actual=batch_id[:100]
             )
         return batch
 

@@ -18,6 +18,8 @@ class UploadSlots:
     async def take(self) -> AsyncIterator[None]:
         """Hold a slot for the block; raises `ServerBusyError` if none is free."""
         if self._slots.locked():
-            raise ServerBusyError("Too many files are being sent at once.", limit=self._count)
+            raise ServerBusyError(
+                "Too many uploads are in progress; try again shortly.", limit=self._count
+            )
         async with self._slots:
             yield

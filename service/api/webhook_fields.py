@@ -13,7 +13,7 @@ def read_webhook(fields: Mapping[str, str], settings: WebhookSettings) -> Webhoo
     url, events = fields.get("webhook_url"), fields.get("webhook_events")
     if url is None:
         if events is not None:
-            raise InvalidParameterError("webhook_events says nothing without webhook_url.")
+            raise InvalidParameterError("webhook_events requires webhook_url.")
         return None
     WebhookTarget.parse(url, settings)
     if events is None:
@@ -22,7 +22,7 @@ def read_webhook(fields: Mapping[str, str], settings: WebhookSettings) -> Webhoo
     names = [name.strip() for name in events.split(",")]
     if any(name not in known for name in names):
         raise InvalidParameterError(
-            "webhook_events is a list of events, separated by commas.",
+            "webhook_events must be a comma-separated list of events.",
             limit=", ".join(known),
             actual=events[:100],
         )

@@ -59,7 +59,7 @@ class QuotaStatus:
         """Return the error for a submission over the rate limit."""
         most, burst = self.limits.submits_per_minute, self.limits.burst
         return RateLimitError(
-            f"Up to {most} submissions a minute are taken, and {burst} at once.",
+            f"The limit is {most} submissions per minute, in bursts of up to {burst}.",
             limit=most,
             retry_after=max(math.ceil(self.wait), 1),
         )
@@ -68,7 +68,7 @@ class QuotaStatus:
         """Return the error for a job over the limit; one may end after `pause` seconds."""
         most = self.limits.open_jobs
         return TooManyJobsError(
-            f"Up to {most} jobs may wait and run at once.",
+            f"At most {most} jobs may be queued or running at once.",
             limit=most,
             actual=self.open_jobs,
             retry_after=pause,
@@ -78,7 +78,7 @@ class QuotaStatus:
         """Return the error for an image of `pixels` over the daily quota."""
         most = self.limits.megapixels_per_day
         return QuotaExceededError(
-            f"Up to {most} megapixels a day are restored; the day ends at midnight UTC.",
+            f"The limit is {most} megapixels per day; it resets at midnight UTC.",
             limit=most,
             actual=math.ceil((self.pixels + pixels) / 1e6),
             retry_after=max(self.day_left, 1),

@@ -96,9 +96,9 @@ class Readiness:
 
     def _probe_worker(self) -> str | None:
         try:
-            return None if self._jobs.live_workers() else "none is alive"
+            return None if self._jobs.live_workers() else "no worker is alive"
         except ServiceError:
-            return "cannot be known"
+            return "unknown, as Redis does not answer"
 
     def _is_ok(self, path: str) -> bool:
         return self._triton.get(path, timeout=_PROBE_SECONDS).status_code == httpx.codes.OK

@@ -34,7 +34,7 @@ class ModelCatalogue:
         """Read `<model>/config.pbtxt` of every model; raises `ModelRepositoryError`."""
         paths = sorted(repository.glob("*/config.pbtxt"))
         if not paths:
-            raise ModelRepositoryError(f"{repository} holds no <model>/config.pbtxt")
+            raise ModelRepositoryError(f"{repository} contains no <model>/config.pbtxt")
         configs = {path: _read_config(path) for path in paths}
         contracts = {path: _read_contract(path, config) for path, config in configs.items()}
         return cls(

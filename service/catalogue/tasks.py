@@ -22,7 +22,7 @@ SCALE, PATTERN = "scale", "pattern"
 TASK_PARAMETERS = (SCALE, PATTERN)
 """Parameters of single tasks, as opposed to those of every job."""
 
-_CHANNELS = {1: "gray images", 3: "colour images", 6: "two views in colour"}
+_CHANNELS = {1: "gray images", 3: "color images", 6: "two views in color"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,32 +42,32 @@ _TASK_SPECS = (
     ),
     _TaskSpec(
         name="jpeg-artifacts",
-        summary="Removes the blocks and ringing of JPEG compression, of any quality.",
+        summary="Removes JPEG compression artifacts of any quality.",
         restores=frozenset({"jpeg-color", "jpeg-gray"}),
     ),
     _TaskSpec(
         name="super-resolution",
-        summary="Enlarges a photo that was reduced.",
+        summary="Enlarges a photo.",
         restores=frozenset({"sr-x2", "sr-x3", "sr-x4"}),
     ),
     _TaskSpec(
         name="demosaic",
-        summary="Turns the mosaic of a sensor into a photo.",
+        summary="Turns a camera's raw sensor mosaic into a photo.",
         restores=frozenset({"demosaic"}),
     ),
     _TaskSpec(
         name="motion-deblur",
-        summary="Removes the blur of a camera that moved.",
+        summary="Removes blur caused by camera motion.",
         restores=frozenset({"deblur-motion"}),
     ),
     _TaskSpec(
         name="defocus-deblur",
-        summary="Removes the blur of what was out of focus.",
+        summary="Removes blur of parts that are out of focus.",
         restores=frozenset({"deblur-defocus", "deblur-defocus-dp"}),
     ),
     _TaskSpec(
         name="weather",
-        summary="Removes rain with its fog, snow, and drops on the lens.",
+        summary="Removes rain and its haze, snow, and drops on the lens.",
         restores=frozenset({"weather"}),
     ),
 )
@@ -149,7 +149,7 @@ class Task:
         """Return the error for a parameter that is required for this image."""
         (known,) = (", ".join(item.values) for item in self.parameters if item.name == name)
         return MissingParameterError(
-            f"{self.name} needs {name} here, one of {known}.",
+            f"{self.name} requires {name}, one of {known}.",
             limit=known,
             errors=[{"name": name, "problem": "missing"}],
         )
@@ -185,10 +185,10 @@ class TaskRequest:
                     return model
         taken = sorted({model.input_channels for model in self.task.models})
         takes = ", ".join(_CHANNELS.get(count, f"{count} channels") for count in taken)
-        image = "gray" if gray else "in colour"
+        image = "gray" if gray else "in color"
         sent = f"{image}, two views" if views > 1 else image
         raise NoModelForImageError(
-            f"{self.task.name} takes {takes} here; this is {sent}.", limit=takes, actual=sent
+            f"{self.task.name} takes {takes}; the image is {sent}.", limit=takes, actual=sent
         )
 
 
@@ -215,12 +215,14 @@ class TaskCatalogue:
         """Find a task by its name or a model's; raises `MissingTaskError` or `UnknownTaskError`."""
         known = ", ".join(self._tasks)
         if not name:
-            raise MissingTaskError(f"Name one of the tasks: {known}.", limit=known)
+            raise MissingTaskError(f"The request must name a task: {known}.", limit=known)
         if name in self._tasks:
             return self._tasks[name]
         for model in self._models:
             if model.name == name:
-                return Task(name=name, summary="One model, by its name.", models=(model,))
+                return Task(
+                    name=name, summary="A single model, requested by its name.", models=(model,)
+                )
         raise UnknownTaskError(f"The tasks are: {known}.", limit=known, actual=name[:100])
 
 
@@ -228,7 +230,7 @@ def _checked(parameter: Parameter, value: str) -> str:
     if value not in parameter.values:
         known = ", ".join(parameter.values)
         raise InvalidParameterError(
-            f"{parameter.name} is one of {known}.", limit=known, actual=value[:100]
+            f"{parameter.name} must be one of {known}.", limit=known, actual=value[:100]
         )
     return value
 

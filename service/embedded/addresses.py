@@ -92,19 +92,19 @@ def _api_port(settings: StackSettings, taken: set[int]) -> int:
         if reserve(settings.host, settings.port):
             return settings.port
     except OSError as error:
-        raise StackError(f"nobody can listen on {settings.host}: {error}") from error
-    raise StackError(f"port {settings.port} on {settings.host} is taken")
+        raise StackError(f"cannot listen on {settings.host}: {error}") from error
+    raise StackError(f"port {settings.port} on {settings.host} is in use")
 
 
 async def _find_http(triton_url: str) -> str:
     """Find an external Triton's HTTP port: NVIDIA's default is below the gRPC port, ours above."""
     host, _, port = triton_url.rpartition(":")
     if not host or not port.isdigit():
-        raise StackError(f"HIIR_TRITON_URL must look like host:port, not {triton_url!r}")
+        raise StackError(f"HIIR_TRITON_URL must have the form host:port, not {triton_url!r}")
     for candidate in (int(port) - 1, int(port) + 1):
         url = f"http://{host}:{candidate}"
         if await is_triton_ready(url):
             return url
     raise StackError(
-        f"no Triton that is ready answers HTTP beside {triton_url}; set HIIR_TRITON_HTTP_URL"
+        f"found no ready Triton over HTTP next to {triton_url}; set HIIR_TRITON_HTTP_URL"
     )

@@ -42,7 +42,7 @@ class SampleReport:
             f"sample restored in {self.seconds:.1f} s: {self.result}\n"
             f"PSNR {self.psnr_before:.2f} dB before, {self.psnr_after:.2f} dB after "
             f"(gain {self.psnr_after - self.psnr_before:+.2f} dB, "
-            f"wanted at least {WANTED_GAIN_DB:+.2f} dB)"
+            f"required {WANTED_GAIN_DB:+.2f} dB)"
         )
 
 
@@ -64,9 +64,9 @@ async def restore_sample(
             async with asyncio.timeout(_TIMEOUT_S):
                 content = await _restore(client, noisy)
     except httpx.HTTPError as error:
-        raise SampleError(f"no answer from {api_url}: {error!r}") from error
+        raise SampleError(f"no response from {api_url}: {error!r}") from error
     except TimeoutError as error:
-        raise SampleError(f"not restored within {_TIMEOUT_S:.0f} s") from error
+        raise SampleError(f"the sample was not restored within {_TIMEOUT_S:.0f} s") from error
     seconds = time.monotonic() - started
     result = _write(out_dir / "astronaut_restored.png", content)
     reference = _decode(clean)
@@ -111,7 +111,7 @@ def _load(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise SampleError(f"no sample: {error}") from error
+        raise SampleError(f"cannot read the sample: {error}") from error
 
 
 def _decode(content: bytes) -> NDArray[np.uint8]:
@@ -120,7 +120,7 @@ def _decode(content: bytes) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(content)) as image:
             return np.asarray(image.convert("RGB"))
     except OSError as error:
-        raise SampleError(f"not an image: {error}") from error
+        raise SampleError(f"the response is not an image: {error}") from error
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -28,8 +28,8 @@ _WORKER_GRACE_S = 30.0  # lets a short job finish
 # server's memory stops growing after its first jobs.
 _ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
 _WHO_MAY = {
-    AuthMode.OPEN: "open mode: everybody on this machine may use the service, without a key",
-    AuthMode.KEYS: "keys are asked for: make one with `hiir keys create --tenant NAME`",
+    AuthMode.OPEN: "open mode: anyone on this machine can use the API without a key",
+    AuthMode.KEYS: "API keys are required: create one with `hiir keys create --tenant NAME`",
 }
 
 
@@ -107,7 +107,7 @@ def _redis(settings: StackSettings, addresses: Addresses) -> Component:
     if addresses.redis_port is None:
         return Component(
             name="redis",
-            address="the address that HIIR_REDIS_URL gives",  # may contain a password
+            address="HIIR_REDIS_URL",  # may contain a password
             is_ready=lambda: is_redis_ready(addresses.redis_url),
         )
     server = RedisServer(
@@ -224,7 +224,7 @@ def _require_models(repository: Path) -> None:
     """Report missing models before Triton does."""
     configs = sorted(repository.glob("*/config.pbtxt"))
     if not configs:
-        raise StackError(f"{repository} holds no model (no */config.pbtxt)")
+        raise StackError(f"{repository} contains no model (no */config.pbtxt)")
     for config in configs:
         if not any(config.parent.glob("[0-9]*/model.onnx")):
             raise StackError(f"{config.parent} has no <version>/model.onnx: run `make export`")

@@ -136,7 +136,7 @@ class Supervisor:
                 death_signal=component.death_signal,
             )
         except OSError as error:
-            raise StackError(f"{component.name} cannot be started: {error}") from error
+            raise StackError(f"{component.name} cannot start: {error}") from error
         self._children[component.name] = child
         self._on_change({name: child.pid for name, child in self._children.items()})
 
@@ -158,7 +158,7 @@ class Supervisor:
                 if ended.done():
                     break
             if ended.done():  # another process on its port may have answered the probe
-                raise StackError(f"{component.name} {_ending(int(ended.result()))} at its start")
+                raise StackError(f"{component.name} {_ending(int(ended.result()))} during startup")
         finally:
             ended.cancel()
 
@@ -187,7 +187,7 @@ class Supervisor:
                     await self._end(component)
                 else:
                     break
-            self._console.line("up", f"{component.name} is back")
+            self._console.line("up", f"{component.name} is ready again")
 
     async def _until_broken(self, component: Component) -> str:
         """Watch a running component and return its problem."""
@@ -205,7 +205,7 @@ class Supervisor:
             failures = 0 if await component.is_healthy(child.pid) else failures + 1
             if failures >= self._policy.unhealthy_limit:
                 await self._end(component)
-                return f"was unhealthy {failures} times in a row"
+                return f"failed {failures} health checks in a row"
 
     async def _end(self, component: Component) -> None:
         """Kill a broken child: its shutdown is not worth the wait."""
@@ -226,4 +226,4 @@ class Supervisor:
 def _ending(status: int) -> str:
     if status >= 0:
         return f"exited with status {status}"
-    return f"was ended by {signal.Signals(-status).name}"
+    return f"was killed by {signal.Signals(-status).name}"

@@ -78,7 +78,7 @@ def ensure_tritonserver(
     cache_dir.mkdir(parents=True, exist_ok=True)
     with _exclusive(cache_dir / "tritonserver.lock"):
         if not release.root.is_dir():
-            on_download(f"getting Triton once, 55 MB, into {cache_dir}")
+            on_download(f"downloading Triton (55 MB, once) to {cache_dir}")
             with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".fetch-") as scratch:
                 wheel = _download(Path(scratch))
                 unpack(wheel, release.root, sha256=_SHA256)

@@ -17,13 +17,13 @@ class AccessDeniedError(ServiceError):
 class KeyMissingError(AccessDeniedError):
     """The request has no API key."""
 
-    code, title = "key-missing", "A key is needed"
+    code, title = "key-missing", "API key required"
 
 
 class KeyInvalidError(AccessDeniedError):
     """The API key is unknown, revoked or expired."""
 
-    code, title = "key-invalid", "Not a valid key"
+    code, title = "key-invalid", "Invalid API key"
 
     @property
     def challenge(self) -> str:
@@ -34,7 +34,7 @@ class KeyInvalidError(AccessDeniedError):
 class ScopeMissingError(AccessDeniedError):
     """The API key is valid but lacks the required scope."""
 
-    code, status, title = "scope-missing", 403, "The key does not allow this"
+    code, status, title = "scope-missing", 403, "Insufficient scope"
 
     @property
     def challenge(self) -> str:
@@ -45,22 +45,22 @@ class ScopeMissingError(AccessDeniedError):
 class OpenModeError(AccessDeniedError):
     """API keys can be managed only where the service requires them."""
 
-    code, status, title = "open-mode", 403, "No keys here"
+    code, status, title = "open-mode", 403, "API keys are disabled"
 
 
 class KeyStateError(ServiceError):
     """The operation on an API key is not possible."""
 
-    code, status, title = "key-problem", 409, "The key cannot do that"
+    code, status, title = "key-problem", 409, "API key error"
 
 
 class KeyNotFoundError(KeyStateError):
     """The tenant has no live key with this id."""
 
-    code, status, title = "key-not-found", 404, "No such key"
+    code, status, title = "key-not-found", 404, "API key not found"
 
 
 class TooManyKeysError(KeyStateError):
     """The tenant has the maximum number of live keys."""
 
-    code, title = "too-many-keys", "Too many keys"
+    code, title = "too-many-keys", "Too many API keys"

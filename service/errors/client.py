@@ -28,7 +28,7 @@ class UploadInterruptedError(ClientError):
 class NotFoundError(ClientError):
     """No route has this path."""
 
-    code, status, title = "not-found", 404, "No such page"
+    code, status, title = "not-found", 404, "Not found"
 
 
 class UnknownTaskError(ClientError):
@@ -70,32 +70,32 @@ class RangeNotSatisfiableError(ClientError):
 class MissingFileError(ClientError):
     """The form has no file."""
 
-    code, status, title = "missing-file", 422, "No file was sent"
+    code, status, title = "missing-file", 422, "Missing file"
 
 
 class MissingTaskError(ClientError):
     """The request names no task."""
 
-    code, status, title = "missing-task", 422, "No task was named"
+    code, status, title = "missing-task", 422, "Missing task"
 
 
 class MissingParameterError(ClientError):
     """The task requires a parameter that is missing."""
 
-    code, status, title = "missing-parameter", 422, "A parameter is missing"
+    code, status, title = "missing-parameter", 422, "Missing parameter"
 
 
 class NoModelForImageError(ClientError):
     """No model of the task takes this kind of image: a gray model takes no color image, for
     example."""
 
-    code, status, title = "no-model-for-image", 422, "No model for such an image"
+    code, status, title = "no-model-for-image", 422, "No model for this image"
 
 
 class ViewsDifferError(ClientError):
     """The two views of a dual-pixel sensor differ in size, format, depth or color."""
 
-    code, status, title = "views-differ", 422, "The two views differ"
+    code, status, title = "views-differ", 422, "Views differ"
 
 
 class TooManyFilesError(ClientError):
@@ -131,7 +131,7 @@ class InvalidJobIdError(ClientError):
 class InvalidWebhookUrlError(ClientError):
     """The webhook URL is not valid or not allowed."""
 
-    code, status, title = "invalid-webhook-url", 422, "Invalid webhook address"
+    code, status, title = "invalid-webhook-url", 422, "Invalid webhook URL"
 
 
 class InvalidCursorError(ClientError):
@@ -209,19 +209,19 @@ class TooManyFramesError(ImageError):
 class FrameNotFoundError(ImageError):
     """The file has fewer frames or pages than the requested one."""
 
-    code, title = "frame-not-found", "No such frame"
+    code, title = "frame-not-found", "Frame not found"
 
 
 class DecodingTimeoutError(ImageError):
     """Decoding took longer than allowed."""
 
-    code, title = "decoding-timeout", "Decoding takes too long"
+    code, title = "decoding-timeout", "Decoding timeout"
 
 
 class OutputUnsupportedError(ImageError):
     """The output format does not support a requested option, or the photo's transparency."""
 
-    code, title = "output-unsupported", "The format cannot hold that"
+    code, title = "output-unsupported", "Output not supported"
 
 
 class UnsupportedPixelModeError(ImageError):

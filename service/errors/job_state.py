@@ -6,19 +6,19 @@ from service.errors.base import ServiceError
 class JobStateError(ServiceError):
     """The requested operation does not fit the state of the job or batch."""
 
-    code, status, title = "job-problem", 409, "The job cannot do that"
+    code, status, title = "job-problem", 409, "Job state conflict"
 
 
 class JobNotFoundError(JobStateError):
     """No job has this id, or its record has expired."""
 
-    code, status, title = "job-not-found", 404, "No such job"
+    code, status, title = "job-not-found", 404, "Job not found"
 
 
 class BatchNotFoundError(JobStateError):
     """No batch has this id, or its record has expired."""
 
-    code, status, title = "batch-not-found", 404, "No such batch"
+    code, status, title = "batch-not-found", 404, "Batch not found"
 
 
 class BatchNotFinishedError(JobStateError):
@@ -31,7 +31,7 @@ class BatchNotFinishedError(JobStateError):
 class DeliveryNotFoundError(JobStateError):
     """The job has no delivery with this id: it has no webhook, or no event has occurred yet."""
 
-    code, status, title = "delivery-not-found", 404, "No such delivery"
+    code, status, title = "delivery-not-found", 404, "Delivery not found"
 
 
 class JobNotFinishedError(JobStateError):
@@ -50,7 +50,7 @@ class JobCanceledError(JobStateError):
 class JobAlreadyTerminalError(JobStateError):
     """The job has ended and cannot be canceled."""
 
-    code, title = "job-already-terminal", "The job has ended"
+    code, title = "job-already-terminal", "Job already ended"
 
 
 class JobIdTakenError(JobStateError):
@@ -88,4 +88,4 @@ class JobFailedError(JobStateError):
 class ResultExpiredError(JobStateError):
     """The result has expired or was deleted."""
 
-    code, status, title = "result-expired", 410, "Result gone"
+    code, status, title = "result-expired", 410, "Result expired"

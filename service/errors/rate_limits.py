@@ -13,7 +13,7 @@ class TooManyRequestsError(ServiceError):
 class RateLimitError(TooManyRequestsError):
     """The client submits faster than its rate limit."""
 
-    code, title = "rate-limited", "Too many submissions"
+    code, title = "rate-limited", "Rate limit exceeded"
 
 
 class TooManyJobsError(TooManyRequestsError):

@@ -38,7 +38,7 @@ class QueueFullError(UnavailableError):
 class WaitTooLongError(UnavailableError):
     """The predicted wait for a new job exceeds the limit."""
 
-    code, title = "wait-too-long", "Too long a wait"
+    code, title = "wait-too-long", "Predicted wait too long"
     retry_after = 30
 
 

@@ -211,7 +211,7 @@ class TritonEngine:
                 if alone and now - failing_since >= patience and not self._aborted.is_set():
                     raise problem from error
                 if not self._failing:  # one line for an outage, not one for each tile and retry
-                    logger.warning("Triton fails; its calls are tried again: %s", error)
+                    logger.warning("Triton failed, retrying: %s", error)
                 self._failing = True
             else:
                 self._failing = False
@@ -225,7 +225,7 @@ class TritonEngine:
     @staticmethod
     def _reduce_concurrency(limit: ConcurrencyLimit, size: int) -> None:
         if limit.decrease(size):
-            logger.warning("fewer tiles at once: %d instead of %d", limit.size, size)
+            logger.warning("reduced tiles in flight to %d, from %d", limit.size, size)
 
     def _infer(self, tile: FloatPixels) -> FloatPixels:
         tensor = InferInput(_INPUT, list(tile.shape), "FP32")
@@ -268,17 +268,17 @@ def check_served(config: Any, contract: ModelContract) -> None:
     for end, tensor in wanted.items():
         if served[end] != [tensor]:
             raise ModelMismatchError(
-                f"The served model has another {end} than its contract says.",
+                f"The {end} of the served model differs from its contract.",
                 limit=str([tensor]),
                 actual=str(served[end]),
             )
     if config.max_batch_size < 1:
-        raise ModelMismatchError("The served model takes no batches.", limit=1, actual=0)
+        raise ModelMismatchError("The served model does not support batches.", limit=1, actual=0)
     try:
         parameters = {key: value.string_value for key, value in config.parameters.items()}
         theirs = ModelContract.from_parameters(parameters)
     except ContractError as error:
-        raise ModelMismatchError("The served model carries no valid contract.") from error
+        raise ModelMismatchError("The served model has no valid contract.") from error
     if theirs != contract:
         raise ModelMismatchError(
             "The inference server and the worker have different versions of the model.",
@@ -297,7 +297,9 @@ def translate_triton_error(
             away = InferenceUnavailableError("The inference server does not answer.")
             return away, settings.outage_seconds
         case ErrorKind.OUT_OF_MEMORY:
-            memory = GpuOutOfMemoryError("The inference server has not enough memory for a tile.")
+            memory = GpuOutOfMemoryError(
+                "The inference server ran out of memory for a single tile."
+            )
             return memory, settings.fault_seconds
         case ErrorKind.SERVER_ERROR if status is grpc.StatusCode.NOT_FOUND:
             missing = ModelMismatchError("The inference server does not serve the model.")
@@ -307,7 +309,7 @@ def translate_triton_error(
                 "The inference server kept failing."
             ), settings.fault_seconds
         case ErrorKind.REJECTED:
-            return InferenceFailedError("The inference server refused a tile."), 0.0
+            return InferenceFailedError("The inference server rejected a tile."), 0.0
 
 
 def _error_kind(status: grpc.StatusCode | None, error: Exception) -> ErrorKind:
@@ -339,9 +341,9 @@ def _read_output(result: Any) -> FloatPixels:
     try:
         output: FloatPixels | None = result.as_numpy(_OUTPUT)
     except ValueError as error:  # fewer bytes than the shape requires
-        raise ModelOutputInvalidError("The model's tensor is not complete.") from error
+        raise ModelOutputInvalidError("The model's output tensor is incomplete.") from error
     if output is None:
-        raise ModelOutputInvalidError(f"The model gave no tensor named {_OUTPUT!r}.")
+        raise ModelOutputInvalidError(f"The model returned no tensor named {_OUTPUT!r}.")
     return output
 
 

@@ -82,7 +82,7 @@ class JobSubmitter:
         depth, backlog = self._jobs.queue_depth(), self._backlog.snapshot()
         if depth >= limits.queue_depth:
             raise QueueFullError(
-                "Too many jobs are waiting.",
+                "The queue is full.",
                 limit=limits.queue_depth,
                 actual=depth,
                 retry_after=backlog.retry_after(depth - limits.queue_depth + 1),
@@ -90,7 +90,7 @@ class JobSubmitter:
         wait = backlog.wait_seconds
         if wait is not None and wait > limits.predicted_wait_seconds:
             raise WaitTooLongError(
-                f"A new job would wait for about {wait:.0f} seconds.",
+                f"A new job would wait about {wait:.0f} seconds.",
                 limit=limits.predicted_wait_seconds,
                 actual=int(wait),
                 retry_after=clamp_retry_after(wait - limits.predicted_wait_seconds),
@@ -236,7 +236,7 @@ class JobSubmitter:
         if made is Creation.TOO_MANY and job.batch_id is not None:
             most = quota.limits.open_batch_jobs
             return TooManyJobsError(
-                f"Up to {most} jobs of batches may wait and run at once.", limit=most
+                f"At most {most} jobs of batches may be queued or running at once.", limit=most
             )
         if made is Creation.TOO_MANY:
             return self.too_many_jobs(quota)

@@ -135,7 +135,7 @@ class UploadCheck:
         needed = encoding_bytes(target, pixels)
         if needed > self.limits.codec_bytes:
             raise ResultTooLargeError(
-                f"Writing the result as {target.name} takes {needed} bytes of memory.",
+                f"Encoding the result as {target.name} takes {needed} bytes of memory.",
                 limit=self.limits.codec_bytes,
                 actual=needed,
             )
@@ -145,19 +145,19 @@ def _check_mosaic(photo: PhotoInfo) -> None:
     header = photo.header
     if header.format not in _MOSAIC_FORMATS:
         raise UnsupportedImageFormat(
-            "A mosaic comes without loss: as PNG or TIFF, or as a camera raw file.",
+            "A mosaic must be lossless: PNG, TIFF or a camera raw file.",
             limit=", ".join(item.name for item in _MOSAIC_FORMATS),
             actual=header.format.name,
         )
     if not photo.gray or photo.has_alpha or header.bit_depth not in {8, 16}:
         raise UnsupportedPixelMode(
-            "A mosaic has one channel of 8 or 16 bits: what the sensor saw, and no colours yet.",
+            "A mosaic must have a single channel of 8 or 16 bits.",
             limit="gray, 8 or 16 bits",
             actual=f"{header.mode}, {header.bit_depth} bits",
         )
     if any(note.code is NoteCode.ORIENTATION_APPLIED for note in photo.notes):
         raise UnsupportedPixelMode(
-            "A mosaic is stored upright: turning it would turn its pattern.",
+            "A mosaic must not have an EXIF orientation: rotating it would rotate its pattern.",
             actual="EXIF orientation",
         )
 
@@ -166,8 +166,8 @@ def _check_alike(left: PhotoInfo, right: PhotoInfo) -> None:
     views = (_description(left), _description(right))
     if views[0] != views[1]:
         raise ViewsDifferError(
-            f"Left and right view are alike in size, format, depth and colour. {RIGHT_FIELD!r} is "
-            f"{views[1]}, and not {views[0]}.",
+            f"Both views must have the same size, format, depth and color. {RIGHT_FIELD!r} is "
+            f"{views[1]}, not {views[0]}.",
             limit=views[0],
             actual=views[1],
         )
@@ -175,5 +175,5 @@ def _check_alike(left: PhotoInfo, right: PhotoInfo) -> None:
 
 def _description(photo: PhotoInfo) -> str:
     height, width, _ = photo.shape
-    colour = ("gray" if photo.gray else "colour") + (" with alpha" if photo.has_alpha else "")
-    return f"{width}x{height} {photo.header.format.name}, {photo.bit_depth} bits, {colour}"
+    color = ("gray" if photo.gray else "color") + (" with alpha" if photo.has_alpha else "")
+    return f"{width}x{height} {photo.header.format.name}, {photo.bit_depth} bits, {color}"

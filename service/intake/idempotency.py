@@ -68,9 +68,13 @@ class IdempotencyStore:
             case [str(owner), str(answer)]:
                 return Claim(record=record, job_id=owner, answer=answer)
             case [_, "reused"]:
-                raise IdempotencyKeyReusedError("This key was sent with another submission.")
+                raise IdempotencyKeyReusedError(
+                    "This idempotency key was used for another submission."
+                )
             case _:
-                raise SubmissionInProgressError("The first submission with this key is under way.")
+                raise SubmissionInProgressError(
+                    "The first submission with this idempotency key is still in progress."
+                )
 
     def complete(self, claim: Claim, answer: str) -> None:
         """Store the answer for replays."""

@@ -24,7 +24,7 @@ def _choice(*values: str) -> Callable[[str, str], str]:
         if text not in values:
             known = ", ".join(values)
             raise InvalidParameterError(
-                f"{name} is one of {known}.", limit=known, actual=text[:100]
+                f"{name} must be one of {known}.", limit=known, actual=text[:100]
             )
         return text
 
@@ -42,7 +42,7 @@ def _number(lowest: int, highest: int) -> Callable[[str, str], int]:
         if not _WHOLE.fullmatch(text) or not lowest <= int(text) <= highest:
             limit = f"{lowest} to {highest}"
             raise InvalidParameterError(
-                f"{name} is a whole number from {limit}.", limit=limit, actual=text[:100]
+                f"{name} must be an integer from {limit}.", limit=limit, actual=text[:100]
             )
         return int(text)
 
@@ -53,7 +53,7 @@ def _background(name: str, text: str) -> tuple[int, ...]:
     found = _BACKGROUND.fullmatch(text)
     if found is None:
         raise InvalidParameterError(
-            f"{name} is a colour such as #ffffff.", limit="#RRGGBB", actual=text[:100]
+            f"{name} must be a color such as #ffffff.", limit="#RRGGBB", actual=text[:100]
         )
     return tuple(int(level, 16) for level in found.groups())
 
@@ -101,7 +101,7 @@ def negotiate_formats(accept: str, chosen: ImageFormat | None = None) -> tuple[I
         return ()
     known = ", ".join(written)
     raise NotAcceptableError(
-        "The result can have none of the accepted types.", limit=known, actual=accept[:200]
+        "The result is not available in any accepted media type.", limit=known, actual=accept[:200]
     )
 
 

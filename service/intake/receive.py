@@ -144,12 +144,14 @@ async def _count(stream: AsyncIterator[bytes], limit: int) -> AsyncGenerator[byt
                 raise _too_large(limit, received)
             yield chunk
     except ClientDisconnect as error:
-        raise UploadInterruptedError("The connection ended before the body did.") from error
+        raise UploadInterruptedError(
+            "The connection was closed before the body was complete."
+        ) from error
 
 
 def _too_large(limit: int, actual: int) -> BodyTooLargeError:
     return BodyTooLargeError(
-        f"A request body may have {limit} bytes; this one has {actual} or more.",
+        f"The request body has at least {actual} bytes; the limit is {limit}.",
         limit=limit,
         actual=actual,
     )
@@ -210,19 +212,19 @@ async def _parse(parser: _FormParser, max_parts: int, *, max_files: int | None =
     except MultiPartException as error:
         if max_files is not None and error.message.startswith("Too many files"):
             raise TooManyFilesError(
-                f"Send up to {max_files} files.", limit=max_files, actual=max_files + 1
+                f"The form has more than {max_files} files.", limit=max_files, actual=max_files + 1
             ) from error
         limit = max_parts if error.message.startswith("Too many") else None
         raise InvalidMultipartError(error.message, limit=limit) from error
     except UnicodeError as error:
-        raise InvalidMultipartError("The form's charset cannot decode it.") from error
+        raise InvalidMultipartError("The form is not valid in its charset.") from error
 
 
 def _read_form(form: FormData, allowed_fields: Sequence[str]) -> Upload:
     files, fields = _split_form(form, allowed_fields, names=(FILE_FIELD, RIGHT_FIELD))
     repeated = max((len(same) for same in files.values()), default=1)
     if repeated > 1:
-        raise TooManyFilesError("Send one file for each job.", limit=1, actual=repeated)
+        raise TooManyFilesError("A job takes one file.", limit=1, actual=repeated)
     (left,), (right,) = files[FILE_FIELD], files.get(RIGHT_FIELD, [None])
     return Upload(
         file=left.file,
@@ -254,7 +256,7 @@ def refuse_unknown(given: Sequence[str], *, known: Sequence[str]) -> None:
     if unknown:
         accepted = ", ".join(known) or "none"
         raise UnknownParameterError(
-            f"Accepted here: {accepted}.",
+            f"Accepted parameters: {accepted}.",
             limit=accepted,
             actual=unknown[0][:100],
             errors=[{"name": name[:100], "problem": "unknown"} for name in unknown],
@@ -262,7 +264,7 @@ def refuse_unknown(given: Sequence[str], *, known: Sequence[str]) -> None:
     repeated = sorted({name for name in given if given.count(name) > 1})
     if repeated:
         raise DuplicateParameterError(
-            "Give each parameter once.",
+            "Each parameter may be given only once.",
             limit=1,
             actual=given.count(repeated[0]),
             errors=[{"name": name, "problem": "given more than once"} for name in repeated],

@@ -269,7 +269,7 @@ class JobStore:
     def reclaim_expired(self) -> tuple[Job, ...]:
         """Take the jobs of expired leases: they are queued again, or end."""
         failure = Failure.from_error(
-            WorkerLostError("Every worker that took this job ended without a word.")
+            WorkerLostError("Every worker that took this job stopped reporting.")
         )
         taken = []
         with redis_errors():

@@ -1,4 +1,4 @@
-"""API keys: who may use the service, and for what. `python -m service.keys` manages them."""
+"""API keys and their scopes. `hiir keys` manages them. Begin with `key`."""
 
 from service.keys.key import ALL_SCOPES, ApiKey, Scope
 from service.keys.store import KeyLimitError, KeyStore

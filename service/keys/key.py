@@ -60,9 +60,9 @@ class ApiKey:
         Raises `ValueError` for an invalid tenant name, and for a key without scopes.
         """
         if not _TENANT.fullmatch(tenant):
-            raise ValueError("a tenant has 1 to 63 small letters, digits and dashes")
+            raise ValueError("a tenant name has 1 to 63 lowercase letters, digits and dashes")
         if not scopes:
-            raise ValueError("a key needs a scope")
+            raise ValueError("a key requires at least one scope")
         key_id = secrets.token_hex(6)
         token = f"hiir_{key_id}_{secrets.token_urlsafe(32)}"
         key = cls(

@@ -61,7 +61,7 @@ class KeyStore:
             )
         if live:
             raise KeyLimitError(
-                f"{tenant} has {live} live keys, and may have {self._live_keys}: revoke one"
+                f"{tenant} has {live} live keys; the limit is {self._live_keys}: revoke one first"
             )
         return key, token
 

@@ -27,7 +27,7 @@ class JobMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._jobs = Counter(
             "hiir_jobs_total",
-            "Jobs that came into a state: queued when accepted, then one of the three ends.",
+            "Jobs by state: queued when accepted, then succeeded, failed or canceled.",
             ("task", "state", "code"),
             registry=registry,
         )
@@ -43,20 +43,20 @@ class HttpMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
             "hiir_http_requests_total",
-            "Answers by the route's template and the status code.",
+            "Responses by route template and status code.",
             ("route", "code"),
             registry=registry,
         )
         self._seconds = Histogram(
             "hiir_http_request_seconds",
-            "From a request's head to the end of its answer, waiting and streams included.",
+            "Seconds from the headers to the end of the response, long polls and streams included.",
             ("route",),
             buckets=_REQUEST_BUCKETS,
             registry=registry,
         )
         self.in_flight = Gauge(
             "hiir_http_inflight",
-            "Requests being answered.",
+            "Requests in progress.",
             multiprocess_mode="livesum",
             registry=registry,
         )
@@ -74,18 +74,20 @@ class WorkMetrics:
         self.jobs = JobMetrics(registry)
         self._stages = Histogram(
             "hiir_stage_seconds",
-            "Time of a job in each stage: queue, decode, tile, infer, blend, encode, store.",
+            "Seconds of a job in each stage: queue, decode, tile, infer, blend, encode, store.",
             ("stage",),
             buckets=_STAGE_BUCKETS,
             registry=registry,
         )
         self._megapixels = Counter(
             "hiir_megapixels_total",
-            "Megapixels of the images that were restored.",
+            "Megapixels of restored images.",
             registry=registry,
         )
-        self.in_flight = Gauge("hiir_inflight", "Jobs being done.", registry=registry)
-        self.slots = Gauge("hiir_worker_slots", "Jobs that can be done at once.", registry=registry)
+        self.in_flight = Gauge("hiir_inflight", "Jobs in progress.", registry=registry)
+        self.slots = Gauge(
+            "hiir_worker_slots", "Jobs that the worker can run at once.", registry=registry
+        )
 
     def observe_stage(self, stage: str, seconds: float) -> None:
         """Record the time that a job spent in a stage."""
@@ -134,7 +136,9 @@ class MetricsServer:
                 self._server, _ = start_http_server(self._port, self._host, self._registry)
             except OSError as error:
                 if not warned:
-                    logger.warning("no metrics on %s:%d yet: %s", self._host, self._port, error)
+                    logger.warning(
+                        "cannot serve metrics on %s:%d, retrying: %s", self._host, self._port, error
+                    )
                 warned = True
                 self._closed.wait(_RETRY_SECONDS)
             else:

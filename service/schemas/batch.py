@@ -49,7 +49,7 @@ _EXAMPLE: dict[str, Any] = {
             "error": {
                 "code": "unsupported-image-format",
                 "title": "Unsupported image format",
-                "detail": "Not one of the formats on the list.",
+                "detail": "The file is in none of the supported formats.",
                 "retryable": False,
                 "limit": None,
                 "actual": None,

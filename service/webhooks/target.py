@@ -56,32 +56,32 @@ class WebhookTarget:
         """Parse a URL; raises `InvalidWebhookUrlError` with the reason."""
         schemes = ("https",) if settings.require_https else ("https", "http")
         if len(url) > _CHARACTERS:
-            raise InvalidWebhookUrlError(
-                "The address is too long.", limit=_CHARACTERS, actual=len(url)
-            )
+            raise InvalidWebhookUrlError("The URL is too long.", limit=_CHARACTERS, actual=len(url))
         try:
             parts = urlsplit(url)
             port = parts.port
             host = (parts.hostname or "").rstrip(".").encode("idna").decode()
         except ValueError as error:  # invalid port, brackets or hostname
-            raise InvalidWebhookUrlError("The address cannot be read.") from error
+            raise InvalidWebhookUrlError("The URL is malformed.") from error
         if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-            raise InvalidWebhookUrlError("The address has characters that must be escaped.")
+            raise InvalidWebhookUrlError("The URL contains characters that must be escaped.")
         if parts.scheme not in schemes:
             raise InvalidWebhookUrlError(
-                "The address has another scheme.",
+                "The URL's scheme is not supported.",
                 limit=", ".join(schemes),
                 actual=parts.scheme[:20] or "none",
             )
         if not host or port == 0:
-            raise InvalidWebhookUrlError("The address names no host, or no port.")
+            raise InvalidWebhookUrlError("The URL has no valid host or port.")
         if parts.username is not None or parts.password is not None or parts.fragment:
-            raise InvalidWebhookUrlError("The address may hold no user, password or fragment.")
+            raise InvalidWebhookUrlError("The URL must not contain a user, password or fragment.")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         target = cls(scheme=parts.scheme, host=host, port=port or _PORTS[parts.scheme], path=path)
         literal = _literal(host)
         if literal is not None and not may_reach(literal, settings.allowed_networks):
-            raise InvalidWebhookUrlError("The address is not on the public internet.", actual=host)
+            raise InvalidWebhookUrlError(
+                "The URL's address is not on the public internet.", actual=host
+            )
         return target
 
     @property

@@ -99,7 +99,9 @@ class Attempt:
             if isinstance(error, Exception):
                 self._end(error)
         except ServiceError as unwritten:
-            logger.exception("the job's end is not written (%s): its lease ends", unwritten.code)
+            logger.exception(
+                "cannot record how the job ended (%s): its lease will expire", unwritten.code
+            )
         finally:
             self._heartbeat.end()
         return isinstance(error, Exception)
@@ -139,9 +141,7 @@ class Attempt:
             self._blobs.touch(blob, seconds=self._settings.input_seconds)
             pieces = self._blobs.open(blob)
             if pieces is None:
-                raise InputExpiredError(
-                    "The uploaded file was deleted before the job could be done."
-                )
+                raise InputExpiredError("The uploaded file expired before the job started.")
             into.seek(0)
             into.truncate()
             into.writelines(pieces)
@@ -243,12 +243,14 @@ class Attempt:
         reason = error.reason if isinstance(error, JobInterruptedError) else self._heartbeat.reason
         match reason:
             case StopReason.LEASE_LOST:
-                logger.warning("the lease is lost: what was done is dropped")
+                logger.warning("lease lost: the result of this attempt is discarded")
             case StopReason.CANCELED:
                 self._finish(JobStatus.CANCELED)
             case StopReason.TIMED_OUT:
                 limit = self._settings.soft_time_limit
-                self._fail(JobTimeoutError(f"A job may take {limit} seconds.", limit=limit))
+                self._fail(
+                    JobTimeoutError(f"The job exceeded the limit of {limit} seconds.", limit=limit)
+                )
             case StopReason.DRAINED:
                 self._requeue()
             case None:
@@ -257,19 +259,19 @@ class Attempt:
     def _end_by_error(self, error: Exception) -> None:
         match error:
             case StoreUnavailableError():
-                logger.error("the job store stayed away: the lease ends, the reaper decides")
+                logger.error("the job store stayed unavailable: the lease will expire")
             case InferenceUnavailableError() if time.time() < self._latest:
-                logger.warning("Triton stayed away: the job goes back into the queue")
+                logger.warning("Triton stayed unavailable: requeuing the job")
                 self._requeue()
             case ImagingError():
                 self._fail(translate_imaging_error(error))
             case ServiceError():
                 self._fail(error)
             case MemoryError():
-                self._fail(OutOfMemoryError("The worker has not enough memory for this image."))
+                self._fail(OutOfMemoryError("The worker ran out of memory for this image."))
             case _:
-                logger.error("a fault of ours", exc_info=error)
-                self._fail(ServiceError("The job failed through a fault of the service."))
+                logger.error("internal error", exc_info=error)
+                self._fail(ServiceError("The job failed because of an internal error."))
 
     @property
     def _latest(self) -> float:
@@ -296,11 +298,11 @@ class Attempt:
             case LeaseState.STOP:
                 self._finish(JobStatus.CANCELED)
             case LeaseState.HELD:
-                logger.info("given back")
+                logger.info("requeued")
                 with suppress(ServiceError):  # otherwise the reaper publishes it
                     self._queue.publish(self._job.id)
             case LeaseState.LOST:
-                logger.warning("the lease was lost before the job could be given back")
+                logger.warning("the lease was lost before the job could be requeued")
 
     def _delete_source(self) -> None:
         with suppress(ServiceError):  # otherwise it expires

@@ -114,7 +114,7 @@ class Heartbeat:
             state = self._jobs.report(self._lease, self.progress)
         except ServiceError as error:
             if not self._away:
-                logger.warning("the heartbeat is not heard (%s); it goes on", error.code)
+                logger.warning("heartbeat failed, retrying: %s", error.code)
             self._away = True
             return None
         self._away = False

@@ -90,7 +90,7 @@ class WorkerHousekeeping:
         with suppress(ServiceError):
             self._jobs.retire(self._name)
         time.sleep(self._settings.drain_seconds)
-        logger.info("asking for the jobs under way")
+        logger.info("asking for running jobs to be requeued")
         self._drain.set()
 
     def _beat(self) -> None:
@@ -98,10 +98,10 @@ class WorkerHousekeeping:
             self._jobs.beat(self._name, seconds=self._live_seconds, slots=self._slots)
         except StoreUnavailableError:
             if not self._away:
-                logger.warning("Redis is away")
+                logger.warning("Redis is not available")
             self._away = True
         except ServiceError as error:
-            logger.exception("the heartbeat failed: %s", error.code)
+            logger.exception("heartbeat failed: %s", error.code)
         else:
             self._away = False
 

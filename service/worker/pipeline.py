@@ -93,10 +93,12 @@ class Pipeline:
             try:
                 lease = self.jobs.lease(job_id, worker=worker)
             except StoreUnavailableError:
-                logger.warning("the job store is away: the reaper will announce the job again")
+                logger.warning(
+                    "the job store is not available: the reaper will publish the job again"
+                )
                 return
             if lease is None:
-                logger.info("nothing to do: the job has ended, or another worker has it")
+                logger.info("nothing to do: the job has ended or is leased to another worker")
                 return
             job = lease.job
             with (

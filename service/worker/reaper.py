@@ -54,7 +54,7 @@ class Reaper:
         except StoreUnavailableError:
             self._away = True
         except ServiceError as error:
-            logger.exception("a look failed: %s", error.code)
+            logger.exception("reaper run failed: %s", error.code)
 
     def _run_once(self) -> None:
         lock_seconds = _LOCK_PERIODS * self._settings.reaper_seconds
@@ -72,12 +72,12 @@ class Reaper:
         for job_id in waiting:
             self._publish(job_id)
         if waiting:
-            logger.info("announced %d waiting jobs again: messages may be lost", len(waiting))
+            logger.info("republished %d queued jobs whose messages may be lost", len(waiting))
 
     def _reclaim(self) -> None:
         for job in self._jobs.reclaim_expired():
             with job_context(job.id):
-                logger.warning("silent in attempt %d: %s", job.attempt, job.status.value)
+                logger.warning("lease expired in attempt %d: %s", job.attempt, job.status.value)
                 if job.status is JobStatus.QUEUED:
                     self._publish(job.id)
                 elif job.status.is_terminal:

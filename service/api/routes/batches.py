@@ -22,15 +22,15 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"])
 _RETRY_AFTER_SECONDS = 5
 _ARCHIVE: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The results, and `manifest.json`, which lists all files of the batch.",
+        "description": "The results, with `manifest.json`, which lists all files of the batch.",
         "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
 _STOPS: dict[int | str, dict[str, Any]] = {
-    202: {"description": "Some jobs run and are about to stop.", "model": BatchView}
+    202: {"description": "Some jobs are running and will stop.", "model": BatchView}
 }
 _AGAIN: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Nothing that failed could be tried again.", "model": BatchView}
+    200: {"description": "No failed job could be retried.", "model": BatchView}
 }
 
 

@@ -53,12 +53,12 @@ def _sections() -> Iterator[str]:
             code=escape(kind.code),
             title=escape(kind.title),
             status=kind.status,
-            advice="may succeed later" if kind.retryable else "will not pass by itself",
+            advice="a retry may succeed" if kind.retryable else "a retry will not help",
             meaning=escape(_meaning(kind)),
         )
 
 
 def _meaning(kind: type[ServiceError]) -> str:
     if kind is ServiceError:
-        return "The fault is the service's. Its log knows more, by the request's id."
+        return "An internal error. The service's log has the details under the request id."
     return (kind.__doc__ or kind.title).partition("\n\n")[0].replace("\n    ", " ")

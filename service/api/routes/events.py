@@ -29,12 +29,12 @@ _POLL_SECONDS = 0.25
 _RECONNECT = "retry: 2000\n\n"
 _EVENT: dict[str, Any] = {
     "type": "object",
-    "description": "One event of the stream.",
+    "description": "An event of the stream.",
     "required": ["id", "event", "data"],
     "properties": {
-        "id": {"type": "string", "description": "What `Last-Event-ID` goes on after."},
+        "id": {"type": "string", "description": "Send it as `Last-Event-ID` to resume."},
         "event": {"type": "string", "enum": [kind.value for kind in EventKind]},
-        "data": {"type": "string", "description": "The job as it was then, as JSON."},
+        "data": {"type": "string", "description": "The job at that time, as JSON."},
     },
     "example": {
         "id": "1700000000000-0",
@@ -46,10 +46,10 @@ _EVENT: dict[str, Any] = {
 }
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Events `status`, `progress` and, as the last one, `completed`.",
+        "description": "Events `status`, `progress` and finally `completed`.",
         "content": {"text/event-stream": {"schema": _EVENT}},
     },
-    204: {"description": "The last event was received: there is nothing to wait for."},
+    204: {"description": "The last event was received before: the stream is over."},
 }
 
 
@@ -67,7 +67,9 @@ async def stream_events(
 ) -> Response:
     """Stream a job's events, from the first or after `Last-Event-ID`, until the job has ended."""
     if not _EVENT_ID.fullmatch(last_event_id):
-        raise InvalidParameterError("Last-Event-ID is the id of an event.", actual=last_event_id)
+        raise InvalidParameterError(
+            "Last-Event-ID must be the id of an event.", actual=last_event_id
+        )
     job = await run_in_threadpool(services.jobs.find, job_id, tenant=tenant)
     first = await run_in_threadpool(services.jobs.store.events, job.id, after=last_event_id)
     if job.status.is_terminal and not first:

@@ -21,7 +21,7 @@ def ready(services: ServicesDependency, response: Response) -> HealthView:
     components = {name: problem or "ready" for name, problem in report.problems.items()}
     is_ready = report.ready
     if services.drain.is_draining:
-        is_ready, components["api"] = False, "is about to end"
+        is_ready, components["api"] = False, "is shutting down"
     if not is_ready:
         response.status_code = 503
         response.headers["Retry-After"] = "2"

@@ -37,7 +37,7 @@ _PAGE_JOBS = 20
 _MAX_SCANNED_JOBS = 1000
 """Jobs that one request reads in search of those that match its filter."""
 _STOPS: dict[int | str, dict[str, Any]] = {
-    202: {"description": "The job runs and is about to stop.", "model": JobView}
+    202: {"description": "The job is running and will stop.", "model": JobView}
 }
 
 
@@ -70,7 +70,7 @@ def list_jobs(  # noqa: PLR0917 - FastAPI reads them by name
     """List your jobs, newest first. A page can be short or empty without being the last."""
     most = services.settings.limits.list_jobs
     if limit > most:
-        raise InvalidParameterError(f"A page has up to {most} jobs.", limit=most, actual=limit)
+        raise InvalidParameterError(f"A page has at most {most} jobs.", limit=most, actual=limit)
     found: list[Job] = []
     position = None if cursor is None else _read_cursor(cursor)
     for _ in range(-(-_MAX_SCANNED_JOBS // limit)):
@@ -109,7 +109,7 @@ def cancel_job(
     before = services.jobs.cancel(services.jobs.find(job_id, tenant=tenant), purge=False)
     if before.status in {JobStatus.SUCCEEDED, JobStatus.FAILED}:
         raise JobAlreadyTerminalError(
-            "An ended job cannot be canceled.", actual=before.status.value
+            "The job has ended and cannot be canceled.", actual=before.status.value
         )
     if before.status is JobStatus.RUNNING:
         response.status_code = 202
@@ -180,4 +180,4 @@ def _read_cursor(text: str) -> tuple[float, str]:
         created_at, job_id = base64.urlsafe_b64decode(text.encode()).decode().split(" ")
         return float(created_at), job_id
     except (ValueError, binascii.Error):
-        raise InvalidCursorError("Give `next_cursor` of the page before, unchanged.") from None
+        raise InvalidCursorError("Pass the `next_cursor` of the previous page unchanged.") from None

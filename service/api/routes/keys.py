@@ -20,7 +20,7 @@ def require_keys(request: Request) -> None:
     """Raise `OpenModeError` where no keys are required: anyone could create them."""
     caller = caller_of(request.scope)
     if caller is None or caller.key_id is None:
-        raise OpenModeError("No keys are asked for here, and so there are none to manage.")
+        raise OpenModeError("The service runs without API keys, so there are none to manage.")
 
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(require_keys)])
@@ -50,13 +50,15 @@ def create_key(
     except ValueError:
         known = ",".join(Scope)
         raise InvalidParameterError(
-            "Name scopes with commas between them.", limit=known, actual=scopes[:100]
+            "scopes must be a comma-separated list.", limit=known, actual=scopes[:100]
         ) from None
     try:
         key, token = services.keys.create(tenant=tenant, scopes=wanted, name=name, days=days)
     except KeyLimitError as error:
         limit = services.settings.limits.live_keys
-        raise TooManyKeysError("Revoke one before you make another.", limit=limit) from error
+        raise TooManyKeysError(
+            f"The tenant has {limit} live keys; revoke one first.", limit=limit
+        ) from error
     response.headers["Cache-Control"] = "no-store"
     return NewKeyView(**KeyView.of(key).model_dump(), key=token)
 

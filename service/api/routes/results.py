@@ -29,23 +29,26 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _TEXT = {"schema": {"type": "string"}}
 _HEADERS: dict[str, Any] = {
-    "ETag": {"description": "The file's SHA-256, quoted.", **_TEXT},
+    "ETag": {"description": "SHA-256 of the file, quoted.", **_TEXT},
     "Accept-Ranges": {"description": "`bytes`.", **_TEXT},
-    "Cache-Control": {"description": "`private`, for as long as the result is kept.", **_TEXT},
-    "Content-Disposition": {"description": "A name for the file, from the one sent.", **_TEXT},
-    "X-Model": {"description": "Name of the model that restored it.", **_TEXT},
-    "X-Model-Version": {"description": "Version of its weights.", **_TEXT},
-    "X-Model-SHA256": {"description": "SHA-256 of its weights.", **_TEXT},
+    "Cache-Control": {"description": "`private`, until the result expires.", **_TEXT},
+    "Content-Disposition": {"description": "A filename, based on the uploaded one.", **_TEXT},
+    "X-Model": {"description": "Name of the model.", **_TEXT},
+    "X-Model-Version": {"description": "Version of the model's weights.", **_TEXT},
+    "X-Model-SHA256": {"description": "SHA-256 of the model's weights.", **_TEXT},
 }
 _FILE: dict[str, Any] = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The restored image.", "headers": _HEADERS, "content": _FILE},
     206: {
-        "description": "The part of it that `Range` names.",
-        "headers": {**_HEADERS, "Content-Range": {"description": "Which part.", **_TEXT}},
+        "description": "The requested range.",
+        "headers": {**_HEADERS, "Content-Range": {"description": "The range.", **_TEXT}},
         "content": _FILE,
     },
-    304: {"description": "The image that `If-None-Match` names.", "headers": _HEADERS},
+    304: {
+        "description": "The client has this image already (`If-None-Match`).",
+        "headers": _HEADERS,
+    },
 }
 
 
@@ -67,7 +70,9 @@ def result_response(services: Services, job: Job, asked: Headers) -> Response:
     result = result_of(job)
     if not accepts(asked.get("accept", ""), result.media_type):
         raise NotAcceptableError(
-            f"The result is {result.media_type}.", limit=result.media_type, actual=asked["accept"]
+            f"The result is {result.media_type}, which `Accept` does not allow.",
+            limit=result.media_type,
+            actual=asked["accept"],
         )
     headers = result_headers(job, result)
     if is_unchanged(asked, headers["ETag"]):
@@ -94,13 +99,13 @@ def result_of(job: Job) -> StoredImage:
         case JobStatus.FAILED if job.failure is not None:
             raise job.failure.to_error()
         case JobStatus.CANCELED:
-            raise JobCanceledError("The job was canceled before it was done.")
+            raise JobCanceledError("The job was canceled.")
         case JobStatus.SUCCEEDED if job.result is not None:
             if job.purged or job.expires_at <= time.time():
                 raise _expired()
             return job.result
         case _:
-            raise JobNotFinishedError("The job is not done yet.", actual=job.status.value)
+            raise JobNotFinishedError("The job has not ended yet.", actual=job.status.value)
 
 
 def result_headers(job: Job, result: StoredImage) -> dict[str, str]:
@@ -122,4 +127,4 @@ def result_headers(job: Job, result: StoredImage) -> dict[str, str]:
 
 
 def _expired() -> ResultExpiredError:
-    return ResultExpiredError("The result was deleted, or its time is over.")
+    return ResultExpiredError("The result was deleted or has expired.")

@@ -106,8 +106,8 @@ class TritonPythonModel:
 def _require_numpy_1() -> None:
     if int(np.__version__.partition(".")[0]) >= 2:
         raise pb_utils.TritonModelException(
-            f"numpy {np.__version__} in the environment of Triton's Python stub: this Triton hands "
-            "tensors over wrongly, and in silence, with numpy 2; install 'numpy<2'"
+            f"numpy {np.__version__} in the environment of Triton's Python stub: this Triton "
+            "silently corrupts tensors with numpy 2; install 'numpy<2'"
         )
 
 

@@ -74,7 +74,7 @@ class WebhookDeliverer:
             ):
                 self._deliver(taken, job)
         except ServiceError as error:
-            logger.warning("a delivery is put off: %s", error.code)
+            logger.warning("delivery postponed: %s", error.code)
 
     @property
     def hold_seconds(self) -> float:
@@ -83,7 +83,7 @@ class WebhookDeliverer:
 
     def _deliver(self, delivery: Delivery, job: Job) -> None:
         if self._deliveries.is_disabled(delivery.tenant, delivery.url):
-            logger.info("%s webhook not sent: its address is gone", delivery.event.value)
+            logger.info("%s webhook not sent: its address is disabled", delivery.event.value)
             self._deliveries.settle(delivery, DeliveryStatus.DISABLED)
             return
         body = delivery.body

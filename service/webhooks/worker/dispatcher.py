@@ -64,11 +64,11 @@ class Dispatcher:
                 self._queue.publish(delivery_id)
         except StoreUnavailableError:
             if not self._away:
-                logger.warning("Redis is away")
+                logger.warning("Redis is not available")
             self._away = True
         except ServiceError as error:
             # What was not published becomes due again.
-            logger.warning("a look for deliveries failed: %s", error.code)
+            logger.warning("polling for deliveries failed: %s", error.code)
         else:
             self._away = False
 

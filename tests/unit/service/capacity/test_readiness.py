@@ -92,7 +92,7 @@ def test_an_absent_redis_is_named_and_keeps_jobs_away(readiness, jobs):
     report = readiness.report()
     assert not report.ready
     assert report.problems["redis"] == "does not answer"
-    assert report.problems["worker"] == "cannot be known"
+    assert report.problems["worker"] == "unknown, as Redis does not answer"
     assert report.problems["triton"] is None
     with pytest.raises(StoreUnavailableError):
         readiness.require_servers()
@@ -130,7 +130,7 @@ def test_absent_workers_are_named_but_jobs_can_wait_for_them(readiness, jobs):
     jobs.workers = []
     report = readiness.report()
     assert not report.ready
-    assert report.problems["worker"] == "none is alive"
+    assert report.problems["worker"] == "no worker is alive"
     readiness.require_servers()
 
 

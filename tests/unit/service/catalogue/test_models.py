@@ -66,7 +66,7 @@ def test_two_models_of_one_name_are_refused(make_contract):
 @pytest.mark.parametrize("repository_exists", [True, False])
 def test_a_repository_without_models_is_refused(tmp_path, repository_exists):
     path = tmp_path if repository_exists else tmp_path / "missing"
-    with pytest.raises(ModelRepositoryError, match="holds no"):
+    with pytest.raises(ModelRepositoryError, match="contains no"):
         ModelCatalogue.read(path)
 
 

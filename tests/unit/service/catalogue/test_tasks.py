@@ -77,7 +77,7 @@ def test_gray_goes_through_a_colour_model_where_there_is_no_other(catalogue):
 def test_colour_never_goes_through_a_gray_model(catalogue):
     with pytest.raises(NoModelForImageError) as caught:
         chosen(catalogue("denoise-gray"), "denoise", gray=False)
-    assert (caught.value.limit, caught.value.actual) == ("gray images", "in colour")
+    assert (caught.value.limit, caught.value.actual) == ("gray images", "in color")
 
 
 @pytest.mark.parametrize("gray", [True, False])
@@ -89,7 +89,7 @@ def test_two_views_go_to_the_model_of_two_views(catalogue, gray):
 
 @pytest.mark.parametrize(
     ("model", "views", "limit"),
-    [("deblur-defocus", 2, "colour images"), ("deblur-defocus-dp", 1, "two views in colour")],
+    [("deblur-defocus", 2, "color images"), ("deblur-defocus-dp", 1, "two views in color")],
 )
 def test_views_that_no_model_takes_are_refused(catalogue, model, views, limit):
     with pytest.raises(NoModelForImageError) as caught:

@@ -80,7 +80,7 @@ def test_a_password_is_not_shown(given: StackSettings, addresses: Addresses) -> 
 
 
 def test_a_repository_without_models_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StackError, match="holds no model"):
+    with pytest.raises(StackError, match="contains no model"):
         module._require_models(tmp_path)
 
 
@@ -98,12 +98,12 @@ def test_a_model_that_was_not_exported_is_named(tmp_path: Path) -> None:
 def test_settings_that_the_children_refuse_are_refused_before_they_start(
     given: StackSettings,
 ) -> None:
-    with pytest.raises(ValidationError, match="databases 0-2"):
+    with pytest.raises(ValidationError, match="databases 0 to 2"):
         run(given.model_copy(update={"redis_url": "redis://cache:6379/3"}))
 
 
 def test_open_mode_is_refused_where_others_could_reach_it(given: StackSettings) -> None:
-    with pytest.raises(ValidationError, match="others need keys"):
+    with pytest.raises(ValidationError, match="other hosts require API keys"):
         run(given.model_copy(update={"host": "0.0.0.0", "auth": AuthMode.OPEN}))
 
 

@@ -125,7 +125,7 @@ def test_a_childs_lines_carry_its_name() -> None:
 def test_a_component_that_ends_at_its_start_ends_the_stack() -> None:
     before = python("redis")
     stack = Stack(before, python("triton", "raise SystemExit(3)", is_ready=never))
-    with pytest.raises(StackError, match="triton exited with status 3 at its start"):
+    with pytest.raises(StackError, match="triton exited with status 3 during startup"):
         stack.run(nothing)
     assert not any(is_running(pid) for pid in stack.pids.values())
 
@@ -153,7 +153,7 @@ def test_a_command_that_does_not_exist_is_named() -> None:
     stack = Stack(
         Component(name="redis", address="", is_ready=always, command=("/no/such/server",))
     )
-    with pytest.raises(StackError, match="redis cannot be started"):
+    with pytest.raises(StackError, match="redis cannot start"):
         stack.run(nothing)
 
 
@@ -165,12 +165,12 @@ def test_a_killed_component_is_restarted_and_prepared_again() -> None:
         first = stack.pids["redis"]
         os.kill(first, signal.SIGKILL)
         await until(lambda: stack.pids["redis"] != first)
-        await until(lambda: "redis is back" in stack.output.getvalue())
+        await until(lambda: "redis is ready again" in stack.output.getvalue())
         return 0
 
     assert stack.run(work) == 0
     assert len(prepared) == 2
-    assert "redis was ended by SIGKILL: restarting" in stack.spoken("up")
+    assert "redis was killed by SIGKILL: restarting" in stack.spoken("up")
 
 
 def test_a_component_that_keeps_dying_ends_the_stack() -> None:
@@ -190,7 +190,7 @@ def test_failed_restarts_count_too() -> None:
     stack = Stack(
         python("redis", "import time; time.sleep(0.2)", is_ready=only_the_first, start_timeout_s=30)
     )
-    with pytest.raises(StackError, match="at its start, after 2 restarts"):
+    with pytest.raises(StackError, match="during startup, after 2 restarts"):
         stack.run(forever)
 
 
@@ -210,7 +210,7 @@ def test_an_unhealthy_component_is_replaced() -> None:
         return 0
 
     assert stack.run(work) == 0
-    assert "triton was unhealthy 2 times in a row: restarting" in stack.spoken("up")
+    assert "triton failed 2 health checks in a row: restarting" in stack.spoken("up")
 
 
 def test_one_failed_probe_is_forgiven() -> None:

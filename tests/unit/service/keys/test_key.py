@@ -46,12 +46,12 @@ def test_a_record_is_read_as_it_was_written(expires_at):
 
 @pytest.mark.parametrize("tenant", ["", "Museum", "-a", "a b", "a\0b", "a" * 64])
 def test_a_tenant_has_a_plain_name(tenant):
-    with pytest.raises(ValueError, match="small letters"):
+    with pytest.raises(ValueError, match="lowercase letters"):
         make(tenant=tenant)
 
 
 def test_a_key_that_allows_nothing_is_not_made():
-    with pytest.raises(ValueError, match="needs a scope"):
+    with pytest.raises(ValueError, match="requires at least one scope"):
         make(scopes=frozenset())
 
 
