@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -27,6 +28,8 @@ _WORKER_GRACE_S = 30.0  # lets a short job finish
 # glibc gives each thread an arena, whose free memory no other thread can use; with two arenas a
 # server's memory stops growing after its first jobs.
 _ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
+# Celery warns workers that run as root; whoever runs the whole stack on a machine has chosen so.
+_NO_ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
 _WHO_MAY = {
     AuthMode.OPEN: "open mode: anyone on this machine can use the API without a key",
     AuthMode.KEYS: "API keys are required: create one with `hiir keys create --tenant NAME`",
@@ -38,18 +41,25 @@ def run_stack(
     *,
     console: Console,
     work: Callable[[Addresses], Awaitable[int]],
+    verbose: bool = False,
 ) -> int | None:
     """Run the stack around `work`; returns its exit status, or None after a signal.
+
+    Unless `verbose`, the output of Redis and Triton is shown only if they fail, and the other
+    components log warnings and errors only, unless `HIIR_LOG_LEVEL` is set.
 
     Raises `StackError` or `TritonUnavailableError` if the stack cannot start or stay up, and
     pydantic's `ValidationError` for settings that its children would refuse.
     """
     with _sole_owner(settings.data_dir):
-        return asyncio.run(_run(settings, console, work))
+        return asyncio.run(_run(settings, console, work, verbose))
 
 
 async def _run(
-    settings: StackSettings, console: Console, work: Callable[[Addresses], Awaitable[int]]
+    settings: StackSettings,
+    console: Console,
+    work: Callable[[Addresses], Awaitable[int]],
+    verbose: bool,
 ) -> int | None:
     auth = settings.auth_mode
     Settings(host=settings.host, auth=auth)
@@ -58,7 +68,7 @@ async def _run(
     console.line("up", _WHO_MAY[auth])
     state = settings.data_dir / "stack.json"
     supervisor = Supervisor(
-        components=_components(settings, addresses, console),
+        components=_components(settings, addresses, console, verbose=verbose),
         console=console,
         on_change=lambda pids: _write_state(state, addresses, pids),
     )
@@ -75,12 +85,14 @@ async def _run(
 
 
 def _components(
-    settings: StackSettings, addresses: Addresses, console: Console
+    settings: StackSettings, addresses: Addresses, console: Console, *, verbose: bool = False
 ) -> tuple[Component, ...]:
     """Return the components in the order of their start; none depends on a later one."""
     environment = {
         **_ALLOCATOR,
-        "HIIR_DRAIN_SECONDS": "0",  # no proxy is trusted
+        "HIIR_DRAIN_SECONDS": "0",  # no load balancer has to notice
+        "HIIR_LOG_LEVEL": "INFO" if verbose else "WARNING",
+        "PYTHONWARNINGS": _NO_ROOT_WARNING,
         **os.environ,
         "HIIR_HOST": addresses.host,
         "HIIR_PORT": str(addresses.port),
@@ -95,8 +107,8 @@ def _components(
         "PYTHONUNBUFFERED": "1",  # so that log lines appear at once
     }
     return (
-        _redis(settings, addresses),
-        _triton(settings, addresses, console),
+        replace(_redis(settings, addresses), quiet=not verbose),
+        replace(_triton(settings, addresses, console), quiet=not verbose),
         _worker(settings, environment),
         _webhooks(environment),
         _api(addresses, environment),
@@ -160,7 +172,7 @@ def _triton(settings: StackSettings, addresses: Addresses, console: Console) -> 
 def _worker(settings: StackSettings, environment: Mapping[str, str]) -> Component:
     return Component(
         name="worker",
-        address="the queue",
+        address="",
         is_ready=_is_started,
         command=(
             *(sys.executable, "-m", "celery", "--quiet", "-A", "service.worker.app", "worker"),
@@ -177,7 +189,7 @@ def _worker(settings: StackSettings, environment: Mapping[str, str]) -> Componen
 def _webhooks(environment: Mapping[str, str]) -> Component:
     return Component(
         name="webhooks",
-        address="a queue of its own",
+        address="",
         is_ready=_is_started,
         command=(
             *(sys.executable, "-m", "celery", "--quiet", "-A", "service.webhooks.worker.app"),

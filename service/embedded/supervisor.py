@@ -15,7 +15,9 @@ from service.embedded.console import Console
 from service.embedded.process import ChildProcess
 
 _POLL_S = 0.1
-_REPORT_EVERY_S = 5.0
+_REPORT_EVERY_S = 10.0
+_KEPT_LINES = 50
+"""Lines of a quiet component that are kept, to be shown if it fails."""
 
 
 class StackError(Exception):
@@ -32,7 +34,10 @@ class Component:
 
     name: str
     address: str
+    """Empty for a component that listens on no port."""
     is_ready: Callable[[], Awaitable[bool]]
+    quiet: bool = False
+    """Show its output only if it fails."""
 
     command: tuple[str, ...] = ()
     """Empty for an external server, which is only probed once."""
@@ -80,6 +85,7 @@ class Supervisor:
         self._on_change = on_change
         self._policy = policy or RestartPolicy()
         self._children: dict[str, ChildProcess] = {}
+        self._kept = {part.name: deque[str](maxlen=_KEPT_LINES) for part in components}
         self._task: asyncio.Task[object] | None = None
         self._stopping = False
 
@@ -119,12 +125,12 @@ class Supervisor:
 
     async def _bring_up(self, component: Component, title: str) -> None:
         started = time.monotonic()
-        self._console.line("up", f"{title}: starting")
         if component.command:
             await self._spawn(component)
         await self._wait_ready(component, title)
         elapsed = time.monotonic() - started
-        self._console.line("up", f"{title}: ready after {elapsed:.1f} s at {component.address}")
+        where = f"ready after {elapsed:.1f} s at {component.address}"
+        self._console.line("up", f"{title}: {where if component.address else 'started'}")
 
     async def _spawn(self, component: Component) -> None:
         component.before_start()
@@ -132,13 +138,27 @@ class Supervisor:
             child = await ChildProcess.spawn(
                 component.command,
                 environment=component.environment,
-                on_line=lambda line: self._console.line(component.name, line),
+                on_line=lambda line: self._pass_on(component, line),
                 death_signal=component.death_signal,
             )
         except OSError as error:
             raise StackError(f"{component.name} cannot start: {error}") from error
         self._children[component.name] = child
         self._on_change({name: child.pid for name, child in self._children.items()})
+
+    def _pass_on(self, component: Component, line: str) -> None:
+        if not line.strip():
+            return
+        if component.quiet:
+            self._kept[component.name].append(line)
+        else:
+            self._console.line(component.name, line)
+
+    def _show_kept(self, component: Component) -> None:
+        """Show the last output of a quiet component that failed."""
+        kept = self._kept[component.name]
+        while kept:
+            self._console.line(component.name, kept.popleft())
 
     async def _wait_ready(self, component: Component, title: str) -> None:
         """Probe until the component is ready; raises `StackError` if it ends or takes too long."""
@@ -150,6 +170,7 @@ class Supervisor:
             while not await component.is_ready():
                 waited = time.monotonic() - started
                 if waited > component.start_timeout_s:
+                    self._show_kept(component)
                     raise StackError(f"{component.name} was not ready within {waited:.0f} s")
                 if waited > next_report:
                     self._console.line("up", f"{title}: still starting, {waited:.0f} s")
@@ -158,6 +179,7 @@ class Supervisor:
                 if ended.done():
                     break
             if ended.done():  # another process on its port may have answered the probe
+                self._show_kept(component)
                 raise StackError(f"{component.name} {_ending(int(ended.result()))} during startup")
         finally:
             ended.cancel()
@@ -167,6 +189,7 @@ class Supervisor:
         restarts: deque[float] = deque()
         while True:
             reason = await self._until_broken(component)
+            self._show_kept(component)
             while True:
                 now = time.monotonic()
                 while restarts and now - restarts[0] > self._policy.window_s:

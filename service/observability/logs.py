@@ -138,8 +138,9 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
-    for server in ("uvicorn", "uvicorn.error"):  # it starts with its own handlers
+    for server in ("uvicorn", "uvicorn.error"):  # it starts with its own handlers and levels
         logging.getLogger(server).handlers.clear()
+        logging.getLogger(server).setLevel(logging.NOTSET)
         logging.getLogger(server).propagate = True
     # Celery logs each message twice; the job's own lines say more.
     for chatty in ("httpx", "httpcore", "PIL", "celery.app.trace", "celery.worker.strategy"):

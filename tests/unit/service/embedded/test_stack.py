@@ -66,6 +66,30 @@ def test_every_child_of_ours_is_told_where_the_others_are(
         assert component.environment["HIIR_MODEL_REPOSITORY"] == str(given.model_repository)
 
 
+@pytest.mark.parametrize(("verbose", "level"), [(False, "WARNING"), (True, "INFO")])
+def test_only_verbose_shows_every_log(
+    given: StackSettings,
+    addresses: Addresses,
+    monkeypatch: pytest.MonkeyPatch,
+    verbose: bool,
+    level: str,
+) -> None:
+    monkeypatch.delenv("HIIR_LOG_LEVEL", raising=False)
+    console = Console(stream=io.StringIO())
+    redis, triton, *ours = module._components(given, addresses, console, verbose=verbose)
+    assert (redis.quiet, triton.quiet) == (not verbose, not verbose)
+    assert [part.quiet for part in ours] == [False] * 3
+    assert {part.environment["HIIR_LOG_LEVEL"] for part in ours} == {level}
+
+
+def test_a_log_level_of_the_environment_is_kept(
+    given: StackSettings, addresses: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HIIR_LOG_LEVEL", "DEBUG")
+    *_, api = module._components(given, addresses, Console(stream=io.StringIO()))
+    assert api.environment["HIIR_LOG_LEVEL"] == "DEBUG"
+
+
 def test_servers_of_somebody_else_are_not_started(
     given: StackSettings, addresses: Addresses
 ) -> None:

@@ -148,6 +148,14 @@ def test_the_level_is_kept(capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["uvicorn", "uvicorn.error"])
+def test_the_level_holds_for_the_server_of_the_api_too(capsys, name):
+    logging.getLogger(name).setLevel(logging.INFO)  # as uvicorn does before the app is built
+    configure_logging(Settings(log_level="warning"))
+    logging.getLogger(name).info("Started server process")
+    assert capsys.readouterr().err == ""
+
+
 def test_the_clients_of_others_are_quiet(capsys):
     configure_logging(Settings(log_level="debug"))
     logging.getLogger("httpx").info("GET /v2/health/ready")
