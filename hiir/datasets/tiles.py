@@ -15,7 +15,7 @@ from hiir.datasets.pool import DatasetError
 from hiir.degradations.noise import noise_level
 from hiir.degradations.recipe import Recipe
 from hiir.degradations.steps import Chain, File, Noise, OneOf, Step
-from hiir.imaging import FloatPixels, Uint8Pixels, to_unit
+from hiir.imaging import FloatPixels, Uint8Pixels, estimate_noise_level, to_unit
 
 __all__ = ["NO_NOISE", "DeferredNoise", "Tile", "TileSource"]
 
@@ -47,12 +47,15 @@ class Tile:
     noise: DeferredNoise
     level: float
     """Standard deviation of ``degraded - clean`` on the scale of 255; 0 if their sizes differ."""
+    estimate: float
+    """What `estimate_noise_level` says of ``degraded``."""
 
     @property
     def described(self) -> npt.NDArray[np.float32]:
         """What `TileRing.put` takes as ``noise``."""
         noise = self.noise
-        return np.array([noise.low, noise.high, noise.clip_share, self.level], np.float32)
+        values = [noise.low, noise.high, noise.clip_share, self.level, self.estimate]
+        return np.array(values, np.float32)
 
 
 class TileSource:
@@ -109,6 +112,7 @@ class TileSource:
             degraded=small.astype(np.float16),
             noise=noise,
             level=noise_level(small, clean) if small.shape == clean.shape else 0.0,
+            estimate=estimate_noise_level(small),
         )
 
 
