@@ -4,7 +4,13 @@ import pytest
 
 from hiir.degradations.recipe import read_recipe
 from hiir.models.presets import get_preset
-from hiir.training.config import ConfigError, list_configs, load_config, named_recipe
+from hiir.training.config import (
+    ConfigError,
+    OptimizerKind,
+    list_configs,
+    load_config,
+    named_recipe,
+)
 
 SHIPPED = [
     *("denoise-color", "denoise-gray", "jpeg-color", "jpeg-gray", "sr-x2", "sr-x3", "sr-x4"),
@@ -15,8 +21,9 @@ SHIPPED = [
 def test_an_experiment_is_the_default_and_its_delta() -> None:
     default, experiment = load_config("default"), load_config("denoise-color")
     assert experiment.name == "denoise-color"
-    assert experiment.data == default.data.model_copy(update={"drawn_share": 0.12})
-    assert experiment.phases != default.phases
+    delta = {"kind": OptimizerKind.MUON, "lr": 1.5e-3}
+    assert experiment.optimizer == default.optimizer.model_copy(update=delta)
+    assert experiment.data.with_level
 
 
 def test_overrides_come_last() -> None:
