@@ -274,8 +274,7 @@ def error_types() -> Iterator[type[ServiceError]]:
 
 
 def translate_imaging_error(error: ImagingError) -> ServiceError:
-    """Return the service's error for one of `hiir.imaging`: same code, detail, limit and actual
-    value."""
+    """Return the service's error with the code and detail of one of `hiir.imaging`."""
     kinds: tuple[type[ServiceError], ...] = (
         *_leaves(ImageError),
         CodecFailedError,
