@@ -32,6 +32,8 @@ _STRENGTHS: Mapping[str, list[list[dict[str, Any]]]] = {
     "blur": [[{"kind": "blur", "sigma": s}] for s in ([0.3, 1], [1, 2], [2, 4])],
     "bicubic": [[{"kind": "downscale", "factor": f}] for f in (2, 3, 4)],
     "motion": [[{"kind": "motion", "length": n}] for n in (8, 20, 45)],
+    "lights": [[{"kind": "motion", "length": n, "highlights": 8}] for n in (8, 20, 45)],
+    "moving object": [[{"kind": "moving-object", "length": n}] for n in (8, 20, 45)],
     "defocus": [[{"kind": "defocus", "radius": r}] for r in (3, 6, 12)],
     "dual pixel": [[{"kind": "defocus", "radius": r, "dual_pixel": True}] for r in (3, 6, 12)],
     "demosaicked": [[{"kind": "bayer", "patterns": [p]}] for p in ("rggb", "grbg", "bggr")],
