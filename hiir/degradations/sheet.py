@@ -45,6 +45,18 @@ _STRENGTHS: Mapping[str, list[list[dict[str, Any]]]] = {
     "snow": [
         [{"kind": "snow", "amount": a, "size": s}] for a, s in ((0.3, 10), (0.6, 16), (1.0, 26))
     ],
+    "heavy rain": [
+        [{"kind": "heavy-rain", "amount": a, "density": d, "night_share": 0}]
+        for a, d in ((0.4, 0.5), (0.7, 1.2), (1.0, 2.5))
+    ],
+    "snowfall": [
+        [{"kind": "snowfall", "amount": a, "size": [1.2, s]}]
+        for a, s in ((0.3, 10), (0.6, 16), (1.0, 24))
+    ],
+    "window drops": [
+        [{"kind": "window-drops", "density": d, "radius": r, "defocus": f}]
+        for d, r, f in ((6, [3, 6], 1), (6, [3, 10], 4), (1, [8, 24], 3))
+    ],
     "raindrops": [
         [{"kind": "raindrops", "amount": a, "size": s}]
         for a, s in ((0.05, 40), (0.15, 60), (0.3, 90))

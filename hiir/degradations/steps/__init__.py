@@ -13,6 +13,7 @@ from hiir.degradations.steps.defocus import Defocus
 from hiir.degradations.steps.motion import Motion, MovingObject
 from hiir.degradations.steps.noise import CorrelatedNoise, File, FilmGrain, Noise, Poisson
 from hiir.degradations.steps.sampling import Bayer, Downscale, Resize
+from hiir.degradations.steps.storm import HeavyRain, Snowfall, WindowDrops
 from hiir.degradations.steps.union import Step
 from hiir.degradations.steps.weather import Fog, Rain, Raindrops, Snow
 
@@ -27,6 +28,7 @@ __all__ = [
     "File",
     "FilmGrain",
     "Fog",
+    "HeavyRain",
     "Jpeg",
     "Motion",
     "MovingObject",
@@ -39,5 +41,7 @@ __all__ = [
     "Resize",
     "Resized",
     "Snow",
+    "Snowfall",
     "Step",
+    "WindowDrops",
 ]

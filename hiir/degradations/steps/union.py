@@ -12,6 +12,7 @@ from hiir.degradations.steps.defocus import Defocus
 from hiir.degradations.steps.motion import Motion, MovingObject
 from hiir.degradations.steps.noise import CorrelatedNoise, File, FilmGrain, Noise, Poisson
 from hiir.degradations.steps.sampling import Bayer, Downscale, Resize
+from hiir.degradations.steps.storm import HeavyRain, Snowfall, WindowDrops
 from hiir.degradations.steps.weather import Fog, Rain, Raindrops, Snow
 
 __all__ = ["Step"]
@@ -33,6 +34,9 @@ Step: TypeAlias = Annotated[
     | Rain
     | Snow
     | Raindrops
+    | HeavyRain
+    | Snowfall
+    | WindowDrops
     | Blur
     | Resize
     | OneOf

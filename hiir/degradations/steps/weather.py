@@ -1,4 +1,4 @@
-"""Fog, rain, snow and raindrops."""
+"""Fog, rain, snow and raindrops as the first models learned them; `storm` has heavier ones."""
 
 from typing import Literal
 

@@ -28,6 +28,9 @@ EVERY_KIND = {
     "blur": {"sigma": [0.5, 3]},
     "chain": {"steps": [{"kind": "noise", "sigma": 20}], "shuffled": True},
     "resized": {"steps": [{"kind": "jpeg", "quality": 10}], "factor": [1, 2]},
+    "heavy-rain": {},
+    "snowfall": {},
+    "window-drops": {"density": 20, "radius": [3, 8]},
     "one-of": {"choices": [{"kind": "noise", "sigma": 20}, {"kind": "jpeg", "quality": 10}]},
 }
 
@@ -163,6 +166,13 @@ def test_weights_say_how_often_each_choice_is_drawn(photo) -> None:
         ),
         ([{"kind": "moving-object", "length": 201}], "length goes from 0 to 200"),
         ([{"kind": "moving-object", "length": 9, "size": 0}], "size is above 0"),
+        ([{"kind": "heavy-rain", "amount": 2}], "a share goes from 0 to 1"),
+        ([{"kind": "heavy-rain", "density": 11}], "a density goes from 0 to 10"),
+        ([{"kind": "heavy-rain", "length": 0}], "sizes go from 0.3 to 500"),
+        ([{"kind": "heavy-rain", "layers": 0}], "1 to 12 layers"),
+        ([{"kind": "snowfall", "layers": [1, 13]}], "1 to 12 layers"),
+        ([{"kind": "window-drops", "density": 0}], "above 0 and at most 50"),
+        ([{"kind": "window-drops", "defocus": 51}], "defocus goes from 0 to 50"),
         ([{"kind": "poisson", "strength": [-1, 2]}], "strength goes from 0"),
         ([{"kind": "correlated-noise", "sigma": [9, 300]}], "sigma goes from"),
         ([{"kind": "correlated-noise", "sigma": 9, "radius": 90}], "radius goes from 0"),
