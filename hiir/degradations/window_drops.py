@@ -88,11 +88,11 @@ def draw_drop_shape(radius: float, random: np.random.Generator) -> npt.NDArray[n
     Returns:
         ``(n, n)`` float32 with odd n, from 0 outside to 1 inside.
     """
-    reach = int(np.ceil(2.6 * radius)) + 1
+    parts = int(random.choice([1, 1, 1, 2, 3]))
+    reach = int(np.ceil((1.4 if parts == 1 else 2.6) * radius)) + 1
     rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
     field = np.zeros_like(rows)
     stretch = random.uniform(1, 1.4)
-    parts = int(random.choice([1, 1, 1, 2, 3]))
     for index in range(parts):
         share = 1.0 if index == 0 else random.uniform(0.4, 0.8)
         row, column = random.uniform(-1, 1, 2) * radius * (index > 0)
