@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from hiir.degradations.recipe import read_recipe
+from hiir.models.operations import measure_cost
 from hiir.models.presets import get_preset
 from hiir.training.config import (
     ConfigError,
@@ -87,7 +88,8 @@ def test_an_experiment_fits_its_network_and_its_tiles(name: str) -> None:
     preset = get_preset(config.preset, config.model)
     data = config.data
     assert config.name == name
-    assert preset.in_channels == data.colour.channels * data.degradation.views
+    image = data.colour.channels * data.degradation.views
+    assert preset.in_channels == image + data.with_level
     assert preset.out_channels == data.colour.channels
     assert preset.upscale == data.degradation.scale
     preset.check_tile(config.release.tile)
@@ -101,7 +103,8 @@ def test_what_ships_is_an_unchanged_preset_and_says_how_it_is_trained(name: str)
     assert config.model == {}
     assert config.release.task == name
     assert config.release.provenance["recipe"] != "not stated"
-    assert "compact" in config.preset
+    weights = measure_cost(get_preset(config.preset), height=64, width=64).parameters
+    assert 2 * weights < 8 * 2**20  # bytes of half precision that a model may take
 
 
 def test_an_experiment_may_begin_with_another(tmp_path: Path) -> None:
