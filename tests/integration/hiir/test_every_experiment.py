@@ -11,7 +11,7 @@ from PIL import Image
 from skimage.data import astronaut, coffee
 
 from hiir.evaluation.benchmark import Evaluation, evaluate
-from hiir.evaluation.conventions import convention_for_task
+from hiir.evaluation.conventions import convention_for
 from hiir.evaluation.degradation import degradation_of
 from hiir.evaluation.onnx_tiles import OnnxTiles
 from hiir.evaluation.restorer import TiledRestorer
@@ -182,6 +182,6 @@ def measure(one: Trained, engine: TileEngine) -> float:
     evaluation: Evaluation = evaluate(
         TiledRestorer(contract=contract, engine=engine),
         samples,
-        convention_for_task(contract.task, scale=contract.scale, channels=contract.output_channels),
+        convention_for(contract),
     )
     return evaluation.psnr
