@@ -286,6 +286,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _models(options: argparse.Namespace) -> int:
     from hiir.models.card import comparison_table, describe, preset_table
+    from hiir.models.complexity_table import compare_attention, complexity_table
     from hiir.models.presets import PRESETS
     from hiir.models.published import CONTRADICTIONS, PUBLISHED, compare
 
@@ -303,6 +304,15 @@ def _models(options: argparse.Namespace) -> int:
         else:
             print(comparison_table(comparisons), *CONTRADICTIONS, sep="\n")
         return 0 if all(comparison.match for comparison in comparisons) else 1
+    if options.complexity:
+        names = options.preset or ["columnar-base-x4"]
+        if options.json:
+            rows = {n: compare_attention(n, side=options.complexity) for n in names}
+            print(json.dumps({n: [row.to_json() for row in found] for n, found in rows.items()}))
+        else:
+            tables = [complexity_table(name, side=options.complexity) for name in names]
+            print("\n\n".join(tables))
+        return 0
     cards = [describe(name) for name in options.preset or PRESETS]
     print(json.dumps([card.to_json() for card in cards]) if options.json else preset_table(cards))
     return 0
@@ -435,6 +445,15 @@ def _add_serving(commands: "Commands") -> None:
     )
     models.add_argument("--cards", type=Path, default=Path("docs/models"), help="their folder")
     models.add_argument("--counts", action="store_true", help="hold them against the paper's")
+    models.add_argument(
+        "--complexity",
+        type=int,
+        nargs="?",
+        const=128,
+        metavar="SIDE",
+        help="compare a layer's attention with global and window attention on SIDE x SIDE tokens, "
+        "as the paper's Table 19 does (default: 128, of columnar-base-x4)",
+    )
     models.add_argument("--json", action="store_true")
     models.set_defaults(run=_models)
 

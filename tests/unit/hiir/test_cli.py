@@ -102,6 +102,26 @@ def test_models_lists_a_line_for_people(capsys) -> None:
     assert "3 -> 3 channels, x3, sides in multiples of 32" in capsys.readouterr().out
 
 
+def test_models_compares_the_cost_of_attention(capsys) -> None:
+    assert cli.main(["models", "--complexity"]) == 0
+    table = capsys.readouterr().out
+    assert "One layer of columnar-base-x4: 128x128 tokens of 180 channels, 6 heads" in table
+    assert cli.main(["models", "ushape-color", "--complexity", "64", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["ushape-color"]
+    assert [row["attention"] for row in rows] == [
+        "global",
+        "window 8x8",
+        "window 128x128",
+        "Hi-IR 8x8 in 64x64",
+    ]
+    # 9 HWC^2 + 3 p^2 HWC + 18 HWC
+    tokens, channels = 64 * 64, 52
+    assert rows[3]["time"] == tokens * channels * (9 * channels + 3 * 8**2 + 18)
+    # What sees as far by windows alone costs far more.
+    assert rows[2]["receptive_field"] == rows[3]["receptive_field"] == 4 * 64
+    assert rows[2]["space"] > 50 * rows[3]["space"]
+
+
 def test_up_becomes_the_embedded_stack(monkeypatch) -> None:
     calls = []
     monkeypatch.setattr(os, "execv", lambda path, arguments: calls.append(arguments))
