@@ -10,23 +10,27 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compi
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up export train test lint bench lock clean
+.PHONY: help install up export models train test lint bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 install: $(VENV)/.project $(VENV)/.triton ## set everything up in .venv and put `hiir` there
 
-up: install export ## start the stack, restore the sample, serve until Ctrl-C; ONCE=1 ends after it
-	$(BIN)/hiir up --sample $(if $(ONCE),--once) $(ARGS)
+up: install models ## start the stack, restore the sample, serve until Ctrl-C; ONCE=1 ends after it
+	@$(BIN)/hiir up --sample $(if $(ONCE),--once) $(ARGS)
 
 export: install ## build model_repository/*/1/model.onnx from the trained weights
 	$(BIN)/hiir export $(ARGS)
 
+# What `up` and `test` need; ARGS are theirs, not the export's.
+models: install
+	@$(BIN)/hiir export
+
 train: install ## train a model, for example: make train ARGS=denoise-color
 	$(BIN)/hiir train $(ARGS)
 
-test: $(VENV)/.dev export ## run every test; the servers that they need are started by them
+test: $(VENV)/.dev models ## run every test; the servers that they need are started by them
 	$(BIN)/pytest $(ARGS)
 
 lint: $(VENV)/.dev ## check style, types and the direction of imports
@@ -50,23 +54,24 @@ clean: ## remove what was built, but not .venv and not the service's data
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] in {(3, 11), (3, 12)}' 2>/dev/null \
 		|| { echo 'Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python3.11 ...' >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 # With their dependencies, which are all in the lock: pip adds only what a platform's own build of
 # torch wants, and complains of a lock that does not hold together.
 $(VENV)/.train: requirements/train.lock | $(BIN)/pip
-	$(PIP_INSTALL) -r $<
+	@echo 'installing packages into $(VENV)'
+	@$(PIP_INSTALL) -r $<
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.project
-	$(PIP_INSTALL) -r $<
+	@$(PIP_INSTALL) -r $<
 	@touch $@
 
 $(VENV)/.project: pyproject.toml $(VENV)/.train
-	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Not where the stack is told of a Triton that runs elsewhere.
 $(VENV)/.triton: service/embedded/triton_release.py $(VENV)/.project
-	$(if $(HIIR_TRITON_URL),@true,$(BIN)/python -m service.embedded fetch)
+	@$(if $(HIIR_TRITON_URL),true,$(BIN)/python -m service.embedded fetch)
 	@touch $@

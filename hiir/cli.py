@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from hiir.training.cli import add_training_commands
+
 if TYPE_CHECKING:
     from hiir.datasets.pair_layouts import Layout
     from hiir.degradations.recipe import Recipe
@@ -35,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] == ["keys"]:
         return _become("service.keys", *given[1:])
     options = _parser().parse_args(given)
+    options.given = given
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every poll of a job
     command: Callable[[argparse.Namespace], int] = options.run
@@ -59,58 +62,6 @@ def _is_ours(error: Exception) -> bool:
 def _become(module: str, *arguments: str) -> int:
     """Become a program of the service: the library does not import it, it only starts it."""
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606
-
-
-def _train(options: argparse.Namespace) -> int:
-    from hiir.datasets.parts import write_parts
-    from hiir.training.config import load_config
-    from hiir.training.run_folder import RunFolder
-
-    config = load_config(options.config, overrides=tuple(options.set))
-    if options.pack is not None:
-        folders = (*config.data.train, config.data.validation)
-        size = options.part_mib * 2**20
-        for part in write_parts(config.data.root, folders, options.pack, max_bytes=size):
-            print(part)
-        return 0
-    from hiir.training.loop import train
-
-    train(
-        config,
-        RunFolder(options.run_dir or Path("runs") / config.name),
-        devices=options.devices,
-        nodes=options.nodes,
-        accelerator=options.accelerator,
-        seconds=options.seconds,
-    )
-    return 0
-
-
-def _release(options: argparse.Namespace) -> int:
-    from hiir.evaluation.tiling import MAX_SEAM, tiling_from_quality
-    from hiir.models.release import zoo_path
-    from hiir.training.release import release_run
-    from hiir.training.run_folder import RunFolder
-    from hiir.training.trained_model import state_of
-
-    run = RunFolder(options.run_dir)
-    path = zoo_path(state_of(run)[0].name)
-    contract = release_run(
-        run,
-        path,
-        test_sets=options.test_set,
-        test_pairs=options.test_pairs,
-        overlap=options.overlap,
-    )
-    print(json.dumps(dict(contract.quality), indent=2))
-    for picture, found in tiling_from_quality(contract.quality).items():
-        if found.seam > MAX_SEAM:
-            print(
-                f"hiir: tiles show in the {picture}, by {found.seam:.1f} levels of 255: "
-                f"release it with more than --overlap {contract.overlap}",
-                file=sys.stderr,
-            )
-    return 0
 
 
 def _eval(options: argparse.Namespace) -> int:
@@ -322,31 +273,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="hiir", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    _add_training(commands)
+    add_training_commands(commands)
     _add_evaluation(commands)
     _add_serving(commands)
     return parser
-
-
-def _add_training(commands: "Commands") -> None:
-    train = commands.add_parser("train", help="train a model, or go on with an interrupted run")
-    train.add_argument("config", help="name of a shipped configuration, or a YAML file")
-    train.add_argument("--run-dir", type=Path, help="folder of the run (default: runs/NAME)")
-    train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    train.add_argument("--devices", type=int, default=1, help="GPUs, or processes on a CPU")
-    train.add_argument("--nodes", type=int, default=1, help="machines, each running this command")
-    train.add_argument("--accelerator", choices=("auto", "cpu", "cuda"), default="auto")
-    train.add_argument("--seconds", type=float, help="stop after, with a checkpoint to go on from")
-    train.add_argument("--pack", type=Path, metavar="DIR", help="only write the data into archives")
-    train.add_argument("--part-mib", type=int, default=48, help="size of an archive at most")
-    train.set_defaults(run=_train)
-
-    release = commands.add_parser("release", help="ship the weights of a run in hiir/zoo, measured")
-    release.add_argument("run_dir", type=Path, help="folder of the run")
-    release.add_argument("--test-set", type=Path, action="append", default=[], metavar="DIR")
-    release.add_argument("--test-pairs", type=Path, action="append", default=[], metavar="DIR")
-    release.add_argument("--overlap", type=int, help="of tiles, instead of the configuration's")
-    release.set_defaults(run=_release)
 
 
 def _add_evaluation(commands: "Commands") -> None:

@@ -1,4 +1,4 @@
-"""Every limit of the product in one place; all are checked before the work that they bound."""
+"""All limits of the service; each is checked before the work that it bounds."""
 
 from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 
@@ -8,7 +8,7 @@ MIB = 1024 * 1024
 
 
 class Limits(BaseModel):
-    """What one request, one image and the service as a whole may cost."""
+    """Limits of one request, one image and the whole service."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -16,13 +16,13 @@ class Limits(BaseModel):
     """Bytes of a request body, form framing included."""
 
     form_fields: PositiveInt = 24
-    """Fields, and apart from them files, that a form may have before reading stops."""
+    """Form fields, and separately files, that are read before the request is refused."""
 
     batch_files: PositiveInt = 100
     """Files of one batch."""
 
     batch_bytes: PositiveInt = 200 * MIB
-    """Bytes of a batch's body; each of its files is held to `body_bytes` too."""
+    """Bytes of a batch's body; `body_bytes` limits each of its files."""
 
     pixels: PositiveInt = 50_000_000
     side: PositiveInt = 16_384
@@ -30,50 +30,50 @@ class Limits(BaseModel):
     frames: PositiveInt = 1
 
     output_pixels: PositiveInt = 100_000_000
-    """Pixels of a result: an upscaling model reaches it long before `pixels` is reached."""
+    """Pixels of a result: an upscaling model reaches this long before `pixels`."""
 
     result_bytes: PositiveInt = 256 * MIB
 
     wait_seconds: PositiveInt = 60
-    """Longest time that an answer is held back until the job has ended."""
+    """Longest time that a request may wait for its job to end."""
 
     list_jobs: PositiveInt = 100
-    """Most jobs on one page of the list."""
+    """Jobs on one page of the list."""
 
     ping_seconds: PositiveFloat = 15
-    """Silence after which a stream of events says that it is still there."""
+    """Interval of keep-alive comments on an event stream."""
 
     live_keys: PositiveInt = 2
-    """Keys that a tenant may have at once: one in use, and one to change to."""
+    """Live keys of a tenant: one in use and one to rotate to."""
 
     concurrent_uploads: PositiveInt = 16
-    """Bodies being received at once; each may occupy `body_bytes` of disk."""
+    """Bodies received at once; each may take `body_bytes` of disk."""
 
     concurrent_batches: PositiveInt = 2
-    """Batches being received at once; each may occupy `batch_bytes` of disk."""
+    """Batches received at once; each may take `batch_bytes` of disk."""
 
     concurrent_checks: PositiveInt = 2
-    """Uploads being decoded at once to prove them whole; each may take `codec_bytes` of memory."""
+    """Uploads decoded at once to validate them; each may take `codec_bytes` of memory."""
 
     codec_bytes: PositiveInt = 1024 * MIB
-    """Memory for decoding or encoding one image, beside some 100 MiB of its process. An image that
-    needs more by its header is refused, and one that takes more fails."""
+    """Memory for decoding or encoding one image, in addition to some 100 MiB of the process. An
+    image whose header announces more is refused, and one that takes more fails."""
 
     decode_seconds: PositiveFloat = 120
-    """How long one image may take to decode."""
+    """Time to decode one image."""
 
     queue_depth: PositiveInt = 1000
-    """Jobs waiting; beyond it a submission would only time out later."""
+    """Jobs in the queue; a job beyond it would only time out later."""
 
     predicted_wait_seconds: PositiveInt = 600
-    """Time that a new job would wait, by what a megapixel took lately, at which it is refused."""
+    """Predicted wait, by the measured throughput, above which submissions are refused."""
 
     store_percent: PositiveInt = 85
-    """Part of Redis's `maxmemory` in use at which submissions are refused: the rest is for the
-    results of the jobs that were accepted."""
+    """Percentage of Redis's `maxmemory` above which submissions are refused; the rest is for
+    results of accepted jobs."""
 
     def image_limits(self) -> ImageLimits:
-        """The part that an image's header is held against."""
+        """Return the limits that an image's header is checked against."""
         return ImageLimits(
             max_pixels=self.pixels,
             max_side=self.side,
@@ -84,7 +84,7 @@ class Limits(BaseModel):
 
 
 class TenantLimits(BaseModel):
-    """What one tenant may ask for: beyond it others would wait for its jobs."""
+    """Limits of one tenant, so that no tenant delays the others."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -94,10 +94,10 @@ class TenantLimits(BaseModel):
     burst: PositiveInt = 20
 
     open_jobs: PositiveInt = 10
-    """Jobs that wait and run at once, those of batches apart."""
+    """Queued and running jobs, without those of batches."""
 
     open_batch_jobs: PositiveInt = 100
-    """Jobs of batches that wait and run at once."""
+    """Queued and running jobs of batches."""
 
     megapixels_per_day: PositiveInt = 2000
-    """Megapixels of the images that are sent; the day begins at midnight UTC."""
+    """Megapixels of submitted images; the day begins at midnight UTC."""

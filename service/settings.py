@@ -1,7 +1,8 @@
-"""The service's settings: one frozen class, and the only module that reads the environment.
+"""Settings of the service: the only module, beside `embedded.settings`, that reads the environment.
 
-`HIIR_TRITON_URL=gpu1:8001` sets a field, `HIIR_JOBS__LEASE_SECONDS=10` a nested one. Settings are
-built once in each composition root (`api.app`, `worker.app`) and handed down from there.
+`HIIR_TRITON_URL=gpu1:8001` sets a field and `HIIR_JOBS__LEASE_SECONDS=10` a nested one. Each
+composition root (`api.app`, `worker.app`, `webhooks.worker.app`) builds the settings once and
+passes them on.
 """
 
 from enum import StrEnum
@@ -27,7 +28,7 @@ from service.limits import Limits, TenantLimits
 
 
 class RedisDatabase(StrEnum):
-    """Databases of the one Redis server, apart so that blobs can be moved or flushed alone."""
+    """Databases of the one Redis server, separate so that blobs can be moved or flushed alone."""
 
     BROKER = "0"
     STATE = "1"
@@ -38,59 +39,61 @@ class AuthMode(StrEnum):
     """Who may use the API."""
 
     KEYS = "keys"
-    """Whoever has a key."""
+    """Clients with an API key."""
     OPEN = "open"
-    """Everybody on this machine, and nobody else; all are one tenant."""
+    """Clients on this machine only; all of them are one tenant."""
 
 
 class LogFormat(StrEnum):
-    """How a log line is written."""
+    """Format of the log lines."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class JobSettings(BaseModel):
-    """Lifetimes of jobs and of what guards them, in seconds."""
+    """Lifetimes, timeouts and intervals of jobs, in seconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     lease_seconds: PositiveFloat = 30
-    """A worker that was silent for so long has lost its job. It reports at least every third."""
+    """A worker that does not report for this long loses its job. It reports at least three times as
+    often."""
 
     max_attempts: PositiveInt = 3
-    """Leases that may end in silence before the job is given up as `worker-lost`."""
+    """Attempts that may end with an expired lease before the job fails with `worker-lost`."""
 
     reaper_seconds: PositiveFloat = 5
-    """Time between two looks of the reaper, which is also the worker's heartbeat."""
+    """Interval of the reaper, and of the worker's own heartbeat."""
 
     republish_seconds: PositiveFloat = 30
-    """Age of a queue message at which the reaper stops trusting that it still exists."""
+    """Age at which a queue message is assumed lost and is published again."""
 
     input_seconds: PositiveInt = 21_600
-    """How long a job may wait, for a worker or for Triton, and the life of its upload until then.
-    A full queue of large images takes a small CPU hours."""
+    """How long a job may wait, for a worker or for Triton, and how long its upload is kept until
+    then. A full queue of large images takes a small CPU hours."""
 
     result_seconds: PositiveInt = 3600
-    """Life of a finished result."""
+    """Lifetime of a result."""
 
     record_seconds: PositiveInt = 86_400
-    """Life of an ended job's record, longer than its result's so that 410 can be told from 404."""
+    """Lifetime of an ended job's record. It exceeds `result_seconds`, so that the API can answer
+    410 instead of 404."""
 
     idempotency_seconds: PositiveInt = 86_400
-    """How long an idempotency key stands for the submission that it was first sent with."""
+    """How long an idempotency key stands for its first submission."""
 
     soft_time_limit: PositiveInt = 1800
     """A job that runs longer fails with `timeout`: 12 megapixels take minutes on a small CPU."""
 
     hard_time_limit: PositiveInt = 1860
-    """Process kill for a job that did not react to the soft limit; the reaper cleans up."""
+    """The process of a job that ignores the soft limit is killed; the reaper cleans up."""
 
     store_retry_seconds: PositiveFloat = 120
-    """How long a worker with a job under way keeps trying to reach an absent Redis."""
+    """How long a worker retries while Redis is down during a job."""
 
     drain_seconds: PositiveFloat = 15
-    """How long a worker that is asked to end goes on with its jobs before it gives them back."""
+    """How long a worker that shuts down keeps working on its jobs before it requeues them."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -102,55 +105,57 @@ class JobSettings(BaseModel):
 
 
 class InferenceSettings(BaseModel):
-    """How tiles travel to Triton."""
+    """How tiles are sent to Triton."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tiles_in_flight: PositiveInt = 4
-    """Tiles of one job that wait at Triton at once: enough to fill its batches."""
+    """Tiles of one job in flight at Triton: enough to fill its batches."""
 
     tile_seconds: PositiveFloat = 120
-    """Deadline of one tile, its wait behind other jobs' tiles included."""
+    """Timeout of one tile, including its wait behind tiles of other jobs."""
 
     outage_seconds: PositiveFloat = 300
-    """How long a running job waits for an absent Triton before it goes back to the queue."""
+    """How long a running job waits for Triton to come back before it is requeued."""
 
     fault_seconds: PositiveFloat = 60
-    """How long a tile is tried again that Triton answers with a fault of its own, as it does while
-    one of its processes is dead and not yet replaced."""
+    """How long a tile is retried after an internal error of Triton, as happens while one of its
+    processes is dead and not yet replaced."""
 
 
 class WebhookSettings(BaseModel):
-    """How a job's owner is told of it by a request to an address of theirs."""
+    """Delivery of webhooks."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     require_https: bool = True
 
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    """Networks that may be reached though they are not public: nothing else inside can be."""
+    """Private networks that webhooks may reach; all others are refused."""
 
     timeout_seconds: PositiveFloat = 10
-    """For one attempt as a whole, however slowly the receiver answers."""
+    """Timeout of one attempt as a whole, however slowly the receiver answers."""
 
     retry_seconds: tuple[PositiveFloat, ...] = (5, 30, 120, 600, 1800, 3600, 7200, 14_400)
-    """Pauses before the second attempt, the third, ...; then the delivery has failed."""
+    """Delays before the second attempt, the third and so on; after the last one the delivery
+    fails."""
 
     jitter: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    """Part by which each pause is made longer or shorter, so that an outage ends in no crowd."""
+    """Random part of each delay, so that receivers do not get all retries at once after an
+    outage."""
 
     poll_seconds: PositiveFloat = 0.5
-    """Time between two looks at what is due."""
+    """Interval at which due deliveries are polled."""
 
     gone_seconds: PositiveInt = 86_400
-    """How long nothing is sent to an address that has answered 410, unless its owner asks."""
+    """How long nothing is sent to an address that answered 410, unless its owner asks."""
 
     rotation_seconds: PositiveInt = 86_400
-    """How long the secret that was replaced still signs beside the new one."""
+    """How long the previous secret signs beside the new one after a rotation."""
 
 
 class MetricsSettings(BaseModel):
-    """Where Prometheus finds the metrics; a port of 0 is none."""
+    """Where Prometheus scrapes the metrics; port 0 disables them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -160,7 +165,7 @@ class MetricsSettings(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Everything that a deployment can change."""
+    """Everything that a deployment can configure."""
 
     model_config = SettingsConfigDict(
         env_prefix="HIIR_", env_nested_delimiter="__", frozen=True, extra="forbid"
@@ -170,20 +175,20 @@ class Settings(BaseSettings):
     port: PositiveInt = 8000
 
     auth: AuthMode = AuthMode.KEYS
-    """Who may use the API; `open` is refused where `host` is not this machine's own."""
+    """Who may use the API. `open` requires a loopback `host`."""
 
     drain_seconds: NonNegativeFloat = 5
-    """How long the API, asked to end, goes on after it has said that it is not ready: whoever
-    sends requests here needs a moment to notice."""
+    """How long the API keeps serving after it has reported not ready on shutdown, so that load
+    balancers notice."""
 
     redis_url: str = "redis://127.0.0.1:6379"
-    """Server without a database number: the service uses three (see `RedisDatabase`)."""
+    """Redis server without a database number: the service uses three (see `RedisDatabase`)."""
 
     triton_url: str = "127.0.0.1:8001"
-    """gRPC address, `host:port`: tiles go here."""
+    """Triton's gRPC address, `host:port`; tiles are sent there."""
 
     triton_http_url: str = "http://127.0.0.1:8002"
-    """HTTP address: the API asks it for readiness."""
+    """Triton's HTTP address; the API checks readiness there."""
 
     model_repository: Path = Path("model_repository")
     log_format: LogFormat = LogFormat.TEXT
@@ -203,7 +208,9 @@ class Settings(BaseSettings):
         if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
             raise ValueError("must look like redis://host:port")
         if parts.path.strip("/") or parts.query:
-            raise ValueError("must name no database and no query: the service uses databases 0-2")
+            raise ValueError(
+                "must not contain a database number or a query: the service uses databases 0 to 2"
+            )
         return value.rstrip("/")
 
     @field_validator("triton_url")
@@ -232,16 +239,18 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _open_to_this_machine_alone(self) -> Self:
         if self.auth is AuthMode.OPEN and not is_loopback(self.host):
-            raise ValueError("auth=open is for a host like 127.0.0.1: others need keys")
+            raise ValueError(
+                "auth=open requires a loopback host such as 127.0.0.1; other hosts require API keys"
+            )
         return self
 
     def database_url(self, database: RedisDatabase) -> str:
-        """Address of one database of the Redis server."""
+        """Return the URL of one database of the Redis server."""
         return f"{self.redis_url}/{database}"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address can be reached, or can have come, from this machine alone."""
+    """Return whether a host is, or an address comes from, the loopback interface."""
     if host == "localhost":
         return True
     try:

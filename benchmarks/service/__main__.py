@@ -35,8 +35,8 @@ from PIL import Image
 
 from benchmarks.stack import START_SECONDS, child, running_stack
 from hiir.imaging import restore_tiled, restored_shape
+from service.catalogue.models import ModelCatalogue
 from service.inference.triton import TritonClient
-from service.models import ModelCatalogue
 from service.settings import InferenceSettings
 
 SIDES = (1224, 1632)  # 2 megapixels

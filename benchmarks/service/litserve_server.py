@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hiir.imaging import FloatPixels, restore_tiled, restored_shape
-from service.models import ModelCatalogue
+from service.catalogue.models import ModelCatalogue
 
 
 class Tiles:

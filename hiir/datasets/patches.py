@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiir.datasets.drawn import draw_picture
-from hiir.datasets.photo import Colour, to_gray, to_luma
-from hiir.datasets.pool import ImagePool
+from hiir.datasets.clean_images import CleanImages
+from hiir.datasets.noise_level import append_level, tell_level
+from hiir.degradations.noise import noise_level
 from hiir.degradations.recipe import Recipe
-from hiir.imaging import FloatPixels, Uint8Pixels, to_unit
+from hiir.imaging import FloatPixels, to_unit
 
 __all__ = ["Batch", "DegradedPatches"]
 
@@ -35,34 +35,26 @@ class Batch:
 
 
 class DegradedPatches:
-    """Random crops, flipped and turned, each degraded by a recipe in a way of its own."""
+    """Clean patches, each degraded by a recipe in a way of its own."""
 
     def __init__(
-        self,
-        *,
-        pool: ImagePool,
-        recipe: Recipe,
-        colour: Colour,
-        seed: int,
-        drawn_share: float = 0.0,
+        self, images: CleanImages, recipe: Recipe, *, seed: int, with_level: bool = False
     ) -> None:
-        """Describe the stream.
+        """Describe the patches.
 
         Args:
-            pool: clean images, with sides of at least a patch and the recipe's margin around it.
+            images: where clean patches come from, with room for the recipe's margin.
             recipe: what is done to a patch.
-            colour: what patches are turned into first.
             seed: of the run.
-            drawn_share: of the patches, drawn instead of cut from a photo.
+            with_level: append a plane that holds the noise level to each input.
         """
-        self._pool = pool
+        self._images = images
         self._recipe = recipe
-        self._colour = colour
         self._seed = seed
-        self._drawn_share = drawn_share
+        self._with_level = with_level
 
     def batch(self, step: int, *, size: int, patch: int, first: int = 0) -> Batch:
-        """Draw patches of one step.
+        """Draw the patches of one step.
 
         A patch depends on seed, step and its number alone: however many processes share a batch,
         together they draw the same patches.
@@ -81,28 +73,11 @@ class DegradedPatches:
 
     def _pair(self, step: int, number: int, patch: int) -> tuple[FloatPixels, FloatPixels]:
         random = np.random.default_rng((self._seed, step, number))
-        side = patch + 2 * self._recipe.margin
-        # No draw where none is wanted: such runs see the patches that they always saw.
-        drawn = self._drawn_share > 0 and random.random() < self._drawn_share
-        picture = draw_picture(random, side) if drawn else self._crop(random, side)
-        crop = self._in_colour(picture)
-        return self._recipe.degrade_patch(to_unit(crop), random)
-
-    def _crop(self, random: np.random.Generator, side: int) -> Uint8Pixels:
-        image = self._pool[int(random.integers(len(self._pool)))]
-        top = int(random.integers(image.shape[0] - side + 1))
-        left = int(random.integers(image.shape[1] - side + 1))
-        crop = np.rot90(image[top : top + side, left : left + side], int(random.integers(4)))
-        return np.ascontiguousarray(crop[:, ::-1] if random.integers(2) else crop)
-
-    def _in_colour(self, picture: Uint8Pixels) -> Uint8Pixels:
-        match self._colour:
-            case Colour.RGB:
-                return picture
-            case Colour.GRAY:
-                return to_gray(picture)
-            case Colour.LUMA:
-                return to_luma(picture)
+        picture = self._images.draw(random, patch + 2 * self._recipe.margin)
+        degraded, clean = self._recipe.degrade_patch(to_unit(picture), random)
+        if self._with_level:
+            degraded = append_level(degraded, tell_level(noise_level(degraded, clean), random))
+        return degraded, clean
 
 
 def _stack(images: list[FloatPixels]) -> Tensor:

@@ -4,8 +4,11 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,66 +37,128 @@ def list_images(folder: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
-class ImagePool:
-    """Images of any size as ``(H, W, 3)`` uint8 views into one memory-mapped file."""
+@dataclass(frozen=True, slots=True)
+class _Pack:
+    """Decoded images, one behind the other, in one file."""
 
-    def __init__(
-        self, *, samples: npt.NDArray[np.uint8], shapes: Sequence[tuple[int, int]]
-    ) -> None:
-        self._samples = samples
-        self._shapes = tuple(shapes)
-        sizes = [height * width * 3 for height, width in self._shapes]
-        self._offsets = [0, *np.cumsum(sizes).tolist()]
+    path: Path
+    shapes: tuple[tuple[int, int], ...]
+
+    def images(self) -> list[npt.NDArray[np.uint8]]:
+        """The images as views of the mapped file."""
+        samples = np.memmap(self.path, np.uint8, "r")
+        sizes = [height * width * 3 for height, width in self.shapes]
+        starts = [0, *np.cumsum(sizes).tolist()]
+        return [
+            samples[start : start + size].reshape(*shape, 3)
+            for start, size, shape in zip(starts, sizes, self.shapes, strict=False)
+        ]
+
+
+class ImagePool:
+    """Images of any size as ``(H, W, 3)`` uint8 views into memory-mapped files.
+
+    Sent to another process, a pool is the names of its files, not their content.
+    """
+
+    def __init__(self, packs: Sequence[_Pack], *, min_side: int = 1) -> None:
+        self._packs = tuple(packs)
+        self._min_side = min_side
+        images = [image for pack in self._packs for image in pack.images()]
+        self._images = [image for image in images if min(image.shape[:2]) >= min_side]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What another process rebuilds the pool from."""
+        return partial(ImagePool, min_side=self._min_side), (self._packs,)
 
     def __len__(self) -> int:
-        return len(self._shapes)
+        return len(self._images)
 
     def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
-        height, width = self._shapes[index]
-        flat = self._samples[self._offsets[index] : self._offsets[index + 1]]
-        return flat.reshape(height, width, 3)
+        return self._images[index]
+
+    def __add__(self, other: "ImagePool") -> "ImagePool":
+        """The images of both; each keeps to the larger of the two least sides."""
+        side = max(self._min_side, other._min_side)
+        return ImagePool((*self._packs, *other._packs), min_side=side)
 
     @classmethod
     def open(
-        cls, folders: Sequence[Path], *, cache: Path, min_side: int, skip_corrupt: bool = False
+        cls,
+        folders: Sequence[Path],
+        *,
+        cache: Path,
+        min_side: int,
+        skip_corrupt: bool = False,
+        skip_small: bool = False,
     ) -> "ImagePool":
-        """Map the packed images of ``folders``, packing them into ``cache`` first if need be.
+        """Map the images of ``folders``; takes and raises what `from_files` does."""
+        paths = [path for folder in folders for path in list_images(folder)]
+        return cls.from_files(
+            paths, cache=cache, min_side=min_side, skip_corrupt=skip_corrupt, skip_small=skip_small
+        )
 
-        The pack is named after the files, their sizes and times: a changed folder is packed anew.
+    @classmethod
+    def from_files(
+        cls,
+        paths: Sequence[Path],
+        *,
+        cache: Path,
+        min_side: int,
+        skip_corrupt: bool = False,
+        skip_small: bool = False,
+    ) -> "ImagePool":
+        """Map the packed images, packing them into ``cache`` first if need be.
+
+        The pack is named after the files, their sizes and times: changed files are packed again.
 
         Args:
-            folders: of the images.
+            paths: of the images.
             cache: folder of the pack.
             min_side: least side of an image in pixels.
             skip_corrupt: leave out what cannot be decoded, with a warning that names it.
+            skip_small: leave out what is smaller than ``min_side``, with a warning that counts it.
 
         Raises:
-            DatasetError: for an empty folder, a file that cannot be decoded (unless skipped), or
-                an image with a side below ``min_side`` pixels.
+            DatasetError: for a file that cannot be decoded or an image with a side below
+                ``min_side`` pixels, unless they are skipped; if no image is left.
         """
-        paths = [path for folder in folders for path in list_images(folder)]
         stamp = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
         key = hashlib.sha256(json.dumps(stamp).encode()).hexdigest()[:16]
         packed, index = cache / f"pool-{key}.u8", cache / f"pool-{key}.json"
         if not index.exists():
             _pack(paths, packed, index)
         entries = list(zip(paths, json.loads(index.read_text()), strict=True))
-        for path, entry in entries:
-            _check(path, entry, min_side=min_side, skip_corrupt=skip_corrupt)
-        shapes = [(entry[0], entry[1]) for _, entry in entries if not isinstance(entry, str)]
-        if not shapes:
-            raise DatasetError(f"none of the {len(paths)} images can be decoded")
-        return cls(samples=np.memmap(packed, np.uint8, "r"), shapes=shapes)
+        _check_decoded(entries, skip=skip_corrupt)
+        shapes = {path: (e[0], e[1]) for path, e in entries if not isinstance(e, str)}
+        _check_sizes(shapes, min_side=min_side, skip=skip_small)
+        if not any(min(shape) >= min_side for shape in shapes.values()):
+            raise DatasetError(
+                f"none of the {len(paths)} images can be decoded and has {min_side} pixels a side"
+            )
+        return cls([_Pack(packed, tuple(shapes.values()))], min_side=min_side)
 
 
-def _check(path: Path, entry: list[int] | str, *, min_side: int, skip_corrupt: bool) -> None:
-    """Refuse or report what cannot be used; an entry is a shape, or why there is none."""
-    if isinstance(entry, str):
-        if not skip_corrupt:
-            raise DatasetError(f"{path} cannot be decoded: {entry}")
-        logger.warning("%s is left out, it cannot be decoded: %s", path, entry)
-    elif min(entry) < min_side:
-        raise DatasetError(f"{path} measures {tuple(entry)}, a patch needs {min_side} pixels")
+def _check_decoded(entries: Sequence[tuple[Path, list[int] | str]], *, skip: bool) -> None:
+    """Refuse or report what cannot be decoded; an entry is a shape, or why there is none."""
+    for path, entry in entries:
+        if isinstance(entry, str):
+            if not skip:
+                raise DatasetError(f"{path} cannot be decoded: {entry}")
+            logger.warning("%s is left out, it cannot be decoded: %s", path, entry)
+
+
+def _check_sizes(shapes: Mapping[Path, tuple[int, int]], *, min_side: int, skip: bool) -> None:
+    """Refuse or report images that are too small."""
+    small = [path for path, shape in shapes.items() if min(shape) < min_side]
+    if not small:
+        return
+    found = f"{small[0]} measures {shapes[small[0]]}, a patch needs {min_side} pixels"
+    if not skip:
+        raise DatasetError(found)
+    logger.warning(
+        "%d of %d images are left out, they are too small: %s", len(small), len(shapes), found
+    )
 
 
 def _pack(paths: Sequence[Path], packed: Path, index: Path) -> None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 import numpy as np
 from PIL import Image
 
+from hiir.degradations.quantization import QuantizationTables, quantization_tables
 from hiir.imaging import FloatPixels, from_unit, to_unit
 
 __all__ = ["ChromaSubsampling", "compress_jpeg"]
@@ -16,6 +17,8 @@ class ChromaSubsampling(StrEnum):
 
     HALVED = "4:2:0"
     """Half along both sides: what cameras and OpenCV write."""
+    HALVED_WIDTH = "4:2:2"
+    """Half along rows: what some cameras and most video write."""
     FULL = "4:4:4"
 
 
@@ -25,6 +28,8 @@ def compress_jpeg(
     *,
     subsampling: ChromaSubsampling = ChromaSubsampling.HALVED,
     phase: tuple[int, int] = (0, 0),
+    tables: QuantizationTables = QuantizationTables.STANDARD,
+    chroma_quality: int | None = None,
 ) -> FloatPixels:
     """Write an image as a JPEG file and read it again.
 
@@ -34,6 +39,8 @@ def compress_jpeg(
         subsampling: of the chroma.
         phase: rows and columns, 0 to 15, by which the grid of blocks is shifted: a photo that was
             cropped after compression has any.
+        tables: that quality scales.
+        chroma_quality: of the table for color, 1 to 100; that of luma by default.
 
     Returns:
         ``(H, W, C)`` float32 [0, 1], multiples of 1/255.
@@ -41,15 +48,19 @@ def compress_jpeg(
     Raises:
         ValueError: for a quality outside 1 to 100.
     """
-    if not 1 <= quality <= 100:
-        raise ValueError(f"JPEG quality must be from 1 to 100, not {quality}")
+    if chroma_quality is None:
+        chroma_quality = quality
+    for value in (quality, chroma_quality):
+        if not 1 <= value <= 100:
+            raise ValueError(f"JPEG quality must be from 1 to 100, not {value}")
     height, width, channels = image.shape
     top, left = phase
     shifted = np.pad(from_unit(image, np.uint8), ((top, 0), (left, 0), (0, 0)), mode="edge")
     file = io.BytesIO()
     # Pillow takes gray pixels without their channel axis.
     picture = Image.fromarray(shifted[..., 0] if channels == 1 else shifted)
-    picture.save(file, "JPEG", quality=quality, subsampling=subsampling.value)
+    steps = quantization_tables(tables, quality=quality, chroma_quality=chroma_quality)
+    picture.save(file, "JPEG", qtables=steps[:channels], subsampling=subsampling.value)
     with Image.open(file) as decoded:
         pixels = np.asarray(decoded).reshape(height + top, width + left, channels)
     return to_unit(pixels[top:, left:])

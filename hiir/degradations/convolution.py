@@ -1,4 +1,7 @@
-"""Convolution by Fourier transform: its time does not depend on the size of the kernel."""
+"""Convolution: with any kernel by Fourier transform, with Gaussian ones row by row.
+
+The time of a Fourier transform does not depend on the size of the kernel.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,15 +9,19 @@ import torch
 
 from hiir.imaging import FloatPixels
 
-__all__ = ["convolve", "disk"]
+__all__ = ["convolve", "disk", "gaussian_blur", "gaussian_weights"]
 
 
-def convolve(image: FloatPixels, kernel: npt.NDArray[np.float64]) -> FloatPixels:
+def convolve(
+    image: FloatPixels, kernel: npt.NDArray[np.float64], *, precise: bool = True
+) -> FloatPixels:
     """Convolve every channel with a kernel; beyond the border the image is mirrored.
 
     Args:
         image: ``(H, W, C)`` float32.
         kernel: ``(h, w)`` float64, odd sides, its centre at the middle.
+        precise: compute in double precision: what rounding leaves in black grows a thousandfold
+            when gamma is undone. Otherwise errors reach about 1e-6, in half of the time.
 
     Returns:
         ``(H, W, C)`` float32.
@@ -23,10 +30,12 @@ def convolve(image: FloatPixels, kernel: npt.NDArray[np.float64]) -> FloatPixels
     above, left = kernel.shape[0] // 2, kernel.shape[1] // 2
     padded = np.pad(image, ((above, above), (left, left), (0, 0)), mode="symmetric")
     shape = (_fast(padded.shape[0]), _fast(padded.shape[1]))
-    # In double precision: what rounding leaves in black grows a thousandfold when gamma is undone.
-    planes = torch.from_numpy(padded).double().permute(2, 0, 1)
+    kind = torch.float64 if precise else torch.float32
+    planes = (
+        torch.from_numpy(padded).permute(2, 0, 1).to(kind, memory_format=torch.contiguous_format)
+    )
     spectrum = torch.fft.rfft2(planes, s=shape)
-    spectrum *= torch.fft.rfft2(torch.from_numpy(kernel.astype(np.float64)), s=shape)
+    spectrum *= torch.fft.rfft2(torch.from_numpy(kernel).to(kind), s=shape)
     # What wraps around lands in the first rows and columns, which are cut off.
     blurred = torch.fft.irfft2(spectrum, s=shape).permute(1, 2, 0)
     top, start = 2 * above, 2 * left
@@ -55,3 +64,37 @@ def disk(radius: float) -> npt.NDArray[np.float64]:
     weights[reach, reach] = max(weights[reach, reach], 1e-6)  # a radius of 0 changes nothing
     normalized: npt.NDArray[np.float64] = weights / weights.sum()
     return normalized
+
+
+def gaussian_weights(radius: float) -> npt.NDArray[np.float32]:
+    """Weights of a Gaussian with this standard deviation in pixels: odd length, sum 1."""
+    reach = int(np.ceil(3 * radius))
+    offsets = np.arange(-reach, reach + 1, dtype=np.float64)
+    weights = np.exp(-0.5 * (offsets / max(radius, 1e-6)) ** 2)
+    return np.asarray(weights / weights.sum(), np.float32)
+
+
+def gaussian_blur(image: FloatPixels, radius: float) -> FloatPixels:
+    """Blur ``(H, W, C)`` float32 with a Gaussian; beyond the border the image is mirrored.
+
+    Args:
+        image: any range.
+        radius: standard deviation in pixels; 0 changes nothing.
+    """
+    weights = gaussian_weights(radius)
+    reach = len(weights) // 2
+    blurred = image
+    for axis in (0, 1):
+        widths = [(0, 0)] * 3
+        widths[axis] = (reach, reach)
+        padded = np.pad(blurred, widths, mode="symmetric")
+        length = image.shape[axis]
+        shifted = [_window(padded, axis, start, length) for start in range(len(weights))]
+        blurred = shifted[reach] * weights[reach]
+        for offset in range(1, reach + 1):
+            blurred += (shifted[reach - offset] + shifted[reach + offset]) * weights[reach + offset]
+    return np.asarray(blurred, np.float32)
+
+
+def _window(padded: FloatPixels, axis: int, start: int, length: int) -> FloatPixels:
+    return padded[start : start + length] if axis == 0 else padded[:, start : start + length]

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import yaml
-from pydantic import RootModel, ValidationError
+from pydantic import RootModel, ValidationError, model_validator
 
 from hiir.degradations.steps import Noise, Step
+from hiir.degradations.steps.base import total_margin
 from hiir.errors import HiirError
 from hiir.imaging import FloatPixels
 
@@ -21,6 +22,13 @@ class RecipeError(HiirError):
 
 class Recipe(RootModel[tuple[Step, ...]], frozen=True):
     """Degradations that follow one another; none leaves an image as it is."""
+
+    @model_validator(mode="after")
+    def _of_known_size(self) -> "Recipe":
+        for step in self.root:
+            if step.any_size:
+                raise ValueError(f"{step.kind} draws a size: it belongs into the steps of resized")
+        return self
 
     @property
     def scale(self) -> int:
@@ -35,11 +43,7 @@ class Recipe(RootModel[tuple[Step, ...]], frozen=True):
     @property
     def margin(self) -> int:
         """Pixels of surroundings that a patch needs, a multiple of `scale`."""
-        needed, scale = 0, 1
-        for step in self.root:
-            needed += step.margin * scale
-            scale *= step.scale
-        return -(-needed // self.scale) * self.scale
+        return -(-total_margin(self.root) // self.scale) * self.scale
 
     @property
     def only_noise(self) -> Noise | None:

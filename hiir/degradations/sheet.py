@@ -16,7 +16,20 @@ _GAP, _TITLE = 8, 18
 
 _STRENGTHS: Mapping[str, list[list[dict[str, Any]]]] = {
     "noise": [[{"kind": "noise", "sigma": s}] for s in (15, 25, 50)],
+    "camera": [[{"kind": "camera", "shot": s}] for s in (0.001, 0.004, 0.012)],
+    "phone": [[{"kind": "camera", "sensor": "phone", "shot": s}] for s in (0.001, 0.005, 0.02)],
+    "correlated": [[{"kind": "correlated-noise", "sigma": s}] for s in (10, 20, 35)],
+    "film grain": [[{"kind": "film-grain", "sigma": s}] for s in (8, 15, 25)],
+    "poisson": [[{"kind": "poisson", "strength": s}] for s in (0.5, 1, 2)],
     "jpeg": [[{"kind": "jpeg", "quality": q}] for q in (40, 20, 10)],
+    "jpeg twice": [
+        [{"kind": "jpeg", "quality": q}, {"kind": "jpeg", "quality": q + 20}] for q in (40, 20, 10)
+    ],
+    "jpeg, reduced": [
+        [{"kind": "resized", "factor": 2, "steps": [{"kind": "jpeg", "quality": q}]}]
+        for q in (40, 20, 10)
+    ],
+    "blur": [[{"kind": "blur", "sigma": s}] for s in ([0.3, 1], [1, 2], [2, 4])],
     "bicubic": [[{"kind": "downscale", "factor": f}] for f in (2, 3, 4)],
     "motion": [[{"kind": "motion", "length": n}] for n in (8, 20, 45)],
     "defocus": [[{"kind": "defocus", "radius": r}] for r in (3, 6, 12)],

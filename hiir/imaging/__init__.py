@@ -2,53 +2,60 @@
 
 Shared by training, evaluation and the service, so that all of them run the same tiles.
 Needs the standard library, numpy, Pillow and libvips only.
+
+A name is imported from its module when it is first used: training needs neither libvips nor the
+codecs, and runs where they are not installed.
 """
 
-from hiir.imaging.bayer import BayerPattern, DemosaickedRows, demosaic_malvar
-from hiir.imaging.blending import RowBand, RowBlender
-from hiir.imaging.camera_raw import Development, RawPhoto
-from hiir.imaging.codec import Codec
-from hiir.imaging.contract import ModelContract
-from hiir.imaging.decoder import decode, probe
-from hiir.imaging.encoder import EncodedPhoto, encode
-from hiir.imaging.errors import (
-    CodecFailed,
-    ContractError,
-    DecodingTimeout,
-    EmptyImage,
-    FrameNotFound,
-    ImageCorrupt,
-    ImageTooLarge,
-    ImageTooSmall,
-    ImageTruncated,
-    ImagingError,
-    ModelOutputInvalid,
-    OutputUnsupported,
-    TilingCanceled,
-    TooManyFrames,
-    UnsupportedImageFormat,
-    UnsupportedPixelMode,
-)
-from hiir.imaging.formats import ImageFormat, available_formats
-from hiir.imaging.geometry import Tile, TilePlan, plan_tiles
-from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
-from hiir.imaging.metadata import ImageMetadata
-from hiir.imaging.notes import Note, NoteCode
-from hiir.imaging.options import ColorPolicy, MetadataPolicy, PhotoOptions
-from hiir.imaging.output_plan import OutputPlan, encoding_bytes, plan_photo
-from hiir.imaging.padding import pad_to_tile
-from hiir.imaging.photo import DecodedImage, PhotoInfo
-from hiir.imaging.pixel_file import PixelFile
-from hiir.imaging.pixels import (
-    FloatPixels,
-    PixelRows,
-    Pixels,
-    Uint8Pixels,
-    Uint16Pixels,
-    from_unit,
-    to_unit,
-)
-from hiir.imaging.tiled import TileEngine, restore_bands, restore_tiled, restored_shape
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hiir.imaging.bayer import BayerPattern, DemosaickedRows, demosaic_malvar
+    from hiir.imaging.blending import RowBand, RowBlender
+    from hiir.imaging.camera_raw import Development, RawPhoto
+    from hiir.imaging.codec import Codec
+    from hiir.imaging.contract import ModelContract
+    from hiir.imaging.decoder import decode, probe
+    from hiir.imaging.encoder import EncodedPhoto, encode
+    from hiir.imaging.errors import (
+        CodecFailed,
+        ContractError,
+        DecodingTimeout,
+        EmptyImage,
+        FrameNotFound,
+        ImageCorrupt,
+        ImageTooLarge,
+        ImageTooSmall,
+        ImageTruncated,
+        ImagingError,
+        ModelOutputInvalid,
+        OutputUnsupported,
+        TilingCanceled,
+        TooManyFrames,
+        UnsupportedImageFormat,
+        UnsupportedPixelMode,
+    )
+    from hiir.imaging.formats import ImageFormat, available_formats
+    from hiir.imaging.geometry import Tile, TilePlan, plan_tiles
+    from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
+    from hiir.imaging.metadata import ImageMetadata
+    from hiir.imaging.notes import Note, NoteCode
+    from hiir.imaging.options import ColorPolicy, MetadataPolicy, PhotoOptions
+    from hiir.imaging.output_plan import OutputPlan, encoding_bytes, plan_photo
+    from hiir.imaging.padding import pad_to_tile
+    from hiir.imaging.photo import DecodedImage, PhotoInfo
+    from hiir.imaging.pixel_file import PixelFile
+    from hiir.imaging.pixels import (
+        FloatPixels,
+        PixelRows,
+        Pixels,
+        Uint8Pixels,
+        Uint16Pixels,
+        from_unit,
+        to_unit,
+    )
+    from hiir.imaging.tiled import TileEngine, restore_bands, restore_tiled, restored_shape
 
 __all__ = [
     "BayerPattern",
@@ -113,3 +120,76 @@ __all__ = [
     "restored_shape",
     "to_unit",
 ]
+
+_MODULES = {
+    "BayerPattern": "bayer",
+    "Codec": "codec",
+    "CodecFailed": "errors",
+    "ColorPolicy": "options",
+    "ContractError": "errors",
+    "DecodedImage": "photo",
+    "DecodingTimeout": "errors",
+    "DemosaickedRows": "bayer",
+    "Development": "camera_raw",
+    "EmptyImage": "errors",
+    "EncodedPhoto": "encoder",
+    "FloatPixels": "pixels",
+    "FrameNotFound": "errors",
+    "ImageCorrupt": "errors",
+    "ImageFormat": "formats",
+    "ImageHeader": "limits",
+    "ImageLimits": "limits",
+    "ImageMetadata": "metadata",
+    "ImageTooLarge": "errors",
+    "ImageTooSmall": "errors",
+    "ImageTruncated": "errors",
+    "ImagingError": "errors",
+    "MetadataPolicy": "options",
+    "ModelContract": "contract",
+    "ModelOutputInvalid": "errors",
+    "Note": "notes",
+    "NoteCode": "notes",
+    "OutputPlan": "output_plan",
+    "OutputUnsupported": "errors",
+    "PhotoInfo": "photo",
+    "PhotoOptions": "options",
+    "PixelFile": "pixel_file",
+    "PixelRows": "pixels",
+    "Pixels": "pixels",
+    "RawPhoto": "camera_raw",
+    "RowBand": "blending",
+    "RowBlender": "blending",
+    "Tile": "geometry",
+    "TileEngine": "tiled",
+    "TilePlan": "geometry",
+    "TilingCanceled": "errors",
+    "TooManyFrames": "errors",
+    "Uint16Pixels": "pixels",
+    "Uint8Pixels": "pixels",
+    "UnsupportedImageFormat": "errors",
+    "UnsupportedPixelMode": "errors",
+    "available_formats": "formats",
+    "check_header": "limits",
+    "decode": "decoder",
+    "demosaic_malvar": "bayer",
+    "encode": "encoder",
+    "encoding_bytes": "output_plan",
+    "from_unit": "pixels",
+    "pad_to_tile": "padding",
+    "plan_photo": "output_plan",
+    "plan_tiles": "geometry",
+    "probe": "decoder",
+    "restore_bands": "tiled",
+    "restore_tiled": "tiled",
+    "restored_shape": "tiled",
+    "to_unit": "pixels",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module (PEP 562)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value

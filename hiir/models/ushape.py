@@ -37,6 +37,8 @@ class UShapeConfig(ArchitectureConfig):
     """Pixels along a side that are folded into one token of the finest level."""
     wide_decoder: bool = False
     """Keep the concatenated channels at the finest level of the decoder, as Restormer does."""
+    condition_channels: int = 0
+    """The last input channels are no image but planes that describe it, such as the noise level."""
 
     def __post_init__(self) -> None:
         levels = len(self.layers)
@@ -55,15 +57,20 @@ class UShapeConfig(ArchitectureConfig):
                 (name, value, 1)
                 for name, value in (
                     *(("layers", depth) for depth in (*self.layers, *self.decoder_layers)),
-                    ("in_channels", self.in_channels),
+                    ("in_channels", self.image_channels),
                     ("out_channels", self.out_channels),
                     ("stem", self.stem),
                 )
             ),
-            (("in_channels", self.in_channels, "out_channels", self.out_channels),),
+            (("in_channels", self.image_channels, "out_channels", self.out_channels),),
         )
         for level in range(levels):
             self.layer(level)
+
+    @property
+    def image_channels(self) -> int:
+        """Input channels without those of the condition."""
+        return self.in_channels - self.condition_channels
 
     @property
     def upscale(self) -> int:
@@ -156,7 +163,9 @@ class UShape(RestorationModel):
 
     def _base(self, image: Tensor) -> Tensor:
         """What the residual is added to: the image, or the mean of the views that it holds."""
-        views = self.config.in_channels // self.config.out_channels
+        if self.config.condition_channels:
+            image = image[:, : self.config.image_channels]
+        views = self.config.image_channels // self.config.out_channels
         if views == 1:
             return image
         return torch.stack(image.chunk(views, dim=1)).mean(dim=0)

@@ -2,20 +2,46 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-__all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint"]
+from hiir.errors import HiirError
 
-_GROUPS = ("weights", "average", "first_moment", "second_moment")
+__all__ = [
+    "GROUPS",
+    "Checkpoint",
+    "CheckpointError",
+    "read_checkpoint",
+    "read_files",
+    "replace_file",
+    "split_tensors",
+    "write_checkpoint",
+]
+
+# Kept as text beside the tensors, and read back by these.
+_SCALARS: Mapping[str, Callable[[str], Any]] = {
+    "step": int,
+    "seconds": float,
+    "tiles": int,
+    "decayed": int,
+    "identity": str,
+    "name": str,
+}
+GROUPS = ("weights", "average", "first_moment", "second_moment")
+"""Kinds of tensors; a tensor is named ``group/parameter``."""
 # Of tensors in a file: with the header, what is carried between machines stays below 16 MiB.
 _FILE_BYTES = 15 * 2**20
 _SINGLE, _INDEX = "last.safetensors", "last.json"
+
+
+class CheckpointError(HiirError):
+    """A checkpoint cannot be used; the message names what is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +49,16 @@ class Checkpoint:
     """State after ``step`` optimizer steps; every tensor float32."""
 
     step: int
+    seconds: float = 0.0
+    """Of training that led here."""
+    tiles: int = 0
+    """Number of the first tile that is drawn next."""
+    decayed: int = 0
+    """1 where the learning rate has begun to fall for good."""
+    identity: str = ""
+    """`TrainingConfig.identity` of the run; empty in checkpoints of earlier versions."""
+    name: str = ""
+    """Of the run's configuration."""
     weights: Mapping[str, Tensor]
     average: Mapping[str, Tensor]
     first_moment: Mapping[str, Tensor]
@@ -39,13 +75,13 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """
     tensors = {
         f"{group}/{name}": tensor.detach().cpu().contiguous()
-        for group in _GROUPS
+        for group in GROUPS
         for name, tensor in getattr(checkpoint, group).items()
     }
-    metadata = {"step": str(checkpoint.step)}
-    parts = list(_split(tensors))
+    metadata = {key: str(getattr(checkpoint, key)) for key in _SCALARS}
+    parts = list(split_tensors(tensors))
     if len(parts) == 1:
-        _replace(folder / _SINGLE, parts[0], metadata)
+        replace_file(folder / _SINGLE, parts[0], metadata)
         (folder / _INDEX).unlink(missing_ok=True)
     else:
         names = [
@@ -53,7 +89,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
             for number in range(1, len(parts) + 1)
         ]
         for name, part in zip(names, parts, strict=True):
-            _replace(folder / name, part, metadata)
+            replace_file(folder / name, part, metadata)
         # The index makes the new files the checkpoint, at once.
         scratch = folder / f"{_INDEX}.tmp"
         scratch.write_text(json.dumps({"step": checkpoint.step, "files": names}, indent=2) + "\n")
@@ -73,18 +109,36 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
         paths = [single]
     else:
         return None
-    groups: dict[str, dict[str, Tensor]] = {group: {} for group in _GROUPS}
-    step = 0
+    return read_files(paths)
+
+
+def read_files(paths: Sequence[Path]) -> Checkpoint:
+    """The checkpoint that some files hold together, whatever the precision of its tensors.
+
+    Raises:
+        CheckpointError: for files that are not of one checkpoint.
+    """
+    groups: dict[str, dict[str, Tensor]] = {group: {} for group in GROUPS}
+    found: list[dict[str, str]] = []
     for path in paths:
         with safe_open(path, framework="pt") as file:
             for key in file.keys():  # noqa: SIM118 - no mapping
                 group, _, name = key.partition("/")
-                groups[group][name] = file.get_tensor(key)
-            step = int(file.metadata()["step"])
-    return Checkpoint(step=step, **groups)
+                groups[group][name] = file.get_tensor(key).float()
+            found.append(file.metadata())
+    steps = sorted({int(metadata["step"]) for metadata in found})
+    if len(steps) != 1:
+        raise CheckpointError(
+            f"{', '.join(path.name for path in paths)} are of steps {steps}, not of one checkpoint"
+        )
+    given: dict[str, Any] = {
+        key: kind(found[0][key]) for key, kind in _SCALARS.items() if key in found[0]
+    }
+    return Checkpoint(**(given | groups))
 
 
-def _split(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+def split_tensors(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """Split tensors into files of 15 MiB at most, unless a single tensor is larger."""
     part: dict[str, Tensor] = {}
     filled = 0
     for name, tensor in tensors.items():
@@ -96,7 +150,8 @@ def _split(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
     yield part
 
 
-def _replace(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+def replace_file(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file as a whole or not at all; raises `OSError` on a full disk."""
     scratch = path.with_suffix(".tmp")
     try:
         save_file(tensors, scratch, metadata=metadata)

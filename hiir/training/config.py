@@ -1,5 +1,8 @@
 """The configuration of a training run: one complete default, and experiments as small deltas."""
 
+import hashlib
+import json
+import os
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +20,7 @@ __all__ = [
     "Compile",
     "ConfigError",
     "DataConfig",
+    "Feed",
     "OptimizerConfig",
     "OptimizerKind",
     "PhaseConfig",
@@ -39,6 +43,15 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Feed(StrEnum):
+    """Where patches come from."""
+
+    PATCHES = "patches"
+    """Each patch is degraded for itself: a function of the seed, the step and its number."""
+    TILES = "tiles"
+    """Patches are cut on the device from whole tiles: which, depends on when tiles arrive."""
+
+
 class DataConfig(_Strict):
     """Images and how they are degraded."""
 
@@ -52,14 +65,30 @@ class DataConfig(_Strict):
     """Where decoded images are packed."""
     skip_corrupt: bool
     """Leave out what cannot be decoded, with a warning that names it, instead of refusing it."""
+    skip_small: bool
+    """Leave out images that are smaller than a patch or tile, with a warning that counts them."""
     colour: Colour
     """What clean images are turned into first."""
     drawn_share: float = Field(ge=0, le=1)
     """Share of the patches that are drawn pictures (flat colours, gradients, shapes, letters)."""
+    texture_share: float = Field(ge=0, le=1)
+    """Share of the patches that are the more textured of two candidates."""
     degradation: Recipe
     """What is done to a patch; strengths are drawn for each."""
+    with_level: bool
+    """Append a plane that holds the noise level to each input."""
     workers: int = Field(ge=0)
-    """Processes that prepare batches; with 0 the training process does it between its steps."""
+    """Processes that prepare data; with 0 the training process does it between its steps."""
+    parts: Path | None
+    """Folder of archives that `hiir data pack` wrote, unpacked into ``root`` as they arrive."""
+    feed: Feed
+    """Where patches come from."""
+    tile: int = Field(gt=0)
+    """Side of a tile in pixels, with the margin of the degradation."""
+    ring: int = Field(gt=0)
+    """Tiles that the device holds."""
+    reuse: float = Field(gt=0)
+    """How often a pixel of a tile is used on average, before another tile takes its place."""
 
 
 class PhaseConfig(_Strict):
@@ -115,12 +144,12 @@ class ScheduleConfig(_Strict):
 
 
 class Compile(StrEnum):
-    """Whether torch compiles the network on a GPU; a CPU takes it as it is."""
+    """What torch compiles on a GPU; a CPU runs the network as it is."""
 
     NO = "no"
-    DEFAULT = "default"
-    CUDA_GRAPHS = "cuda-graphs"
-    """Replays whole steps, for small networks that a GPU waits for."""
+    LAYERS = "layers"
+    """One layer of each shape, which takes seconds where the whole network takes minutes."""
+    NETWORK = "network"
 
 
 class ValidationConfig(_Strict):
@@ -163,9 +192,17 @@ class TrainingConfig(_Strict):
     bf16: bool
     """Compute with a bfloat16 copy of the weights, which stay float32 for the optimizer."""
     compile: Compile
+    cuda_graph: bool
+    """Record a step once and replay it, for small networks that a GPU waits for."""
+    duration: float | None = Field(gt=0)
+    """Seconds of training; the phases then say which share of them each lasts. Null: steps."""
     log_every: int = Field(gt=0)
     checkpoint_every: int = Field(gt=0)
+    """Steps between two checkpoints, where the length is given in steps."""
+    checkpoint_seconds: float = Field(gt=0)
+    """Seconds between two checkpoints, where the length is given in seconds."""
     validate_every: int = Field(gt=0)
+    validate_seconds: float = Field(gt=0)
     validation_images: int = Field(gt=0)
     validation_crop: int = Field(gt=0)
     """Side in pixels of what is taken from the middle of a validation image."""
@@ -182,6 +219,16 @@ class TrainingConfig(_Strict):
     def phase(self, step: int) -> PhaseConfig:
         """The phase that a step (counted from 0) belongs to."""
         return next(phase for phase in self.phases if step < phase.until)
+
+    @property
+    def identity(self) -> str:
+        """Hash of what decides the weights: a run is resumed with the same alone.
+
+        Lengths in time, paths, logging, validation and the way of computing are not in it.
+        """
+        decisive = self.model_dump(mode="json", exclude=_INDECISIVE)
+        text = json.dumps(decisive, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @model_validator(mode="after")
     def _consistent(self) -> "TrainingConfig":
@@ -201,6 +248,18 @@ class TrainingConfig(_Strict):
         return self
 
 
+_INDECISIVE: dict[str, Any] = {
+    **dict.fromkeys(
+        (
+            *("name", "compile", "cuda_graph", "duration", "log_every", "tensorboard", "release"),
+            *("checkpoint_every", "checkpoint_seconds", "validate_every", "validate_seconds"),
+            *("validation_images", "validation_crop", "validation"),
+        ),
+        True,
+    ),
+    "data": {"root", "validation", "cache", "workers", "parts", "ring"},
+}
+
 # Beside the deltas: complete, and no experiment.
 _DEFAULT = "default"
 
@@ -212,12 +271,15 @@ def list_configs() -> tuple[str, ...]:
     return tuple(sorted(names - {_DEFAULT}))
 
 
-def load_config(name: str, *, overrides: tuple[str, ...] = ()) -> TrainingConfig:
-    """Resolve an experiment: the default, its deltas, then ``key.path=value`` overrides.
+def load_config(
+    name: str, *, overrides: tuple[str, ...] = (), profile: str | None = None
+) -> TrainingConfig:
+    """Resolve an experiment: the default, its deltas, a profile, then ``key.path=value`` overrides.
 
     Args:
         name: of a shipped experiment, or the path of a YAML file.
         overrides: values in YAML, e.g. ``optimizer.lr=1e-3``.
+        profile: how to compute on a kind of device: ``gpu`` (``configs/profiles/gpu.yaml``).
 
     Raises:
         ConfigError: for an unknown name, an unknown or missing key, or a value that is refused.
@@ -225,6 +287,8 @@ def load_config(name: str, *, overrides: tuple[str, ...] = ()) -> TrainingConfig
     values: dict[str, Any] = yaml.safe_load(_text(_DEFAULT))
     for origin, delta in _deltas(name):
         _merge(values, delta, where=origin)
+    if profile is not None:
+        _apply_profile(values, profile)
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator:
@@ -237,6 +301,22 @@ def load_config(name: str, *, overrides: tuple[str, ...] = ()) -> TrainingConfig
         return TrainingConfig(**values)
     except ValidationError as error:
         raise ConfigError(f"configuration {name}: {error}") from error
+
+
+def _apply_profile(values: dict[str, Any], profile: str) -> None:
+    """Merge a profile; its ``batch_pixels`` decides the batch of each phase."""
+    path = files("hiir.configs") / "profiles" / f"{profile}.yaml"
+    if not path.is_file():
+        raise ConfigError(f"no profile {profile!r}; there is gpu")
+    delta: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    pixels = delta.pop("batch_pixels")
+    _merge(values, delta, where=f"profile {profile}")
+    if values["data"]["workers"] == "cores":
+        # The training process itself, and what validates beside it, need one.
+        values["data"]["workers"] = max((os.cpu_count() or 2) - 2, 1)
+    values["phases"] = [
+        {**phase, "batch": max(pixels // phase["patch"] ** 2, 1)} for phase in values["phases"]
+    ]
 
 
 def _deltas(name: str) -> list[tuple[str, dict[str, Any]]]:

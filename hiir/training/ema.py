@@ -14,19 +14,24 @@ class WeightAverage:
     """Averages a model's parameters; what is evaluated and shipped."""
 
     def __init__(self, weights: FlatWeights, *, decay: float) -> None:
-        self._decay = decay
+        self._longest = decay
         self._weights = weights
         self._average = weights.values.detach().clone()
+        # A tensor, so that a CUDA graph can replay the update with another one.
+        self._share = torch.zeros((), device=self._average.device)
 
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Move towards the present weights; the first steps count for more.
+    def set_decay(self, step: int) -> None:
+        """Set the decay of the next update; the first steps of a run count for more.
 
         Args:
-            step: optimizer steps taken, from 1 on.
+            step: optimizer steps taken with the one that is averaged next, from 1 on.
         """
-        decay = min(self._decay, (1 + step) / (10 + step))
-        self._average.lerp_(self._weights.values.detach(), 1 - decay)
+        self._share.fill_(1 - min(self._longest, (1 + step) / (10 + step)))
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Move towards the present weights."""
+        self._average.lerp_(self._weights.values.detach(), self._share)
 
     @property
     def named(self) -> dict[str, Tensor]:

@@ -11,9 +11,15 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, distributed, nn
 
-__all__ = ["FlatWeights"]
+from hiir.errors import HiirError
+
+__all__ = ["FlatWeights", "WeightsMismatchError"]
 
 _ALIGNMENT = 32  # elements between the starts of two parameters: a cache line of bfloat16
+
+
+class WeightsMismatchError(HiirError):
+    """Weights are not those of this network; the message names the first that differs."""
 
 
 class FlatWeights:
@@ -56,8 +62,18 @@ class FlatWeights:
         """Set a tensor that lies like :attr:`values`: the inverse of :meth:`named`.
 
         The network sees new values at the next :meth:`publish`.
+
+        Raises:
+            WeightsMismatchError: for tensors that are not those of this network.
         """
-        for name, part in self.named(flat).items():
+        parts = self.named(flat)
+        _check_names(set(parts), set(named))
+        for name, part in parts.items():
+            if named[name].shape != part.shape:
+                raise WeightsMismatchError(
+                    f"{name} measures {tuple(named[name].shape)}, in this network it measures "
+                    f"{tuple(part.shape)}"
+                )
             part.copy_(named[name])
 
     @torch.no_grad()
@@ -76,3 +92,13 @@ class FlatWeights:
         self._gradient.zero_()
         if self._gradient is not self._whole:
             self._working.copy_(self.values)
+
+
+def _check_names(own: set[str], given: set[str]) -> None:
+    missing, unknown = sorted(own - given), sorted(given - own)
+    if missing or unknown:
+        raise WeightsMismatchError(
+            f"the weights are of another network: {len(missing)} tensors are missing "
+            f"({', '.join(missing[:3])} ...), {len(unknown)} are unknown "
+            f"({', '.join(unknown[:3])} ...)"
+        )

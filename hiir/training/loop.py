@@ -7,35 +7,43 @@ operations do not wait for each other.
 """
 
 import gc
+import json
+import logging
+import math
 import os
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import cast
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
-from hiir.datasets.patches import Batch, DegradedPatches
-from hiir.datasets.pool import ImagePool
 from hiir.models.presets import build_model
 from hiir.training.checkpoint import Checkpoint
 from hiir.training.config import ConfigError, TrainingConfig
+from hiir.training.data import TrainingData
+from hiir.training.due import Due
 from hiir.training.ema import WeightAverage
-from hiir.training.feed import feed
 from hiir.training.flat_weights import FlatWeights
 from hiir.training.losses import build_loss
 from hiir.training.memory import keep_freed_memory
 from hiir.training.optimizer import FlatOptimizer
+from hiir.training.portable import write_portable
+from hiir.training.position import Position
 from hiir.training.preparation import check_channels, compiled, start_from
 from hiir.training.progress import Progress
 from hiir.training.run_folder import RunFolder
 from hiir.training.schedule import learning_rate
+from hiir.training.step import TrainingStep
 from hiir.training.validation import Validator
 
 __all__ = ["train"]
+
+logger = logging.getLogger(__name__)
 
 
 # Whether to stop is asked of all processes together; on a GPU that waits for it.
@@ -50,11 +58,13 @@ def train(
     nodes: int = 1,
     accelerator: str = "auto",
     seconds: float | None = None,
+    allow_changed: bool = False,
+    carry: Path | None = None,
 ) -> None:
-    """Train until ``config.steps``, from the run's checkpoint if it has one.
+    """Train to the end of the schedule, from the run's checkpoint if it has one.
 
     An interrupt, SIGTERM or the end of the given time ends the run after the step under way, with
-    a checkpoint; the same call goes on from there.
+    a checkpoint; the same call resumes it.
 
     Args:
         config: everything that decides the run.
@@ -62,10 +72,13 @@ def train(
         devices: GPUs, or processes on a CPU, of each machine; started here, or by `torchrun`.
         nodes: machines.
         accelerator: `auto` takes a GPU if there is one; `cpu`, `cuda`.
-        seconds: to stop after.
+        seconds: to stop after, wherever the schedule is then.
+        allow_changed: resume a run of another configuration.
+        carry: folder that receives the run in small files with each checkpoint.
 
     Raises:
-        ConfigError: for data that does not fit the network.
+        ConfigError: for data that does not fit the network; for a folder that holds a run of
+            another configuration.
         DatasetError: for images that cannot be used.
         LossError: for a loss whose features are missing.
     """
@@ -78,8 +91,9 @@ def train(
         strategy="ddp" if devices * nodes > 1 else "auto",
     )
     fabric.launch()
-    keep_freed_memory()
-    _Run(config, run, fabric, seconds=seconds).go()
+    if fabric.device.type == "cpu":
+        keep_freed_memory()
+    _Run(config, run, fabric, seconds=seconds, allow_changed=allow_changed, carry=carry).go()
     if devices * nodes > 1:
         # The group's threads hold tensors: still there when the interpreter ends, they abort it.
         # They end with the last that refers to the group, and nothing in a cycle may be that.
@@ -89,16 +103,25 @@ def train(
 
 class _Run:
     def __init__(
-        self, config: TrainingConfig, run: RunFolder, fabric: Fabric, *, seconds: float | None
+        self,
+        config: TrainingConfig,
+        run: RunFolder,
+        fabric: Fabric,
+        *,
+        seconds: float | None,
+        allow_changed: bool,
+        carry: Path | None,
     ) -> None:
-        self.config, self.folder, self.fabric = config, run, fabric
+        self.config, self.folder, self.fabric, self.carry = config, run, fabric, carry
         self.deadline = None if seconds is None else time.monotonic() + seconds
+        checkpoint = self._find_checkpoint(allow_changed=allow_changed)
+        self.position = Position(config)
+        # Before anything touches a GPU: the processes that degrade tiles are forked.
+        self.data = self._open_data(first_tile=checkpoint.tiles if checkpoint else 0)
         torch.manual_seed(config.seed)
         torch.set_float32_matmul_precision("high")  # TF32 on GPUs; nothing changes on a CPU
-        self.loss = fabric.to_device(build_loss(config.loss))
         model = build_model(config.preset, config.model)
-        check_channels(config, model.config.in_channels, model.config.out_channels)
-        checkpoint = run.load()
+        check_channels(config, model.config)
         if checkpoint is None and config.init is not None:
             start_from(model, config.init)
         self.model = fabric.to_device(model)
@@ -106,15 +129,57 @@ class _Run:
         self.weights = FlatWeights(self.model, dtype=dtype)
         self.average = WeightAverage(self.weights, decay=config.ema)
         self.optimizer = FlatOptimizer(config.optimizer, self.weights)
-        self.step = 0
         if checkpoint is not None:
             self._restore(checkpoint)
         if fabric.world_size > 1:
             self._begin_together()
-        self.trained = compiled(self.model, config.compile, device=fabric.device)
-        self.patches = self._open_data()
+        self.learn = TrainingStep(
+            model=compiled(self.model, config.compile, device=fabric.device),
+            loss=build_loss(config.loss).to(fabric.device),
+            weights=self.weights,
+            optimizer=self.optimizer,
+            average=self.average,
+            clip_norm=config.optimizer.clip_norm,
+            cuda_graph=config.cuda_graph
+            and fabric.device.type == "cuda"
+            and fabric.world_size == 1,
+        )
+        self.batches = self.data.batches(
+            self.position, device=fabric.device, world=fabric.world_size
+        )
         self.validator = Validator(config, device=fabric.device) if fabric.is_global_zero else None
+        self.share = 1.0
+        """Of a phase's batch, where the whole does not fit the card."""
+        self.best = self._best_so_far()
         self.stop = False
+
+    def _find_checkpoint(self, *, allow_changed: bool) -> Checkpoint | None:
+        """The state to resume from.
+
+        A run whose learning rate fell at the end of its time, and that is given more time, resumes
+        from the end of its constant rate.
+
+        Raises:
+            ConfigError: for a folder that holds another experiment.
+        """
+        found = self.folder.load()
+        if found is None:
+            return None
+        if found.identity not in ("", self.config.identity) and not allow_changed:
+            raise ConfigError(
+                f"{self.folder.path} holds a run of {found.name}, not this run of "
+                f"{self.config.name}: {', '.join(self._changes())} differ; choose another folder, "
+                "or pass --allow-changed to continue it with the changed configuration"
+            )
+        duration, constant = self.config.duration, 1 - self.config.schedule.decay_share
+        if duration is None or not found.decayed or found.seconds >= duration * constant:
+            return found
+        return self.folder.stable.load() or found
+
+    def _changes(self) -> list[str]:
+        """Keys of the configuration that the run in the folder has other values for."""
+        theirs, ours = (c.model_dump(mode="json") for c in (self.folder.config(), self.config))
+        return [key for key, value in ours.items() if theirs.get(key) != value]
 
     def _begin_together(self) -> None:
         """Give all processes the weights of the first: machines draw them differently.
@@ -122,65 +187,103 @@ class _Run:
         Raises:
             ConfigError: if not all found the same checkpoint.
         """
-        steps = torch.tensor([self.step, -self.step], device=self.fabric.device)
+        step = self.position.step
+        steps = torch.tensor([step, -step], device=self.fabric.device)
         torch.distributed.all_reduce(steps, op=torch.distributed.ReduceOp.MAX)
         latest, earliest = int(steps[0]), -int(steps[1])
         if earliest != latest:
             raise ConfigError(
-                f"processes would go on from step {earliest} and from step {latest}: all machines "
+                f"processes would resume from step {earliest} and from step {latest}: all machines "
                 f"must share the folder of the run, {self.folder.path}"
             )
         torch.distributed.broadcast(self.weights.values.detach(), src=0)
         self.weights.publish()
 
-    def _open_data(self) -> DegradedPatches:
-        data = self.config.data
-        folders = [data.root / name for name in data.train]
-        margin = data.degradation.margin
-        side = max(phase.patch for phase in self.config.phases) + 2 * margin
-
-        def open_pool() -> ImagePool:
-            return ImagePool.open(
-                folders, cache=data.cache, min_side=side, skip_corrupt=data.skip_corrupt
-            )
-
+    def _open_data(self, *, first_tile: int) -> TrainingData:
         # One process packs, the others find the pack.
         with self.fabric.rank_zero_first():
-            pool = open_pool()
-        return DegradedPatches(
-            pool=pool,
-            recipe=data.degradation,
-            colour=data.colour,
-            seed=self.config.seed,
-            drawn_share=data.drawn_share,
-        )
+            return TrainingData(self.config, first_tile=first_tile, rank=self.fabric.global_rank)
 
     def go(self) -> None:
-        config, zero = self.config, self.fabric.is_global_zero
+        zero = self.fabric.is_global_zero
         if zero:
-            self.folder.begin(config, self._environment())
-        with self._stopped_by_signals():
-            self._train_to_the_end()
+            self.folder.begin(self.config, self._environment(), step=self.position.step)
+        try:
+            with self._stopped_by_signals():
+                self._train_to_the_end()
+        finally:
+            self.data.close()
         if zero:
             self._save()
 
     def _train_to_the_end(self) -> None:
-        config, zero, world = self.config, self.fabric.is_global_zero, self.fabric.world_size
-        with Progress(config, self.folder, start=self.step, world=world, shown=zero) as progress:
-            for batch in self._batches(progress):
-                progress.add(self._learn(batch))
-                self.step += 1
-                self.average.update(self.step)
-                if self.step % config.log_every == 0:
+        config, world, zero = self.config, self.fabric.world_size, self.fabric.is_global_zero
+        due = Due(config, self.position)
+        with Progress(config, self.folder, self.position, world=world, shown=zero) as progress:
+            self._tick()
+            while not self.position.finished:
+                if self.position.decays and due.stable and zero:
+                    self._save(self.folder.stable)
+                loss, patches = self._step(progress)
+                progress.add(loss, patches)
+                self.position.step += 1
+                self._tick()
+                if self.position.step % config.log_every == 0:
                     # Every process takes part: the figure is of all patches.
-                    loss = float(cast("Tensor", self.fabric.all_reduce(progress.mean_loss())))
-                    progress.log(self.step, loss, rate=learning_rate(config, self.step - 1))
-                if zero and self.step % config.checkpoint_every == 0:
+                    mean = float(cast("Tensor", self.fabric.all_reduce(progress.mean_loss())))
+                    progress.log(mean, rate=learning_rate(self.position), reuse=self.data.reuse)
+                if zero and due.checkpoint:
                     self._save()
-                if self.validator is not None and self.step % config.validate_every == 0:
-                    progress.validated(self.step, self.validator.score(self.average))
+                if due.validation:
+                    self._validate(progress)
+                self.data.look_for_parts()
                 if self._stops():
                     break
+            if config.duration is not None and self.position.finished:
+                self._validate(progress)
+
+    def _step(self, progress: Progress) -> tuple[Tensor, int]:
+        """Learn from one batch; halve it as often as it does not fit the card."""
+        phase, rate = self.position.phase, learning_rate(self.position)
+        while True:
+            size = max(int(phase.batch * self.share), 1)
+            try:
+                with progress.waiting():
+                    batch = self.batches.next(phase, size=size)
+                return self.learn(batch, rate=rate, step=self.position.step), size
+            except torch.cuda.OutOfMemoryError:
+                if size == 1:
+                    raise
+                self.share /= 2
+                self.learn.forget_gradients()
+                torch.cuda.empty_cache()
+                logger.warning(
+                    "%d patches do not fit the card: %d from now on", size, int(size / 2)
+                )
+
+    def _tick(self) -> None:
+        """Count time; all processes go by that of the first."""
+        self.position.tick()
+        if self.config.duration is not None and self.fabric.world_size > 1:
+            seconds = torch.tensor(self.position.seconds, device=self.fabric.device)
+            torch.distributed.broadcast(seconds, src=0)
+            self.position.seconds = float(seconds)
+
+    def _validate(self, progress: Progress) -> None:
+        if self.validator is None:
+            return
+        found = self.validator.score(self.average)
+        progress.validated(found)
+        mean = sum(found.psnr.values()) / len(found.psnr)
+        if mean > self.best:
+            self.best = mean
+            self.folder.best.path.mkdir(parents=True, exist_ok=True)
+            self._save(self.folder.best)
+            self.folder.best.log(step=self.position.step, psnr=mean)
+
+    def _best_so_far(self) -> float:
+        lines = self.folder.best.log_lines()
+        return float(json.loads(lines[-1])["psnr"]) if lines else -math.inf
 
     @contextmanager
     def _stopped_by_signals(self) -> Iterator[None]:
@@ -192,38 +295,12 @@ class _Run:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _batches(self, progress: Progress) -> Iterator[Batch]:
-        """Batches from here to the end; what is waited for them is counted."""
-        batches = feed(
-            self.patches,
-            self.config,
-            first_step=self.step,
-            rank=self.fabric.global_rank,
-            world=self.fabric.world_size,
-            pin=self.fabric.device.type == "cuda",
-        )
-        while self.step < self.config.steps:
-            with progress.waiting():
-                batch = next(batches).to(self.fabric.device)
-            yield batch
-
-    def _learn(self, batch: Batch) -> Tensor:
-        restored = self.trained(batch.degraded)
-        loss: Tensor = self.loss(restored.float(), batch.clean)
-        self.fabric.backward(loss)
-        self.weights.collect()
-        if self.config.optimizer.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.weights.values, self.config.optimizer.clip_norm)
-        self.optimizer.step(learning_rate(self.config, self.step))
-        self.weights.publish()
-        return loss.detach()
-
     def _stops(self) -> bool:
         """Whether any process is to stop: all end after the same step."""
         late = self.deadline is not None and time.monotonic() > self.deadline
         if self.fabric.world_size == 1:
             return self.stop or late
-        if self.fabric.device.type == "cuda" and self.step % _ASK_EVERY:
+        if self.fabric.device.type == "cuda" and self.position.step % _ASK_EVERY:
             return False
         flag = torch.tensor(float(self.stop or late), device=self.fabric.device)
         return bool(cast("Tensor", self.fabric.all_reduce(flag, reduce_op="max")))
@@ -240,20 +317,30 @@ class _Run:
             "threads": torch.get_num_threads(),
         }
 
-    def _save(self) -> None:
+    def _save(self, folder: RunFolder | None = None) -> None:
         first, second = self.optimizer.moments()
-        self.folder.save(
-            Checkpoint(
-                step=self.step,
-                weights=self.weights.named(self.weights.values.detach()),
-                average=self.average.named,
-                first_moment=first,
-                second_moment=second,
-            )
+        checkpoint = Checkpoint(
+            step=self.position.step,
+            seconds=self.position.seconds,
+            tiles=self.data.next_tile,
+            decayed=int(self.position.decays),
+            identity=self.config.identity,
+            name=self.config.name,
+            weights=self.weights.named(self.weights.values.detach()),
+            average=self.average.named,
+            first_moment=first,
+            second_moment=second,
         )
+        if folder is not None:
+            folder.path.mkdir(parents=True, exist_ok=True)
+            folder.save(checkpoint)
+            return
+        self.folder.save(checkpoint)
+        if self.carry is not None:
+            write_portable(self.carry, self.folder, checkpoint)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        self.step = checkpoint.step
+        self.position.step, self.position.seconds = checkpoint.step, checkpoint.seconds
         self.weights.fill(self.weights.values, checkpoint.weights)
         self.weights.publish()
         self.average.load(checkpoint.average)

@@ -1,12 +1,13 @@
-"""What moves all weights of a network at once, and the state that a resumed run takes up."""
+"""Moves all weights of a network at once, and holds the state that a resumed run continues from."""
 
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hiir.training.config import OptimizerConfig, OptimizerKind
 from hiir.training.flat_weights import FlatWeights
+from hiir.training.muon import Muon
 
 __all__ = ["FlatOptimizer"]
 
@@ -14,13 +15,7 @@ _NARROW = 16  # a matrix with a shorter side, as of a position bias, has no dire
 
 
 class FlatOptimizer:
-    """Adam or AdamW of one flat tensor as one fused kernel; Muon moves the matrices in it.
-
-    Muon replaces a matrix's averaged gradient by the nearest matrix whose singular values are all
-    about 1, so that rare directions are learned as fast as common ones (Jordan et al., 2024), with
-    steps as large as AdamW's, so that one learning rate suits both (Liu et al., "Muon is scalable
-    for LLM training", 2025, section 2.2).
-    """
+    """Adam or AdamW of one flat tensor as one fused kernel; Muon moves the matrices in it."""
 
     def __init__(self, config: OptimizerConfig, weights: FlatWeights) -> None:
         """Prepare to move weights by ``weights.values.grad``.
@@ -30,37 +25,57 @@ class FlatOptimizer:
             weights: moved in place; the network sees it when they are published.
         """
         self._weights = weights
+        values = weights.values
+        # On a GPU the rate is a tensor, so that a CUDA graph can replay the step with another one.
+        self._rate = torch.tensor(config.lr, device=values.device) if values.is_cuda else config.lr
         kind = torch.optim.Adam if config.kind is OptimizerKind.ADAM else torch.optim.AdamW
         self._adam: torch.optim.Optimizer = kind(
-            [weights.values],
-            lr=config.lr,
+            [values],
+            lr=self._rate,
             betas=config.betas,
             weight_decay=config.weight_decay,
             fused=True,
+            capturable=values.is_cuda,
         )
-        self._matrices: dict[str, nn.Parameter] = {}
-        if config.kind is not OptimizerKind.MUON:
-            return
-        assert weights.values.grad is not None  # noqa: S101 - FlatWeights gave it one, for good
-        gradients = weights.named(weights.values.grad)
-        for name, part in weights.named(weights.values.detach()).items():
-            if part.ndim == 2 and min(part.shape) >= _NARROW:
-                self._matrices[name] = nn.Parameter(part)
-                self._matrices[name].grad = gradients[name]
-        self._muon = torch.optim.Muon(
-            self._matrices.values(),
-            lr=config.lr,
-            momentum=config.betas[0],
-            weight_decay=0,  # AdamW decays the matrices with all else
-            adjust_lr_fn="match_rms_adamw",
+        self._muon: Muon | None = None
+        self._matrices: tuple[str, ...] = ()
+        if config.kind is OptimizerKind.MUON:
+            self._momenta = torch.zeros_like(values.detach())
+            self._muon = self._build_muon(config.betas[0])
+
+    def _build_muon(self, momentum: float) -> Muon:
+        values, gradient = self._weights.values.detach(), self._weights.values.grad
+        assert gradient is not None  # noqa: S101 - FlatWeights gave it one, for good
+        named = self._weights.named(values)
+        self._matrices = tuple(
+            name for name, part in named.items() if part.ndim == 2 and min(part.shape) >= _NARROW
+        )
+        gradients, momenta = self._weights.named(gradient), self._weights.named(self._momenta)
+        self._gradients = [gradients[name] for name in self._matrices]
+        return Muon(
+            weights={name: named[name] for name in self._matrices},
+            gradients={name: gradients[name] for name in self._matrices},
+            momenta={name: momenta[name] for name in self._matrices},
+            momentum=momentum,
         )
 
-    def step(self, rate: float) -> None:
-        """Move the weights with a learning rate; their gradients are spent."""
-        if self._matrices:
-            _step(self._muon, rate)
-            self._muon.zero_grad(set_to_none=False)  # AdamW finds nothing to do but to decay them
-        _step(self._adam, rate)
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate of the next steps."""
+        if isinstance(self._rate, Tensor):
+            self._rate.fill_(rate)
+        else:
+            self._rate = rate
+            for group in self._adam.param_groups:
+                group["lr"] = rate
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move the weights; their gradients are spent."""
+        if self._muon is not None:
+            self._muon.step(self._rate)
+            # AdamW finds nothing to do with the matrices but to decay them.
+            torch._foreach_zero_(self._gradients)
+        self._adam.step()
 
     def moments(self) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
         """Averages of the gradients and of their squares by name; empty before the first step."""
@@ -68,8 +83,9 @@ class FlatOptimizer:
         if not state:
             return {}, {}
         first = self._weights.named(state["exp_avg"])
-        for name, matrix in self._matrices.items():
-            first[name] = self._muon.state[matrix]["momentum_buffer"]
+        if self._matrices:
+            momenta = self._weights.named(self._momenta)
+            first |= {name: momenta[name] for name in self._matrices}
         return first, self._weights.named(state["exp_avg_sq"])
 
     def load(self, step: int, first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> None:
@@ -82,13 +98,10 @@ class FlatOptimizer:
         for key, named in (("exp_avg", first), ("exp_avg_sq", second)):
             state[key] = torch.zeros_like(values)
             self._weights.fill(state[key], named)
-        averages = self._weights.named(state["exp_avg"])
-        for name, matrix in self._matrices.items():
-            self._muon.state[matrix]["momentum_buffer"] = averages[name].clone()
-            averages[name].zero_()
-
-
-def _step(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.step()
+        if self._matrices:
+            averages, momenta = (
+                self._weights.named(flat) for flat in (state["exp_avg"], self._momenta)
+            )
+            for name in self._matrices:
+                momenta[name].copy_(averages[name])
+                averages[name].zero_()

@@ -1,31 +1,66 @@
 """What a run begins with: learned weights and the compiled network."""
 
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hiir.evaluation.weights_file import WeightsFileError, read_weights
+from hiir.layers.hierarchical import HierarchicalLayer, InterleavedLayer, SeparateLayer
+from hiir.models.architecture import ArchitectureConfig
 from hiir.models.release import list_releases, zoo_path
 from hiir.training.config import Compile, ConfigError, TrainingConfig
 
-__all__ = ["check_channels", "compiled", "start_from"]
+__all__ = ["check_channels", "compiled", "fit_weights", "start_from"]
 
-_COMPILE_MODES = {Compile.DEFAULT: "default", Compile.CUDA_GRAPHS: "reduce-overhead"}
+_LAYERS = (HierarchicalLayer, InterleavedLayer, SeparateLayer)
+
+logger = logging.getLogger(__name__)
 
 
 def compiled(model: nn.Module, wanted: Compile, *, device: torch.device) -> nn.Module:
-    """The network as it is trained.
+    """Let torch compile the network, or its layers, at the first step; returns what to call.
 
     A CPU compiles nothing: torch's compiler mistakes the layout of a repeated border's gradient
-    there, and gained nothing before. Each size of patch is compiled for itself, which takes seconds
-    where one graph for all sizes takes many minutes.
+    there, and gained nothing before. Layers of one shape share their code: three shapes compile in
+    half a minute, the whole network in many. Where the compiler fails, for the lack of a C compiler
+    for example, the network runs as it is.
     """
-    mode = _COMPILE_MODES.get(wanted)
-    if mode is None or device.type == "cpu":
+    if wanted is Compile.NO or device.type == "cpu":
         return model
-    return cast("nn.Module", torch.compile(model, mode=mode, dynamic=False))
+    if wanted is Compile.NETWORK:
+        return _Compiled(model, [model])
+    layers = [module for module in model.modules() if isinstance(module, _LAYERS)]
+    return _Compiled(model, layers)
+
+
+class _Compiled(nn.Module):
+    """Calls a network whose parts are compiled, and goes without where that fails."""
+
+    def __init__(self, model: nn.Module, parts: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self._model = [model]  # in a list, so that its parameters are not registered twice
+        self._parts = list(parts)
+        for part in parts:
+            part.compile(dynamic=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        (model,) = self._model
+        try:
+            restored: Tensor = model(image)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except Exception as error:
+            if not self._parts:
+                raise
+            logger.warning("the network cannot be compiled, it runs as it is: %s", error)
+            for part in self._parts:
+                part._compiled_call_impl = None  # noqa: SLF001 - what Module.compile sets
+            self._parts = []
+            restored = model(image)
+        return restored
 
 
 def start_from(model: nn.Module, name: str) -> None:
@@ -43,27 +78,61 @@ def start_from(model: nn.Module, name: str) -> None:
         learned = read_weights(path)
     except WeightsFileError as error:
         raise ConfigError(f"init: {path} cannot be read: {error}") from error
-    own = model.state_dict()
-    fitting = {
-        name: tensor
-        for name, tensor in learned.items()
-        if name in own and own[name].shape == tensor.shape
-    }
-    if not fitting:
+    fitted = fit_weights(model, learned)
+    if not fitted:
         raise ConfigError(f"init: {path} shares no tensor with this network")
-    model.load_state_dict(fitting, strict=False)
+    model.load_state_dict(fitted, strict=False)
 
 
-def check_channels(config: TrainingConfig, inputs: int, outputs: int) -> None:
-    """Hold the data against a network that takes and gives so many channels.
+def fit_weights(model: nn.Module, learned: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What a network can take over of other weights.
+
+    Tensors of the same name and shape; convolutions of the same name that read fewer channels, as
+    those of a network without a noise level do: the channels that are new begin at zero.
+    """
+    fitted: dict[str, Tensor] = {}
+    for name, own in model.state_dict().items():
+        given = learned.get(name)
+        if given is None:
+            continue
+        if given.shape == own.shape:
+            fitted[name] = given
+        elif name == "embed.weight" and _reads_more(own, given):
+            fitted[name] = _with_new_channels(own, given)
+    return fitted
+
+
+def _reads_more(own: Tensor, given: Tensor) -> bool:
+    same = own.shape[:1] + own.shape[2:] == given.shape[:1] + given.shape[2:]
+    return same and own.ndim == 4 and own.shape[1] > given.shape[1]
+
+
+def _with_new_channels(own: Tensor, given: Tensor) -> Tensor:
+    """Channels lie folded: ``(stem * stem, C)``, a pixel of the stem after the other."""
+    folded = _stem_pixels(own.shape[1], given.shape[1])
+    out, height, width = own.shape[0], *own.shape[2:]
+    rows = torch.zeros(out, folded, own.shape[1] // folded, height, width)
+    learned = given.reshape(out, folded, given.shape[1] // folded, height, width)
+    rows[:, :, : learned.shape[2]] = learned
+    return rows.reshape(own.shape)
+
+
+def _stem_pixels(own: int, given: int) -> int:
+    """Pixels of the stem that both numbers of channels are multiples of: 4 with a stem of 2."""
+    return next(n for n in (16, 9, 4, 1) if own % n == 0 and given % n == 0)
+
+
+def check_channels(config: TrainingConfig, network: ArchitectureConfig) -> None:
+    """Hold the data against a network.
 
     Raises:
-        ConfigError: if they do not fit.
+        ConfigError: if its channels do not fit.
     """
     data = config.data
-    given = (data.colour.channels * data.degradation.views, data.colour.channels)
-    if given != (inputs, outputs):
+    channels = data.colour.channels
+    given = (channels * data.degradation.views + data.with_level, channels)
+    if given != (network.in_channels, network.out_channels):
         raise ConfigError(
             f"{config.name}: the data has {given[0]} channels in and {given[1]} out, "
-            f"{config.preset} takes {inputs} and gives {outputs}"
+            f"{config.preset} takes {network.in_channels} and gives {network.out_channels}"
         )

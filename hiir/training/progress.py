@@ -15,6 +15,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from hiir.training.config import ConfigError, TrainingConfig
+from hiir.training.position import Position
 from hiir.training.run_folder import RunFolder
 from hiir.training.validation import Validation
 
@@ -24,28 +25,41 @@ logger = logging.getLogger(__name__)
 
 
 class Progress:
-    """Counts steps, patches and the time that is waited for data; the first process shows them."""
+    """Counts patches and the time that is waited for data; the first process shows them."""
 
     def __init__(
-        self, config: TrainingConfig, folder: RunFolder, *, start: int, world: int, shown: bool
+        self,
+        config: TrainingConfig,
+        folder: RunFolder,
+        position: Position,
+        *,
+        world: int,
+        shown: bool,
     ) -> None:
+        """Describe what is shown.
+
+        Args:
+            config: of the run.
+            folder: of the run, whose log receives the figures.
+            position: of the run; read for each line.
+            world: number of processes that share a step.
+            shown: whether this process shows anything.
+        """
         self._config = config
         self._folder = folder
-        self._start = start
+        self._position = position
         self._world = world
         self._shown = shown
         self._stack = ExitStack()
         self._psnr = "none yet"
-        self._done = 0
         self._reset()
 
     def __enter__(self) -> Self:
         on_terminal = self._shown and sys.stderr.isatty()
         self._bar: tqdm[Any] = tqdm(
-            total=self._patches(0, self._config.steps),
-            initial=self._patches(0, self._start),
-            unit="img",
-            unit_scale=True,
+            total=self._config.steps,
+            initial=int(self._position.scheduled),
+            unit="step",
             disable=not on_terminal,
             desc=self._config.name,
         )
@@ -58,13 +72,11 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def add(self, loss: Tensor) -> None:
+    def add(self, loss: Tensor, patches: int) -> None:
         """Count a step; the loss stays on its device, so that nothing waits for it."""
         self._losses.append(loss)
-        phase = self._config.phase(self._start + self._done)
-        self._done += 1
-        self._seen += phase.batch * self._world
-        self._bar.update(phase.batch * self._world)
+        self._seen += patches * self._world
+        self._bar.update(int(self._position.scheduled) - self._bar.n)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -77,8 +89,9 @@ class Progress:
         """Mean of the losses since the last line of the log."""
         return torch.stack(self._losses).mean()
 
-    def log(self, step: int, loss: float, *, rate: float) -> None:
+    def log(self, loss: float, *, rate: float, reuse: float | None = None) -> None:
         """Write a line: loss, learning rate, patches per second, waiting, time left."""
+        position = self._position
         seconds = time.monotonic() - self._began
         figures = {
             "loss": loss,
@@ -87,22 +100,31 @@ class Progress:
             "images_per_second": self._seen / seconds,
             "waiting": self._waited / seconds,
         }
+        if reuse is not None:
+            figures["reuse"] = reuse
         self._bar.set_postfix(loss=f"{loss:.4f}", psnr=self._psnr, wait=f"{figures['waiting']:.0%}")
         if self._shown:
-            left = self._patches(step, self._config.steps) / figures["images_per_second"]
             logger.info(
-                "step %d/%d loss %.5f lr %.2e %.1f images/s, %.1f %% waiting for data, %s left",
-                *(step, self._config.steps, loss, rate, figures["images_per_second"]),
-                *(100 * figures["waiting"], timedelta(seconds=round(left))),
+                "step %d, %.1f %% done, loss %.5f lr %.2e %.1f images/s, %.1f %% waiting for data, "
+                "%s left",
+                *(position.step, 100 * position.scheduled / self._config.steps, loss, rate),
+                *(figures["images_per_second"], 100 * figures["waiting"]),
+                timedelta(seconds=round(self._seconds_left(figures["seconds"]))),
             )
-            self._folder.log(step=step, **figures)
-            self._write_board(step, figures)
+            self._folder.log(step=position.step, **figures)
+            self._write_board(position.step, figures)
         self._reset()
 
-    def validated(self, step: int, validation: Validation) -> None:
+    def validated(self, validation: Validation) -> None:
         """Write what validation gave; its time is not the training's."""
+        step = self._position.step
         logger.info("step %d validation PSNR %s", step, validation.psnr)
-        self._folder.log(step=step, validation=validation.psnr, validation_loss=validation.loss)
+        self._folder.log(
+            step=step,
+            trained_seconds=round(self._position.seconds, 1),
+            validation=validation.psnr,
+            validation_loss=validation.loss,
+        )
         figures = {f"psnr/{label}": psnr for label, psnr in validation.psnr.items()}
         self._write_board(step, {**figures, "validation_loss": validation.loss})
         self._psnr = "/".join(f"{psnr:.2f}" for psnr in validation.psnr.values())
@@ -114,14 +136,11 @@ class Progress:
         self._waited = 0.0
         self._seen = 0
 
-    def _patches(self, first: int, last: int) -> int:
-        """Patches of all processes from one step to another."""
-        total, begin = 0, 0
-        for phase in self._config.phases:
-            steps = max(min(last, phase.until) - max(first, begin), 0)
-            total += steps * phase.batch * self._world
-            begin = phase.until
-        return total
+    def _seconds_left(self, seconds_per_step: float) -> float:
+        position = self._position
+        if self._config.duration is not None:
+            return max(self._config.duration - position.seconds, 0)
+        return (self._config.steps - position.step) * seconds_per_step
 
     def _open_board(self) -> Any:
         try:

@@ -1,10 +1,10 @@
-"""What a run leaves on disk: resolved configuration, environment, log and checkpoints."""
+"""What a run leaves on disk: resolved configurations, environment, log and checkpoints."""
 
 import json
 import platform
 import subprocess
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ import yaml
 from hiir.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from hiir.training.config import TrainingConfig
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "git_revision"]
 
-_PACKAGES = ("torch", "lightning-fabric", "numpy", "pillow")
+_PACKAGES = ("torch", "numpy", "pillow")
 
 
 class RunFolder:
@@ -25,24 +25,40 @@ class RunFolder:
         self.path = path
         self._log = path / "log.jsonl"
 
-    def begin(self, config: TrainingConfig, environment: Mapping[str, object]) -> None:
-        """Write what the run is started from; a run that is resumed says what it goes on with.
+    def begin(
+        self, config: TrainingConfig, environment: Mapping[str, object], *, step: int = 0
+    ) -> None:
+        """Write what the run is started with, or resumed with.
+
+        Each configuration that decides the weights in another way than the one before it is kept
+        as a stage of the run: ``stages/01-NAME.yaml`` and so on.
 
         Args:
             config: resolved.
             environment: of the processes, which this adds code and versions to.
+            step: that the run is started at.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         resolved = yaml.safe_dump(json.loads(config.model_dump_json()), sort_keys=False)
         (self.path / "config.yaml").write_text(resolved)
+        self._keep_stage(config, resolved, step=step)
         described = {
             "git": git_revision(),
             "python": platform.python_version(),
-            **{package: version(package) for package in _PACKAGES},
+            **_versions(),
             "machine": platform.machine(),
             **environment,
         }
         (self.path / "environment.json").write_text(json.dumps(described, indent=2) + "\n")
+
+    def _keep_stage(self, config: TrainingConfig, resolved: str, *, step: int) -> None:
+        stages = self.path / "stages"
+        stages.mkdir(exist_ok=True)
+        earlier = sorted(stages.iterdir())
+        text = f"# {config.identity}, from step {step}\n{resolved}"
+        if earlier and earlier[-1].read_text().startswith(f"# {config.identity},"):
+            return
+        (stages / f"{len(earlier) + 1:02d}-{config.name}.yaml").write_text(text)
 
     def config(self) -> TrainingConfig:
         """The configuration that the run was last started with."""
@@ -59,6 +75,10 @@ class RunFolder:
         with self._log.open("a") as file:
             file.write(json.dumps(values) + "\n")
 
+    def log_lines(self) -> list[str]:
+        """All lines of figures so far, as JSON."""
+        return self._log.read_text().splitlines() if self._log.is_file() else []
+
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint."""
         write_checkpoint(self.path, checkpoint)
@@ -67,9 +87,39 @@ class RunFolder:
         """The checkpoint to resume from, or None if there is none yet."""
         return read_checkpoint(self.path)
 
+    @property
+    def stable(self) -> "RunFolder":
+        """The state at the end of the constant learning rate, from which a longer run continues."""
+        return RunFolder(self.path / "stable")
+
+    @property
+    def best(self) -> "RunFolder":
+        """The state whose averaged weights had the best validation so far."""
+        return RunFolder(self.path / "best")
+
 
 def git_revision() -> str:
-    """Commit of the working directory, `unknown` outside a repository."""
-    command = ["git", "rev-parse", "HEAD"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    return done.stdout.strip() or "unknown"
+    """Commit of the code that runs, with `-dirty` if it was changed; `unknown` without git."""
+    code = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(code), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        return done.stdout.strip()
+
+    try:
+        revision = git("rev-parse", "HEAD")
+        changed = git("status", "--porcelain", "--untracked-files=no", ".")
+    except OSError:
+        return "unknown"
+    return f"{revision}-dirty" if revision and changed else revision or "unknown"
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found

@@ -1,26 +1,38 @@
-"""Learning rate as a function of the step alone, so that resuming needs no state."""
+"""Learning rate as a function of the place in the run alone, so that resuming needs no state."""
 
 import math
 
-from hiir.training.config import ScheduleKind, TrainingConfig
+from hiir.training.config import ScheduleKind
+from hiir.training.position import Position
 
 __all__ = ["learning_rate"]
 
+_WARM_UP_SHARE = 0.05  # of a run whose length is a time
 
-def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Rate for a step counted from 0: linear warm-up, constant, then a cosine or steps.
 
-    Warm-up lets large models converge (Hi-IR, section 4).
+def learning_rate(position: Position) -> float:
+    """Rate of the next step: linear warm-up, constant, then a cosine or steps.
+
+    Warm-up lets large models converge (Hi-IR, section 4). One long constant stretch and one decay
+    at the end (warm-up, stable, decay) let a run be continued from the end of its constant stretch.
     """
+    config, place = position.config, position.scheduled
     peak, schedule = config.optimizer.lr, config.schedule
-    if step < schedule.warmup:
-        return peak * (step + 1) / schedule.warmup
+    if position.step < schedule.warmup:
+        peak *= max((position.step + 1) / schedule.warmup, _time_of_warm_up(position))
     if schedule.kind is ScheduleKind.MULTI_STEP:
-        passed = sum(step >= milestone for milestone in schedule.milestones)
+        passed = sum(place >= milestone for milestone in schedule.milestones)
         return float(peak * schedule.gamma**passed)
     decay_from = config.steps * (1 - schedule.decay_share)
-    if step < decay_from:
+    if place < decay_from:
         return peak
-    progress = (step - decay_from) / (config.steps - decay_from)
-    low = schedule.lr_min
+    progress = min((place - decay_from) / (config.steps - decay_from), 1.0)
+    low = min(schedule.lr_min, peak)
     return low + (peak - low) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def _time_of_warm_up(position: Position) -> float:
+    """Share, up to 1, of the time that warms up: a short run would not get past it by its steps."""
+    if position.config.duration is None:
+        return 0.0
+    return min(position.seconds / position.config.duration / _WARM_UP_SHARE, 1.0)

@@ -6,8 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hiir.datasets.noise_level import append_level
 from hiir.datasets.photo import read_photo
 from hiir.datasets.pool import DatasetError, list_images
+from hiir.degradations.noise import noise_level
 from hiir.degradations.recipe import Recipe
 from hiir.evaluation.benchmark import score
 from hiir.evaluation.conventions import convention_of, family_of_task
@@ -56,7 +58,14 @@ class Validator:
         photos = {path.name: read_photo(path, config.data.colour) for path in paths}
         self._samples = {
             item.label: [
-                _degraded(name, photo, item.degradation, side=config.validation_crop, index=index)
+                _degraded(
+                    name,
+                    photo,
+                    item.degradation,
+                    side=config.validation_crop,
+                    index=index,
+                    with_level=config.data.with_level,
+                )
                 for index, (name, photo) in enumerate(photos.items())
             ]
             for item in config.validation
@@ -90,7 +99,9 @@ def _batch(image: np.ndarray) -> Tensor:  # type: ignore[type-arg]
     return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
 
 
-def _degraded(name: str, photo: Uint8Pixels, recipe: Recipe, *, side: int, index: int) -> Sample:
+def _degraded(
+    name: str, photo: Uint8Pixels, recipe: Recipe, *, side: int, index: int, with_level: bool
+) -> Sample:
     room = min(photo.shape[:2]) - 2 * recipe.margin
     crop = min(side, room) // recipe.scale * recipe.scale
     if crop <= 0:
@@ -100,4 +111,6 @@ def _degraded(name: str, photo: Uint8Pixels, recipe: Recipe, *, side: int, index
     surroundings = np.ascontiguousarray(photo[top : top + outer, left : left + outer])
     random = np.random.default_rng((_SEED, index))
     degraded, clean = recipe.degrade_patch(to_unit(surroundings), random)
+    if with_level:
+        degraded = append_level(degraded, noise_level(degraded, clean))
     return Sample(name=name, clean=from_unit(clean, np.uint8), degraded=degraded)

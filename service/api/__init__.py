@@ -1,1 +1,4 @@
-"""The HTTP API: thin routes over plain functions."""
+"""The HTTP API: thin routes over plain functions.
+
+Begin with `routes/jobs`; `app` and `services` put everything together.
+"""

@@ -1,4 +1,4 @@
-"""Who asks, and whether they may: decided from a request's head alone."""
+"""Authentication and authorization, from the headers of a request alone."""
 
 import re
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import Scope as Connection
 
-from service.errors import KeyInvalid, KeyMissing, ScopeMissing
-from service.jobs import OPEN_TENANT
+from service.errors import KeyInvalidError, KeyMissingError, ScopeMissingError
+from service.jobs.job import OPEN_TENANT
 from service.keys import KeyStore, Scope
 from service.settings import AuthMode, is_loopback
 
-# Probes, and what explains the service. Whatever is not named here needs a key.
+# Health checks and documentation. Every other path requires a key.
 PUBLIC = frozenset({"/livez", "/readyz", "/docs", "/docs/errors", "/openapi.json", "/redoc"})
 
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(\S+)")
@@ -21,60 +21,62 @@ _READS = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whose request it is."""
+    """The authenticated client of a request."""
 
     tenant: str
     key_id: str | None
-    """None where no keys are asked for."""
+    """None where no keys are required."""
 
 
 class Access:
-    """Knows a request's caller."""
+    """Authenticates and authorizes requests."""
 
     def __init__(self, *, keys: KeyStore, mode: AuthMode) -> None:
         self._keys = keys
         self._mode = mode
 
     def admit(self, connection: Connection) -> Caller:
-        """The caller of a request that needs one.
+        """Return the caller of a request to a protected path.
 
-        Raises `KeyMissing`, `KeyInvalid`, `ScopeMissing`, and `StoreUnavailable` while nobody can
-        be known.
+        Raises `KeyMissingError`, `KeyInvalidError`, `ScopeMissingError`, and
+        `StoreUnavailableError` if the keys cannot be read.
         """
-        wanted = wanted_scope(connection["method"], connection["path"])
+        wanted = required_scope(connection["method"], connection["path"])
         if self._mode is AuthMode.OPEN:
-            _require_this_machine(connection)
+            _require_loopback(connection)
             return Caller(tenant=OPEN_TENANT, key_id=None)
         key = self._keys.find(_token(Headers(scope=connection)))
         if key is None:
-            raise KeyInvalid("The key is unknown, was revoked, or its time is over.")
+            raise KeyInvalidError("The API key is unknown, revoked or expired.")
         if not key.allows(wanted):
             has = " ".join(sorted(key.scopes))
-            raise ScopeMissing(f"This needs the scope {wanted}.", limit=wanted.value, actual=has)
+            raise ScopeMissingError(
+                f"This request requires the scope {wanted}.", limit=wanted.value, actual=has
+            )
         return Caller(tenant=key.tenant, key_id=key.id)
 
 
-def wanted_scope(method: str, path: str) -> Scope:
-    """What a key must allow for a request."""
+def required_scope(method: str, path: str) -> Scope:
+    """Return the scope that a request requires."""
     if path == "/v1/keys" or path.startswith("/v1/keys/"):
         return Scope.ADMIN
-    if path.startswith("/v1/webhooks/"):  # to know the secret is to speak in our name
+    if path.startswith("/v1/webhooks/"):  # whoever knows the secret can forge webhooks
         return Scope.WRITE
     return Scope.READ if method in _READS else Scope.WRITE
 
 
-def _require_this_machine(connection: Connection) -> None:
-    """Raise `KeyMissing` for who is not here, whatever address the server was really bound to.
+def _require_loopback(connection: Connection) -> None:
+    """Raise `KeyMissingError` unless the request comes from this machine.
 
-    Nor is a page from elsewhere that a browser here shows: it comes under a name of its own (DNS
-    rebinding), or says that it is another site's.
+    That holds whatever address the server is bound to. Pages of other sites in a local browser are
+    refused too: their `Host` differs (DNS rebinding), or `Sec-Fetch-Site` says so.
     """
     headers = Headers(scope=connection)
     client = (connection.get("client") or ("", 0))[0]
     name = _PORT.sub("", headers.get("host", "")).strip("[]")
     foreign = headers.get("sec-fetch-site") in {"cross-site", "same-site"}
     if foreign or not (is_loopback(client) and is_loopback(name)):
-        raise KeyMissing("Without keys the service is for its own machine alone.")
+        raise KeyMissingError("Without API keys, only requests from this machine are accepted.")
 
 
 def _token(headers: Headers) -> str:
@@ -82,9 +84,11 @@ def _token(headers: Headers) -> str:
     if authorization is not None:
         found = _BEARER.fullmatch(authorization.strip())
         if found is None:
-            raise KeyInvalid("Send `Authorization: Bearer` and the key.")
+            raise KeyInvalidError(
+                "The header must be `Authorization: Bearer` followed by the API key."
+            )
         return found[1]
     key = headers.get("x-api-key")
     if key is None:
-        raise KeyMissing("Send the key as `Authorization: Bearer` or as `X-API-Key`.")
+        raise KeyMissingError("Send an API key as `Authorization: Bearer` or `X-API-Key`.")
     return key.strip()

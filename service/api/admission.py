@@ -1,7 +1,7 @@
-"""Before a route is chosen, and before a byte of the body is read: may this request go on?
+"""Authentication, authorization and quotas, before routing and before the body is read.
 
-Pure ASGI, because a framework's dependency runs only when a form has been received whole. What is
-public, probes above all, is neither asked for a key nor held to a limit.
+This is ASGI middleware because a FastAPI dependency runs only after a whole form was received.
+Public paths, health checks above all, need no key and have no limits.
 """
 
 import re
@@ -13,12 +13,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.access import PUBLIC, Access, Caller
 from service.api.errors import problem_response
-from service.api.rate_headers import policy_headers, standing_headers
+from service.api.rate_headers import policy_headers, quota_headers
+from service.capacity.quotas import QuotaStatus, QuotaStore
 from service.errors import ServiceError
-from service.intake import Intake
+from service.intake.accept import JobSubmitter
 from service.limits import TenantLimits
-from service.quotas import QuotaStore, Standing
-from service.telemetry import tenant_context
+from service.observability.logs import tenant_context
 
 _CALLER = "caller"
 _SUBMISSIONS = re.compile(
@@ -27,16 +27,17 @@ _SUBMISSIONS = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Verdict:
-    """Who asks, where one stands, and why the request does not go on, if it does not."""
+class _Decision:
+    """The caller, its quota, and the error that refuses the request, if any."""
 
     caller: Caller | None = None
-    standing: Standing | None = None
+    quota: QuotaStatus | None = None
     refusal: ServiceError | None = None
 
 
-class Admission:
-    """Lets a request in with its caller, or answers it; tells the limits either way."""
+class AdmissionMiddleware:
+    """Passes a request on with its caller, or refuses it; adds the rate limit headers either
+    way."""
 
     def __init__(
         self,
@@ -44,74 +45,74 @@ class Admission:
         *,
         access: Access,
         quotas: QuotaStore,
-        intake: Intake,
+        submitter: JobSubmitter,
         limits: TenantLimits,
     ) -> None:
         self._app = app
         self._access = access
         self._quotas = quotas
-        self._intake = intake
+        self._submitter = submitter
         self._policy = policy_headers(limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        verdict = _Verdict()
+        decision = _Decision()
         if scope["path"] not in PUBLIC:
-            verdict = await run_in_threadpool(self._judge, scope)
-        told = dict(self._policy)
-        if verdict.standing is not None:
-            told |= standing_headers(verdict.standing)
+            decision = await run_in_threadpool(self._decide, scope)
+        headers = dict(self._policy)
+        if decision.quota is not None:
+            headers |= quota_headers(decision.quota)
 
         async def send_with_limits(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(told)
+                MutableHeaders(scope=message).update(headers)
             await send(message)
 
-        if verdict.refusal is not None:
-            await _refuse(verdict.refusal, scope, receive, send_with_limits)
-        elif verdict.caller is None:
+        if decision.refusal is not None:
+            await _refuse(decision.refusal, scope, receive, send_with_limits)
+        elif decision.caller is None:
             await self._app(scope, receive, send_with_limits)
         else:
-            scope.setdefault("state", {})[_CALLER] = verdict.caller
-            with tenant_context(verdict.caller.tenant):
+            scope.setdefault("state", {})[_CALLER] = decision.caller
+            with tenant_context(decision.caller.tenant):
                 await self._app(scope, receive, send_with_limits)
 
-    def _judge(self, scope: Scope) -> _Verdict:
+    def _decide(self, scope: Scope) -> _Decision:
         try:
             caller = self._access.admit(scope)
         except ServiceError as error:
-            return _Verdict(refusal=error)
+            return _Decision(refusal=error)
         submits = is_submission(scope)
         try:
-            look = self._quotas.take if submits else self._quotas.look
-            standing = look(caller.tenant)
-            refusal = self._refusal(standing, scope) if submits else None
-        except ServiceError as error:  # other requests may do without Redis
-            return _Verdict(caller=caller, refusal=error if submits else None)
-        return _Verdict(caller=caller, standing=standing, refusal=refusal)
+            read_quota = self._quotas.consume if submits else self._quotas.snapshot
+            quota = read_quota(caller.tenant)
+            refusal = self._refusal(quota, scope) if submits else None
+        except ServiceError as error:  # only submissions require Redis
+            return _Decision(caller=caller, refusal=error if submits else None)
+        return _Decision(caller=caller, quota=quota, refusal=refusal)
 
-    def _refusal(self, standing: Standing, scope: Scope) -> ServiceError | None:
-        if standing.wait:
-            return standing.rate_limited()
-        # Sent again, it may find the job that it made: only its body tells.
+    def _refusal(self, quota: QuotaStatus, scope: Scope) -> ServiceError | None:
+        if quota.wait:
+            return quota.rate_limited()
+        # A repeated request may find its job; the body decides.
         if scope["method"] == "PUT" or "idempotency-key" in Headers(scope=scope):
             return None
-        is_batch = scope["path"].startswith("/v1/batches")  # whose jobs are counted apart
-        if not standing.free_jobs and not is_batch:
-            return self._intake.too_many_jobs(standing)
-        return standing.quota_exceeded() if standing.is_spent else None
+        is_batch = scope["path"].startswith("/v1/batches")  # jobs of batches are counted separately
+        if not quota.free_jobs and not is_batch:
+            return self._submitter.too_many_jobs(quota)
+        return quota.quota_exceeded() if quota.is_spent else None
 
 
 def is_submission(scope: Scope) -> bool:
-    """Whether a request makes jobs."""
+    """Return whether a request submits jobs."""
     return bool(_SUBMISSIONS.fullmatch(f"{scope['method']} {scope['path']}"))
 
 
 def caller_of(scope: Scope) -> Caller | None:
-    """The caller of a request that was let in."""
+    """Return the caller of an admitted request."""
     caller: Caller | None = scope.get("state", {}).get(_CALLER)
     return caller
 
@@ -119,7 +120,7 @@ def caller_of(scope: Scope) -> Caller | None:
 async def _refuse(error: ServiceError, scope: Scope, receive: Receive, send: Send) -> None:
     headers = Headers(scope=scope)
     has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
-    # Or the body that nobody wants would still be read, and dropped.
+    # Otherwise the server would read and drop the whole body.
     extra = {"Connection": "close"} if has_body else {}
     answer = problem_response(error, instance=scope["path"], headers=extra)
     await answer(scope, receive, send)

@@ -1,20 +1,19 @@
-"""The API's composition root: `uvicorn --factory service.api.app:create_app`."""
+"""The API's application factory: `uvicorn --factory service.api.app:create_app`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from service.api.admission import Admission
-from service.api.dependencies import Services
-from service.api.document import install_document
+from service.api.admission import AdmissionMiddleware
 from service.api.errors import install_error_handlers
 from service.api.middleware import RequestContext
+from service.api.openapi import install_document
 from service.api.route_labels import RouteLabels
 from service.api.routes import (
     batches,
-    catalogue,
     deliveries,
+    errors,
     events,
     health,
     jobs,
@@ -23,9 +22,10 @@ from service.api.routes import (
     tasks,
     webhook_secrets,
 )
-from service.schemas import Problem
+from service.api.services import Services
+from service.observability.logs import configure_logging
+from service.schemas.problem import Problem
 from service.settings import Settings
-from service.telemetry import configure_logging
 
 _ROUTES = (
     jobs,
@@ -36,16 +36,16 @@ _ROUTES = (
     deliveries,
     webhook_secrets,
     tasks,
-    catalogue,
+    errors,
     health,
 )
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build the application, from the environment unless settings are given.
+    """Build the application, by default with settings from the environment.
 
-    Raises `ModelRepositoryError` if there is nothing to serve, and pydantic's `ValidationError`
-    for settings that make no sense.
+    Raises `ModelRepositoryError` if there is nothing to serve, and pydantic's `ValidationError` for
+    invalid settings.
     """
     settings = settings or Settings()
     configure_logging(settings)
@@ -53,34 +53,34 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        services.metrics_server.start()
+        services.metrics.server.start()
         with services.drain.on_signals():
             yield
         services.close()
 
     app = FastAPI(
         title="Hi-IR Restore",
-        summary="Restores photographs: send one, follow the job, fetch the result.",
+        summary="Restores photos: submit one, follow the job, download the result.",
         version="1",
         lifespan=lifespan,
         responses={
             "default": {
                 "model": Problem,
-                "description": "What went wrong (RFC 9457).",
+                "description": "Problem details (RFC 9457).",
             }
         },
     )
     app.state.services = services
     app.add_middleware(
-        Admission,
+        AdmissionMiddleware,
         access=services.access,
         quotas=services.quotas,
-        intake=services.intake,
+        submitter=services.submission.submitter,
         limits=settings.tenants,
     )
     labels = RouteLabels(route for module in _ROUTES for route in module.router.routes)
-    # The outermost, because it was added last.
-    app.add_middleware(RequestContext, metrics=services.http_metrics, labels=labels)
+    # The outermost middleware, because it is added last.
+    app.add_middleware(RequestContext, metrics=services.metrics.http, labels=labels)
     install_error_handlers(app)
     for module in _ROUTES:
         app.include_router(module.router)

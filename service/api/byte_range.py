@@ -1,7 +1,7 @@
-"""What part of a file a request asks for: `Range`, `If-Range` and `If-None-Match` (RFC 9110).
+"""Range requests: `Range`, `If-Range` and `If-None-Match` (RFC 9110).
 
-One range is served; a header with several, or with mistakes, is ignored as the RFC has it, and the
-client is given the whole file.
+A single range is served. Several ranges or a malformed header are ignored, as the RFC requires, and
+the response is the whole file.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 
-from service.errors import RangeNotSatisfiable
+from service.errors import RangeNotSatisfiableError
 
 _SINGLE = re.compile(r"bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE)
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
@@ -17,7 +17,7 @@ _TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByteRange:
-    """Bytes `start` to before `stop` of a file of `size` bytes."""
+    """Bytes `start` to `stop` (exclusive) of a file of `size` bytes."""
 
     start: int
     stop: int
@@ -35,15 +35,15 @@ class ByteRange:
 
 
 def wanted_range(headers: Headers, *, size: int, etag: str) -> ByteRange | None:
-    """The range that is asked for, or None for the whole file.
+    """Return the requested range, or None for the whole file.
 
-    Raises `RangeNotSatisfiable` for a range that begins behind the file's end.
+    Raises `RangeNotSatisfiableError` for a range that starts after the end of the file.
     """
     found = _SINGLE.fullmatch(headers.get("range", "").strip())
     if found is None or not any(found.groups()):
         return None
     if headers.get("if-range", etag) != etag:
-        return None  # of another file, or a date, which results do not have
+        return None  # another file's, or a date, which results do not have
     first, last = found.groups()
     if not first:
         start, stop = max(size - int(last), 0), size
@@ -52,11 +52,11 @@ def wanted_range(headers: Headers, *, size: int, etag: str) -> ByteRange | None:
     if first and last and int(last) < int(first):
         return None
     if start >= stop:
-        raise RangeNotSatisfiable(f"The file has {size} bytes.", limit=size, actual=found[0])
+        raise RangeNotSatisfiableError(f"The file has {size} bytes.", limit=size, actual=found[0])
     return ByteRange(start=start, stop=stop, size=size)
 
 
 def is_unchanged(headers: Headers, etag: str) -> bool:
-    """Whether `If-None-Match` names the file: its sender has it already."""
+    """Return whether `If-None-Match` matches, so that the client has the file already."""
     given = headers.get("if-none-match", "")
     return given.strip() == "*" or etag in _TAG.findall(given)

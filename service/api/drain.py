@@ -1,8 +1,8 @@
-"""The end of the API's process, in good order, once it is asked to end.
+"""Graceful shutdown of an API process.
 
-First it says that it is not ready, so that nobody is sent here any more; after a pause those who
-wait here without end, for events or for a job's end, are let go; then the server stops. Left to
-itself, it would stop at once, and wait for the last of them.
+It first reports not ready, so that load balancers stop sending requests. After a pause, open event
+streams and long polls end, and then the server stops. By default it would stop accepting at once
+and wait for the last of them.
 """
 
 import asyncio
@@ -14,20 +14,20 @@ from types import FrameType
 
 
 class Drain:
-    """Where the process is on its way out."""
+    """State of the shutdown."""
 
     def __init__(self, *, seconds: float) -> None:
         self._seconds = seconds
         self.is_draining = False
-        """Whether it was asked to end."""
+        """Whether the process was asked to stop."""
         self.is_stopping = False
-        """Whether who waits is to be let go."""
+        """Whether streams and long polls must end."""
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Inside the block, stand between the signals to end and the server's own handlers."""
+        """Intercept the stop signals, and pass them to the server's handlers after the pause."""
         if threading.current_thread() is not threading.main_thread():
-            yield  # not a process of its own
+            yield  # part of another process, as in tests
             return
         loop = asyncio.get_running_loop()
         before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -39,7 +39,7 @@ class Drain:
                 handler(number, None)
 
         def handle(number: int, _: FrameType | None) -> None:
-            if self.is_draining or not self._seconds:  # the second time there is no pause
+            if self.is_draining or not self._seconds:  # a second signal skips the pause
                 stop(number)
             else:
                 self.is_draining = True

@@ -1,4 +1,4 @@
-"""Every answer that is an error becomes a problem document, the framework's own included."""
+"""Converts every error, the framework's included, to a problem document (RFC 9457)."""
 
 from collections.abc import Mapping
 
@@ -8,37 +8,40 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from service.errors import (
-    AccessDenied,
-    BodyTooLarge,
-    InvalidRequest,
-    MethodNotAllowed,
-    NotFound,
-    RangeNotSatisfiable,
+    AccessDeniedError,
+    BodyTooLargeError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    NotFoundError,
+    RangeNotSatisfiableError,
     ServiceError,
-    UnsupportedMediaType,
+    UnsupportedMediaTypeError,
 )
-from service.schemas import Problem
-from service.telemetry import current_request_id
+from service.observability.logs import current_request_id
+from service.schemas.problem import Problem
 
 PROBLEM_TYPE = "application/problem+json"
 
 _BY_STATUS: Mapping[int, type[ServiceError]] = {
-    kind.status: kind for kind in (NotFound, MethodNotAllowed, BodyTooLarge, UnsupportedMediaType)
+    kind.status: kind
+    for kind in (NotFoundError, MethodNotAllowedError, BodyTooLargeError, UnsupportedMediaTypeError)
 }
 
 
 def problem_response(
     error: ServiceError, *, instance: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The problem document of `error` for the request at path `instance`."""
+    """Return the problem document of `error` for the request to path `instance`."""
     extra = dict(headers or {})
     if error.retry_after is not None:
         extra["Retry-After"] = str(error.retry_after)
-    if isinstance(error, AccessDenied):
+    if isinstance(error, AccessDeniedError):
         extra["WWW-Authenticate"] = error.challenge
-    if isinstance(error, BodyTooLarge):
-        extra["Connection"] = "close"  # or the rest of the body would still be read, and dropped
-    if isinstance(error, RangeNotSatisfiable):
+    if isinstance(error, BodyTooLargeError):
+        extra["Connection"] = (
+            "close"  # otherwise the server would read and drop the rest of the body
+        )
+    if isinstance(error, RangeNotSatisfiableError):
         extra["Content-Range"] = f"bytes */{error.limit}"
     problem = Problem.of(error, instance=instance, request_id=current_request_id() or "")
     return JSONResponse(
@@ -47,7 +50,7 @@ def problem_response(
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Register the translations; what no handler knows ends in `RequestContext`."""
+    """Register the handlers; `RequestContext` handles all other exceptions."""
     app.add_exception_handler(ServiceError, _on_service_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
@@ -63,7 +66,7 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
         return _on_service_error(request, error)
     kind = _BY_STATUS.get(error.status_code)
     if kind is None:
-        kind = InvalidRequest if 400 <= error.status_code < 500 else ServiceError
+        kind = InvalidRequestError if 400 <= error.status_code < 500 else ServiceError
     return problem_response(kind(), instance=request.url.path, headers=error.headers)
 
 
@@ -74,5 +77,5 @@ def _on_validation_error(request: Request, error: Exception) -> Response:
         {"name": ".".join(str(part) for part in item["loc"]), "problem": str(item["msg"])}
         for item in error.errors()
     ]
-    refused = InvalidRequest("Some parameters are not valid.", errors=found)
+    refused = InvalidRequestError("The request has invalid parameters.", errors=found)
     return problem_response(refused, instance=request.url.path)

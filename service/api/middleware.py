@@ -1,4 +1,5 @@
-"""The outermost middleware, pure ASGI: a request's ids, its log line, the error of last resort."""
+"""The outermost middleware: request ids, traces, access log, metrics, and the final error
+handler."""
 
 import logging
 import re
@@ -13,9 +14,9 @@ from service.api.admission import caller_of
 from service.api.errors import problem_response
 from service.api.route_labels import RouteLabels
 from service.errors import ServiceError
-from service.metrics import HttpMetrics
-from service.telemetry import request_context, tenant_context, trace_context
-from service.trace_context import TraceContext
+from service.observability.logs import request_context, tenant_context, trace_context
+from service.observability.metrics import HttpMetrics
+from service.observability.trace_context import TraceContext
 
 logger = logging.getLogger(__name__)
 
@@ -23,9 +24,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class RequestContext:
-    """Gives each request an id, the client's own if it is a sane one, and sends it back.
+    """Gives each request an id and a trace span, logs it and counts it.
 
-    It also makes it a step of the client's trace, or the first one of a new trace, and counts it.
+    A valid `X-Request-Id` of the client is kept, and its trace is continued; both are sent back.
     """
 
     def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, labels: RouteLabels) -> None:
@@ -34,7 +35,7 @@ class RequestContext:
         self._labels = labels
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -55,7 +56,7 @@ class RequestContext:
             except Exception:
                 logger.exception("%s %s failed", scope["method"], scope["path"])
                 if exchange.status is not None:
-                    raise  # too late for another answer: the server ends the connection
+                    raise  # the response has started: the server closes the connection
                 answer = problem_response(ServiceError(), instance=scope["path"])
                 await answer(scope, receive, exchange.send)
             finally:
@@ -65,7 +66,7 @@ class RequestContext:
 
 
 class _Exchange:
-    """Watches one answer on its way out."""
+    """Observes one response."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
@@ -75,7 +76,7 @@ class _Exchange:
 
     @property
     def seconds(self) -> float:
-        """Since it began."""
+        """Seconds since the request arrived."""
         return time.monotonic() - self._began
 
     async def send(self, message: Message) -> None:
@@ -85,7 +86,7 @@ class _Exchange:
         await self._send(message)
 
     def log(self, scope: Scope) -> None:
-        # Probes come every few seconds for ever; they are news only when they fail.
+        # Health checks come every few seconds; only failures are worth a line.
         quiet = scope["path"] in {"/livez", "/readyz"} and self.status == 200
         milliseconds = 1000 * self.seconds
         level = logging.DEBUG if quiet else logging.INFO

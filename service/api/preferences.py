@@ -1,4 +1,4 @@
-"""How a client wants its answer: `Prefer` (RFC 7240), and an image or the job by `Accept`."""
+"""Client preferences: `Prefer` (RFC 7240), and an image or JSON by `Accept`."""
 
 import re
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ _QUALITY = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """What of `Prefer` is honoured; what is not understood is ignored, as the RFC has it."""
+    """The supported preferences; others are ignored, as the RFC requires."""
 
     respond_async: bool = False
     wait: int | None = None
-    """Whole seconds, already no more than the service grants."""
+    """Whole seconds, limited to what the service allows."""
     wants_image: bool = False
 
     @classmethod
     def of(cls, headers: Headers, *, longest_wait: int) -> Self:
-        """Read a request's headers."""
+        """Parse a request's headers."""
         items = [
             item.partition(";")[0].strip().lower()
             for line in headers.getlist("prefer")
@@ -35,14 +35,14 @@ class Preferences:
         )
 
     def applied(self, *, ended: bool) -> str | None:
-        """Value of `Preference-Applied`, for a job that ended in time or did not."""
+        """Return the value of `Preference-Applied`, for a job that ended in time or did not."""
         waited = [] if self.wait is None else [f"wait={self.wait}"]
         went_on = ["respond-async"] if self.respond_async and not ended else []
         return ", ".join(went_on + waited) or None
 
 
 def _wants_image(accept: str) -> bool:
-    """Whether an image is liked at least as much as JSON; whoever takes anything gets JSON."""
+    """Return whether an image is preferred to JSON; a client that accepts anything gets JSON."""
     image, other = 0.0, 0.0
     for item in accept.lower().split(","):
         media_type, _, parameters = (part.strip() for part in item.partition(";"))

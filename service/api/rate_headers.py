@@ -1,18 +1,18 @@
-"""What every answer says of the limits: the `RateLimit` fields of the IETF's draft, and older ones.
+"""Rate limit headers: the `RateLimit` fields of the IETF draft, and the older single fields.
 
-`RateLimit-Policy` and `RateLimit` name three: submissions, by a bucket that holds `burst` of them;
-jobs that have not ended; and megapixels of a day. The older fields, of which most clients know
-these, are about submissions alone.
+`RateLimit-Policy` and `RateLimit` describe three quotas: submissions (a bucket of `burst`), jobs
+that have not ended, and megapixels of a day. The older fields, which most clients know, describe
+submissions only.
 """
 
 from collections.abc import Mapping
 
+from service.capacity.quotas import QuotaStatus
 from service.limits import TenantLimits
-from service.quotas import Standing
 
 
 def policy_headers(limits: TenantLimits) -> Mapping[str, str]:
-    """What is allowed, whoever asks."""
+    """Return the headers that are the same for all clients."""
     policies = (
         f'"submits";q={limits.submits_per_minute};w=60;burst={limits.burst}',
         f'"jobs";q={limits.open_jobs};qu="concurrent-requests"',
@@ -21,17 +21,17 @@ def policy_headers(limits: TenantLimits) -> Mapping[str, str]:
     return {"RateLimit-Policy": ", ".join(policies)}
 
 
-def standing_headers(standing: Standing) -> Mapping[str, str]:
-    """What is left of it to who asks."""
-    submits, refill = int(standing.tokens), standing.refill_seconds
+def quota_headers(quota: QuotaStatus) -> Mapping[str, str]:
+    """Return the headers with what the client has left."""
+    submits, refill = int(quota.tokens), quota.refill_seconds
     left = (
         f'"submits";r={submits};t={refill}',
-        f'"jobs";r={standing.free_jobs}',
-        f'"megapixels";r={standing.free_megapixels};t={standing.day_left}',
+        f'"jobs";r={quota.free_jobs}',
+        f'"megapixels";r={quota.free_megapixels};t={quota.day_left}',
     )
     return {
         "RateLimit": ", ".join(left),
-        "RateLimit-Limit": str(standing.limits.burst),
+        "RateLimit-Limit": str(quota.limits.burst),
         "RateLimit-Remaining": str(submits),
         "RateLimit-Reset": str(refill),
     }

@@ -1,4 +1,4 @@
-"""A batch's results as one archive, written while it is sent: memory holds a chunk at a time."""
+"""A batch's results as a ZIP archive, streamed chunk by chunk."""
 
 import time
 from collections.abc import Iterator
@@ -7,20 +7,20 @@ from pathlib import PurePath
 
 from zipstream import ZipStream
 
-from service.api.batch_views import Manifest, ManifestItem
-from service.batches import BatchItem, BatchState, ItemStatus
-from service.blob_store import BlobStore
-from service.errors import BatchNotFinished, ResultExpired
-from service.jobs import Job, StoredImage
-from service.schemas import FailureView
-from service.view import moment
+from service.errors import BatchNotFinishedError, ResultExpiredError
+from service.jobs.batch import BatchItem, BatchState, ItemStatus
+from service.jobs.blobs import BlobStore
+from service.jobs.job import Job, StoredImage
+from service.schemas.batch import Manifest, ManifestItem
+from service.schemas.job import FailureView
+from service.schemas.view import to_datetime
 
 MANIFEST = "manifest.json"
 
 
 @dataclass(slots=True)
 class ResultsArchive:
-    """An archive whose length is known, and which is read once."""
+    """An archive of known length that is read once."""
 
     _stream: ZipStream = field(default_factory=lambda: ZipStream(sized=True))
 
@@ -32,14 +32,14 @@ class ResultsArchive:
 
     @classmethod
     def of(cls, state: BatchState, blobs: BlobStore) -> "ResultsArchive":
-        """Everything that is there, and a manifest of all.
+        """Build the archive of all available results and a manifest of all files.
 
-        Images do not get smaller by compression: they are stored as they are. Raises
-        `BatchNotFinished`, or `ResultExpired` if there were results and all of them are gone.
+        Images are stored uncompressed, as compression would not shrink them. Raises
+        `BatchNotFinishedError`, or `ResultExpiredError` if all results have expired.
         """
         if not state.ended:
             left = sum(job is not None and not job.status.is_terminal for job in state.jobs)
-            raise BatchNotFinished("The batch is not done yet.", limit=0, actual=left)
+            raise BatchNotFinishedError("The batch has not ended yet.", limit=0, actual=left)
         archive = cls()
         listed = []
         missing = 0
@@ -50,10 +50,10 @@ class ResultsArchive:
                 missing += result is None
             listed.append(_list_item(index, item, job, result))
         if missing and not any(entry.file for entry in listed):
-            raise ResultExpired("The results were deleted, or their time is over.")
+            raise ResultExpiredError("The results were deleted or have expired.")
         manifest = Manifest(
             batch=state.batch.id,
-            created_at=moment(state.batch.created_at),
+            created_at=to_datetime(state.batch.created_at),
             items=listed,
         )
         archive._stream.add(manifest.model_dump_json(indent=2), MANIFEST)
@@ -62,13 +62,13 @@ class ResultsArchive:
     def _add(
         self, index: int, item: BatchItem, job: Job, result: StoredImage, blobs: BlobStore
     ) -> str | None:
-        """Add a result and return its name, or None if it is gone."""
+        """Add a result and return its filename, or None if it has expired."""
         pieces = None
         if not job.purged and job.expires_at > time.time():
             pieces = blobs.open(result.blob)
         if pieces is None:
             return None
-        # The number makes it unique, and keeps the order; the name is for display.
+        # The number makes the name unique and keeps the order.
         stem = PurePath(item.filename or "photo").stem
         name = f"{index:03d}-{stem}-restored{result.extension}"
         self._stream.add(pieces, name, size=result.blob.size)

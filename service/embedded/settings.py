@@ -1,7 +1,7 @@
-"""Settings of the embedded stack: which servers it starts, where, and what it keeps.
+"""Settings of the embedded stack: its servers, their addresses, and its data.
 
-They share the prefix of `service.settings`, whose class every child builds for itself. Here an
-absent address means something that it cannot mean there: start a server of our own.
+They share the prefix of `service.settings`, which every child process reads. An absent address
+means here that the stack starts its own server.
 """
 
 import os
@@ -21,42 +21,42 @@ def _user_cache() -> Path:
 
 
 class StackSettings(BaseSettings):
-    """Everything that `up` can be told, by environment (`HIIR_PORT=9000`) or by option."""
+    """Options of `up`, from the environment (`HIIR_PORT=9000`) or the command line."""
 
     model_config = SettingsConfigDict(env_prefix="HIIR_", frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
 
     port: Port | None = None
-    """The API's port; unless given, 8000 or the next free one."""
+    """The API's port; by default 8000 or the next free one."""
 
     auth: AuthMode | None = None
-    """Who may use the API; unless given, everybody on this machine if it listens there alone."""
+    """Who may use the API; by default everybody if it listens on this machine only."""
 
     api_key: SecretStr | None = None
-    """What the sample is sent with, where keys are asked for."""
+    """API key for the sample, where keys are required."""
 
     redis_url: str | None = None
-    """A Redis that runs already, used instead of starting one."""
+    """An external Redis to use instead of starting one."""
 
     triton_url: str | None = None
-    """gRPC address of a Triton that runs already, used instead of starting one."""
+    """gRPC address of an external Triton to use instead of starting one."""
 
     triton_http_url: str | None = None
-    """HTTP address of that Triton; guessed from the gRPC port unless given."""
+    """HTTP address of that Triton; found from the gRPC port by default."""
 
     model_repository: Path = Path("model_repository")
 
     data_dir: Path = Path(".hiir")
-    """What survives a restart: Redis's append-only file; also the state file and the lock."""
+    """Persistent data: Redis's append-only file, the state file and the lock."""
 
     cache_dir: Path = Field(default_factory=lambda: _user_cache() / "hiir")
-    """Where the Triton release is unpacked, once for all checkouts of a user."""
+    """Where the Triton release is unpacked, for all checkouts of a user."""
 
     worker_concurrency: PositiveInt = 2
 
     redis_max_memory: str = "2gb"
-    """Beyond it Redis refuses writes, and the API answers 503; nothing is ever evicted."""
+    """Memory limit of Redis. When it is reached, the API answers 503; nothing is evicted."""
 
     @property
     def auth_mode(self) -> AuthMode:

@@ -1,4 +1,4 @@
-"""The stack of one machine: its components, their order, and what each is told of the others."""
+"""The stack of one machine: its components in order, and their configuration."""
 
 import asyncio
 import fcntl
@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -22,14 +23,16 @@ from service.embedded.triton_release import ensure_tritonserver
 from service.settings import AuthMode, Settings
 
 _PROBE_TIMEOUT_S = 5.0
-_WEBHOOK_THREADS = 8  # that wait for receivers
-_WORKER_GRACE_S = 30.0  # ends the job under way, if it is short
-# By default glibc gives threads arenas of their own, and what one of them keeps no other can use;
-# with two, the memory of a server stays where its first jobs brought it.
+_WEBHOOK_THREADS = 8  # which wait for receivers
+_WORKER_GRACE_S = 30.0  # lets a short job finish
+# glibc gives each thread an arena, whose free memory no other thread can use; with two arenas a
+# server's memory stops growing after its first jobs.
 _ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
+# Celery warns workers that run as root; whoever runs the whole stack on a machine has chosen so.
+_NO_ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
 _WHO_MAY = {
-    AuthMode.OPEN: "open mode: everybody on this machine may use the service, without a key",
-    AuthMode.KEYS: "keys are asked for: make one with `hiir keys create --tenant NAME`",
+    AuthMode.OPEN: "open mode: anyone on this machine can use the API without a key",
+    AuthMode.KEYS: "API keys are required: create one with `hiir keys create --tenant NAME`",
 }
 
 
@@ -38,18 +41,25 @@ def run_stack(
     *,
     console: Console,
     work: Callable[[Addresses], Awaitable[int]],
+    verbose: bool = False,
 ) -> int | None:
-    """Run the stack around `work`; returns its exit status, or None after a signal to stop.
+    """Run the stack around `work`; returns its exit status, or None after a signal.
 
-    Raises `StackError` or `TritonUnavailableError` when it cannot come up or be kept up, and
+    Unless `verbose`, the output of Redis and Triton is shown only if they fail, and the other
+    components log warnings and errors only, unless `HIIR_LOG_LEVEL` is set.
+
+    Raises `StackError` or `TritonUnavailableError` if the stack cannot start or stay up, and
     pydantic's `ValidationError` for settings that its children would refuse.
     """
     with _sole_owner(settings.data_dir):
-        return asyncio.run(_run(settings, console, work))
+        return asyncio.run(_run(settings, console, work, verbose))
 
 
 async def _run(
-    settings: StackSettings, console: Console, work: Callable[[Addresses], Awaitable[int]]
+    settings: StackSettings,
+    console: Console,
+    work: Callable[[Addresses], Awaitable[int]],
+    verbose: bool,
 ) -> int | None:
     auth = settings.auth_mode
     Settings(host=settings.host, auth=auth)
@@ -58,7 +68,7 @@ async def _run(
     console.line("up", _WHO_MAY[auth])
     state = settings.data_dir / "stack.json"
     supervisor = Supervisor(
-        components=_components(settings, addresses, console),
+        components=_components(settings, addresses, console, verbose=verbose),
         console=console,
         on_change=lambda pids: _write_state(state, addresses, pids),
     )
@@ -75,12 +85,14 @@ async def _run(
 
 
 def _components(
-    settings: StackSettings, addresses: Addresses, console: Console
+    settings: StackSettings, addresses: Addresses, console: Console, *, verbose: bool = False
 ) -> tuple[Component, ...]:
-    """In the order of their start: nobody waits for one that comes after."""
+    """Return the components in the order of their start; none depends on a later one."""
     environment = {
         **_ALLOCATOR,
-        "HIIR_DRAIN_SECONDS": "0",  # nobody else sends requests on to us
+        "HIIR_DRAIN_SECONDS": "0",  # no load balancer has to notice
+        "HIIR_LOG_LEVEL": "INFO" if verbose else "WARNING",
+        "PYTHONWARNINGS": _NO_ROOT_WARNING,
         **os.environ,
         "HIIR_HOST": addresses.host,
         "HIIR_PORT": str(addresses.port),
@@ -92,11 +104,11 @@ def _components(
         "HIIR_TRITON_URL": addresses.triton_url,
         "HIIR_TRITON_HTTP_URL": addresses.triton_http_url,
         "HIIR_MODEL_REPOSITORY": str(settings.model_repository.resolve()),
-        "PYTHONUNBUFFERED": "1",  # lines reach the console when they are written
+        "PYTHONUNBUFFERED": "1",  # so that log lines appear at once
     }
     return (
-        _redis(settings, addresses),
-        _triton(settings, addresses, console),
+        replace(_redis(settings, addresses), quiet=not verbose),
+        replace(_triton(settings, addresses, console), quiet=not verbose),
         _worker(settings, environment),
         _webhooks(environment),
         _api(addresses, environment),
@@ -107,7 +119,7 @@ def _redis(settings: StackSettings, addresses: Addresses) -> Component:
     if addresses.redis_port is None:
         return Component(
             name="redis",
-            address="the address that HIIR_REDIS_URL gives",  # it may hold a password
+            address="HIIR_REDIS_URL",  # may contain a password
             is_ready=lambda: is_redis_ready(addresses.redis_url),
         )
     server = RedisServer(
@@ -160,7 +172,7 @@ def _triton(settings: StackSettings, addresses: Addresses, console: Console) -> 
 def _worker(settings: StackSettings, environment: Mapping[str, str]) -> Component:
     return Component(
         name="worker",
-        address="the queue",
+        address="",
         is_ready=_is_started,
         command=(
             *(sys.executable, "-m", "celery", "--quiet", "-A", "service.worker.app", "worker"),
@@ -169,7 +181,7 @@ def _worker(settings: StackSettings, environment: Mapping[str, str]) -> Componen
         ),
         environment=environment,
         stop_grace_s=_WORKER_GRACE_S,
-        # Asked to end without its servers it would wait for them; its job's lease covers it.
+        # A worker without servers would wait for them on shutdown; the lease covers its job.
         death_signal=signal.SIGKILL,
     )
 
@@ -177,22 +189,22 @@ def _worker(settings: StackSettings, environment: Mapping[str, str]) -> Componen
 def _webhooks(environment: Mapping[str, str]) -> Component:
     return Component(
         name="webhooks",
-        address="a queue of its own",
+        address="",
         is_ready=_is_started,
         command=(
-            *(sys.executable, "-m", "celery", "--quiet", "-A", "service.webhooks.app", "worker"),
-            *("-n", "webhooks@%h", "-Q", "webhooks", "-c", str(_WEBHOOK_THREADS)),
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "service.webhooks.worker.app"),
+            *("worker", "-n", "webhooks@%h", "-Q", "webhooks", "-c", str(_WEBHOOK_THREADS)),
             *("--without-gossip", "--without-mingle", "-l", "info"),
         ),
         environment=environment,
         stop_grace_s=_WORKER_GRACE_S,
-        death_signal=signal.SIGKILL,  # what it was sending is due again
+        death_signal=signal.SIGKILL,  # an interrupted delivery becomes due again
     )
 
 
 async def _is_started() -> bool:
-    # Workers listen nowhere. The API's own readiness, which comes last, waits for a heartbeat of
-    # those that do jobs; those that send webhooks are nothing that a job has to wait for.
+    # Workers listen on no port. The API starts last, and its readiness requires a heartbeat of the
+    # worker. Nothing has to wait for the webhook worker.
     return True
 
 
@@ -212,8 +224,8 @@ def _api(addresses: Addresses, environment: Mapping[str, str]) -> Component:
         command=(
             *(sys.executable, "-m", "uvicorn", "--factory", "service.api.app:create_app"),
             *("--host", addresses.host, "--port", str(addresses.port)),
-            "--no-access-log",  # the API writes its own, with the request's id
-            # Longer than a proxy's idle time; shorter than the grace before the kill.
+            "--no-access-log",  # the API writes its own access log, with request ids
+            # Longer than a proxy's idle timeout, shorter than the grace period.
             *("--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "5"),
         ),
         environment=environment,
@@ -221,10 +233,10 @@ def _api(addresses: Addresses, environment: Mapping[str, str]) -> Component:
 
 
 def _require_models(repository: Path) -> None:
-    """Say what is missing before Triton says it in its own words."""
+    """Report missing models before Triton does."""
     configs = sorted(repository.glob("*/config.pbtxt"))
     if not configs:
-        raise StackError(f"{repository} holds no model (no */config.pbtxt)")
+        raise StackError(f"{repository} contains no model (no */config.pbtxt)")
     for config in configs:
         if not any(config.parent.glob("[0-9]*/model.onnx")):
             raise StackError(f"{config.parent} has no <version>/model.onnx: run `make export`")
@@ -232,18 +244,18 @@ def _require_models(repository: Path) -> None:
 
 @contextmanager
 def _sole_owner(data_dir: Path) -> Iterator[None]:
-    """Hold the folder's lock: two Redis servers on the same files would ruin them."""
+    """Lock the directory: two Redis servers on the same files would destroy them."""
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "lock").open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the process
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released when the process ends
         except BlockingIOError as error:
             raise StackError(f"another stack is running on {data_dir}") from error
         yield
 
 
 def _write_state(path: Path, addresses: Addresses, pids: Mapping[str, int]) -> None:
-    """Let others find the stack: addresses and process ids, replaced as a whole."""
+    """Write the state file, addresses and process ids, atomically."""
     state = {
         "api_url": addresses.api_url,
         "redis_url": addresses.redis_url,
@@ -254,6 +266,6 @@ def _write_state(path: Path, addresses: Addresses, pids: Mapping[str, int]) -> N
         "pids": dict(pids),
     }
     scratch = path.with_suffix(".tmp")
-    scratch.touch(mode=0o600)  # a Redis address may hold a password
+    scratch.touch(mode=0o600)  # a Redis URL may contain a password
     scratch.write_text(json.dumps(state, indent=2) + "\n")
     scratch.replace(path)

@@ -1,7 +1,7 @@
-"""Starts components in order, keeps them alive, stops them in reverse.
+"""Starts components in order, restarts them when they fail, and stops them in reverse order.
 
-Whatever ends the supervisor, its children end: on a signal or an error by `stop`, on `kill -9` by
-the death signal that each child carries.
+The children end with the supervisor: on a signal or an error by `stop`, after `kill -9` by the
+death signal of each child.
 """
 
 import asyncio
@@ -15,11 +15,13 @@ from service.embedded.console import Console
 from service.embedded.process import ChildProcess
 
 _POLL_S = 0.1
-_REPORT_EVERY_S = 5.0
+_REPORT_EVERY_S = 10.0
+_KEPT_LINES = 50
+"""Lines of a quiet component that are kept, to be shown if it fails."""
 
 
 class StackError(Exception):
-    """The stack cannot come up or be kept up; the message names the component."""
+    """The stack cannot start or stay up; the message names the component."""
 
 
 def _nothing() -> None:
@@ -28,14 +30,17 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One server: how it is started, probed, healed and stopped."""
+    """One server: how to start, probe, heal and stop it."""
 
     name: str
     address: str
+    """Empty for a component that listens on no port."""
     is_ready: Callable[[], Awaitable[bool]]
+    quiet: bool = False
+    """Show its output only if it fails."""
 
     command: tuple[str, ...] = ()
-    """Empty for a server that somebody else runs: it is only probed, once."""
+    """Empty for an external server, which is only probed once."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     before_start: Callable[[], None] = _nothing
@@ -45,7 +50,7 @@ class Component:
     death_signal: signal.Signals = signal.SIGTERM
 
     is_healthy: Callable[[int], Awaitable[bool]] | None = None
-    """Asked with the process id, all the time; a component without it is healthy while it lives."""
+    """Called with the process id at intervals; without it a running process counts as healthy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +62,15 @@ class RestartPolicy:
     first_delay_s: float = 0.2
     probe_every_s: float = 1.0
     unhealthy_limit: int = 3
-    """Failed probes in a row after which a living process is replaced."""
+    """Consecutive failed probes after which a running process is replaced."""
 
     def delay_s(self, restarts: int) -> float:
-        """Pause before the next start, doubled with each restart in the window."""
+        """Pause before the next start; doubles with each restart in the window."""
         return float(self.first_delay_s * 2**restarts)
 
 
 class Supervisor:
-    """Owner of the child processes of one stack."""
+    """Owns the child processes of one stack."""
 
     def __init__(
         self,
@@ -80,14 +85,15 @@ class Supervisor:
         self._on_change = on_change
         self._policy = policy or RestartPolicy()
         self._children: dict[str, ChildProcess] = {}
+        self._kept = {part.name: deque[str](maxlen=_KEPT_LINES) for part in components}
         self._task: asyncio.Task[object] | None = None
         self._stopping = False
 
     async def run(self, work: Callable[[], Awaitable[int]]) -> int:
-        """Start everything, do `work` under watch, stop everything; returns what `work` returned.
+        """Start all components, run `work`, stop everything; returns the result of `work`.
 
-        Raises `StackError` when a component does not come up or keeps dying, and
-        `asyncio.CancelledError` after an `interrupt`.
+        Raises `StackError` if a component does not start or keeps dying, and
+        `asyncio.CancelledError` after `interrupt`.
         """
         self._task = asyncio.current_task()
         try:
@@ -109,7 +115,7 @@ class Supervisor:
         return status
 
     def interrupt(self) -> None:
-        """Stop in good order; when that is under way already, end all children at once."""
+        """Stop gracefully; a second call kills all children at once."""
         if self._task is not None and not self._stopping:
             self._stopping = True
             self._task.cancel()
@@ -119,12 +125,12 @@ class Supervisor:
 
     async def _bring_up(self, component: Component, title: str) -> None:
         started = time.monotonic()
-        self._console.line("up", f"{title}: starting")
         if component.command:
             await self._spawn(component)
         await self._wait_ready(component, title)
         elapsed = time.monotonic() - started
-        self._console.line("up", f"{title}: ready after {elapsed:.1f} s at {component.address}")
+        where = f"ready after {elapsed:.1f} s at {component.address}"
+        self._console.line("up", f"{title}: {where if component.address else 'started'}")
 
     async def _spawn(self, component: Component) -> None:
         component.before_start()
@@ -132,16 +138,30 @@ class Supervisor:
             child = await ChildProcess.spawn(
                 component.command,
                 environment=component.environment,
-                on_line=lambda line: self._console.line(component.name, line),
+                on_line=lambda line: self._pass_on(component, line),
                 death_signal=component.death_signal,
             )
         except OSError as error:
-            raise StackError(f"{component.name} cannot be started: {error}") from error
+            raise StackError(f"{component.name} cannot start: {error}") from error
         self._children[component.name] = child
         self._on_change({name: child.pid for name, child in self._children.items()})
 
+    def _pass_on(self, component: Component, line: str) -> None:
+        if not line.strip():
+            return
+        if component.quiet:
+            self._kept[component.name].append(line)
+        else:
+            self._console.line(component.name, line)
+
+    def _show_kept(self, component: Component) -> None:
+        """Show the last output of a quiet component that failed."""
+        kept = self._kept[component.name]
+        while kept:
+            self._console.line(component.name, kept.popleft())
+
     async def _wait_ready(self, component: Component, title: str) -> None:
-        """Probe until it is ready; raises `StackError` when it ends or takes too long."""
+        """Probe until the component is ready; raises `StackError` if it ends or takes too long."""
         started = time.monotonic()
         next_report = _REPORT_EVERY_S
         child = self._children.get(component.name)
@@ -150,6 +170,7 @@ class Supervisor:
             while not await component.is_ready():
                 waited = time.monotonic() - started
                 if waited > component.start_timeout_s:
+                    self._show_kept(component)
                     raise StackError(f"{component.name} was not ready within {waited:.0f} s")
                 if waited > next_report:
                     self._console.line("up", f"{title}: still starting, {waited:.0f} s")
@@ -157,16 +178,18 @@ class Supervisor:
                 await asyncio.wait([ended], timeout=_POLL_S)
                 if ended.done():
                     break
-            if ended.done():  # also when a stranger on its port answered the probe
-                raise StackError(f"{component.name} {_ending(int(ended.result()))} at its start")
+            if ended.done():  # another process on its port may have answered the probe
+                self._show_kept(component)
+                raise StackError(f"{component.name} {_ending(int(ended.result()))} during startup")
         finally:
             ended.cancel()
 
     async def _keep(self, component: Component) -> None:
-        """Restart it whenever it ends or is unhealthy; raises `StackError` on giving up."""
+        """Restart the component when it ends or is unhealthy; raises `StackError` on giving up."""
         restarts: deque[float] = deque()
         while True:
             reason = await self._until_broken(component)
+            self._show_kept(component)
             while True:
                 now = time.monotonic()
                 while restarts and now - restarts[0] > self._policy.window_s:
@@ -187,10 +210,10 @@ class Supervisor:
                     await self._end(component)
                 else:
                     break
-            self._console.line("up", f"{component.name} is back")
+            self._console.line("up", f"{component.name} is ready again")
 
     async def _until_broken(self, component: Component) -> str:
-        """Watch a running component and return what is wrong with it."""
+        """Watch a running component and return its problem."""
         child = self._children[component.name]
         failures = 0
         while True:
@@ -205,10 +228,10 @@ class Supervisor:
             failures = 0 if await component.is_healthy(child.pid) else failures + 1
             if failures >= self._policy.unhealthy_limit:
                 await self._end(component)
-                return f"was unhealthy {failures} times in a row"
+                return f"failed {failures} health checks in a row"
 
     async def _end(self, component: Component) -> None:
-        """End a broken child by force: nothing that it could still say is worth the wait."""
+        """Kill a broken child: its shutdown is not worth the wait."""
         child = self._children[component.name]
         child.kill()
         await child.wait()
@@ -226,4 +249,4 @@ class Supervisor:
 def _ending(status: int) -> str:
     if status >= 0:
         return f"exited with status {status}"
-    return f"was ended by {signal.Signals(-status).name}"
+    return f"was killed by {signal.Signals(-status).name}"

@@ -1,4 +1,4 @@
-"""Triton as a child process: its backend directory, command line, environment and probe."""
+"""Triton as a child process: backend directory, command line, environment and probe."""
 
 import contextlib
 import ctypes
@@ -21,14 +21,14 @@ from service.embedded.triton_release import TritonRelease, TritonUnavailableErro
 _SHM_DIR = Path("/dev/shm")  # noqa: S108 - where Triton's Python backend puts its regions
 _SHM_MARK = "triton_hiir"
 _SHM_NAME = re.compile(rf"{_SHM_MARK}_(?P<pid>\d+)_(?P<started>\d+)_")
-_EXIT_TIMEOUT_S = 5  # with a dead stub Triton always waits for the whole of it
+_EXIT_TIMEOUT_S = 5  # Triton waits for all of it if a stub is dead
 _PROBE_TIMEOUT_S = 5.0
 _instances = itertools.count()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TritonServer:
-    """One tritonserver on 127.0.0.1, serving every model of a repository."""
+    """A tritonserver on 127.0.0.1 that serves all models of a repository."""
 
     release: TritonRelease
     model_repository: Path
@@ -40,18 +40,18 @@ class TritonServer:
 
     @property
     def http_url(self) -> str:
-        """Address of the HTTP endpoint."""
+        """URL of the HTTP endpoint."""
         return f"http://127.0.0.1:{self.http_port}"
 
     @property
     def grpc_url(self) -> str:
-        """Address of the gRPC endpoint, without a scheme as its clients want it."""
+        """Address of the gRPC endpoint, without a scheme."""
         return f"127.0.0.1:{self.grpc_port}"
 
     def command(self) -> tuple[str, ...]:
-        """Command line: local addresses only, models loaded at start and never by a client.
+        """Command line: local addresses only; clients cannot load models.
 
-        A client that may load a model may bring its files along: that would be code of its own.
+        A client that may load a model may upload its files, and so run its own code.
         """
         return (
             str(self.release.server),
@@ -68,17 +68,17 @@ class TritonServer:
             f"--metrics-port={self.metrics_port}",
             f"--backend-config=python,shm-region-prefix-name={self.shm_prefix}",
             f"--exit-timeout-secs={_EXIT_TIMEOUT_S}",
-            # Inference here is on the CPU: no search for what only a GPU has.
+            # CPU inference only: do not search for GPU libraries.
             "--pinned-memory-pool-byte-size=0",
             "--allow-gpu-metrics=false",
             "--log-info=false",
         )
 
     def environment(self) -> dict[str, str]:
-        """What makes Triton's Python stub this very interpreter with its packages.
+        """Environment that makes Triton's Python stub use this interpreter and its packages.
 
-        From Python 3.11 on the stub ignores `PYTHONPATH` and `PYTHONHOME`, but finds its home,
-        a virtual environment's too, through the first `python3` on `PATH`.
+        From Python 3.11 on the stub ignores `PYTHONPATH` and `PYTHONHOME`, but finds its home, even
+        that of a virtual environment, through the first `python3` on `PATH`.
         """
         libraries = [self.release.libraries, *_python_library_dirs()]
         return {
@@ -87,9 +87,9 @@ class TritonServer:
         }
 
     def prepare(self) -> None:
-        """Lay out the backend directory and clear the shared memory of servers that died.
+        """Create the backend directory, and remove the shared memory of dead servers.
 
-        Raises `TritonUnavailableError` when this Python cannot host the backend.
+        Raises `TritonUnavailableError` if this Python cannot run the backend.
         """
         _require_onnxruntime()
         _require_python_library()
@@ -106,19 +106,19 @@ class TritonServer:
         (onnxruntime / "model.py").write_bytes(shim.read_bytes())
 
     async def is_ready(self) -> bool:
-        """Whether the server and all its models answer."""
+        """Return whether the server and all its models are ready."""
         return await is_triton_ready(self.http_url)
 
     async def is_healthy(self, pid: int) -> bool:
-        """Whether the server with this process id can still infer.
+        """Return whether the server with this process id can still infer.
 
-        Triton never replaces a stub that was killed, and never takes notice of its end: it goes
-        on to call itself ready while every request fails. Its dead child betrays it.
+        Triton does not notice or restart a stub that was killed: it stays "ready" while every
+        request fails. The zombie child process reveals it.
         """
         return await self.is_ready() and not has_dead_child(pid)
 
     def remove_shared_memory(self) -> None:
-        """Remove the regions of this very server, which must not be running."""
+        """Remove the shared memory of this server, which must not be running."""
         for region in _SHM_DIR.glob(f"{self.shm_prefix}*"):
             region.unlink(missing_ok=True)
 
@@ -128,7 +128,7 @@ class TritonServer:
 
 
 async def is_triton_ready(http_url: str) -> bool:
-    """Ask the server over HTTP whether it is ready."""
+    """Ask a server over HTTP whether it is ready."""
     try:
         async with httpx.AsyncClient(timeout=_PROBE_TIMEOUT_S, trust_env=False) as client:
             response = await client.get(f"{http_url}/v2/health/ready")
@@ -138,17 +138,17 @@ async def is_triton_ready(http_url: str) -> bool:
 
 
 def unique_shm_prefix() -> str:
-    """Name the shared memory of one server after its owner: no other server's is ever touched."""
+    """Prefix for the shared memory of one server, unique to its owner."""
     pid = os.getpid()
     return f"{_SHM_MARK}_{pid}_{started_at(pid)}_{next(_instances)}_"
 
 
 def _remove_stale_shared_memory() -> None:
-    """Remove regions whose owner, told by process id and start time, is no longer there."""
+    """Remove shared memory whose owner (process id and start time) no longer exists."""
     for region in _SHM_DIR.iterdir():
         match = _SHM_NAME.match(region.name)
         if match and started_at(int(match["pid"])) != match["started"]:
-            with contextlib.suppress(PermissionError):  # another user's: theirs to clear
+            with contextlib.suppress(PermissionError):  # belongs to another user
                 region.unlink(missing_ok=True)
 
 
@@ -157,7 +157,7 @@ def _python_library_dirs() -> list[str]:
 
 
 def _require_onnxruntime() -> None:
-    """It comes with an extra; without it Triton would say so in a long trace of its own."""
+    """Check for the `embedded` extra; Triton's own message would be a long traceback."""
     if importlib.util.find_spec("onnxruntime") is None:
         raise TritonUnavailableError(
             "onnxruntime is not installed: install hiir-restore[embedded], or set HIIR_TRITON_URL "
@@ -166,7 +166,7 @@ def _require_onnxruntime() -> None:
 
 
 def _require_python_library() -> None:
-    """Without libpython the stub dies unheard and Triton waits half a minute for it."""
+    """Check for libpython: without it the stub dies silently, and Triton waits half a minute."""
     name = sysconfig.get_config_var("INSTSONAME")
     if any(Path(folder, name).is_file() for folder in _python_library_dirs()):
         return

@@ -1,7 +1,7 @@
-"""Triton without Docker: NVIDIA's own `tritonserver` binary, taken out of a wheel into a cache.
+"""Triton without Docker: NVIDIA's `tritonserver` binary, unpacked from a wheel into a cache.
 
-The wheel `nvidia-pytriton` is a carrier only. It is downloaded, checked and unpacked, never
-installed: as a dependency it would nearly double the packages of the environment.
+The wheel `nvidia-pytriton` is downloaded, verified and unpacked, but never installed: as a
+dependency it would nearly double the packages of the environment.
 """
 
 import fcntl
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_REQUIREMENT = "nvidia-pytriton==0.7.0"  # carries Triton 2.51
+_REQUIREMENT = "nvidia-pytriton==0.7.0"  # contains Triton 2.51
 _SHA256 = "21f063ff93bb426d0c06b7a55e7eb9efcfe62c0dddd9a908e9877e18710128df"
 _DOWNLOAD_TIMEOUT_S = 600
 _NEEDED = (
@@ -28,7 +28,7 @@ _NEEDED = (
 
 
 class TritonUnavailableError(Exception):
-    """The embedded Triton cannot be had or run here; the message says what to do."""
+    """The embedded Triton is not available on this machine; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +44,16 @@ class TritonRelease:
 
     @property
     def libraries(self) -> Path:
-        """The folder of shared libraries that came with it."""
+        """Directory of its shared libraries."""
         return self.root / "nvidia_pytriton.libs"
 
     @property
     def python_backend(self) -> Path:
-        """The folder of `libtriton_python.so` and its Python module."""
+        """Directory of `libtriton_python.so` and its Python module."""
         return self.root / "pytriton/tritonserver/backends/python"
 
     def stub(self, python: str) -> Path:
-        """The process that hosts backends written for this `major.minor` of Python."""
+        """Return the stub that runs Python backends for this `major.minor` version."""
         stubs = self.root / "pytriton/tritonserver/python_backend_stubs"
         path = stubs / python / "triton_python_backend_stub"
         if not path.is_file():
@@ -67,10 +67,10 @@ class TritonRelease:
 def ensure_tritonserver(
     cache_dir: Path, *, on_download: Callable[[str], None] = lambda _: None
 ) -> TritonRelease:
-    """Return the release in `cache_dir`, downloading it (55 MB, once) when it is not there.
+    """Return the release in `cache_dir`; downloads it (55 MB) the first time.
 
-    Safe to call from several processes at once: one fetches, the others wait for it.
-    Raises `TritonUnavailableError` when it cannot be downloaded or is not the pinned file.
+    Several processes may call it at once: one downloads, the others wait. Raises
+    `TritonUnavailableError` if the download fails or is not the pinned file.
     """
     release = TritonRelease(root=cache_dir / f"tritonserver-{_SHA256[:12]}")
     if release.root.is_dir():
@@ -78,7 +78,7 @@ def ensure_tritonserver(
     cache_dir.mkdir(parents=True, exist_ok=True)
     with _exclusive(cache_dir / "tritonserver.lock"):
         if not release.root.is_dir():
-            on_download(f"getting Triton once, 55 MB, into {cache_dir}")
+            on_download(f"downloading Triton (55 MB, once) to {cache_dir}")
             with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".fetch-") as scratch:
                 wheel = _download(Path(scratch))
                 unpack(wheel, release.root, sha256=_SHA256)
@@ -86,7 +86,7 @@ def ensure_tritonserver(
 
 
 def unpack(wheel: Path, root: Path, *, sha256: str) -> None:
-    """Check the wheel and put what a server needs of it at `root`: all of it, or nothing."""
+    """Verify the wheel and unpack what a server needs to `root`, atomically."""
     with wheel.open("rb") as file:
         actual = hashlib.file_digest(file, "sha256").hexdigest()
     if actual != sha256:
@@ -100,7 +100,7 @@ def unpack(wheel: Path, root: Path, *, sha256: str) -> None:
             archive.extractall(staged, names)
         for pattern in ("**/bin/tritonserver", "**/triton_python_backend_stub"):
             for executable in staged.glob(pattern):
-                executable.chmod(0o755)  # zip archives written by build tools carry no mode
+                executable.chmod(0o755)  # archives of build tools have no file modes
         staged.rename(root)
 
 
@@ -126,5 +126,5 @@ def _download(folder: Path) -> Path:
 @contextmanager
 def _exclusive(path: Path) -> Iterator[None]:
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # released with the file, and when the process dies
+        fcntl.flock(file, fcntl.LOCK_EX)  # released with the file, or when the process dies
         yield

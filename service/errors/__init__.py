@@ -1,279 +1,285 @@
 """The service's errors, one tree. Each knows its code, HTTP status, public title and retryability.
 
-ServiceError                        500 internal-error
-├── RequestRefused                  4xx: the request must change
-│   ├── InvalidRequest              400 invalid-request
-│   ├── InvalidMultipart            400 invalid-multipart
-│   ├── UploadInterrupted           400 upload-interrupted
-│   ├── NotFound                    404 not-found
-│   ├── UnknownTask                 404 unknown-task
-│   ├── MethodNotAllowed            405 method-not-allowed
-│   ├── NotAcceptable               406 not-acceptable
-│   ├── BodyTooLarge                413 body-too-large
-│   ├── UnsupportedMediaType        415 unsupported-media-type
-│   ├── RangeNotSatisfiable         416 range-not-satisfiable
-│   ├── MissingFile                 422 missing-file
-│   ├── MissingTask                 422 missing-task
-│   ├── MissingParameter            422 missing-parameter
-│   ├── NoModelForImage             422 no-model-for-image
-│   ├── TooManyFiles                422 too-many-files
-│   ├── ViewsDiffer                 422 views-differ
-│   ├── UnknownParameter            422 unknown-parameter
-│   ├── DuplicateParameter          422 duplicate-parameter
-│   ├── InvalidParameter            422 invalid-parameter
-│   ├── InvalidJobId                422 invalid-job-id
-│   ├── InvalidWebhookUrl           422 invalid-webhook-url
-│   ├── InvalidCursor               422 invalid-cursor
-│   ├── IdempotencyKeyInvalid       422 idempotency-key-invalid
-│   ├── IdempotencyKeyReused        422 idempotency-key-reused
-│   ├── ResultTooLarge              422 result-too-large
-│   └── ImageRefused                hiir.imaging's errors, code for code
-│       ├── UnsupportedImageFormat  415 unsupported-image-format
-│       ├── EmptyImage              422 empty-image
-│       ├── ImageTruncated          422 image-truncated
-│       ├── ImageCorrupt            422 image-corrupt
-│       ├── ImageTooLarge           422 image-too-large
-│       ├── ImageTooSmall           422 image-too-small
-│       ├── TooManyFrames           422 too-many-frames
-│       ├── FrameNotFound           422 frame-not-found
-│       ├── DecodingTimeout         422 decoding-timeout
-│       ├── OutputUnsupported       422 output-unsupported
-│       └── UnsupportedPixelMode    422 unsupported-pixel-mode
-├── AccessDenied                    who asks may not: WWW-Authenticate says what is wanted
-│   ├── KeyMissing                  401 key-missing
-│   ├── KeyInvalid                  401 key-invalid
-│   ├── ScopeMissing                403 scope-missing
-│   └── OpenMode                    403 open-mode
-├── KeyProblem                      what a key's id cannot give
-│   ├── KeyNotFound                 404 key-not-found
-│   └── TooManyKeys                 409 too-many-keys
-├── JobProblem                      what a job's id cannot give
-│   ├── JobNotFound                 404 job-not-found
-│   ├── BatchNotFound               404 batch-not-found
-│   ├── BatchNotFinished            409 batch-not-finished (retryable)
-│   ├── DeliveryNotFound            404 delivery-not-found
-│   ├── JobNotFinished              409 job-not-finished (retryable)
-│   ├── JobCanceled                 409 job-canceled
-│   ├── JobAlreadyTerminal          409 job-already-terminal
-│   ├── JobIdTaken                  409 job-id-taken
-│   ├── SubmissionInProgress        409 submission-in-progress (retryable)
-│   ├── JobFailed                   409, with the code of the job's own failure
-│   └── ResultExpired               410 result-expired
-├── Overuse                         429: this client asks for more than one may (retryable)
-│   ├── RateLimited                 429 rate-limited
-│   ├── TooManyJobs                 429 too-many-jobs
-│   └── QuotaExceeded               429 quota-exceeded
-├── Unavailable                     503: nothing is wrong with the request (retryable)
-│   ├── StoreUnavailable            503 store-unavailable
-│   ├── QueueUnavailable            503 queue-unavailable
-│   ├── InferenceUnavailable        503 inference-unavailable
-│   ├── QueueFull                   503 queue-full
-│   ├── WaitTooLong                 503 wait-too-long
-│   └── ServerBusy                  503 server-busy
-└── ProcessingFailed                how an accepted job can end; kept with the job
-    ├── WorkerLost                  500 worker-lost (retryable)
-    ├── JobTimedOut                 500 timeout
-    ├── OutOfMemory                 500 out-of-memory
-    ├── GpuOutOfMemory              500 gpu-out-of-memory (retryable)
-    ├── InputExpired                500 input-expired (retryable)
-    ├── InferenceFailed             500 inference-failed
-    ├── ModelMismatch               500 model-mismatch
-    ├── ModelOutputInvalid          500 model-output-invalid (retryable)
-    ├── CodecFailed                 500 codec-failed (retryable)
-    └── StoreFault                  500 store-fault
+ServiceError                             500 internal-error
+├── ClientError                          4xx: the request must change
+│   ├── InvalidRequestError              400 invalid-request
+│   ├── InvalidMultipartError            400 invalid-multipart
+│   ├── UploadInterruptedError           400 upload-interrupted
+│   ├── NotFoundError                    404 not-found
+│   ├── UnknownTaskError                 404 unknown-task
+│   ├── MethodNotAllowedError            405 method-not-allowed
+│   ├── NotAcceptableError               406 not-acceptable
+│   ├── BodyTooLargeError                413 body-too-large
+│   ├── UnsupportedMediaTypeError        415 unsupported-media-type
+│   ├── RangeNotSatisfiableError         416 range-not-satisfiable
+│   ├── MissingFileError                 422 missing-file
+│   ├── MissingTaskError                 422 missing-task
+│   ├── MissingParameterError            422 missing-parameter
+│   ├── NoModelForImageError             422 no-model-for-image
+│   ├── TooManyFilesError                422 too-many-files
+│   ├── ViewsDifferError                 422 views-differ
+│   ├── UnknownParameterError            422 unknown-parameter
+│   ├── DuplicateParameterError          422 duplicate-parameter
+│   ├── InvalidParameterError            422 invalid-parameter
+│   ├── InvalidJobIdError                422 invalid-job-id
+│   ├── InvalidWebhookUrlError           422 invalid-webhook-url
+│   ├── InvalidCursorError               422 invalid-cursor
+│   ├── IdempotencyKeyInvalidError       422 idempotency-key-invalid
+│   ├── IdempotencyKeyReusedError        422 idempotency-key-reused
+│   ├── ResultTooLargeError              422 result-too-large
+│   └── ImageError                       hiir.imaging's errors, code for code
+│       ├── UnsupportedImageFormatError  415 unsupported-image-format
+│       ├── EmptyImageError              422 empty-image
+│       ├── ImageTruncatedError          422 image-truncated
+│       ├── ImageCorruptError            422 image-corrupt
+│       ├── ImageTooLargeError           422 image-too-large
+│       ├── ImageTooSmallError           422 image-too-small
+│       ├── TooManyFramesError           422 too-many-frames
+│       ├── FrameNotFoundError           422 frame-not-found
+│       ├── DecodingTimeoutError         422 decoding-timeout
+│       ├── OutputUnsupportedError       422 output-unsupported
+│       └── UnsupportedPixelModeError    422 unsupported-pixel-mode
+├── AccessDeniedError                    who asks may not: WWW-Authenticate says what is wanted
+│   ├── KeyMissingError                  401 key-missing
+│   ├── KeyInvalidError                  401 key-invalid
+│   ├── ScopeMissingError                403 scope-missing
+│   └── OpenModeError                    403 open-mode
+├── KeyStateError                        what a key's id cannot give
+│   ├── KeyNotFoundError                 404 key-not-found
+│   └── TooManyKeysError                 409 too-many-keys
+├── JobStateError                        what a job's id cannot give
+│   ├── JobNotFoundError                 404 job-not-found
+│   ├── BatchNotFoundError               404 batch-not-found
+│   ├── BatchNotFinishedError            409 batch-not-finished (retryable)
+│   ├── DeliveryNotFoundError            404 delivery-not-found
+│   ├── JobNotFinishedError              409 job-not-finished (retryable)
+│   ├── JobCanceledError                 409 job-canceled
+│   ├── JobAlreadyTerminalError          409 job-already-terminal
+│   ├── JobIdTakenError                  409 job-id-taken
+│   ├── SubmissionInProgressError        409 submission-in-progress (retryable)
+│   ├── JobFailedError                   409, with the code of the job's own failure
+│   └── ResultExpiredError               410 result-expired
+├── TooManyRequestsError                 429: this client asks for more than one may (retryable)
+│   ├── RateLimitError                   429 rate-limited
+│   ├── TooManyJobsError                 429 too-many-jobs
+│   └── QuotaExceededError               429 quota-exceeded
+├── UnavailableError                     503: nothing is wrong with the request (retryable)
+│   ├── StoreUnavailableError            503 store-unavailable
+│   ├── QueueUnavailableError            503 queue-unavailable
+│   ├── InferenceUnavailableError        503 inference-unavailable
+│   ├── QueueFullError                   503 queue-full
+│   ├── WaitTooLongError                 503 wait-too-long
+│   └── ServerBusyError                  503 server-busy
+└── ProcessingError                      how an accepted job can end; kept with the job
+    ├── WorkerLostError                  500 worker-lost (retryable)
+    ├── JobTimeoutError                  500 timeout
+    ├── OutOfMemoryError                 500 out-of-memory
+    ├── GpuOutOfMemoryError              500 gpu-out-of-memory (retryable)
+    ├── InputExpiredError                500 input-expired (retryable)
+    ├── InferenceFailedError             500 inference-failed
+    ├── ModelMismatchError               500 model-mismatch
+    ├── ModelOutputInvalidError          500 model-output-invalid (retryable)
+    ├── CodecFailedError                 500 codec-failed (retryable)
+    └── StoreFaultError                  500 store-fault
 """
 
 from collections.abc import Iterator
 
 from hiir.imaging import ImagingError
 from service.errors.access import (
-    AccessDenied,
-    KeyInvalid,
-    KeyMissing,
-    KeyNotFound,
-    KeyProblem,
-    OpenMode,
-    ScopeMissing,
-    TooManyKeys,
+    AccessDeniedError,
+    KeyInvalidError,
+    KeyMissingError,
+    KeyNotFoundError,
+    KeyStateError,
+    OpenModeError,
+    ScopeMissingError,
+    TooManyKeysError,
 )
 from service.errors.base import ServiceError
-from service.errors.failures import (
-    CodecFailed,
-    GpuOutOfMemory,
-    InferenceFailed,
-    InputExpired,
-    JobTimedOut,
-    ModelMismatch,
-    ModelOutputInvalid,
-    OutOfMemory,
-    ProcessingFailed,
-    StoreFault,
-    WorkerLost,
+from service.errors.client import (
+    BodyTooLargeError,
+    ClientError,
+    DecodingTimeoutError,
+    DuplicateParameterError,
+    EmptyImageError,
+    FrameNotFoundError,
+    IdempotencyKeyInvalidError,
+    IdempotencyKeyReusedError,
+    ImageCorruptError,
+    ImageError,
+    ImageTooLargeError,
+    ImageTooSmallError,
+    ImageTruncatedError,
+    InvalidCursorError,
+    InvalidJobIdError,
+    InvalidMultipartError,
+    InvalidParameterError,
+    InvalidRequestError,
+    InvalidWebhookUrlError,
+    MethodNotAllowedError,
+    MissingFileError,
+    MissingParameterError,
+    MissingTaskError,
+    NoModelForImageError,
+    NotAcceptableError,
+    NotFoundError,
+    OutputUnsupportedError,
+    RangeNotSatisfiableError,
+    ResultTooLargeError,
+    TooManyFilesError,
+    TooManyFramesError,
+    UnknownParameterError,
+    UnknownTaskError,
+    UnsupportedImageFormatError,
+    UnsupportedMediaTypeError,
+    UnsupportedPixelModeError,
+    UploadInterruptedError,
+    ViewsDifferError,
 )
-from service.errors.job_problems import (
-    BatchNotFinished,
-    BatchNotFound,
-    DeliveryNotFound,
-    JobAlreadyTerminal,
-    JobCanceled,
-    JobFailed,
-    JobIdTaken,
-    JobNotFinished,
-    JobNotFound,
-    JobProblem,
-    ResultExpired,
-    SubmissionInProgress,
+from service.errors.job_state import (
+    BatchNotFinishedError,
+    BatchNotFoundError,
+    DeliveryNotFoundError,
+    JobAlreadyTerminalError,
+    JobCanceledError,
+    JobFailedError,
+    JobIdTakenError,
+    JobNotFinishedError,
+    JobNotFoundError,
+    JobStateError,
+    ResultExpiredError,
+    SubmissionInProgressError,
 )
-from service.errors.outages import (
-    InferenceUnavailable,
-    QueueFull,
-    QueueUnavailable,
-    ServerBusy,
-    StoreUnavailable,
-    Unavailable,
-    WaitTooLong,
+from service.errors.processing import (
+    CodecFailedError,
+    GpuOutOfMemoryError,
+    InferenceFailedError,
+    InputExpiredError,
+    JobTimeoutError,
+    ModelMismatchError,
+    ModelOutputInvalidError,
+    OutOfMemoryError,
+    ProcessingError,
+    StoreFaultError,
+    WorkerLostError,
 )
-from service.errors.overuse import Overuse, QuotaExceeded, RateLimited, TooManyJobs
-from service.errors.refusals import (
-    BodyTooLarge,
-    DecodingTimeout,
-    DuplicateParameter,
-    EmptyImage,
-    FrameNotFound,
-    IdempotencyKeyInvalid,
-    IdempotencyKeyReused,
-    ImageCorrupt,
-    ImageRefused,
-    ImageTooLarge,
-    ImageTooSmall,
-    ImageTruncated,
-    InvalidCursor,
-    InvalidJobId,
-    InvalidMultipart,
-    InvalidParameter,
-    InvalidRequest,
-    InvalidWebhookUrl,
-    MethodNotAllowed,
-    MissingFile,
-    MissingParameter,
-    MissingTask,
-    NoModelForImage,
-    NotAcceptable,
-    NotFound,
-    OutputUnsupported,
-    RangeNotSatisfiable,
-    RequestRefused,
-    ResultTooLarge,
-    TooManyFiles,
-    TooManyFrames,
-    UnknownParameter,
-    UnknownTask,
-    UnsupportedImageFormat,
-    UnsupportedMediaType,
-    UnsupportedPixelMode,
-    UploadInterrupted,
-    ViewsDiffer,
+from service.errors.rate_limits import (
+    QuotaExceededError,
+    RateLimitError,
+    TooManyJobsError,
+    TooManyRequestsError,
+)
+from service.errors.unavailable import (
+    InferenceUnavailableError,
+    QueueFullError,
+    QueueUnavailableError,
+    ServerBusyError,
+    StoreUnavailableError,
+    UnavailableError,
+    WaitTooLongError,
 )
 
 __all__ = [
-    "AccessDenied",
-    "BatchNotFinished",
-    "BatchNotFound",
-    "BodyTooLarge",
-    "CodecFailed",
-    "DecodingTimeout",
-    "DeliveryNotFound",
-    "DuplicateParameter",
-    "EmptyImage",
-    "FrameNotFound",
-    "GpuOutOfMemory",
-    "IdempotencyKeyInvalid",
-    "IdempotencyKeyReused",
-    "ImageCorrupt",
-    "ImageRefused",
-    "ImageTooLarge",
-    "ImageTooSmall",
-    "ImageTruncated",
-    "InferenceFailed",
-    "InferenceUnavailable",
-    "InputExpired",
-    "InvalidCursor",
-    "InvalidJobId",
-    "InvalidMultipart",
-    "InvalidParameter",
-    "InvalidRequest",
-    "InvalidWebhookUrl",
-    "JobAlreadyTerminal",
-    "JobCanceled",
-    "JobFailed",
-    "JobIdTaken",
-    "JobNotFinished",
-    "JobNotFound",
-    "JobProblem",
-    "JobTimedOut",
-    "KeyInvalid",
-    "KeyMissing",
-    "KeyNotFound",
-    "KeyProblem",
-    "MethodNotAllowed",
-    "MissingFile",
-    "MissingParameter",
-    "MissingTask",
-    "ModelMismatch",
-    "ModelOutputInvalid",
-    "NoModelForImage",
-    "NotAcceptable",
-    "NotFound",
-    "OpenMode",
-    "OutOfMemory",
-    "OutputUnsupported",
-    "Overuse",
-    "ProcessingFailed",
-    "QueueFull",
-    "QueueUnavailable",
-    "QuotaExceeded",
-    "RangeNotSatisfiable",
-    "RateLimited",
-    "RequestRefused",
-    "ResultExpired",
-    "ResultTooLarge",
-    "ScopeMissing",
-    "ServerBusy",
+    "AccessDeniedError",
+    "BatchNotFinishedError",
+    "BatchNotFoundError",
+    "BodyTooLargeError",
+    "ClientError",
+    "CodecFailedError",
+    "DecodingTimeoutError",
+    "DeliveryNotFoundError",
+    "DuplicateParameterError",
+    "EmptyImageError",
+    "FrameNotFoundError",
+    "GpuOutOfMemoryError",
+    "IdempotencyKeyInvalidError",
+    "IdempotencyKeyReusedError",
+    "ImageCorruptError",
+    "ImageError",
+    "ImageTooLargeError",
+    "ImageTooSmallError",
+    "ImageTruncatedError",
+    "InferenceFailedError",
+    "InferenceUnavailableError",
+    "InputExpiredError",
+    "InvalidCursorError",
+    "InvalidJobIdError",
+    "InvalidMultipartError",
+    "InvalidParameterError",
+    "InvalidRequestError",
+    "InvalidWebhookUrlError",
+    "JobAlreadyTerminalError",
+    "JobCanceledError",
+    "JobFailedError",
+    "JobIdTakenError",
+    "JobNotFinishedError",
+    "JobNotFoundError",
+    "JobStateError",
+    "JobTimeoutError",
+    "KeyInvalidError",
+    "KeyMissingError",
+    "KeyNotFoundError",
+    "KeyStateError",
+    "MethodNotAllowedError",
+    "MissingFileError",
+    "MissingParameterError",
+    "MissingTaskError",
+    "ModelMismatchError",
+    "ModelOutputInvalidError",
+    "NoModelForImageError",
+    "NotAcceptableError",
+    "NotFoundError",
+    "OpenModeError",
+    "OutOfMemoryError",
+    "OutputUnsupportedError",
+    "ProcessingError",
+    "QueueFullError",
+    "QueueUnavailableError",
+    "QuotaExceededError",
+    "RangeNotSatisfiableError",
+    "RateLimitError",
+    "ResultExpiredError",
+    "ResultTooLargeError",
+    "ScopeMissingError",
+    "ServerBusyError",
     "ServiceError",
-    "StoreFault",
-    "StoreUnavailable",
-    "SubmissionInProgress",
-    "TooManyFiles",
-    "TooManyFrames",
-    "TooManyJobs",
-    "TooManyKeys",
-    "Unavailable",
-    "UnknownParameter",
-    "UnknownTask",
-    "UnsupportedImageFormat",
-    "UnsupportedMediaType",
-    "UnsupportedPixelMode",
-    "UploadInterrupted",
-    "ViewsDiffer",
-    "WaitTooLong",
-    "WorkerLost",
+    "StoreFaultError",
+    "StoreUnavailableError",
+    "SubmissionInProgressError",
+    "TooManyFilesError",
+    "TooManyFramesError",
+    "TooManyJobsError",
+    "TooManyKeysError",
+    "TooManyRequestsError",
+    "UnavailableError",
+    "UnknownParameterError",
+    "UnknownTaskError",
+    "UnsupportedImageFormatError",
+    "UnsupportedMediaTypeError",
+    "UnsupportedPixelModeError",
+    "UploadInterruptedError",
+    "ViewsDifferError",
+    "WaitTooLongError",
+    "WorkerLostError",
     "error_types",
     "translate_imaging_error",
 ]
 
 
 def error_types() -> Iterator[type[ServiceError]]:
-    """Every error that a client can meet: the tree's leaves, and its root for what is left."""
+    """Yield every error that a client can receive: the leaves of the tree, and its root."""
     yield ServiceError
     yield from _leaves(ServiceError)
 
 
 def translate_imaging_error(error: ImagingError) -> ServiceError:
-    """The service's error for one of `hiir.imaging`: same code, detail, limit and actual value."""
+    """Return the service's error for one of `hiir.imaging`: same code, detail, limit and actual
+    value."""
     kinds: tuple[type[ServiceError], ...] = (
-        *_leaves(ImageRefused),
-        CodecFailed,
-        ModelOutputInvalid,
+        *_leaves(ImageError),
+        CodecFailedError,
+        ModelOutputInvalidError,
     )
     for kind in kinds:
         if kind.code == error.code:

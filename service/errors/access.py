@@ -1,67 +1,66 @@
-# ruff: noqa: N818 - errors are named for what happened
-"""Who asks may not: 401 without a good key, 403 with one that does not allow it; and keys."""
+"""Authentication and authorization errors (401, 403), and errors of API keys."""
 
 from service.errors.base import ServiceError
 
 
-class AccessDenied(ServiceError):
-    """Who asks may not."""
+class AccessDeniedError(ServiceError):
+    """The client may not make this request."""
 
     code, status, title = "access-denied", 401, "Access denied"
 
     @property
     def challenge(self) -> str:
-        """The `WWW-Authenticate` header, in the words of RFC 6750."""
+        """Value of the `WWW-Authenticate` header (RFC 6750)."""
         return 'Bearer realm="hiir"'
 
 
-class KeyMissing(AccessDenied):
-    """No key came with the request."""
+class KeyMissingError(AccessDeniedError):
+    """The request has no API key."""
 
-    code, title = "key-missing", "A key is needed"
+    code, title = "key-missing", "API key required"
 
 
-class KeyInvalid(AccessDenied):
-    """The key is not one of this service, or was revoked, or its time is over."""
+class KeyInvalidError(AccessDeniedError):
+    """The API key is unknown, revoked or expired."""
 
-    code, title = "key-invalid", "Not a valid key"
+    code, title = "key-invalid", "Invalid API key"
 
     @property
     def challenge(self) -> str:
-        """Says that another token is wanted."""
+        """Add the error code for an invalid token."""
         return f'{super().challenge}, error="invalid_token"'
 
 
-class ScopeMissing(AccessDenied):
-    """The key is good, but does not allow this."""
+class ScopeMissingError(AccessDeniedError):
+    """The API key is valid but lacks the required scope."""
 
-    code, status, title = "scope-missing", 403, "The key does not allow this"
+    code, status, title = "scope-missing", 403, "Insufficient scope"
 
     @property
     def challenge(self) -> str:
-        """Names the scope that is wanted."""
+        """Add the error code and the required scope."""
         return f'{super().challenge}, error="insufficient_scope", scope="{self.limit}"'
 
 
-class OpenMode(AccessDenied):
-    """Keys are managed only where they are asked for."""
+class OpenModeError(AccessDeniedError):
+    """API keys can be managed only where the service requires them."""
 
-    code, status, title = "open-mode", 403, "No keys here"
-
-
-class KeyProblem(ServiceError):
-    """What was asked of a key cannot be given."""
-
-    code, status, title = "key-problem", 409, "The key cannot do that"
+    code, status, title = "open-mode", 403, "API keys are disabled"
 
 
-class KeyNotFound(KeyProblem):
+class KeyStateError(ServiceError):
+    """The operation on an API key is not possible."""
+
+    code, status, title = "key-problem", 409, "API key error"
+
+
+class KeyNotFoundError(KeyStateError):
     """The tenant has no live key with this id."""
 
-    code, status, title = "key-not-found", 404, "No such key"
+    code, status, title = "key-not-found", 404, "API key not found"
 
 
-class TooManyKeys(KeyProblem):
-    """The tenant has as many live keys as one may have."""
+class TooManyKeysError(KeyStateError):
+    """The tenant has the maximum number of live keys."""
 
-    code, title = "too-many-keys", "Too many keys"
+    code, title = "too-many-keys", "Too many API keys"

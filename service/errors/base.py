@@ -1,12 +1,12 @@
-"""The root of the tree."""
+"""The root of the error tree."""
 
 from collections.abc import Mapping, Sequence
 
 
 class ServiceError(Exception):
-    """Root of the tree, and on its own the error that says nothing but "it is our fault".
+    """Root of the tree; raised itself, it is an internal error without details.
 
-    `detail` is shown to the client: it must not carry paths, addresses or a third party's text.
+    `detail` is shown to the client: it must not contain paths, addresses or a third party's text.
     """
 
     code: str = "internal-error"
@@ -14,7 +14,7 @@ class ServiceError(Exception):
     title: str = "Internal error"
     retryable: bool = False
     retry_after: int | None = None
-    """Whole seconds for the `Retry-After` header."""
+    """Seconds for the `Retry-After` header."""
 
     def __init__(
         self,

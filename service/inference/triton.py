@@ -1,8 +1,8 @@
-"""Triton as a tile engine: the only module that knows tritonclient, and that translates its errors.
+"""Triton as a tile engine: the only module that uses Triton's client and translates its errors.
 
-A tile is tried again for as long as what is wrong may pass; when Triton is out of memory, or went
-away, with fewer others beside it (`tile_window`). Triton's word on a model's readiness is not
-asked: a model whose process is dead stays "ready", while its tiles fail until it is replaced.
+A tile is retried while its error may pass. When Triton is out of memory or unavailable, fewer tiles
+are in flight (`concurrency_limit`). Triton's own model readiness is not used: a model whose process
+has died stays "ready", while its tiles fail until it is restarted.
 """
 
 import logging
@@ -29,16 +29,16 @@ from tritonclient.utils import InferenceServerException
 
 from hiir.imaging import ContractError, FloatPixels, ModelContract
 from service.errors import (
-    GpuOutOfMemory,
-    InferenceFailed,
-    InferenceUnavailable,
-    ModelMismatch,
-    ModelOutputInvalid,
+    GpuOutOfMemoryError,
+    InferenceFailedError,
+    InferenceUnavailableError,
+    ModelMismatchError,
+    ModelOutputInvalidError,
     ServiceError,
 )
-from service.inference.tile_window import TileWindow
+from service.inference.concurrency_limit import ConcurrencyLimit
+from service.observability.logs import current_trace
 from service.settings import InferenceSettings
-from service.telemetry import current_trace
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -47,73 +47,74 @@ _INPUT, _OUTPUT = "input", "output"
 _CONFIG_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 2.0
 _CHANNEL = (
-    # Arguments of one's own replace tritonclient's, its message sizes without limit among them.
+    # Custom arguments replace tritonclient's defaults, the unlimited message sizes among them.
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # gRPC's own pauses grow to minutes: a server that is back would not be noticed.
+    # gRPC's default backoff grows to minutes, and a recovered server would go unnoticed.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 1000),
 )
 
 
-class Trouble(Enum):
-    """What a failed call says of the next one."""
+class ErrorKind(Enum):
+    """What a failed call says about a retry."""
 
-    AWAY = auto()
-    """The server does not answer: it may be starting, restarting, or behind with its work."""
-    FAULT = auto()
-    """The server answers that something in it is broken: it may be healed, or stay so."""
-    MEMORY = auto()
-    """The server answers that it has no memory for this: for less it may have."""
-    REFUSED = auto()
-    """The server will say the same to the same request."""
+    UNAVAILABLE = auto()
+    """The server does not answer: it is starting, restarting or overloaded."""
+    SERVER_ERROR = auto()
+    """The server reports an internal error, which may pass."""
+    OUT_OF_MEMORY = auto()
+    """The server is out of memory; fewer tiles may fit."""
+    REJECTED = auto()
+    """The server will reject the same request again."""
 
 
-TROUBLE: Mapping[grpc.StatusCode, Trouble] = {
-    grpc.StatusCode.ABORTED: Trouble.AWAY,
-    grpc.StatusCode.CANCELLED: Trouble.AWAY,
-    grpc.StatusCode.DEADLINE_EXCEEDED: Trouble.AWAY,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Trouble.AWAY,
-    grpc.StatusCode.UNAVAILABLE: Trouble.AWAY,
-    grpc.StatusCode.DATA_LOSS: Trouble.FAULT,
-    grpc.StatusCode.INTERNAL: Trouble.FAULT,
-    grpc.StatusCode.NOT_FOUND: Trouble.FAULT,
-    grpc.StatusCode.UNKNOWN: Trouble.FAULT,
-    grpc.StatusCode.ALREADY_EXISTS: Trouble.REFUSED,
-    grpc.StatusCode.FAILED_PRECONDITION: Trouble.REFUSED,
-    grpc.StatusCode.INVALID_ARGUMENT: Trouble.REFUSED,
-    grpc.StatusCode.OK: Trouble.REFUSED,
-    grpc.StatusCode.OUT_OF_RANGE: Trouble.REFUSED,
-    grpc.StatusCode.PERMISSION_DENIED: Trouble.REFUSED,
-    grpc.StatusCode.UNAUTHENTICATED: Trouble.REFUSED,
-    grpc.StatusCode.UNIMPLEMENTED: Trouble.REFUSED,
+ERROR_KINDS: Mapping[grpc.StatusCode, ErrorKind] = {
+    grpc.StatusCode.ABORTED: ErrorKind.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED: ErrorKind.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED: ErrorKind.UNAVAILABLE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ErrorKind.UNAVAILABLE,
+    grpc.StatusCode.UNAVAILABLE: ErrorKind.UNAVAILABLE,
+    grpc.StatusCode.DATA_LOSS: ErrorKind.SERVER_ERROR,
+    grpc.StatusCode.INTERNAL: ErrorKind.SERVER_ERROR,
+    grpc.StatusCode.NOT_FOUND: ErrorKind.SERVER_ERROR,
+    grpc.StatusCode.UNKNOWN: ErrorKind.SERVER_ERROR,
+    grpc.StatusCode.ALREADY_EXISTS: ErrorKind.REJECTED,
+    grpc.StatusCode.FAILED_PRECONDITION: ErrorKind.REJECTED,
+    grpc.StatusCode.INVALID_ARGUMENT: ErrorKind.REJECTED,
+    grpc.StatusCode.OK: ErrorKind.REJECTED,
+    grpc.StatusCode.OUT_OF_RANGE: ErrorKind.REJECTED,
+    grpc.StatusCode.PERMISSION_DENIED: ErrorKind.REJECTED,
+    grpc.StatusCode.UNAUTHENTICATED: ErrorKind.REJECTED,
+    grpc.StatusCode.UNIMPLEMENTED: ErrorKind.REJECTED,
 }
 
 
-# Triton has no status for it: CUDA, TensorRT, ONNX Runtime's arena and C++ each have their words.
+# Triton has no status code for it: CUDA, TensorRT, ONNX Runtime's arena and C++ have their own
+# messages.
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|failed to allocate|bad_alloc|cudaErrorMemoryAllocation|OOM\b", re.IGNORECASE
 )
 
 
 class TritonClient:
-    """One channel to one server, for one process.
+    """One gRPC channel to one server, for one process.
 
-    It is opened by the first engine: a channel that exists before a fork hangs in the child.
+    It is opened by the first engine: a channel that was opened before a fork hangs in the child.
     """
 
     def __init__(self, *, url: str, settings: InferenceSettings) -> None:
         self._url = url
         self._settings = settings
         self._client: InferenceServerClient | None = None
-        # The client keeps the call that it is just sending in an attribute of its own: of two
-        # threads that send at once, one would be given the other's tile.
+        # tritonclient stores the call that it is sending in an attribute: two threads that send at
+        # once would mix up their tiles.
         self._sending = threading.Lock()
 
     @contextmanager
     def engine(self, contract: ModelContract) -> Iterator["TritonEngine"]:
-        """An engine for one image; what it still has in flight at the end is canceled."""
+        """Return an engine for one image; tiles in flight at the end of the block are canceled."""
         if self._client is None:
             self._client = InferenceServerClient(self._url, channel_args=_CHANNEL)
         engine = TritonEngine(
@@ -136,7 +137,7 @@ class TritonClient:
 
 
 class TritonEngine:
-    """The tiles of one image, several in flight (a `hiir.imaging.TileEngine`)."""
+    """Infers the tiles of one image, several at once (a `hiir.imaging.TileEngine`)."""
 
     def __init__(
         self,
@@ -152,35 +153,36 @@ class TritonEngine:
         self._settings = settings
         self._threads = ThreadPoolExecutor(settings.tiles_in_flight, thread_name_prefix="tile")
         self._aborted = threading.Event()
-        self._window = TileWindow(settings.tiles_in_flight, closed=self._aborted)
+        self._limit = ConcurrencyLimit(settings.tiles_in_flight, closed=self._aborted)
         self._lock = threading.Lock()
         self._calls: set[Any] = set()
         self._failing = False
 
     def require_model(self) -> None:
-        """Raise `ModelMismatch` unless Triton serves the model of the contract.
+        """Raise `ModelMismatchError` unless Triton serves the model of the contract.
 
-        Raises also what a tile can raise, and is patient like it.
+        It retries, and raises the other errors of `submit`.
         """
         name = self._contract.name
-        config = self._persist(
+        config = self._retry(
             lambda: self._client.get_model_config(name, client_timeout=_CONFIG_SECONDS).config,
-            TileWindow(1, closed=self._aborted),
+            ConcurrencyLimit(1, closed=self._aborted),
         )
         check_served(config, self._contract)
 
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
-        """Start on a `(1, C, t, t)` float32 [0, 1] tile, giving `(1, C', t * scale, t * scale)`.
+        """Send a `(1, C, t, t)` float32 [0, 1] tile; gives `(1, C', t * scale, t * scale)`.
 
-        The future raises `InferenceUnavailable` if Triton stayed away for too long,
-        `GpuOutOfMemory` if it had no memory for the tile alone, `ModelMismatch` or
-        `InferenceFailed` if it refused the tile or kept failing, `CancelledError` once aborted.
+        The future raises `InferenceUnavailableError` if Triton stayed unavailable,
+        `GpuOutOfMemoryError` if a single tile did not fit its memory, `ModelMismatchError` or
+        `InferenceFailedError` if it rejected the tile or kept failing, and `CancelledError` after
+        `abort`.
         """
         call = partial(self._infer, tile)
-        return self._threads.submit(copy_context().run, self._persist, call, self._window)
+        return self._threads.submit(copy_context().run, self._retry, call, self._limit)
 
     def abort(self) -> None:
-        """Cancel every tile, here and in Triton; callable from any thread."""
+        """Cancel every tile, here and in Triton; thread-safe."""
         self._aborted.set()
         with self._lock:
             calls = tuple(self._calls)
@@ -188,42 +190,42 @@ class TritonEngine:
             call.cancel()
 
     def close(self) -> None:
-        """Wait for the tiles' threads, which an abort has made short."""
+        """Wait for the threads, which end soon after `abort`."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _persist(self, call: Callable[[], T], window: TileWindow) -> T:
-        """Repeat a call until it succeeds, can no longer, or the engine is aborted."""
+    def _retry(self, call: Callable[[], T], limit: ConcurrencyLimit) -> T:
+        """Retry a call until it succeeds, fails for good, or the engine is aborted."""
         failing_since: float | None = None
         pause = _FIRST_PAUSE_SECONDS
         while not self._aborted.is_set():
             try:
-                with window.place() as size:
+                with limit.slot() as size:
                     answer = call()
             except (InferenceServerException, grpc.RpcError) as error:
                 problem, patience = translate_triton_error(error, self._settings)
                 now = time.monotonic()
                 failing_since = failing_since or now
-                if isinstance(problem, GpuOutOfMemory | InferenceUnavailable):
-                    self._ease(window, size)
-                alone = size == 1 or not isinstance(problem, GpuOutOfMemory)
+                if isinstance(problem, GpuOutOfMemoryError | InferenceUnavailableError):
+                    self._reduce_concurrency(limit, size)
+                alone = size == 1 or not isinstance(problem, GpuOutOfMemoryError)
                 if alone and now - failing_since >= patience and not self._aborted.is_set():
                     raise problem from error
-                if not self._failing:  # one line for an outage, not one for each tile and try
-                    logger.warning("Triton fails; its calls are tried again: %s", error)
+                if not self._failing:  # one line for an outage, not one for each tile and retry
+                    logger.warning("Triton failed, retrying: %s", error)
                 self._failing = True
             else:
                 self._failing = False
-                window.grow()
+                limit.record_success()
                 return answer
-            # Jitter, so that the tiles of all workers do not fall on a restarted server at once.
+            # Jitter: the tiles of all workers should not reach a restarted server at once.
             self._aborted.wait(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         raise CancelledError
 
     @staticmethod
-    def _ease(window: TileWindow, size: int) -> None:
-        if window.halve(size):
-            logger.warning("fewer tiles at once: %d instead of %d", window.size, size)
+    def _reduce_concurrency(limit: ConcurrencyLimit, size: int) -> None:
+        if limit.decrease(size):
+            logger.warning("reduced tiles in flight to %d, from %d", limit.size, size)
 
     def _infer(self, tile: FloatPixels) -> FloatPixels:
         tensor = InferInput(_INPUT, list(tile.shape), "FP32")
@@ -242,7 +244,7 @@ class TritonEngine:
         with self._lock:
             self._calls.add(call)
         try:
-            if self._aborted.is_set():  # in the meantime: nobody else would cancel this one
+            if self._aborted.is_set():  # aborted meanwhile: nothing else would cancel this call
                 call.cancel()
             return _read_output(answer.result())
         finally:
@@ -251,7 +253,8 @@ class TritonEngine:
 
 
 def check_served(config: Any, contract: ModelContract) -> None:
-    """Raise `ModelMismatch` unless a model's `ModelConfig` (protobuf) fulfils its contract."""
+    """Raise `ModelMismatchError` unless a model's `ModelConfig` (protobuf) fulfills its
+    contract."""
     side = contract.tile
     wanted = {
         "input": (_INPUT, "TYPE_FP32", (contract.input_channels, side, side)),
@@ -264,20 +267,20 @@ def check_served(config: Any, contract: ModelContract) -> None:
     served = {"input": _tensors(config.input), "output": _tensors(config.output)}
     for end, tensor in wanted.items():
         if served[end] != [tensor]:
-            raise ModelMismatch(
-                f"The served model has another {end} than its contract says.",
+            raise ModelMismatchError(
+                f"The {end} of the served model differs from its contract.",
                 limit=str([tensor]),
                 actual=str(served[end]),
             )
     if config.max_batch_size < 1:
-        raise ModelMismatch("The served model takes no batches.", limit=1, actual=0)
+        raise ModelMismatchError("The served model does not support batches.", limit=1, actual=0)
     try:
         parameters = {key: value.string_value for key, value in config.parameters.items()}
         theirs = ModelContract.from_parameters(parameters)
     except ContractError as error:
-        raise ModelMismatch("The served model carries no valid contract.") from error
+        raise ModelMismatchError("The served model has no valid contract.") from error
     if theirs != contract:
-        raise ModelMismatch(
+        raise ModelMismatchError(
             "The inference server and the worker have different versions of the model.",
             limit=f"{contract.version} {contract.sha256}",
             actual=f"{theirs.version} {theirs.sha256}",
@@ -287,35 +290,39 @@ def check_served(config: Any, contract: ModelContract) -> None:
 def translate_triton_error(
     error: Exception, settings: InferenceSettings
 ) -> tuple[ServiceError, float]:
-    """The service's error for one of tritonclient or gRPC, and the seconds it is given to pass."""
+    """Return the service's error for one of tritonclient or gRPC, and for how long to retry."""
     status = _status(error)
-    match _trouble(status, error):
-        case Trouble.AWAY:
-            away = InferenceUnavailable("The inference server does not answer.")
+    match _error_kind(status, error):
+        case ErrorKind.UNAVAILABLE:
+            away = InferenceUnavailableError("The inference server does not answer.")
             return away, settings.outage_seconds
-        case Trouble.MEMORY:
-            memory = GpuOutOfMemory("The inference server has not enough memory for a tile.")
+        case ErrorKind.OUT_OF_MEMORY:
+            memory = GpuOutOfMemoryError(
+                "The inference server ran out of memory for a single tile."
+            )
             return memory, settings.fault_seconds
-        case Trouble.FAULT if status is grpc.StatusCode.NOT_FOUND:
-            missing = ModelMismatch("The inference server does not serve the model.")
+        case ErrorKind.SERVER_ERROR if status is grpc.StatusCode.NOT_FOUND:
+            missing = ModelMismatchError("The inference server does not serve the model.")
             return missing, settings.fault_seconds
-        case Trouble.FAULT:
-            return InferenceFailed("The inference server kept failing."), settings.fault_seconds
-        case Trouble.REFUSED:
-            return InferenceFailed("The inference server refused a tile."), 0.0
+        case ErrorKind.SERVER_ERROR:
+            return InferenceFailedError(
+                "The inference server kept failing."
+            ), settings.fault_seconds
+        case ErrorKind.REJECTED:
+            return InferenceFailedError("The inference server rejected a tile."), 0.0
 
 
-def _trouble(status: grpc.StatusCode | None, error: Exception) -> Trouble:
+def _error_kind(status: grpc.StatusCode | None, error: Exception) -> ErrorKind:
     if status is None:
-        return Trouble.REFUSED
-    trouble = TROUBLE.get(status, Trouble.REFUSED)
-    if trouble is not Trouble.REFUSED and _OUT_OF_MEMORY.search(str(error)):
-        return Trouble.MEMORY
-    return trouble
+        return ErrorKind.REJECTED
+    kind = ERROR_KINDS.get(status, ErrorKind.REJECTED)
+    if kind is not ErrorKind.REJECTED and _OUT_OF_MEMORY.search(str(error)):
+        return ErrorKind.OUT_OF_MEMORY
+    return kind
 
 
 def _status(error: Exception) -> grpc.StatusCode | None:
-    """gRPC's status; tritonclient keeps it as text, and has none where it refuses by itself."""
+    """Return the gRPC status; None for tritonclient's own errors, which have none."""
     if isinstance(error, InferenceServerException):
         name = str(error.status()).removeprefix("StatusCode.")
         return grpc.StatusCode.__members__.get(name)
@@ -333,14 +340,14 @@ def _settle(answer: Future[Any], result: Any, error: InferenceServerException | 
 def _read_output(result: Any) -> FloatPixels:
     try:
         output: FloatPixels | None = result.as_numpy(_OUTPUT)
-    except ValueError as error:  # fewer bytes than the shape has room for
-        raise ModelOutputInvalid("The model's tensor is not complete.") from error
+    except ValueError as error:  # fewer bytes than the shape requires
+        raise ModelOutputInvalidError("The model's output tensor is incomplete.") from error
     if output is None:
-        raise ModelOutputInvalid(f"The model gave no tensor named {_OUTPUT!r}.")
+        raise ModelOutputInvalidError(f"The model returned no tensor named {_OUTPUT!r}.")
     return output
 
 
 def _tensors(entries: Any) -> list[tuple[str, str, tuple[int, ...]]]:
-    """Name, element type and dimensions of each input or output of a model."""
+    """Return name, data type and dimensions of each input or output of a model."""
     names = model_config_pb2.DataType
     return [(entry.name, names.Name(entry.data_type), tuple(entry.dims)) for entry in entries]

@@ -1,6 +1,6 @@
-"""API keys: who may use the service, and for what. `python -m service.keys` manages them."""
+"""API keys and their scopes. `hiir keys` manages them. Begin with `key`."""
 
 from service.keys.key import ALL_SCOPES, ApiKey, Scope
-from service.keys.store import KeyStore, TooManyKeysError
+from service.keys.store import KeyLimitError, KeyStore
 
-__all__ = ["ALL_SCOPES", "ApiKey", "KeyStore", "Scope", "TooManyKeysError"]
+__all__ = ["ALL_SCOPES", "ApiKey", "KeyLimitError", "KeyStore", "Scope"]

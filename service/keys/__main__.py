@@ -1,6 +1,6 @@
-"""`python -m service.keys create | list | revoke`, or `hiir keys ...`: who may use the service.
+"""`hiir keys create | list | revoke`, or `python -m service.keys`: manages API keys in Redis.
 
-It talks to Redis, not to the API: whoever can reach the one is who decides on the other.
+It does not use the API: access to Redis is what authorizes its user.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from service.errors import ServiceError
 from service.keys.key import ApiKey, Scope
-from service.keys.store import KeyStore, TooManyKeysError
+from service.keys.store import KeyLimitError, KeyStore
 from service.settings import Settings
 
 _DEFAULT_SCOPES = (Scope.READ, Scope.WRITE)
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[KeyStore, argparse.Namespace], int] = options.run
     try:
         return command(keys, options)
-    except (ValueError, TooManyKeysError, ServiceError) as error:
+    except (ValueError, KeyLimitError, ServiceError) as error:
         sys.stderr.write(f"hiir keys: {error}\n")
         return 1
     finally:
@@ -35,12 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _create(keys: KeyStore, options: argparse.Namespace) -> int:
     key, token = keys.create(
         tenant=options.tenant,
-        scopes=frozenset(options.scope or _DEFAULT_SCOPES),
+        scopes=frozenset(map(Scope, options.scope or _DEFAULT_SCOPES)),
         name=options.name,
         days=options.days,
     )
-    # The token alone on standard output, for a program; what is said to a person beside it.
-    sys.stderr.write(f"{_line(key)}\nThis is the only time that the key is shown:\n")
+    # Only the token goes to standard output, so that programs can read it.
+    sys.stderr.write(f"{_line(key)}\nSave the key now; it cannot be shown again:\n")
     sys.stdout.write(f"{token}\n")
     return 0
 
@@ -53,23 +53,23 @@ def _list(keys: KeyStore, options: argparse.Namespace) -> int:
 
 def _revoke(keys: KeyStore, options: argparse.Namespace) -> int:
     if not keys.revoke(options.key_id):
-        raise ValueError(f"no live key has the id {options.key_id}")
-    sys.stderr.write(f"{options.key_id} is revoked\n")
+        raise ValueError(f"there is no live key with the id {options.key_id}")
+    sys.stderr.write(f"{options.key_id} has been revoked\n")
     return 0
 
 
 def _line(key: ApiKey) -> str:
-    until = "for ever" if key.expires_at is None else f"until {_day(key.expires_at)}"
+    until = "without expiry" if key.expires_at is None else f"until {_day(key.expires_at)}"
     scopes = ",".join(sorted(key.scopes))
     return f"{key.id}  {key.tenant}  {scopes}  from {_day(key.created_at)} {until}  {key.name}"
 
 
-def _day(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
+def _day(timestamp: float) -> str:
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d")
 
 
 def _settings(data_dir: Path) -> Settings:
-    """Settings from the environment; Redis is the running embedded stack's unless one is named."""
+    """Return the settings; Redis defaults to that of the running embedded stack."""
     settings = Settings()
     state = data_dir / "stack.json"
     if "redis_url" in settings.model_fields_set or not state.exists():
@@ -78,41 +78,44 @@ def _settings(data_dir: Path) -> Settings:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a positive integer, not {text!r}")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hiir keys", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="hiir keys",
+        description="Create, list and revoke API keys. The command writes to Redis directly.",
+        epilog="example: hiir keys create --tenant museum --name scanner --days 365",
+    )
     parser.add_argument(
         "--data-dir",
         type=Path,
         default=Path(".hiir"),
-        help="of a running `hiir up`, whose Redis is used unless HIIR_REDIS_URL is set (.hiir)",
+        help="data directory of a running `hiir up`, whose Redis is used unless HIIR_REDIS_URL "
+        "is set (default: .hiir)",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    create = commands.add_parser("create", help="make a key, and write it to standard output")
-    create.add_argument("--tenant", required=True, help="whose key: jobs belong to a tenant")
+    create = commands.add_parser("create", help="create a key and print it to standard output")
+    create.add_argument("--tenant", required=True, help="tenant that owns the key and its jobs")
     create.add_argument(
         "--scope",
-        type=Scope,
+        choices=[scope.value for scope in Scope],
         action="append",
-        metavar="SCOPE",
-        help=f"{', '.join(Scope)}; may be given again ({' and '.join(_DEFAULT_SCOPES)})",
+        help=f"permission of the key; can be repeated (default: {' and '.join(_DEFAULT_SCOPES)})",
     )
-    create.add_argument("--name", default="", help="which program or machine has it, for people")
-    create.add_argument("--days", type=_positive, help="after which it ends by itself")
+    create.add_argument("--name", default="", help="label: the program or machine that uses it")
+    create.add_argument("--days", type=_positive, help="lifetime in days (default: unlimited)")
     create.set_defaults(run=_create)
 
     show = commands.add_parser("list", help="list the live keys, without their secrets")
-    show.add_argument("--tenant", help="one tenant's alone")
+    show.add_argument("--tenant", help="list only the keys of this tenant")
     show.set_defaults(run=_list)
 
-    revoke = commands.add_parser("revoke", help="end a key at once")
-    revoke.add_argument("key_id", metavar="ID", help="as `list` shows it")
+    revoke = commands.add_parser("revoke", help="revoke a key, effective at once")
+    revoke.add_argument("key_id", metavar="ID", help="id of the key, as printed by `list`")
     revoke.set_defaults(run=_revoke)
     return parser
 

@@ -1,7 +1,7 @@
-"""What a key is: a token that its owner alone has, and what the service knows of it. Pure.
+"""An API key: a token that only its owner has, and what the service stores of it. Pure.
 
-A token reads `hiir_<id>_<secret>`. The id finds the record, which has the token's SHA-256 alone:
-the secret has 256 random bits, so that a slow hash would guard nothing that is not out of reach.
+A token reads `hiir_<id>_<secret>`. The id finds the record, which holds only the token's SHA-256:
+the secret has 256 random bits, so a slow hash would add nothing.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 class Scope(StrEnum):
-    """What a key allows."""
+    """Permissions of a key."""
 
     READ = "jobs:read"
-    """Follow and list jobs, fetch results."""
+    """Follow and list jobs, download results."""
     WRITE = "jobs:write"
     """Submit, cancel and delete jobs."""
     ADMIN = "admin"
-    """Both, and the keys of one's own tenant."""
+    """Both, and manage the tenant's keys."""
 
 
 ALL_SCOPES = frozenset(Scope)
@@ -39,11 +39,11 @@ class ApiKey:
     tenant: str
     scopes: frozenset[Scope]
     name: str
-    """For people: which program or machine has it."""
+    """A label: the program or machine that uses the key."""
     created_at: float
     expires_at: float | None
     sha256: str
-    """Of the whole token, lower-case hex."""
+    """Of the whole token, lowercase hex."""
 
     @classmethod
     def make(
@@ -55,15 +55,14 @@ class ApiKey:
         created_at: float,
         expires_at: float | None,
     ) -> tuple[Self, str]:
-        """A new key and its token, which is known here and never again.
+        """Create a key and its token, which is available only here.
 
-        Raises `ValueError` for a tenant whose name cannot be one, and for a key that allows
-        nothing.
+        Raises `ValueError` for an invalid tenant name, and for a key without scopes.
         """
         if not _TENANT.fullmatch(tenant):
-            raise ValueError("a tenant has 1 to 63 small letters, digits and dashes")
+            raise ValueError("a tenant name has 1 to 63 lowercase letters, digits and dashes")
         if not scopes:
-            raise ValueError("a key needs a scope")
+            raise ValueError("a key requires at least one scope")
         key_id = secrets.token_hex(6)
         token = f"hiir_{key_id}_{secrets.token_urlsafe(32)}"
         key = cls(
@@ -78,15 +77,15 @@ class ApiKey:
         return key, token
 
     def allows(self, scope: Scope) -> bool:
-        """Whether it may be used for what needs `scope`."""
+        """Return whether the key has `scope`."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
-    def opens_with(self, token: str) -> bool:
-        """Whether `token` is the key's own; takes as long for a wrong one as for the right one."""
+    def matches(self, token: str) -> bool:
+        """Return whether `token` belongs to the key, in constant time."""
         return hmac.compare_digest(self.sha256, _digest(token))
 
     def to_fields(self) -> dict[str, str]:
-        """The record."""
+        """Return the fields of the record."""
         return {
             "id": self.id,
             "tenant": self.tenant,
@@ -99,7 +98,7 @@ class ApiKey:
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str]) -> Self:
-        """Read what `to_fields` wrote."""
+        """Parse what `to_fields` wrote."""
         return cls(
             id=fields["id"],
             tenant=fields["tenant"],
@@ -112,7 +111,7 @@ class ApiKey:
 
 
 def key_id_of(token: str) -> str | None:
-    """The id inside a token; None for what cannot be one."""
+    """Return the id inside a token; None if it is malformed."""
     found = _TOKEN.fullmatch(token)
     return found[1] if found else None
 

@@ -1,4 +1,4 @@
-"""Keys in Redis: a hash for each, which Redis itself ends with the key's time, and one index."""
+"""API keys in Redis: a hash for each, which expires with the key, and one index."""
 
 import time
 from collections.abc import Mapping
@@ -7,61 +7,42 @@ from typing import cast
 import redis
 
 from service.keys.key import ApiKey, Scope, key_id_of
-from service.redis_link import connect, redis_errors
+from service.redis_connection import connect, read_lua, redis_errors
 from service.settings import RedisDatabase, Settings
 
 _INDEX = "hiir:keys"
 _SECONDS_A_DAY = 86_400
 
-_CREATE = """
--- KEYS: record, index. ARGV: id, tenant, most live keys, prefix of records, seconds or '', field,
--- value, ... Returns the number of the tenant's live keys if there are too many, else 0.
-local live, known = 0, redis.call('HGETALL', KEYS[2])
-for index = 1, #known, 2 do
-  local id, tenant = known[index], known[index + 1]
-  if redis.call('EXISTS', ARGV[4] .. id) == 0 then
-    redis.call('HDEL', KEYS[2], id)
-  elseif tenant == ARGV[2] and id ~= ARGV[1] then
-    live = live + 1
-  end
-end
-if live >= tonumber(ARGV[3]) then return live end
-redis.call('HSET', KEYS[1], unpack(ARGV, 6))
-if ARGV[5] ~= '' then redis.call('EXPIRE', KEYS[1], ARGV[5]) end
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-return 0
-"""
 
-
-class TooManyKeysError(Exception):
-    """The tenant has as many live keys as one may have; the message says what to do."""
+class KeyLimitError(Exception):
+    """The tenant has the maximum number of live keys; the message says what to do."""
 
 
 class KeyStore:
-    """The keys of all tenants. Every method raises `StoreUnavailable` while Redis is away."""
+    """Keys of all tenants. Every method raises `StoreUnavailableError` while Redis is down."""
 
     def __init__(self, *, client: redis.Redis, live_keys: int) -> None:
         self._redis = client
         self._live_keys = live_keys
-        self._create = client.register_script(_CREATE)
+        self._create = client.register_script(read_lua("service.keys", "create"))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "KeyStore":
-        """The keys beside the jobs."""
+        """Build the store on the state database."""
         url = settings.database_url(RedisDatabase.STATE)
         return cls(client=connect(url, decode_responses=True), live_keys=settings.limits.live_keys)
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self._redis.close()
 
     def create(
         self, *, tenant: str, scopes: frozenset[Scope], name: str = "", days: int | None = None
     ) -> tuple[ApiKey, str]:
-        """Make a key; returns it with its token, of which nothing is kept.
+        """Create a key; returns it with its token, which is not stored.
 
-        Raises `ValueError` as `ApiKey.make` does, and `TooManyKeysError` for a tenant that has its
-        keys already: two, so that a new one can be handed out before the old one is revoked.
+        Raises `ValueError` like `ApiKey.make`, and `KeyLimitError` if the tenant has two live keys
+        already. Two allow a new one to be rolled out before the old one is revoked.
         """
         now = time.time()
         seconds = None if days is None else days * _SECONDS_A_DAY
@@ -79,25 +60,25 @@ class KeyStore:
                 args=[key.id, tenant, self._live_keys, _key(""), seconds or "", *fields],
             )
         if live:
-            raise TooManyKeysError(
-                f"{tenant} has {live} live keys, and may have {self._live_keys}: revoke one"
+            raise KeyLimitError(
+                f"{tenant} has {live} live keys; the limit is {self._live_keys}: revoke one first"
             )
         return key, token
 
     def find(self, token: str) -> ApiKey | None:
-        """The live key that a token opens."""
+        """Return the live key that a token belongs to."""
         key_id = key_id_of(token)
         key = None if key_id is None else self.get(key_id)
-        return key if key is not None and key.opens_with(token) else None
+        return key if key is not None and key.matches(token) else None
 
     def get(self, key_id: str) -> ApiKey | None:
-        """The live key with this id."""
+        """Return the live key with this id."""
         with redis_errors():
             fields = cast("Mapping[str, str]", self._redis.hgetall(_key(key_id)))
         return ApiKey.from_fields(fields) if fields else None
 
     def live(self, tenant: str | None = None) -> list[ApiKey]:
-        """Every live key, or those of one tenant, the oldest first."""
+        """Return all live keys, or those of one tenant, oldest first."""
         with redis_errors():
             ids = cast("Mapping[str, str]", self._redis.hgetall(_INDEX))
             wanted = [key_id for key_id, owner in ids.items() if tenant in {None, owner}]
@@ -109,7 +90,7 @@ class KeyStore:
         return sorted(keys, key=lambda key: key.created_at)
 
     def revoke(self, key_id: str) -> bool:
-        """End a key; from now on nothing is accepted with it. False if there is none."""
+        """Revoke a key, effective with the next request; False if it does not exist."""
         with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
             pipe.delete(_key(key_id))
             pipe.hdel(_INDEX, key_id)

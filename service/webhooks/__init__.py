@@ -1,1 +1,4 @@
-"""The sender of webhooks, a worker of its own: begin with `postman`."""
+"""Webhooks: allowed addresses, signing secrets, and deliveries.
+
+Begin with `delivery`; `worker` holds the processes that send them.
+"""

@@ -1,1 +1,4 @@
-"""The worker: takes jobs from the queue and restores their images. Begin with `pipeline`."""
+"""The worker: a Celery application that leases jobs and restores their images.
+
+Begin with `pipeline`, which names every step in order.
+"""

@@ -1,8 +1,8 @@
-"""The worker's composition root: `celery -A service.worker.app worker`.
+"""Composition root of the worker: `celery -A service.worker.app worker`.
 
-Celery's parent process consumes messages and forks the processes that run the task. Each of them
-builds its own pipeline, and with it its own connections, at its first job; the parent has its own
-for the caretaker.
+Celery's parent process consumes messages and forks the processes that run the task. Each child
+builds its own pipeline, with its own connections, at its first job; the parent has its own for
+housekeeping.
 """
 
 import functools
@@ -15,16 +15,16 @@ from celery.exceptions import CPendingDeprecationWarning
 from celery.worker.state import active_requests
 from prometheus_client import CollectorRegistry
 
-from service.blob_store import BlobStore
-from service.job_store import JobStore
-from service.metrics import MetricsServer, WorkMetrics
-from service.models import ModelCatalogue
-from service.pulse import connect_pulse
-from service.queue import JobQueue, build_celery
+from service.catalogue.models import ModelCatalogue
+from service.jobs.blobs import BlobStore
+from service.jobs.queue import JobQueue, build_celery
+from service.jobs.store import JobStore
+from service.observability.logs import configure_logging
+from service.observability.metrics import MetricsServer, WorkMetrics
 from service.settings import Settings
-from service.telemetry import configure_logging
-from service.worker.caretaker import Caretaker, DrainFlag
-from service.worker.meter import Meter
+from service.worker.event_loop_heartbeat import connect_event_loop_heartbeat
+from service.worker.housekeeping import DrainFlag, WorkerHousekeeping
+from service.worker.metrics_reporter import MetricsReporter
 from service.worker.pipeline import Pipeline
 from service.worker.reaper import Reaper
 from service.worker.tasks import define_task
@@ -38,37 +38,39 @@ def create_worker(settings: Settings) -> Celery:
     registry = CollectorRegistry()
     metrics = WorkMetrics(registry)
     metrics.in_flight.set_function(lambda: len(active_requests))
-    meter = Meter(metrics)
+    reporter = MetricsReporter(metrics)
     server = MetricsServer(
         host=settings.metrics.host, port=settings.metrics.worker_port, registry=registry
     )
-    caretaker = _build_caretaker(settings, drain, meter)
+    housekeeping = _build_housekeeping(settings, drain, reporter)
 
     @functools.cache
     def pipeline() -> Pipeline:
-        return Pipeline.build(settings, models=models, drain=drain, tell=meter.tell)
+        return Pipeline.build(settings, models=models, drain=drain, report_outcome=reporter.report)
 
     define_task(app, pipeline)
-    connect_pulse(app, caretaker.pulse)
-    # Told at each loss of the broker, of a setting whose value here is chosen (`service.queue`).
+    connect_event_loop_heartbeat(app, housekeeping.on_event_loop_tick)
+    # Celery warns about a deliberate setting on every lost connection (see `jobs.queue`).
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
-    _connect_signals(settings, caretaker)
+    _connect_signals(settings, housekeeping)
 
-    def measure(sender: Any, **_: object) -> None:
+    def start_metrics(sender: Any, **_: object) -> None:
         metrics.slots.set(sender.controller.concurrency)
-        meter.start()
+        reporter.start()
         server.start()
 
-    def measure_no_more(**_: object) -> None:
+    def stop_metrics(**_: object) -> None:
         server.close()
-        meter.close()
+        reporter.close()
 
-    signals.worker_ready.connect(measure, weak=False)
-    signals.worker_shutdown.connect(measure_no_more, weak=False)
+    signals.worker_ready.connect(start_metrics, weak=False)
+    signals.worker_shutdown.connect(stop_metrics, weak=False)
     return app
 
 
-def _build_caretaker(settings: Settings, drain: DrainFlag, meter: Meter) -> Caretaker:
+def _build_housekeeping(
+    settings: Settings, drain: DrainFlag, reporter: MetricsReporter
+) -> WorkerHousekeeping:
     jobs = JobStore.from_settings(settings)
     reaper = Reaper(
         owner=uuid.uuid4().hex,
@@ -76,25 +78,25 @@ def _build_caretaker(settings: Settings, drain: DrainFlag, meter: Meter) -> Care
         blobs=BlobStore.from_settings(settings),
         queue=JobQueue.from_settings(settings),
         settings=settings.jobs,
-        tell=meter.tell,
+        report_outcome=reporter.report,
     )
-    return Caretaker(jobs=jobs, reaper=reaper, drain=drain, settings=settings.jobs)
+    return WorkerHousekeeping(jobs=jobs, reaper=reaper, drain=drain, settings=settings.jobs)
 
 
-def _connect_signals(settings: Settings, caretaker: Caretaker) -> None:
+def _connect_signals(settings: Settings, housekeeping: WorkerHousekeeping) -> None:
     def set_up_logging(**_: object) -> None:
         configure_logging(settings)
 
     def begin(sender: Any, **_: object) -> None:
-        caretaker.start(sender.hostname, slots=sender.controller.concurrency)
+        housekeeping.start(sender.hostname, slots=sender.controller.concurrency)
 
-    def wind_down(**_: object) -> None:
-        caretaker.wind_down()
+    def begin_drain(**_: object) -> None:
+        housekeeping.begin_drain()
 
-    # Celery keeps weak references to receivers unless told otherwise.
+    # Celery keeps weak references to receivers by default.
     signals.setup_logging.connect(set_up_logging, weak=False)
     signals.worker_ready.connect(begin, weak=False)
-    signals.worker_shutting_down.connect(wind_down, weak=False)
+    signals.worker_shutting_down.connect(begin_drain, weak=False)
 
 
 app = create_worker(Settings())

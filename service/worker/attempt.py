@@ -1,13 +1,13 @@
-"""One worker's try at one job, and the one place that decides how it ends.
+"""One attempt at a job: the only module that decides how it ends.
 
-nothing raised          succeeded (by the step that stored the result)
-stopped by its owner    canceled
-stopped by its time     failed, timeout
-stopped by the worker's end, or Triton away      back into the queue, not counted
-lease lost, or Redis away                        left as it is: the reaper decides
-MemoryError             failed, out-of-memory
-an error of the tree    failed, with its code
-anything else           failed, internal-error
+no exception                             succeeded (by the step that stored the result)
+canceled by the owner                    canceled
+time limit reached                       failed, timeout
+worker shuts down, or Triton is down     requeued, not counted
+lease lost, or Redis is down             left to the reaper
+MemoryError                              failed, out-of-memory
+a `ServiceError`                         failed, with its code
+any other exception                      failed, internal-error
 """
 
 import logging
@@ -20,37 +20,37 @@ from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
 from hiir.imaging import EncodedPhoto, ImagingError, ModelContract
-from service.blob_store import BlobStore
+from service.capacity.throughput import ThroughputStore
 from service.errors import (
-    InferenceUnavailable,
-    InputExpired,
-    JobTimedOut,
-    OutOfMemory,
-    ResultTooLarge,
+    InferenceUnavailableError,
+    InputExpiredError,
+    JobTimeoutError,
+    OutOfMemoryError,
+    ResultTooLargeError,
     ServiceError,
-    StoreUnavailable,
+    StoreUnavailableError,
     translate_imaging_error,
 )
-from service.job_store import JobStore, Lease, LeaseState
-from service.jobs import Failure, JobStatus, Outcome, Progress, Stage, StoredImage
+from service.jobs.blobs import BlobStore
+from service.jobs.job import Failure, JobStatus, Outcome, Progress, Stage, StoredImage
+from service.jobs.queue import JobQueue
+from service.jobs.store import JobStore, Lease, LeaseState
 from service.limits import MIB
-from service.pace_store import PaceStore
-from service.queue import JobQueue
 from service.settings import Settings
-from service.worker.caretaker import DrainFlag
-from service.worker.heartbeat import Heartbeat, Stopped, StopReason
-from service.worker.meter import Ended, Tell
+from service.worker.heartbeat import Heartbeat, JobInterruptedError, StopReason
+from service.worker.housekeeping import DrainFlag
+from service.worker.metrics_reporter import JobOutcome, ReportOutcome
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _RETRY_SECONDS = 0.5
 _STAGE_NAMES = {Stage.QUEUED.value: "queue"}
-"""What the metrics call a stage, where the job's record calls it otherwise."""
+"""Names of stages in the metrics, where they differ from the job's record."""
 
 
 class Attempt:
-    """Holds the lease around the block: whatever happens inside becomes the job's end."""
+    """Holds the lease during the block; an exception inside decides how the job ends."""
 
     def __init__(
         self,
@@ -59,18 +59,18 @@ class Attempt:
         jobs: JobStore,
         blobs: BlobStore,
         queue: JobQueue,
-        paces: PaceStore,
+        throughput: ThroughputStore,
         settings: Settings,
         drain: DrainFlag,
-        tell: Tell,
+        report_outcome: ReportOutcome,
     ) -> None:
         self._lease = lease
         self._job = lease.job
         self._jobs = jobs
         self._blobs = blobs
         self._queue = queue
-        self._paces = paces
-        self._tell = tell
+        self._throughput = throughput
+        self._report = report_outcome
         self._limits = settings.limits
         self._settings = settings.jobs
         self._heartbeat = Heartbeat(
@@ -99,13 +99,15 @@ class Attempt:
             if isinstance(error, Exception):
                 self._end(error)
         except ServiceError as unwritten:
-            logger.exception("the job's end is not written (%s): its lease ends", unwritten.code)
+            logger.exception(
+                "cannot record how the job ended (%s): its lease will expire", unwritten.code
+            )
         finally:
             self._heartbeat.end()
         return isinstance(error, Exception)
 
     def enter(self, stage: Stage) -> None:
-        """Begin the next stage, unless the job is to stop."""
+        """Start the next stage; raises `JobInterruptedError` if the job must stop."""
         self._close_stage(stage)
         self._heartbeat.progress = Progress(
             stage=stage,
@@ -114,31 +116,32 @@ class Attempt:
         )
         self._check()
 
-    def tell_tiles(self, done: int, total: int) -> None:
-        """Note how many tiles are blended."""
+    def report_tiles(self, done: int, total: int) -> None:
+        """Record how many tiles are done."""
         self._heartbeat.progress = Progress(stage=self._stage, tiles_done=done, tiles_total=total)
 
-    def note_seconds(self, parts: Mapping[str, float]) -> None:
-        """Note what the stage under way was made of."""
+    def record_seconds(self, parts: Mapping[str, float]) -> None:
+        """Record the parts that the current stage consisted of."""
         self._timings |= {name: round(seconds, 3) for name, seconds in parts.items()}
 
     def is_stopped(self) -> bool:
-        """Whether the job is to stop."""
+        """Return whether the job must stop."""
         return self._heartbeat.reason is not None
 
     def interrupting(self, interrupt: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call `interrupt`, from another thread, if the job is to stop inside the block."""
+        """Call `interrupt` from another thread if the job must stop during the block."""
         return self._heartbeat.interrupting(interrupt)
 
     def fetch_source(self, into: BinaryIO) -> None:
-        """Write the uploaded file. Raises `InputExpired`, or `StoreFault` if it is damaged."""
+        """Copy the upload to a file; raises `InputExpiredError` or `StoreFaultError` if it is
+        damaged."""
 
         def fetch() -> None:
             blob = self._job.source.blob
             self._blobs.touch(blob, seconds=self._settings.input_seconds)
             pieces = self._blobs.open(blob)
             if pieces is None:
-                raise InputExpired("The uploaded file was deleted before the job could be done.")
+                raise InputExpiredError("The uploaded file expired before the job started.")
             into.seek(0)
             into.truncate()
             into.writelines(pieces)
@@ -155,18 +158,18 @@ class Attempt:
         height: int,
         model: ModelContract,
     ) -> None:
-        """Store the result and end the job, however long Redis makes one wait."""
+        """Store the result and end the job, retrying while Redis is down."""
         size = content.seek(0, os.SEEK_END)
         if size > self._limits.result_bytes:
-            raise ResultTooLarge(
+            raise ResultTooLargeError(
                 f"The restored file has {size} bytes.",
                 limit=self._limits.result_bytes,
                 actual=size,
             )
 
         def hand_over() -> LeaseState:
-            # Both again each time, and under the same id: between the two Redis may have lost the
-            # first, and a reply that was lost must not leave a second copy.
+            # Both steps again on each retry, with the same blob id: Redis may have lost the first
+            # blob in between, and a lost reply must not leave a second copy.
             content.seek(0)
             blob = self._blobs.put(
                 iter(partial(content.read, MIB), b""),
@@ -198,32 +201,32 @@ class Attempt:
 
         match self._persist(hand_over):
             case LeaseState.LOST:
-                raise Stopped(StopReason.LEASE_LOST)
+                raise JobInterruptedError(StopReason.LEASE_LOST)
             case LeaseState.STOP:
-                raise Stopped(StopReason.CANCELED)
+                raise JobInterruptedError(StopReason.CANCELED)
             case LeaseState.HELD:
                 logger.info("succeeded, %d bytes, %s", size, self._timings)
                 self._delete_source()
-                self._tell_pace(model)
-                self._tell_end(JobStatus.SUCCEEDED)
+                self._record_throughput(model)
+                self._report_outcome(JobStatus.SUCCEEDED)
 
-    def _tell_pace(self, model: ModelContract) -> None:
+    def _record_throughput(self, model: ModelContract) -> None:
         source = self._job.source
-        with suppress(ServiceError):  # an estimate: the next job tells it
-            self._paces.tell(
+        with suppress(ServiceError):  # an estimate: the next job updates it
+            self._throughput.record(
                 model.sha256,
                 seconds=self._timings[Stage.RESTORE.value],
                 pixels=source.width * source.height,
             )
 
-    def _tell_end(self, status: JobStatus, code: str = "") -> None:
+    def _report_outcome(self, status: JobStatus, code: str = "") -> None:
         job = self._job
         stages = {name: spent for name, spent in self._timings.items() if name != Stage.RESTORE}
         if job.attempt == 1 and job.started_at is not None:
             stages[Stage.QUEUED] = max(job.started_at - job.created_at, 0.0)
         succeeded = status is JobStatus.SUCCEEDED
-        self._tell(
-            Ended(
+        self._report(
+            JobOutcome(
                 task=job.task,
                 state=status,
                 code=code,
@@ -234,43 +237,45 @@ class Attempt:
 
     def _check(self) -> None:
         if self._heartbeat.reason is not None:
-            raise Stopped(self._heartbeat.reason)
+            raise JobInterruptedError(self._heartbeat.reason)
 
     def _end(self, error: Exception) -> None:
-        reason = error.reason if isinstance(error, Stopped) else self._heartbeat.reason
+        reason = error.reason if isinstance(error, JobInterruptedError) else self._heartbeat.reason
         match reason:
             case StopReason.LEASE_LOST:
-                logger.warning("the lease is lost: what was done is dropped")
+                logger.warning("lease lost: the result of this attempt is discarded")
             case StopReason.CANCELED:
                 self._finish(JobStatus.CANCELED)
             case StopReason.TIMED_OUT:
                 limit = self._settings.soft_time_limit
-                self._fail(JobTimedOut(f"A job may take {limit} seconds.", limit=limit))
+                self._fail(
+                    JobTimeoutError(f"The job exceeded the limit of {limit} seconds.", limit=limit)
+                )
             case StopReason.DRAINED:
-                self._give_back()
+                self._requeue()
             case None:
                 self._end_by_error(error)
 
     def _end_by_error(self, error: Exception) -> None:
         match error:
-            case StoreUnavailable():
-                logger.error("the job store stayed away: the lease ends, the reaper decides")
-            case InferenceUnavailable() if time.time() < self._latest:
-                logger.warning("Triton stayed away: the job goes back into the queue")
-                self._give_back()
+            case StoreUnavailableError():
+                logger.error("the job store stayed unavailable: the lease will expire")
+            case InferenceUnavailableError() if time.time() < self._latest:
+                logger.warning("Triton stayed unavailable: requeuing the job")
+                self._requeue()
             case ImagingError():
                 self._fail(translate_imaging_error(error))
             case ServiceError():
                 self._fail(error)
             case MemoryError():
-                self._fail(OutOfMemory("The worker has not enough memory for this image."))
+                self._fail(OutOfMemoryError("The worker ran out of memory for this image."))
             case _:
-                logger.error("a fault of ours", exc_info=error)
-                self._fail(ServiceError("The job failed through a fault of the service."))
+                logger.error("internal error", exc_info=error)
+                self._fail(ServiceError("The job failed because of an internal error."))
 
     @property
     def _latest(self) -> float:
-        """When a job has waited long enough for Triton, in seconds since the epoch."""
+        """Deadline of the wait for Triton, in seconds since the epoch."""
         return self._job.created_at + self._settings.input_seconds
 
     def _fail(self, error: ServiceError) -> None:
@@ -286,34 +291,34 @@ class Attempt:
                 self._keep_source()
             else:
                 self._delete_source()
-            self._tell_end(status, failure.code if failure else "")
+            self._report_outcome(status, failure.code if failure else "")
 
-    def _give_back(self) -> None:
-        match self._persist(lambda: self._jobs.release(self._lease)):
+    def _requeue(self) -> None:
+        match self._persist(lambda: self._jobs.requeue(self._lease)):
             case LeaseState.STOP:
                 self._finish(JobStatus.CANCELED)
             case LeaseState.HELD:
-                logger.info("given back")
-                with suppress(ServiceError):  # else the reaper announces it
+                logger.info("requeued")
+                with suppress(ServiceError):  # otherwise the reaper publishes it
                     self._queue.publish(self._job.id)
             case LeaseState.LOST:
-                logger.warning("the lease was lost before the job could be given back")
+                logger.warning("the lease was lost before the job could be requeued")
 
     def _delete_source(self) -> None:
-        with suppress(ServiceError):  # else its lifetime ends it
+        with suppress(ServiceError):  # otherwise it expires
             self._blobs.delete(self._job.source.blob)
 
     def _keep_source(self) -> None:
-        with suppress(ServiceError):  # else it lives as long as it would have waited
+        with suppress(ServiceError):  # otherwise it expires like a queued job's
             self._blobs.touch(self._job.source.blob, seconds=self._settings.result_seconds)
 
     def _persist(self, action: Callable[[], T], *, stoppable: bool = False) -> T:
-        """Repeat `action` while Redis is away; raises `StoreUnavailable` when it stays away."""
+        """Retry `action` while Redis is down; raises `StoreUnavailableError` at the time limit."""
         give_up = time.monotonic() + self._settings.store_retry_seconds
         while True:
             try:
                 return action()
-            except StoreUnavailable:
+            except StoreUnavailableError:
                 if time.monotonic() >= give_up:
                     raise
             if stoppable:

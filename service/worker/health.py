@@ -1,19 +1,19 @@
-"""`python -m service.worker.health`: exit status 0 if the worker of this host is alive.
+"""Health check of a worker's container: `python -m service.worker.health`.
 
-For a container's health check. Asks for the heartbeat that the worker writes while its event loop
-turns and is connected: a process that merely exists is not healthy.
+It checks the heartbeat that the worker writes while its event loop runs and is connected: a process
+that merely exists is not healthy.
 """
 
 import socket
 import sys
 
 from service.errors import ServiceError
-from service.job_store import JobStore
+from service.jobs.store import JobStore
 from service.settings import Settings
 
 
 def main() -> int:
-    """The exit status."""
+    """Return exit status 0 if the worker of this host is alive."""
     jobs = JobStore.from_settings(Settings())
     try:
         return 0 if jobs.is_live(f"celery@{socket.gethostname()}") else 1

@@ -1,7 +1,7 @@
-"""A thread beside a job under way: tells its progress, extends its lease, learns why to stop.
+"""Heartbeat of a running job: a thread that reports progress, extends the lease and stops the job.
 
-Everything that can stop a job meets here: its owner, a lost lease, its time limit, and the end of
-the worker. The job itself looks at one flag.
+It collects every reason to stop a job: its owner, a lost lease, its time limit, and the worker's
+shutdown. The job checks a single flag.
 """
 
 import logging
@@ -14,8 +14,8 @@ from enum import Enum, auto
 from typing import Self
 
 from service.errors import ServiceError
-from service.job_store import JobStore, Lease, LeaseState
-from service.jobs import Progress
+from service.jobs.job import Progress
+from service.jobs.store import JobStore, Lease, LeaseState
 from service.settings import JobSettings
 
 logger = logging.getLogger(__name__)
@@ -24,20 +24,20 @@ _BEAT_SECONDS = 0.5
 
 
 class StopReason(Enum):
-    """Why a job does not go on to its end."""
+    """Why a job must stop."""
 
     LEASE_LOST = auto()
-    """The worker was silent for too long; whatever it does now counts for nothing."""
+    """The lease expired or moved to another worker; nothing that this one writes counts."""
     CANCELED = auto()
-    """The job's owner asked for it."""
+    """The owner canceled the job."""
     TIMED_OUT = auto()
-    """The job ran for longer than a job may."""
+    """The job reached its time limit."""
     DRAINED = auto()
-    """The worker is about to end."""
+    """The worker is shutting down."""
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: the job was asked to stop, and did
-    """Raised between two steps of a job that is to stop."""
+class JobInterruptedError(Exception):
+    """Raised between two steps of a job that must stop."""
 
     def __init__(self, reason: StopReason) -> None:
         super().__init__(reason.name)
@@ -45,7 +45,7 @@ class Stopped(Exception):  # noqa: N818 - not an error: the job was asked to sto
 
 
 class Heartbeat:
-    """Beats for one lease, at most twice a second, from `start` to `end`."""
+    """Reports for one lease, at most twice a second, from `start` to `end`."""
 
     def __init__(
         self,
@@ -66,29 +66,29 @@ class Heartbeat:
         self._interrupt: Callable[[], None] | None = None
         self._away = False
         self.progress = Progress()
-        """What the next beat tells; set by the job's own thread."""
+        """Progress for the next report; set by the job's own thread."""
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._beat_until_end,), name="heartbeat", daemon=True
         )
 
     def start(self) -> Self:
-        """Begin to beat."""
+        """Start reporting."""
         self._thread.start()
         return self
 
     def end(self) -> None:
-        """Beat no more."""
+        """Stop reporting."""
         self._ended.set()
         self._thread.join()
 
     @property
     def reason(self) -> StopReason | None:
-        """Why the job is to stop; None while it may go on. The first reason stays."""
+        """Why the job must stop; None while it may continue. The first reason stays."""
         return self._reason
 
     @contextmanager
     def interrupting(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        """Call `interrupt`, from the heartbeat's thread, as soon as the block is to be left."""
+        """Call `interrupt` from the heartbeat's thread as soon as the block must be left."""
         with self._lock:
             self._interrupt = interrupt
             if self._reason is not None:
@@ -102,7 +102,7 @@ class Heartbeat:
     def _beat_until_end(self) -> None:
         pause = min(_BEAT_SECONDS, self._settings.lease_seconds / 3)
         while not self._ended.wait(pause):
-            reason = self._report() or self._look_around()
+            reason = self._report() or self._check_limits()
             if reason is not None and self._reason is None:
                 with self._lock:
                     self._reason = reason
@@ -114,7 +114,7 @@ class Heartbeat:
             state = self._jobs.report(self._lease, self.progress)
         except ServiceError as error:
             if not self._away:
-                logger.warning("the heartbeat is not heard (%s); it goes on", error.code)
+                logger.warning("heartbeat failed, retrying: %s", error.code)
             self._away = True
             return None
         self._away = False
@@ -126,7 +126,7 @@ class Heartbeat:
             case LeaseState.HELD:
                 return None
 
-    def _look_around(self) -> StopReason | None:
+    def _check_limits(self) -> StopReason | None:
         if time.monotonic() >= self._deadline:
             return StopReason.TIMED_OUT
         return StopReason.DRAINED if self._should_drain() else None

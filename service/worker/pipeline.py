@@ -1,9 +1,8 @@
-"""One job, from its message to its end. Read this file first: the steps are all here, in order.
+"""The pipeline of one job. Read this file first: it names all steps in order.
 
     lease -> fetch -> decode -> tile -> Triton -> blend -> encode -> store -> finish
 
-What each step does stands in its own module; what becomes of a job whose step fails, or that has to
-stop in between, stands in `attempt`.
+Each step has its own module; `attempt` decides how a job ends whose step fails or that must stop.
 """
 
 import logging
@@ -21,20 +20,20 @@ from hiir.imaging import (
     restore_tiled,
     restored_shape,
 )
-from service.blob_store import BlobStore
-from service.codec_pool import build_codec
-from service.errors import ModelMismatch, StoreUnavailable
+from service.capacity.throughput import ThroughputStore
+from service.catalogue.models import ModelCatalogue
+from service.errors import ModelMismatchError, StoreUnavailableError
 from service.inference.triton import TritonClient
-from service.job_store import JobStore, Lease
-from service.jobs import Job, Stage
-from service.models import ModelCatalogue
-from service.pace_store import PaceStore
-from service.queue import JobQueue
+from service.intake.codec_pool import build_codec
+from service.jobs.blobs import BlobStore
+from service.jobs.job import Job, Stage
+from service.jobs.queue import JobQueue
+from service.jobs.store import JobStore, Lease
+from service.observability.logs import job_context, origin_context
 from service.settings import Settings
-from service.telemetry import job_context, origin_context
 from service.worker.attempt import Attempt
-from service.worker.caretaker import DrainFlag
-from service.worker.meter import Tell
+from service.worker.housekeeping import DrainFlag
+from service.worker.metrics_reporter import ReportOutcome
 from service.worker.preparation import prepare_photo
 from service.worker.stage_clock import StageClock
 
@@ -43,56 +42,63 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """Does one job at a time; built once in each worker process, after it was forked."""
+    """Runs one job at a time; built in each worker process after the fork."""
 
     settings: Settings
     jobs: JobStore
     blobs: BlobStore
     queue: JobQueue
-    paces: PaceStore
+    throughput: ThroughputStore
     models: ModelCatalogue
     triton: TritonClient
     codec: Codec
     drain: DrainFlag
-    tell: Tell
+    report_outcome: ReportOutcome
 
     @classmethod
     def build(
-        cls, settings: Settings, *, models: ModelCatalogue, drain: DrainFlag, tell: Tell
+        cls,
+        settings: Settings,
+        *,
+        models: ModelCatalogue,
+        drain: DrainFlag,
+        report_outcome: ReportOutcome,
     ) -> Self:
-        """Wire everything; connects to nothing."""
+        """Build the pipeline without connecting to anything."""
         return cls(
             settings=settings,
             jobs=JobStore.from_settings(settings),
             blobs=BlobStore.from_settings(settings),
             queue=JobQueue.from_settings(settings),
-            paces=PaceStore.from_settings(settings),
+            throughput=ThroughputStore.from_settings(settings),
             models=models,
             triton=TritonClient(url=settings.triton_url, settings=settings.inference),
             codec=build_codec(settings.limits),
             drain=drain,
-            tell=tell,
+            report_outcome=report_outcome,
         )
 
     def close(self) -> None:
-        """Drop every connection, and end the codec's process."""
+        """Close every connection and end the codec process."""
         self.codec.close()
         self.triton.close()
-        self.paces.close()
+        self.throughput.close()
         self.queue.close()
         self.blobs.close()
         self.jobs.close()
 
     def run(self, job_id: str, *, worker: str) -> None:
-        """Take the job if it waits, and bring it to an end or back into the queue."""
+        """Lease the job if it is queued, and run it until it ends or is requeued."""
         with job_context(job_id):
             try:
                 lease = self.jobs.lease(job_id, worker=worker)
-            except StoreUnavailable:
-                logger.warning("the job store is away: the reaper will announce the job again")
+            except StoreUnavailableError:
+                logger.warning(
+                    "the job store is not available: the reaper will publish the job again"
+                )
                 return
             if lease is None:
-                logger.info("nothing to do: the job has ended, or another worker has it")
+                logger.info("nothing to do: the job has ended or is leased to another worker")
                 return
             job = lease.job
             with (
@@ -134,10 +140,10 @@ class Pipeline:
                     contract=contract,
                     infer=clock,
                     in_flight=self.settings.inference.tiles_in_flight,
-                    on_progress=attempt.tell_tiles,
+                    on_progress=attempt.report_tiles,
                     should_stop=clock.watching(attempt.is_stopped),
                 )
-            attempt.note_seconds(clock.stop())
+            attempt.record_seconds(clock.stop())
             attempt.enter(Stage.ENCODE)
             photo.develop(restored)
             with attempt.interrupting(self.codec.kill):
@@ -154,16 +160,16 @@ class Pipeline:
             jobs=self.jobs,
             blobs=self.blobs,
             queue=self.queue,
-            paces=self.paces,
+            throughput=self.throughput,
             settings=self.settings,
             drain=self.drain,
-            tell=self.tell,
+            report_outcome=self.report_outcome,
         )
 
     def _find_model(self, job: Job) -> ModelContract:
         contract = self.models.get(job.model)
         if contract is None:
-            raise ModelMismatch("The job's model is no longer served.", actual=job.model)
+            raise ModelMismatchError("The job's model is no longer served.", actual=job.model)
         return contract
 
     @property

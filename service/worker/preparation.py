@@ -1,4 +1,4 @@
-"""Between the stored file and the model: what a photo, two views, or a mosaic is to it."""
+"""From the stored file to the model's input: a photo, two views, or a sensor mosaic."""
 
 import shutil
 import tempfile
@@ -19,24 +19,24 @@ from hiir.imaging import (
     PixelFile,
     PixelRows,
 )
-from service.jobs import Job
-from service.tasks import PATTERN, takes_mosaics
+from service.catalogue.tasks import PATTERN, takes_mosaics
+from service.jobs.job import Job
 
 _BAND_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedPhoto:
-    """What the model is given, and what the result is written like."""
+    """Input of the model, and the image whose format and metadata the result gets."""
 
     rows: PixelRows
     """`(H, W, C)` uint8, uint16 or float32 [0, 1]."""
     like: DecodedImage
     development: Development | None = None
-    """What is to be done to the colours of the result."""
+    """Color processing of the result."""
 
     def develop(self, restored: PixelFile) -> None:
-        """Make the result's colours those of a photo; most have them already."""
+        """Apply the color processing to the result; most images need none."""
         if self.development is None:
             return
         height = restored.shape[0]
@@ -46,16 +46,16 @@ class PreparedPhoto:
 
 
 class StackedViews:
-    """Two views of one scene, left and right, as the channels of one image (a `PixelRows`)."""
+    """Left and right view of a scene, stacked as the channels of one image (a `PixelRows`)."""
 
     def __init__(self, left: PixelRows, right: PixelRows) -> None:
-        """Take `(H, W, 1)` or `(H, W, 3)` twice; gray is three equal channels."""
+        """Take `(H, W, 1)` or `(H, W, 3)` twice; gray is repeated to three channels."""
         self._views = (left, right)
         self.shape = (*left.shape[:2], 6)
         self.dtype = left.dtype
 
     def __getitem__(self, rows: slice) -> Any:
-        """The rows as `(n, W, 6)`."""
+        """Return the rows as `(n, W, 6)`."""
         views = [view[rows] for view in self._views]
         return np.concatenate(
             [np.repeat(view, 3, axis=2) if view.shape[2] == 1 else view for view in views], axis=2
@@ -71,7 +71,7 @@ def prepare_photo(
     limits: ImageLimits,
     files: ExitStack,
 ) -> PreparedPhoto:
-    """Decode a job's file; what is opened for that is closed with `files`.
+    """Decode a job's upload; `files` closes what is opened.
 
     Raises the codec's errors.
     """
@@ -108,7 +108,7 @@ def _photo(
 def _mosaic(
     image: DecodedImage, pattern: BayerPattern, development: Development | None
 ) -> PreparedPhoto:
-    """Demosaicked where it is read; written in colour, for which a profile of gray says nothing."""
+    """Demosaic while reading. The result is in color, so a gray ICC profile does not apply."""
     height, width, _ = image.info.shape
     info = replace(
         image.info,

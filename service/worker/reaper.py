@@ -1,6 +1,6 @@
-"""Finds the jobs that nobody tends: a worker died with one, or a message was lost.
+"""Finds abandoned jobs: a worker died during one, or a message was lost.
 
-Every worker has a reaper; a lock in Redis lets one of them look at a time.
+Every worker has a reaper; a lock in Redis lets one of them run at a time.
 """
 
 import logging
@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from service.blob_store import BlobStore
-from service.errors import ServiceError, StoreUnavailable
-from service.job_store import JobStore
-from service.jobs import Job, JobStatus
-from service.queue import JobQueue
+from service.errors import ServiceError, StoreUnavailableError
+from service.jobs.blobs import BlobStore
+from service.jobs.job import Job, JobStatus
+from service.jobs.queue import JobQueue
+from service.jobs.store import JobStore
+from service.observability.logs import job_context
 from service.settings import JobSettings
-from service.telemetry import job_context
-from service.worker.meter import Ended, Tell
+from service.worker.metrics_reporter import JobOutcome, ReportOutcome
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ _LOCK_PERIODS = 3
 
 
 class Reaper:
-    """One look after the other, each complete in itself."""
+    """Recovers jobs; every run is independent."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Reaper:
         blobs: BlobStore,
         queue: JobQueue,
         settings: JobSettings,
-        tell: Tell,
+        report_outcome: ReportOutcome,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._owner = owner
@@ -41,26 +41,27 @@ class Reaper:
         self._blobs = blobs
         self._queue = queue
         self._settings = settings
-        self._tell = tell
+        self._report_outcome = report_outcome
         self._clock = clock
         self._away = False
         self._reclaims_from = clock()
 
-    def look(self) -> None:
-        """Re-queue or end silent jobs, and announce again those whose message may be lost."""
+    def run_once(self) -> None:
+        """Requeue or end jobs with expired leases, and republish those whose message may be
+        lost."""
         try:
-            self._look()
-        except StoreUnavailable:
+            self._run_once()
+        except StoreUnavailableError:
             self._away = True
         except ServiceError as error:
-            logger.exception("a look failed: %s", error.code)
+            logger.exception("reaper run failed: %s", error.code)
 
-    def _look(self) -> None:
+    def _run_once(self) -> None:
         lock_seconds = _LOCK_PERIODS * self._settings.reaper_seconds
         is_reaper = self._jobs.hold_reaper(self._owner, seconds=lock_seconds)
         if self._away:
-            # While Redis was away nobody could be heard: silence says nothing before a whole
-            # lease has passed.
+            # No worker could report while Redis was down: no lease is expired before a whole lease
+            # time has passed.
             self._away = False
             self._reclaims_from = self._clock() + self._settings.lease_seconds
         if not is_reaper:
@@ -71,12 +72,12 @@ class Reaper:
         for job_id in waiting:
             self._publish(job_id)
         if waiting:
-            logger.info("announced %d waiting jobs again: messages may be lost", len(waiting))
+            logger.info("republished %d queued jobs whose messages may be lost", len(waiting))
 
     def _reclaim(self) -> None:
-        for job in self._jobs.reclaim_silent():
+        for job in self._jobs.reclaim_expired():
             with job_context(job.id):
-                logger.warning("silent in attempt %d: %s", job.attempt, job.status.value)
+                logger.warning("lease expired in attempt %d: %s", job.attempt, job.status.value)
                 if job.status is JobStatus.QUEUED:
                     self._publish(job.id)
                 elif job.status.is_terminal:
@@ -84,11 +85,11 @@ class Reaper:
 
     def _end(self, job: Job) -> None:
         code = job.failure.code if job.failure else ""
-        self._tell(Ended(task=job.task, state=job.status, code=code, stages={}))
+        self._report_outcome(JobOutcome(task=job.task, state=job.status, code=code, stages={}))
         if not job.keeps_source:
-            with suppress(ServiceError):  # else its lifetime ends it
+            with suppress(ServiceError):  # otherwise it expires
                 self._blobs.delete(job.source.blob)
 
     def _publish(self, job_id: str) -> None:
-        with suppress(ServiceError):  # else it is announced at a later look
+        with suppress(ServiceError):  # otherwise a later run publishes it
             self._queue.publish(job_id)

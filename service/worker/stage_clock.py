@@ -1,4 +1,4 @@
-"""How the time of a restoration is shared between cutting tiles, Triton, and blending."""
+"""Divides the time of a restoration into cutting tiles, waiting for Triton, and blending."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,11 +10,11 @@ TILE, INFER, BLEND = "tile", "infer", "blend"
 
 
 class StageClock:
-    """An engine around another, which notes when the job's own thread waits for it.
+    """Wraps a tile engine and measures how long the job's thread waits for it.
 
-    Of the time between two waits, what comes before `should_stop` is asked is blending, and what
-    comes after it is cutting. Tiles in flight while the thread works cost it nothing: `infer` is
-    the time that a faster server would save.
+    Between two waits, the time before `should_stop` is called is blending, and the time after it is
+    cutting. Tiles in flight while the thread works cost it nothing: `infer` is the time that a
+    faster server would save.
     """
 
     def __init__(self, engine: TileEngine, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -25,11 +25,11 @@ class StageClock:
         self._seconds = dict.fromkeys((TILE, INFER, BLEND), 0.0)
 
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
-        """Start on a tile."""
-        return _Watched(self._engine.submit(tile), self)
+        """Submit a tile."""
+        return _TimedFuture(self._engine.submit(tile), self)
 
     def watching(self, should_stop: Callable[[], bool]) -> Callable[[], bool]:
-        """`should_stop`, which also tells that the next tiles are about to be cut."""
+        """Wrap `should_stop`, whose call marks the start of cutting tiles."""
 
         def ask() -> bool:
             self.enter(TILE)
@@ -38,19 +38,19 @@ class StageClock:
         return ask
 
     def enter(self, stage: str) -> None:
-        """End what was being done, and begin `stage`."""
+        """End the current stage and start `stage`."""
         now = self._clock()
         self._seconds[self._stage] += now - self._entered
         self._stage, self._entered = stage, now
 
     def stop(self) -> Mapping[str, float]:
-        """Seconds of each, now that all is done."""
+        """Stop, and return the seconds of each stage."""
         self.enter(self._stage)
         return self._seconds
 
 
-class _Watched(Future[FloatPixels]):
-    """A tile on its way; only what tiling asks of a future."""
+class _TimedFuture(Future[FloatPixels]):
+    """A submitted tile; implements only what tiling uses of a future."""
 
     def __init__(self, inner: Future[FloatPixels], clock: StageClock) -> None:
         super().__init__()

@@ -1,16 +1,16 @@
-"""The one task: a thin shell between Celery and the pipeline."""
+"""The only Celery task: a thin wrapper around the pipeline."""
 
 from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
 
-from service.queue import TASK_NAME
+from service.jobs.queue import TASK_NAME
 from service.worker.pipeline import Pipeline
 
 
 def define_task(app: Celery, pipeline: Callable[[], Pipeline]) -> None:
-    """Register the task; `pipeline` is asked for in the process that runs it, never before."""
+    """Register the task; `pipeline` is called in the process that runs it."""
 
     def restore(task: Any, job_id: str) -> None:
         pipeline().run(job_id, worker=task.request.hostname)

@@ -26,6 +26,7 @@ CARRIED_BY = {
     "grpcio": "tritonclient",
     "httpcore": "httpx",
     "kombu": "celery",
+    "protobuf": "tritonclient",
     "starlette": "fastapi",
 }
 # Never imported by us: the API's server, what Starlette reads forms with, torch's curves.

@@ -73,9 +73,9 @@ def test_the_environment_is_read_by_settings_alone() -> None:
 @pytest.mark.parametrize(
     ("source", "module"),
     [
-        ("import os\nurl = os.environ['HIIR_REDIS_URL']", "service/queue.py"),
-        ("import os\nurl = os.getenv('HIIR_REDIS_URL')", "service/queue.py"),
-        ("from os import environ\nurl = environ.get('A')", "service/queue.py"),
+        ("import os\nurl = os.environ['HIIR_REDIS_URL']", "service/jobs/queue.py"),
+        ("import os\nurl = os.getenv('HIIR_REDIS_URL')", "service/jobs/queue.py"),
+        ("from os import environ\nurl = environ.get('A')", "service/jobs/queue.py"),
         ("import os\nurl = os.environ.get('A')", "service/embedded/stack.py"),
         ("import os\nurl = os.environ.get('A')", "hiir/training/loop.py"),
     ],

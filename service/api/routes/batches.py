@@ -1,4 +1,4 @@
-"""Batches: send many files, follow them in one place, fetch the results in one archive."""
+"""Batches: submit many files, follow them together, download the results as one archive."""
 
 from typing import Any
 
@@ -6,31 +6,31 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from service.api.batch_submission import submit_batch
-from service.api.batch_views import BatchView
 from service.api.dependencies import (
-    Services,
     ServicesDependency,
     TenantDependency,
     refuse_parameters,
 )
 from service.api.results_archive import ResultsArchive
-from service.api.submission_document import BATCH_SUBMISSION
-from service.jobs import JobStatus
+from service.api.services import Services
+from service.api.submission_openapi import BATCH_SUBMISSION
+from service.jobs.job import JobStatus
+from service.schemas.batch import BatchView
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
 _RETRY_AFTER_SECONDS = 5
 _ARCHIVE: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The results, and `manifest.json`, which lists all files of the batch.",
+        "description": "The results, with `manifest.json`, which lists all files of the batch.",
         "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
 _STOPS: dict[int | str, dict[str, Any]] = {
-    202: {"description": "Some jobs run and are about to stop.", "model": BatchView}
+    202: {"description": "Some jobs are running and will stop.", "model": BatchView}
 }
 _AGAIN: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Nothing that failed could be tried again.", "model": BatchView}
+    200: {"description": "No failed job could be retried.", "model": BatchView}
 }
 
 
@@ -38,7 +38,7 @@ _AGAIN: dict[int | str, dict[str, Any]] = {
 async def create_batch(
     request: Request, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
-    """Queue up to 100 images: a form with `task` and as many `file`s."""
+    """Submit a batch of up to 100 images: a form with `task` and several `file` parts."""
     made = await submit_batch(request, services, tenant=tenant)
     headers = {"Location": made.view.urls.self, "Retry-After": str(_RETRY_AFTER_SECONDS)}
     if made.replayed:
@@ -50,8 +50,8 @@ async def create_batch(
 def follow_batch(
     batch_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> BatchView:
-    """Tell how each file of a batch stands."""
-    return BatchView.of(services.look_at(services.find_batch(batch_id, tenant=tenant)))
+    """Return a batch with the status of each file."""
+    return BatchView.of(services.batches.state(services.batches.find(batch_id, tenant=tenant)))
 
 
 @router.get(
@@ -63,9 +63,9 @@ def follow_batch(
 def fetch_results(
     batch_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
-    """Download all results of a batch that has ended, as one archive."""
-    batch = services.find_batch(batch_id, tenant=tenant)
-    archive = ResultsArchive.of(services.look_at(batch), services.blobs)
+    """Download the results of a finished batch as a ZIP archive."""
+    batch = services.batches.find(batch_id, tenant=tenant)
+    archive = ResultsArchive.of(services.batches.state(batch), services.jobs.blobs)
     headers = {
         "Content-Length": str(len(archive)),
         "Content-Disposition": f'attachment; filename="batch-{batch.id}.zip"',
@@ -84,8 +84,8 @@ def fetch_results(
 def retry_failed(
     batch_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> BatchView:
-    """Queue every job that failed once more, while its upload is kept; repeatable."""
-    state, again = services.retry_failed(services.find_batch(batch_id, tenant=tenant))
+    """Queue the failed jobs of a batch again, while their uploads are kept. Can be repeated."""
+    state, again = services.batches.retry_failed(services.batches.find(batch_id, tenant=tenant))
     if not again:
         response.status_code = 200
     return BatchView.of(state)
@@ -95,7 +95,7 @@ def retry_failed(
 def cancel_batch(
     batch_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> BatchView:
-    """Cancel every job that has not ended; repeatable."""
+    """Cancel all jobs of a batch that have not ended. Can be repeated."""
     return _cancel(batch_id, response, services, tenant, purge=False)
 
 
@@ -103,17 +103,17 @@ def cancel_batch(
 def delete_batch(
     batch_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> BatchView:
-    """Cancel every job that has not ended, and delete the files of those that have."""
+    """Cancel all jobs that have not ended, and delete the files of the others."""
     return _cancel(batch_id, response, services, tenant, purge=True)
 
 
 def _cancel(
     batch_id: str, response: Response, services: Services, tenant: str, *, purge: bool
 ) -> BatchView:
-    batch = services.find_batch(batch_id, tenant=tenant)
-    for job in services.look_at(batch).jobs:
+    batch = services.batches.find(batch_id, tenant=tenant)
+    for job in services.batches.state(batch).jobs:
         if job is not None and (purge or not job.status.is_terminal):
-            before = services.cancel(job, purge=purge)
+            before = services.jobs.cancel(job, purge=purge)
             if before.status is JobStatus.RUNNING:
                 response.status_code = 202
-    return BatchView.of(services.look_at(batch))
+    return BatchView.of(services.batches.state(batch))

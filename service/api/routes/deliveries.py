@@ -1,10 +1,10 @@
-"""What a job's webhook was sent, and sending it again."""
+"""Webhook deliveries of a job."""
 
 from fastapi import APIRouter, Depends
 
 from service.api.dependencies import ServicesDependency, TenantDependency, refuse_parameters
-from service.api.webhook_views import DeliveryList, DeliveryView
-from service.errors import DeliveryNotFound
+from service.errors import DeliveryNotFoundError
+from service.webhooks.views import DeliveryList, DeliveryView
 
 router = APIRouter(
     prefix="/v1/jobs/{job_id}/deliveries",
@@ -17,9 +17,9 @@ router = APIRouter(
 def list_deliveries(
     job_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> DeliveryList:
-    """List what was sent to the job's webhook or is about to be, with every attempt."""
-    job = services.find_job(job_id, tenant=tenant)
-    found = services.deliveries.of_job(job)
+    """List the webhook deliveries of a job, with every attempt."""
+    job = services.jobs.find(job_id, tenant=tenant)
+    found = services.webhooks.deliveries.of_job(job)
     return DeliveryList(deliveries=[DeliveryView.of(delivery) for delivery in found])
 
 
@@ -27,11 +27,13 @@ def list_deliveries(
 def redeliver(
     job_id: str, delivery_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> DeliveryView:
-    """Send it again, now, and then on schedule; also to an address that was given up."""
-    job = services.find_job(job_id, tenant=tenant)
-    known = {delivery.id: delivery for delivery in services.deliveries.of_job(job)}
+    """Send a delivery again, even if its address was disabled."""
+    job = services.jobs.find(job_id, tenant=tenant)
+    known = {delivery.id: delivery for delivery in services.webhooks.deliveries.of_job(job)}
     delivery = known.get(delivery_id)
     if delivery is None:
-        raise DeliveryNotFound("The job has no delivery with this id.", actual=delivery_id[:100])
-    services.deliveries.renew(delivery)
-    return DeliveryView.of(services.deliveries.get(delivery_id) or delivery)
+        raise DeliveryNotFoundError(
+            "The job has no delivery with this id.", actual=delivery_id[:100]
+        )
+    services.webhooks.deliveries.renew(delivery)
+    return DeliveryView.of(services.webhooks.deliveries.get(delivery_id) or delivery)

@@ -1,4 +1,4 @@
-"""A job's events as they happen, for `EventSource` and the like (server-sent events)."""
+"""A job's events as server-sent events, for `EventSource`."""
 
 import asyncio
 import re
@@ -11,30 +11,30 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from service.api.dependencies import (
-    Services,
     ServicesDependency,
     TenantDependency,
     refuse_parameters,
 )
-from service.errors import InvalidParameter, ServiceError
-from service.job_events import EventKind, JobEvent
-from service.jobs import Job
-from service.schemas import EventView
+from service.api.services import Services
+from service.errors import InvalidParameterError, ServiceError
+from service.jobs.events import EventKind, JobEvent
+from service.jobs.job import Job
+from service.schemas.event import EventView
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _EVENT_ID = re.compile(r"\d{1,20}-\d{1,20}")
 _START = "0-0"
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 _RECONNECT = "retry: 2000\n\n"
 _EVENT: dict[str, Any] = {
     "type": "object",
-    "description": "One event of the stream.",
+    "description": "An event of the stream.",
     "required": ["id", "event", "data"],
     "properties": {
-        "id": {"type": "string", "description": "What `Last-Event-ID` goes on after."},
+        "id": {"type": "string", "description": "Send it as `Last-Event-ID` to resume."},
         "event": {"type": "string", "enum": [kind.value for kind in EventKind]},
-        "data": {"type": "string", "description": "The job as it was then, as JSON."},
+        "data": {"type": "string", "description": "The job at that time, as JSON."},
     },
     "example": {
         "id": "1700000000000-0",
@@ -46,10 +46,10 @@ _EVENT: dict[str, Any] = {
 }
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Events `status`, `progress` and, as the last one, `completed`.",
+        "description": "Events `status`, `progress` and finally `completed`.",
         "content": {"text/event-stream": {"schema": _EVENT}},
     },
-    204: {"description": "The last event was received: there is nothing to wait for."},
+    204: {"description": "The last event was received before: the stream is over."},
 }
 
 
@@ -65,11 +65,13 @@ async def stream_events(
     tenant: TenantDependency,
     last_event_id: Annotated[str, Header(max_length=41)] = _START,
 ) -> Response:
-    """Stream a job's events from its first, or those after `Last-Event-ID`, until it has ended."""
+    """Stream a job's events, from the first or after `Last-Event-ID`, until the job has ended."""
     if not _EVENT_ID.fullmatch(last_event_id):
-        raise InvalidParameter("Last-Event-ID is the id of an event.", actual=last_event_id)
-    job = await run_in_threadpool(services.find_job, job_id, tenant=tenant)
-    first = await run_in_threadpool(services.jobs.events, job.id, after=last_event_id)
+        raise InvalidParameterError(
+            "Last-Event-ID must be the id of an event.", actual=last_event_id
+        )
+    job = await run_in_threadpool(services.jobs.find, job_id, tenant=tenant)
+    first = await run_in_threadpool(services.jobs.store.events, job.id, after=last_event_id)
     if job.status.is_terminal and not first:
         return Response(status_code=204)
     return StreamingResponse(
@@ -82,7 +84,7 @@ async def stream_events(
 async def _stream(
     services: Services, job: Job, events: Sequence[JobEvent], last: str
 ) -> AsyncIterator[str]:
-    """Looked for in pauses: a stream holds no thread, and no connection to Redis."""
+    """Poll for events, so that a stream holds no thread and no connection to Redis."""
     yield _RECONNECT
     silent_since = time.monotonic()
     while True:
@@ -92,16 +94,16 @@ async def _stream(
                 return
             last, silent_since = event.id, time.monotonic()
         if services.drain.is_stopping:
-            return  # the client goes on elsewhere, with the id of the last event that it had
+            return  # the client reconnects with its last event id
         if not events:
             if time.monotonic() - silent_since >= services.settings.limits.ping_seconds:
                 yield ": ping\n\n"
                 silent_since = time.monotonic()
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
         try:
-            events = await run_in_threadpool(services.jobs.events, job.id, after=last)
+            events = await run_in_threadpool(services.jobs.store.events, job.id, after=last)
         except ServiceError:
-            return  # the client comes back, with the id of the last event that it had
+            return  # the client reconnects with its last event id
 
 
 def _to_text(event: JobEvent, job: Job) -> str:

@@ -1,27 +1,27 @@
-"""Whether the process lives, and whether the service can do jobs."""
+"""Liveness and readiness."""
 
 from fastapi import APIRouter, Response
 
 from service.api.dependencies import ServicesDependency
-from service.schemas import HealthView
+from service.schemas.health import HealthView
 
 router = APIRouter(tags=["health"])
 
 
 @router.get("/livez")
 async def live() -> dict[str, str]:
-    """Answer, as long as the process does."""
+    """Return 200 while the process is alive."""
     return {"status": "alive"}
 
 
 @router.get("/readyz", responses={503: {"description": "Not ready.", "model": HealthView}})
 def ready(services: ServicesDependency, response: Response) -> HealthView:
-    """Report on Redis, Triton and the workers; 503 unless all are ready."""
+    """Return the readiness of Redis, Triton and the workers; 503 unless all are ready."""
     report = services.readiness.report()
     components = {name: problem or "ready" for name, problem in report.problems.items()}
     is_ready = report.ready
     if services.drain.is_draining:
-        is_ready, components["api"] = False, "is about to end"
+        is_ready, components["api"] = False, "is shutting down"
     if not is_ready:
         response.status_code = 503
         response.headers["Retry-After"] = "2"

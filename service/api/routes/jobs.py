@@ -1,4 +1,4 @@
-"""Jobs: submit, follow, list, cancel."""
+"""Jobs: submit, follow, list, cancel, delete."""
 
 import base64
 import binascii
@@ -10,7 +10,6 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from service.api.dependencies import (
-    Services,
     ServicesDependency,
     TenantDependency,
     accept_parameters,
@@ -18,21 +17,27 @@ from service.api.dependencies import (
 )
 from service.api.preferences import Preferences
 from service.api.routes.results import result_response
+from service.api.services import Services
 from service.api.submission import Submission, submit
-from service.api.submission_document import SUBMISSION
+from service.api.submission_openapi import SUBMISSION
 from service.api.waiting import wait_for_end
-from service.errors import InvalidCursor, InvalidParameter, JobAlreadyTerminal, ServiceError
-from service.jobs import Job, JobStatus
-from service.schemas import JobList, JobView
+from service.errors import (
+    InvalidCursorError,
+    InvalidParameterError,
+    JobAlreadyTerminalError,
+    ServiceError,
+)
+from service.jobs.job import Job, JobStatus
+from service.schemas.job import JobList, JobView
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _LONGEST_PAUSE_SECONDS = 30
 _PAGE_JOBS = 20
-_LOOKED_AT = 1000
-"""Jobs that one request may look at in search of those that a filter lets through."""
+_MAX_SCANNED_JOBS = 1000
+"""Jobs that one request reads in search of those that match its filter."""
 _STOPS: dict[int | str, dict[str, Any]] = {
-    202: {"description": "The job runs and is about to stop.", "model": JobView}
+    202: {"description": "The job is running and will stop.", "model": JobView}
 }
 
 
@@ -40,7 +45,7 @@ _STOPS: dict[int | str, dict[str, Any]] = {
 async def submit_job(
     request: Request, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
-    """Queue one image: a form with `file` and `task`, or the image as body with `?task=`."""
+    """Submit an image: a form with `file` and `task`, or the image as body with `?task=`."""
     return await _answer(request, services, await submit(request, services, tenant=tenant))
 
 
@@ -48,7 +53,7 @@ async def submit_job(
 async def put_job(
     job_id: str, request: Request, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
-    """Queue one image under an id of one's own; the same again finds the same job."""
+    """Submit an image under an id of your choice. The same request again returns the same job."""
     made = await submit(request, services, tenant=tenant, client_id=job_id)
     return await _answer(request, services, made)
 
@@ -62,19 +67,21 @@ def list_jobs(  # noqa: PLR0917 - FastAPI reads them by name
     limit: Annotated[int, Query(ge=1)] = _PAGE_JOBS,
     cursor: str | None = None,
 ) -> JobList:
-    """List one's jobs, the newest first; a page may be short, or empty, and not be the last."""
+    """List your jobs, newest first. A page can be short or empty without being the last."""
     most = services.settings.limits.list_jobs
     if limit > most:
-        raise InvalidParameter(f"A page has up to {most} jobs.", limit=most, actual=limit)
+        raise InvalidParameterError(f"A page has at most {most} jobs.", limit=most, actual=limit)
     found: list[Job] = []
     position = None if cursor is None else _read_cursor(cursor)
-    for _ in range(-(-_LOOKED_AT // limit)):
-        jobs, position = services.jobs.newest(tenant, before=position, count=limit - len(found))
+    for _ in range(-(-_MAX_SCANNED_JOBS // limit)):
+        jobs, position = services.jobs.store.newest(
+            tenant, before=position, count=limit - len(found)
+        )
         found += [job for job in jobs if status in {None, job.status} and task in {None, job.task}]
         if position is None or len(found) >= limit:
             break
     return JobList(
-        jobs=[services.show(job) for job in found],
+        jobs=[services.jobs.view(job) for job in found],
         next_cursor=None if position is None else _write_cursor(position),
     )
 
@@ -87,39 +94,41 @@ async def follow_job(
     tenant: TenantDependency,
     wait: Annotated[int, Query(ge=0)] = 0,
 ) -> JobView:
-    """Tell a job's state and progress: at once, or when it has ended but after `wait` seconds."""
-    job = await run_in_threadpool(services.find_job, job_id, tenant=tenant)
+    """Return a job, at once or when it has ended, after at most `wait` seconds."""
+    job = await run_in_threadpool(services.jobs.find, job_id, tenant=tenant)
     seconds = min(wait, services.settings.limits.wait_seconds)
     job = await wait_for_end(request, services, job, seconds=seconds)
-    return await run_in_threadpool(services.show, job)
+    return await run_in_threadpool(services.jobs.view, job)
 
 
 @router.post("/{job_id}/cancel", dependencies=[Depends(refuse_parameters)], responses=_STOPS)
 def cancel_job(
     job_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> JobView:
-    """Cancel a job that has not ended; repeatable."""
-    before = services.cancel(services.find_job(job_id, tenant=tenant), purge=False)
+    """Cancel a job that has not ended. Can be repeated."""
+    before = services.jobs.cancel(services.jobs.find(job_id, tenant=tenant), purge=False)
     if before.status in {JobStatus.SUCCEEDED, JobStatus.FAILED}:
-        raise JobAlreadyTerminal("An ended job cannot be canceled.", actual=before.status.value)
+        raise JobAlreadyTerminalError(
+            "The job has ended and cannot be canceled.", actual=before.status.value
+        )
     if before.status is JobStatus.RUNNING:
         response.status_code = 202
-    return services.show(services.find_job(job_id, tenant=tenant))
+    return services.jobs.view(services.jobs.find(job_id, tenant=tenant))
 
 
 @router.delete("/{job_id}", dependencies=[Depends(refuse_parameters)], responses=_STOPS)
 def delete_job(
     job_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> JobView:
-    """Cancel a job that has not ended, or delete the files of one that has; repeatable."""
-    before = services.cancel(services.find_job(job_id, tenant=tenant), purge=True)
+    """Cancel a job that has not ended, or delete the files of one that has. Can be repeated."""
+    before = services.jobs.cancel(services.jobs.find(job_id, tenant=tenant), purge=True)
     if before.status is JobStatus.RUNNING:
         response.status_code = 202
-    return services.show(services.find_job(job_id, tenant=tenant))
+    return services.jobs.view(services.jobs.find(job_id, tenant=tenant))
 
 
 async def _answer(request: Request, services: Services, made: Submission) -> Response:
-    """202 with the job as it was accepted; or, for who waits long enough, 200 with its end."""
+    """Return 202 with the accepted job; or 200 with its end, if the client waits long enough."""
     longest = services.settings.limits.wait_seconds
     wanted = Preferences.of(request.headers, longest_wait=longest)
     view = made.view
@@ -143,32 +152,32 @@ async def _answer(request: Request, services: Services, made: Submission) -> Res
 async def _wait(
     request: Request, services: Services, made: Submission, wanted: Preferences
 ) -> Job | None:
-    # Whatever fails here, the job is accepted: its sender learns that, and asks again.
+    # The job is accepted, whatever fails here: the client can poll.
     with contextlib.suppress(ServiceError):
-        job = await run_in_threadpool(services.jobs.get, made.job_id)
+        job = await run_in_threadpool(services.jobs.store.get, made.job_id)
         if job is None:
             return None
         job = await wait_for_end(request, services, job, seconds=wanted.wait or 0)
         if job.status.is_terminal:
             return job
         if made.cancel_on_disconnect and await request.is_disconnected():
-            await run_in_threadpool(services.cancel, job, purge=False)
+            await run_in_threadpool(services.jobs.cancel, job, purge=False)
     return None
 
 
 def _retry_after(view: JobView) -> int:
-    """Seconds after which a look at the job may be worth it."""
+    """Seconds after which polling may be worthwhile."""
     return min(1 + (view.queue_position or 0), _LONGEST_PAUSE_SECONDS)
 
 
 def _write_cursor(position: tuple[float, str]) -> str:
-    moment, job_id = position
-    return base64.urlsafe_b64encode(f"{moment!r} {job_id}".encode()).decode()
+    created_at, job_id = position
+    return base64.urlsafe_b64encode(f"{created_at!r} {job_id}".encode()).decode()
 
 
 def _read_cursor(text: str) -> tuple[float, str]:
     try:
-        moment, job_id = base64.urlsafe_b64decode(text.encode()).decode().split(" ")
-        return float(moment), job_id
+        created_at, job_id = base64.urlsafe_b64decode(text.encode()).decode().split(" ")
+        return float(created_at), job_id
     except (ValueError, binascii.Error):
-        raise InvalidCursor("Give `next_cursor` of the page before, unchanged.") from None
+        raise InvalidCursorError("Pass the `next_cursor` of the previous page unchanged.") from None

@@ -1,4 +1,4 @@
-"""The keys of one's own tenant, for whoever has one with the scope `admin`: to change them."""
+"""API keys of your own tenant; requires a key with the scope `admin`."""
 
 from typing import Annotated
 
@@ -11,16 +11,16 @@ from service.api.dependencies import (
     accept_parameters,
     refuse_parameters,
 )
-from service.api.key_views import KeyList, KeyView, NewKeyView
-from service.errors import InvalidParameter, KeyNotFound, OpenMode, TooManyKeys
-from service.keys import Scope, TooManyKeysError
+from service.errors import InvalidParameterError, KeyNotFoundError, OpenModeError, TooManyKeysError
+from service.keys import KeyLimitError, Scope
+from service.schemas.key import KeyList, KeyView, NewKeyView
 
 
 def require_keys(request: Request) -> None:
-    """Raise `OpenMode` where no keys are asked for: they would be everybody's to make."""
+    """Raise `OpenModeError` where no keys are required: anyone could create them."""
     caller = caller_of(request.scope)
     if caller is None or caller.key_id is None:
-        raise OpenMode("No keys are asked for here, and so there are none to manage.")
+        raise OpenModeError("The service runs without API keys, so there are none to manage.")
 
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(require_keys)])
@@ -28,7 +28,7 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(requi
 
 @router.get("", dependencies=[Depends(refuse_parameters)])
 def list_keys(services: ServicesDependency, tenant: TenantDependency) -> KeyList:
-    """List the live keys of one's tenant, without their secrets."""
+    """List the live keys of your tenant, without their secrets."""
     return KeyList(keys=[KeyView.of(key) for key in services.keys.live(tenant)])
 
 
@@ -44,27 +44,29 @@ def create_key(
     name: Annotated[str, Query(max_length=100)] = "",
     days: Annotated[int | None, Query(ge=1, le=36_500)] = None,
 ) -> NewKeyView:
-    """Make a key beside the one in use; the answer is the only place where it is shown."""
+    """Create a key. Its secret is shown only in this response."""
     try:
         wanted = frozenset(Scope(scope) for scope in scopes.split(","))
     except ValueError:
         known = ",".join(Scope)
-        raise InvalidParameter(
-            "Name scopes with commas between them.", limit=known, actual=scopes[:100]
+        raise InvalidParameterError(
+            "scopes must be a comma-separated list.", limit=known, actual=scopes[:100]
         ) from None
     try:
         key, token = services.keys.create(tenant=tenant, scopes=wanted, name=name, days=days)
-    except TooManyKeysError as error:
+    except KeyLimitError as error:
         limit = services.settings.limits.live_keys
-        raise TooManyKeys("Revoke one before you make another.", limit=limit) from error
+        raise TooManyKeysError(
+            f"The tenant has {limit} live keys; revoke one first.", limit=limit
+        ) from error
     response.headers["Cache-Control"] = "no-store"
     return NewKeyView(**KeyView.of(key).model_dump(), key=token)
 
 
 @router.delete("/{key_id}", status_code=204, dependencies=[Depends(refuse_parameters)])
 def revoke_key(key_id: str, services: ServicesDependency, tenant: TenantDependency) -> None:
-    """Revoke a key of one's tenant, from the next request on; the one in use, too."""
+    """Revoke a key of your tenant, effective with the next request; it may be the key in use."""
     key = services.keys.get(key_id)
     if key is None or key.tenant != tenant:
-        raise KeyNotFound("The tenant has no live key with this id.", actual=key_id[:100])
+        raise KeyNotFoundError("The tenant has no live key with this id.", actual=key_id[:100])
     services.keys.revoke(key_id)

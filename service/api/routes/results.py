@@ -1,4 +1,4 @@
-"""Download of a job's result: the whole file or a part of it, to be kept as long as we keep it."""
+"""Download of a job's result, with ranges and caching."""
 
 import time
 from pathlib import PurePath
@@ -11,36 +11,44 @@ from starlette.datastructures import Headers
 
 from service.api.byte_range import is_unchanged, wanted_range
 from service.api.dependencies import (
-    Services,
     ServicesDependency,
     TenantDependency,
     refuse_parameters,
 )
-from service.errors import JobCanceled, JobNotFinished, NotAcceptable, ResultExpired
-from service.jobs import Job, JobStatus, StoredImage
-from service.photo_parameters import accepts
+from service.api.services import Services
+from service.errors import (
+    JobCanceledError,
+    JobNotFinishedError,
+    NotAcceptableError,
+    ResultExpiredError,
+)
+from service.intake.photo_parameters import accepts
+from service.jobs.job import Job, JobStatus, StoredImage
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _TEXT = {"schema": {"type": "string"}}
 _HEADERS: dict[str, Any] = {
-    "ETag": {"description": "The file's SHA-256, quoted.", **_TEXT},
+    "ETag": {"description": "SHA-256 of the file, quoted.", **_TEXT},
     "Accept-Ranges": {"description": "`bytes`.", **_TEXT},
-    "Cache-Control": {"description": "`private`, for as long as the result is kept.", **_TEXT},
-    "Content-Disposition": {"description": "A name for the file, from the one sent.", **_TEXT},
-    "X-Model": {"description": "Name of the model that restored it.", **_TEXT},
-    "X-Model-Version": {"description": "Version of its weights.", **_TEXT},
-    "X-Model-SHA256": {"description": "SHA-256 of its weights.", **_TEXT},
+    "Cache-Control": {"description": "`private`, until the result expires.", **_TEXT},
+    "Content-Disposition": {"description": "A filename, based on the uploaded one.", **_TEXT},
+    "X-Model": {"description": "Name of the model.", **_TEXT},
+    "X-Model-Version": {"description": "Version of the model's weights.", **_TEXT},
+    "X-Model-SHA256": {"description": "SHA-256 of the model's weights.", **_TEXT},
 }
 _FILE: dict[str, Any] = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The restored image.", "headers": _HEADERS, "content": _FILE},
     206: {
-        "description": "The part of it that `Range` names.",
-        "headers": {**_HEADERS, "Content-Range": {"description": "Which part.", **_TEXT}},
+        "description": "The requested range.",
+        "headers": {**_HEADERS, "Content-Range": {"description": "The range.", **_TEXT}},
         "content": _FILE,
     },
-    304: {"description": "The image that `If-None-Match` names.", "headers": _HEADERS},
+    304: {
+        "description": "The client has this image already (`If-None-Match`).",
+        "headers": _HEADERS,
+    },
 }
 
 
@@ -53,16 +61,18 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 def fetch_result(
     job_id: str, request: Request, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
-    """Download the restored image, or a range of it: in the format that was asked for."""
-    return result_response(services, services.find_job(job_id, tenant=tenant), request.headers)
+    """Download the restored image, or a range of it."""
+    return result_response(services, services.jobs.find(job_id, tenant=tenant), request.headers)
 
 
 def result_response(services: Services, job: Job, asked: Headers) -> Response:
-    """The answer with the result, or with the part that the request's headers name."""
+    """Return the response with the result, or with the requested part of it."""
     result = result_of(job)
     if not accepts(asked.get("accept", ""), result.media_type):
-        raise NotAcceptable(
-            f"The result is {result.media_type}.", limit=result.media_type, actual=asked["accept"]
+        raise NotAcceptableError(
+            f"The result is {result.media_type}, which `Accept` does not allow.",
+            limit=result.media_type,
+            actual=asked["accept"],
         )
     headers = result_headers(job, result)
     if is_unchanged(asked, headers["ETag"]):
@@ -70,10 +80,10 @@ def result_response(services: Services, job: Job, asked: Headers) -> Response:
     size = result.blob.size
     part = wanted_range(asked, size=size, etag=headers["ETag"])
     if part is None:
-        pieces = services.blobs.open(result.blob)
+        pieces = services.jobs.blobs.open(result.blob)
         status, headers["Content-Length"] = 200, str(size)
     else:
-        pieces = services.blobs.open_part(result.blob, start=part.start, stop=part.stop)
+        pieces = services.jobs.blobs.open_part(result.blob, start=part.start, stop=part.stop)
         status, headers["Content-Length"] = 206, str(part.length)
         headers["Content-Range"] = part.content_range
     if pieces is None:
@@ -84,23 +94,23 @@ def result_response(services: Services, job: Job, asked: Headers) -> Response:
 
 
 def result_of(job: Job) -> StoredImage:
-    """The job's result; raises what says why there is none (yet, or any more)."""
+    """Return the job's result; raises the reason why there is none."""
     match job.status:
         case JobStatus.FAILED if job.failure is not None:
             raise job.failure.to_error()
         case JobStatus.CANCELED:
-            raise JobCanceled("The job was canceled before it was done.")
+            raise JobCanceledError("The job was canceled.")
         case JobStatus.SUCCEEDED if job.result is not None:
             if job.purged or job.expires_at <= time.time():
                 raise _expired()
             return job.result
         case _:
-            raise JobNotFinished("The job is not done yet.", actual=job.status.value)
+            raise JobNotFinishedError("The job has not ended yet.", actual=job.status.value)
 
 
 def result_headers(job: Job, result: StoredImage) -> dict[str, str]:
-    """Everything but the length."""
-    # For display only: a name on the client's disk, made from the one that it sent.
+    """Return the headers except for the length."""
+    # A suggested filename for display, made from the uploaded one.
     name = f"{PurePath(job.filename or job.id).stem}-restored{result.extension}"
     plain = name.encode("ascii", "replace").decode().translate({ord(c): "_" for c in '"\\?%'})
     left = max(int(job.expires_at - time.time()), 0)
@@ -116,5 +126,5 @@ def result_headers(job: Job, result: StoredImage) -> dict[str, str]:
     }
 
 
-def _expired() -> ResultExpired:
-    return ResultExpired("The result was deleted, or its time is over.")
+def _expired() -> ResultExpiredError:
+    return ResultExpiredError("The result was deleted or has expired.")

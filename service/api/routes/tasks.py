@@ -1,4 +1,4 @@
-"""What the service can do."""
+"""Tasks and models of the service."""
 
 import contextlib
 from collections.abc import Mapping
@@ -7,17 +7,19 @@ from fastapi import APIRouter, Depends
 
 from service.api.dependencies import ServicesDependency, refuse_parameters
 from service.errors import ServiceError
-from service.schemas import ModelView, TaskList, TaskView
+from service.schemas.task import ModelView, TaskList, TaskView
 
 router = APIRouter(prefix="/v1", tags=["tasks"], dependencies=[Depends(refuse_parameters)])
 
 
 @router.get("/tasks")
 def list_tasks(services: ServicesDependency) -> TaskList:
-    """List the tasks with their parameters, limits and models."""
-    paces: Mapping[str, float] = {}
-    with contextlib.suppress(ServiceError):  # estimates: what can be done is known without Redis
-        paces = services.paces.all()
+    """List all tasks with their parameters, limits and models."""
+    seconds_per_megapixel: Mapping[str, float] = {}
+    with contextlib.suppress(
+        ServiceError
+    ):  # the throughput is optional: tasks are known without Redis
+        seconds_per_megapixel = services.catalogue.throughput.all()
     return TaskList(
         tasks=[
             TaskView.of(
@@ -26,12 +28,12 @@ def list_tasks(services: ServicesDependency) -> TaskList:
                 models=[
                     ModelView.of(
                         model,
-                        precision=services.models.precision(model.name),
-                        pace=paces.get(model.sha256),
+                        precision=services.catalogue.models.precision(model.name),
+                        seconds_per_megapixel=seconds_per_megapixel.get(model.sha256),
                     )
                     for model in task.models
                 ],
             )
-            for task in services.tasks
+            for task in services.catalogue.tasks
         ]
     )

@@ -1,10 +1,10 @@
-"""The secret that one's webhooks are signed with."""
+"""Secrets that sign webhooks."""
 
 from fastapi import APIRouter, Depends, Response
 
 from service.api.dependencies import ServicesDependency, TenantDependency, refuse_parameters
-from service.api.webhook_views import WebhookSecretView
-from service.webhook_secrets import WebhookSecrets
+from service.webhooks.secrets import WebhookSecrets
+from service.webhooks.views import WebhookSecretView
 
 router = APIRouter(
     prefix="/v1/webhooks/secret", tags=["webhooks"], dependencies=[Depends(refuse_parameters)]
@@ -15,16 +15,17 @@ router = APIRouter(
 def show_secret(
     response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> WebhookSecretView:
-    """Show the secret that a receiver checks signatures with."""
-    return _show(response, services.webhook_secrets.get(tenant))
+    """Return the secret that verifies webhook signatures."""
+    return _show(response, services.webhooks.secrets.get(tenant))
 
 
 @router.post("/rotate")
 def rotate_secret(
     response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> WebhookSecretView:
-    """Make a new secret; for a day the one before signs too, so that receivers can follow."""
-    return _show(response, services.webhook_secrets.rotate(tenant))
+    """Create a new secret. The previous one keeps signing for a day, so that receivers can
+    follow."""
+    return _show(response, services.webhooks.secrets.rotate(tenant))
 
 
 def _show(response: Response, found: WebhookSecrets) -> WebhookSecretView:

@@ -1,1 +1,1 @@
-"""The backend that Triton copies in and runs in its own Python stub; see `model.py`."""
+"""A Triton backend that Triton copies and runs in its Python stub; see `model.py`."""

@@ -1,8 +1,8 @@
-"""Triton's "onnxruntime" backend as a Python-based backend over the onnxruntime wheel (CPU).
+"""Triton's "onnxruntime" backend, as a Python backend over the onnxruntime wheel (CPU).
 
-Triton's stub process imports this file alone, copied to `<backends>/onnxruntime/model.py`, for
-every model whose `config.pbtxt` says `backend: "onnxruntime"`. The same model repository is then
-served here and, unchanged, by the native backend of NVIDIA's container.
+Triton's stub process imports only this file, copied to `<backends>/onnxruntime/model.py`, for each
+model with `backend: "onnxruntime"` in its `config.pbtxt`. So the same model repository works here
+and with the native backend of NVIDIA's container.
 """
 
 import json
@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime as ort
 import triton_python_backend_utils as pb_utils
 
-# Triton's names of element types beside those of ONNX Runtime.
+# Data types by Triton's names and by ONNX Runtime's.
 _ORT_TYPES = {
     "TYPE_BOOL": "tensor(bool)",
     "TYPE_UINT8": "tensor(uint8)",
@@ -36,10 +36,10 @@ _CANCEL_POLL_S = 0.02
 
 
 class TritonPythonModel:
-    """One instance of one model: the three methods that Triton's Python backend calls."""
+    """One instance of one model, with the methods that Triton's Python backend calls."""
 
     def initialize(self, args: Mapping[str, str]) -> None:
-        """Load `<model>/<version>/model.onnx`; refuse one that its config does not describe."""
+        """Load `<model>/<version>/model.onnx`; refuse a graph that its config does not describe."""
         _require_numpy_1()
         config = json.loads(args["model_config"])
         self._batches = config["max_batch_size"] > 0
@@ -55,7 +55,7 @@ class TritonPythonModel:
         _check_tensors("output", config["output"], self._session.get_outputs())
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
-        """Answer every request, in order; an error belongs to its own request alone."""
+        """Answer all requests in order; an error affects only its own request."""
         if self._batches:
             return self._answer(requests)
         return [response for request in requests for response in self._answer([request])]
@@ -69,7 +69,7 @@ class TritonPythonModel:
         try:
             return self._run(requests)
         except Exception as error:  # noqa: BLE001 - one that left execute would fail all requests
-            if len(requests) > 1:  # one bad request must not fail its neighbours
+            if len(requests) > 1:  # one bad request must not fail the others
                 return [response for request in requests for response in self._answer([request])]
             if requests[0].is_cancelled():
                 return [_failure("canceled while running", pb_utils.TritonError.CANCELLED)]
@@ -106,13 +106,13 @@ class TritonPythonModel:
 def _require_numpy_1() -> None:
     if int(np.__version__.partition(".")[0]) >= 2:
         raise pb_utils.TritonModelException(
-            f"numpy {np.__version__} in the environment of Triton's Python stub: this Triton hands "
-            "tensors over wrongly, and in silence, with numpy 2; install 'numpy<2'"
+            f"numpy {np.__version__} in the environment of Triton's Python stub: this Triton "
+            "silently corrupts tensors with numpy 2; install 'numpy<2'"
         )
 
 
 def _session_options(parameters: Mapping[str, Mapping[str, str]]) -> Any:
-    """Thread counts under the names that the native backend reads too; the rest is not ours."""
+    """Read the thread counts, under the native backend's names; other parameters are ignored."""
     options = ort.SessionOptions()
     if "intra_op_thread_count" in parameters:
         options.intra_op_num_threads = int(parameters["intra_op_thread_count"]["string_value"])
@@ -122,10 +122,10 @@ def _session_options(parameters: Mapping[str, Mapping[str, str]]) -> Any:
 
 
 def _check_tensors(kind: str, declared: Sequence[Mapping[str, Any]], actual: Sequence[Any]) -> None:
-    """Names and element types of the config must be those of the graph."""
+    """Check names and data types of the config against the graph."""
     configured = {tensor["name"]: _ORT_TYPES[tensor["data_type"]] for tensor in declared}
     in_graph = {node.name: node.type for node in actual}
-    # A graph may have outputs that its config does not offer, but every input must be fed.
+    # The config may omit outputs of the graph, but no input.
     agrees = configured == in_graph if kind == "input" else configured.items() <= in_graph.items()
     if not agrees:
         raise pb_utils.TritonModelException(
@@ -135,7 +135,7 @@ def _check_tensors(kind: str, declared: Sequence[Mapping[str, Any]], actual: Seq
 
 def _read(request: Any, name: str) -> Any:
     array = pb_utils.get_input_tensor_by_name(request, name).as_numpy()
-    if array.dtype == np.object_:  # Triton's bytes; ONNX Runtime would take their repr()
+    if array.dtype == np.object_:  # bytes to Triton; ONNX Runtime would take their repr()
         decoded = [item.decode() for item in array.flat]
         return np.array(decoded, dtype=np.object_).reshape(array.shape)
     return array
@@ -147,7 +147,7 @@ def _failure(message: str, code: Any) -> Any:
 
 @contextmanager
 def _terminated_on_cancel(requests: Sequence[Any], options: Any) -> Iterator[None]:
-    """End the run inside the block as soon as nobody waits for any of its requests."""
+    """Terminate the run in the block when all of its requests are canceled."""
     finished = threading.Event()
 
     def watch() -> None:
@@ -162,4 +162,4 @@ def _terminated_on_cancel(requests: Sequence[Any], options: Any) -> Iterator[Non
         yield
     finally:
         finished.set()
-        watcher.join()  # the requests die with this call: nobody may look at them later
+        watcher.join()  # the requests are invalid after this call

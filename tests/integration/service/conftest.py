@@ -148,7 +148,7 @@ def running_stack(
             webhooks=Process(
                 name="webhooks",
                 command=python(
-                    *("celery", "-A", "service.webhooks.app", "worker", "-n", "webhooks@%h"),
+                    *("celery", "-A", "service.webhooks.worker.app", "worker", "-n", "webhooks@%h"),
                     *("-Q", "webhooks", "-c", "4", "--without-gossip", "--without-mingle"),
                     *("-l", "info"),
                 ),

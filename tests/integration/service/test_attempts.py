@@ -13,14 +13,14 @@ from typing import BinaryIO
 import pytest
 
 from hiir.imaging import Codec, EncodedPhoto, ImageFormat
-from service.blob_store import BlobStore
-from service.errors import StoreUnavailable
-from service.job_store import JobStore, LeaseState
-from service.jobs import Job, JobStatus, StoredImage
-from service.models import ModelCatalogue
+from service.catalogue.models import ModelCatalogue
+from service.errors import StoreUnavailableError
+from service.jobs.blobs import BlobStore
+from service.jobs.job import Job, JobStatus, StoredImage
+from service.jobs.store import JobStore, LeaseState
 from service.settings import InferenceSettings, JobSettings, Settings
-from service.worker.caretaker import DrainFlag
-from service.worker.meter import Ended
+from service.worker.housekeeping import DrainFlag
+from service.worker.metrics_reporter import JobOutcome
 from service.worker.pipeline import Pipeline
 from tests.integration.service.models import contract
 from tests.integration.service.stack import Stack, photo, read, wait_until, write
@@ -37,7 +37,7 @@ def make_pipeline(
 ) -> Iterator[Maker]:
     """Give a function that builds the worker's pipeline for the running servers."""
     made: list[Pipeline] = []
-    told: list[Ended] = []
+    outcomes: list[JobOutcome] = []
 
     def make(
         *,
@@ -53,7 +53,11 @@ def make_pipeline(
             inference=inference or InferenceSettings(),
         )
         models = ModelCatalogue.read(service_repository)
-        made.append(Pipeline.build(settings, models=models, drain=DrainFlag(), tell=told.append))
+        made.append(
+            Pipeline.build(
+                settings, models=models, drain=DrainFlag(), report_outcome=outcomes.append
+            )
+        )
         return made[-1]
 
     yield make
@@ -232,7 +236,7 @@ def test_canceled_job_that_is_drained_is_canceled(stack: Stack, pipeline: Pipeli
     lease = pipeline.jobs.lease(job_id, worker="test")
     assert lease is not None
     pipeline.jobs.cancel(job_id)
-    assert pipeline.jobs.release(lease) is LeaseState.STOP
+    assert pipeline.jobs.requeue(lease) is LeaseState.STOP
     assert stack.job(job_id)["status"] == "running"
     assert stack.wait_end(job_id)["status"] == "canceled", "the reaper ends it"
 
@@ -298,7 +302,7 @@ def test_reply_that_was_lost_leaves_one_result(
     def finish_unheard(self: JobStore, *args: object) -> object:
         calls.append(finish(self, *args))  # type: ignore[arg-type]
         if len(calls) == 1:
-            raise StoreUnavailable
+            raise StoreUnavailableError
         return calls[-1]
 
     monkeypatch.setattr(JobStore, "finish", finish_unheard)

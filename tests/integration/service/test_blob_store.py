@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from redis import Redis
 
-from service.blob_store import BlobStore
 from service.embedded.redis import RedisServer
-from service.errors import StoreFault, StoreUnavailable
+from service.errors import StoreFaultError, StoreUnavailableError
+from service.jobs.blobs import BlobStore
 from service.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -84,7 +84,7 @@ def test_chunk_that_goes_while_it_is_read_is_an_error(
     assert pieces is not None
     next(pieces)
     redis.flushdb()
-    with pytest.raises(StoreFault):
+    with pytest.raises(StoreFaultError):
         next(pieces)
 
 
@@ -92,7 +92,7 @@ def test_damage_never_looks_like_a_whole_file(store: BlobStore, redis: "Redis[by
     blob = store.put([noise(3 * MIB)], seconds=60)
     redis.setrange(f"hiir:blob:{blob.id}:0", 5, b"damage")
     received = []
-    with pytest.raises(StoreFault):
+    with pytest.raises(StoreFaultError):
         received.extend(store.open(blob) or ())
     assert sum(map(len, received)) < blob.size
 
@@ -114,7 +114,7 @@ def test_full_redis_is_unavailable_and_keeps_what_it_has(
     limit = redis.config_get("maxmemory")["maxmemory"]
     redis.config_set("maxmemory", redis.info("memory")["used_memory"])
     try:
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailableError):
             store.put([noise(4 * MIB)], seconds=60)
     finally:
         redis.config_set("maxmemory", limit)

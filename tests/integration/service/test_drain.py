@@ -32,7 +32,7 @@ def test_streams_and_waits_end_and_then_the_process_does(stack: Stack) -> None:
     unready = wait_until(
         lambda: (got := stack.client.get("/readyz")).status_code == 503 and got, "503"
     )
-    assert unready.json()["components"]["api"] == "is about to end"
+    assert unready.json()["components"]["api"] == "is shutting down"
     assert time.monotonic() - asked < 1.5, "it says so before it stops"
     assert stack.api.process.wait(30) in {0, -15}
     assert time.monotonic() - asked < 15

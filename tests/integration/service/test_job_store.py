@@ -10,9 +10,8 @@ import pytest
 from redis import Redis
 
 from service.embedded.redis import RedisServer
-from service.errors import InputExpired, StoreUnavailable
-from service.job_store import JobStore, Lease, LeaseState
-from service.jobs import (
+from service.errors import InputExpiredError, StoreUnavailableError
+from service.jobs.job import (
     Blob,
     Failure,
     Job,
@@ -22,6 +21,7 @@ from service.jobs import (
     Stage,
     StoredImage,
 )
+from service.jobs.store import JobStore, Lease, LeaseState
 from service.limits import TenantLimits
 from service.settings import JobSettings, Settings
 
@@ -36,7 +36,7 @@ IMAGE = StoredImage(
 )
 SUCCESS = Outcome(status=JobStatus.SUCCEEDED, timings={"decode": 0.5}, tiles=9, result=IMAGE)
 FAILURE = Outcome(
-    status=JobStatus.FAILED, timings={}, failure=Failure.from_error(InputExpired("Gone."))
+    status=JobStatus.FAILED, timings={}, failure=Failure.from_error(InputExpiredError("Gone."))
 )
 CANCELED = Outcome(status=JobStatus.CANCELED, timings={})
 OpenStore = Callable[..., JobStore]
@@ -194,7 +194,7 @@ def test_job_ends_once(store: JobStore, outcome: Outcome) -> None:
         store.finish(taken, again)
         assert get(store, taken.job) == ended
     assert store.report(taken) is LeaseState.LOST
-    assert store.release(taken) is LeaseState.LOST
+    assert store.requeue(taken) is LeaseState.LOST
     assert store.lease(taken.job.id, worker="w") is None
     store.cancel(taken.job.id)
     assert get(store, taken.job).status is outcome.status
@@ -204,7 +204,7 @@ def test_script_whose_reply_was_lost_answers_again(store: JobStore) -> None:
     taken = lease(store, create(store))
     assert [store.finish(taken, SUCCESS) for _ in range(2)] == [LeaseState.HELD] * 2
     other = lease(store, create(store))
-    assert [store.release(other) for _ in range(2)] == [LeaseState.HELD] * 2
+    assert [store.requeue(other) for _ in range(2)] == [LeaseState.HELD] * 2
     assert get(store, other.job).attempt == 0
 
 
@@ -213,7 +213,7 @@ def test_holder_that_lost_its_lease_can_change_nothing(open_store: OpenStore) ->
     job = create(store)
     old = lease(store, job)
     time.sleep(0.1)
-    (taken,) = store.reclaim_silent()
+    (taken,) = store.reclaim_expired()
     assert taken.status is JobStatus.QUEUED
     new = lease(store, job)
     assert new.job.attempt == 2
@@ -221,7 +221,7 @@ def test_holder_that_lost_its_lease_can_change_nothing(open_store: OpenStore) ->
     progress = Progress(stage=Stage.STORE, tiles_done=9, tiles_total=9)
     assert store.report(old, progress) is LeaseState.LOST
     assert store.finish(old, SUCCESS) is LeaseState.LOST
-    assert store.release(old) is LeaseState.LOST
+    assert store.requeue(old) is LeaseState.LOST
     assert get(store, job) == before
     assert store.finish(new, SUCCESS) is LeaseState.HELD
 
@@ -232,7 +232,7 @@ def test_report_keeps_the_lease(open_store: OpenStore) -> None:
     for _ in range(5):
         time.sleep(0.8)
         assert store.report(taken) is LeaseState.HELD
-        assert store.reclaim_silent() == ()
+        assert store.reclaim_expired() == ()
 
 
 def test_job_is_given_up_after_its_attempts(open_store: OpenStore) -> None:
@@ -241,13 +241,13 @@ def test_job_is_given_up_after_its_attempts(open_store: OpenStore) -> None:
     for expected in (JobStatus.QUEUED, JobStatus.FAILED):
         lease(store, job)
         time.sleep(0.05)
-        (taken,) = store.reclaim_silent()
+        (taken,) = store.reclaim_expired()
         assert taken.status is expected
     ended = get(store, job)
     assert ended.failure is not None
     assert ended.failure.code == "worker-lost"
     assert ended.finished_at is not None
-    assert store.reclaim_silent() == ()
+    assert store.reclaim_expired() == ()
 
 
 def test_silent_job_that_was_to_stop_is_canceled(open_store: OpenStore) -> None:
@@ -256,7 +256,7 @@ def test_silent_job_that_was_to_stop_is_canceled(open_store: OpenStore) -> None:
     lease(store, job)
     store.cancel(job.id)
     time.sleep(0.05)
-    (taken,) = store.reclaim_silent()
+    (taken,) = store.reclaim_expired()
     assert taken.status is JobStatus.CANCELED
 
 
@@ -265,7 +265,7 @@ def test_released_job_counts_no_attempt(store: JobStore) -> None:
     for _ in range(5):
         taken = lease(store, job)
         assert taken.job.attempt == 1
-        assert store.release(taken) is LeaseState.HELD
+        assert store.requeue(taken) is LeaseState.HELD
     assert store.queue_position(job.id) == 0
 
 
@@ -281,7 +281,7 @@ def test_cancellation_by_state(store: JobStore) -> None:
     assert get(store, running).cancel_requested
     assert store.report(taken) is LeaseState.STOP
     assert store.finish(taken, SUCCESS) is LeaseState.STOP
-    assert store.release(taken) is LeaseState.STOP
+    assert store.requeue(taken) is LeaseState.STOP
     assert store.finish(taken, CANCELED) is LeaseState.HELD
     assert get(store, done).purged
     assert store.cancel("unknown") is None
@@ -341,6 +341,6 @@ def test_workers_are_alive_for_as_long_as_they_said(store: JobStore) -> None:
 
 def test_absent_redis_is_told_in_the_service_s_own_words() -> None:
     store = JobStore.from_settings(Settings(redis_url="redis://127.0.0.1:1"))
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         store.get("x")
     store.close()

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi import FastAPI
 
-from service.errors import StoreFault
+from service.capacity.quotas import QuotaStore
+from service.capacity.throughput import ThroughputStore
+from service.errors import StoreFaultError
 from service.limits import Limits, TenantLimits
-from service.pace_store import PaceStore
-from service.quotas import QuotaStore
 from service.settings import AuthMode, Settings
 from tests.integration.service.callers import MakeKey, ask, submit
 from tests.integration.service.stack import Stack, photo, wait_until, write
@@ -40,10 +40,10 @@ def open_quotas(stack: Stack) -> Iterator[Callable[..., QuotaStore]]:
 def test_a_crowd_gets_the_burst_and_not_one_more(open_quotas: Callable[..., QuotaStore]) -> None:
     quotas = open_quotas(submits_per_minute=1, burst=20)
     with ThreadPoolExecutor(16) as threads:
-        standings = list(threads.map(lambda _: quotas.take(TENANT), range(50)))
-    assert sum(not standing.wait for standing in standings) == 20
-    assert all(0 < standing.wait <= 60 for standing in standings if standing.wait)
-    assert quotas.look(TENANT).tokens < 1
+        statuses = list(threads.map(lambda _: quotas.consume(TENANT), range(50)))
+    assert sum(not status.wait for status in statuses) == 20
+    assert all(0 < status.wait <= 60 for status in statuses if status.wait)
+    assert quotas.snapshot(TENANT).tokens < 1
 
 
 def test_the_bucket_fills_by_the_rate_and_to_the_brim(
@@ -51,15 +51,15 @@ def test_the_bucket_fills_by_the_rate_and_to_the_brim(
 ) -> None:
     quotas = open_quotas(submits_per_minute=60, burst=3)
     for _ in range(3):
-        assert not quotas.take(TENANT).wait
-    assert 0 < quotas.take(TENANT).wait <= 1
+        assert not quotas.consume(TENANT).wait
+    assert 0 < quotas.consume(TENANT).wait <= 1
     bucket = f"hiir:bucket:{TENANT}"
     with stack.database(1) as redis:
         redis.hincrbyfloat(bucket, "at", -1.5)  # as if so many seconds had passed
-        assert not quotas.take(TENANT).wait
-        assert quotas.take(TENANT).wait
+        assert not quotas.consume(TENANT).wait
+        assert quotas.consume(TENANT).wait
         redis.hincrbyfloat(bucket, "at", -1000)
-        assert quotas.look(TENANT).tokens == 3
+        assert quotas.snapshot(TENANT).tokens == 3
         assert redis.ttl(bucket) <= 4  # a full bucket is no bucket: nothing is left of it
 
 
@@ -152,9 +152,9 @@ def test_megapixels_of_a_day_are_counted_and_given_back_if_nothing_came_of_it(
         return ask(app, "POST", path, key=key, content=content, headers=kind)
 
     services = app.state.services
-    publish, services.intake._queue = services.intake._queue, Broken()
+    publish, services.submission.submitter._queue = services.submission.submitter._queue, Broken()
     assert send(large).status_code == 500
-    services.intake._queue = publish
+    services.submission.submitter._queue = publish
     assert send(large).status_code == 202
     refused = send(large)
     problem = refused.json()
@@ -169,7 +169,7 @@ class Broken:
     """A queue that takes nothing."""
 
     def publish(self, job_id: str) -> None:
-        raise StoreFault("Broken.")
+        raise StoreFaultError("Broken.")
 
 
 def test_too_long_a_wait_is_told_before_it_begins(
@@ -187,9 +187,11 @@ def test_too_long_a_wait_is_told_before_it_begins(
     job = ask(app, "POST", path, key=key, content=content, headers=kind).json()
     try:
         wait_until(lambda: stack.record(job["id"])["status"] == "running", "the job to run")
-        with contextlib.closing(PaceStore.from_settings(Settings(redis_url=stack.redis_url))) as p:
+        with contextlib.closing(
+            ThroughputStore.from_settings(Settings(redis_url=stack.redis_url))
+        ) as p:
             for _ in range(40):  # an hour for each of its pixels
-                p.tell(job["model_sha256"], seconds=3600, pixels=1)
+                p.record(job["model_sha256"], seconds=3600, pixels=1)
         refused = wait_until(
             lambda: (
                 (got := ask(app, "POST", path, key=key, content=content, headers=kind)).status_code

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from tritonclient.grpc import InferenceServerClient
 
-from service.errors import InferenceFailed, InferenceUnavailable, ModelMismatch
+from service.errors import InferenceFailedError, InferenceUnavailableError, ModelMismatchError
 from service.inference import triton as triton_module
 from service.inference.triton import TritonClient, TritonEngine
+from service.observability.logs import trace_context
+from service.observability.trace_context import TraceContext
 from service.settings import InferenceSettings
-from service.telemetry import trace_context
-from service.trace_context import TraceContext
 from tests.integration.service.models import contract
 from tests.integration.service.stack import Stack
 
@@ -76,19 +76,22 @@ def test_tile_of_many_megabytes_passes(open_engine: OpenEngine) -> None:
 def test_other_version_than_the_contract_says_is_refused(
     stack: Stack, open_engine: OpenEngine
 ) -> None:
-    with open_engine(tile=128) as engine, pytest.raises(ModelMismatch, match="input") as caught:
+    with (
+        open_engine(tile=128) as engine,
+        pytest.raises(ModelMismatchError, match="input") as caught,
+    ):
         engine.require_model()
     assert "(3, 128, 128)" in str(caught.value.limit)
     assert "(3, 64, 64)" in str(caught.value.actual)
 
 
 def test_model_that_is_not_served_is_refused_after_a_while(open_engine: OpenEngine) -> None:
-    with open_engine("absent", **IMPATIENT) as engine, pytest.raises(ModelMismatch):
+    with open_engine("absent", **IMPATIENT) as engine, pytest.raises(ModelMismatchError):
         engine.require_model()
 
 
 def test_tile_of_another_shape_is_refused_at_once(open_engine: OpenEngine) -> None:
-    with open_engine() as engine, pytest.raises(InferenceFailed):
+    with open_engine() as engine, pytest.raises(InferenceFailedError):
         engine.submit(tile(32)).result(10)
 
 
@@ -96,7 +99,7 @@ def test_absent_server_is_given_up_after_the_outage_limit(open_engine: OpenEngin
     began = time.monotonic()
     with (
         open_engine(url="127.0.0.1:1", **IMPATIENT) as engine,
-        pytest.raises(InferenceUnavailable),
+        pytest.raises(InferenceUnavailableError),
     ):
         engine.submit(tile()).result(60)
     assert time.monotonic() - began >= 1
@@ -110,7 +113,7 @@ def test_server_that_hangs_is_noticed_by_the_deadline(
         for one in process:
             one.suspend()
         try:
-            with pytest.raises(InferenceUnavailable):
+            with pytest.raises(InferenceUnavailableError):
                 engine.submit(tile()).result(60)
         finally:
             for one in process:

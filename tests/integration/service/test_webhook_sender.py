@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from service.settings import WebhookSettings
-from service.webhooks.sender import WebhookSender
+from service.webhooks.worker.sender import WebhookSender
 from tests.integration.service.receiver import receiving
 
 pytestmark = pytest.mark.integration

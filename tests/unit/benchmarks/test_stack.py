@@ -10,7 +10,7 @@ import onnxruntime
 import psutil
 
 from benchmarks.stack import IDENTITY, _look, identity_repository
-from service.models import ModelCatalogue
+from service.catalogue.models import ModelCatalogue
 
 
 def test_the_model_changes_nothing_and_is_what_its_contract_says(tmp_path: Path) -> None:

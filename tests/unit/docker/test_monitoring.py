@@ -11,10 +11,10 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from service.api.queue_metrics import QueueMetrics
-from service.backlog import Backlog
-from service.jobs import JobStatus
-from service.load_store import Load
-from service.metrics import HttpMetrics, WorkMetrics
+from service.capacity.backlog import Backlog
+from service.capacity.load import Load
+from service.jobs.job import JobStatus
+from service.observability.metrics import HttpMetrics, WorkMetrics
 from service.settings import MetricsSettings
 
 MONITORING = Path(__file__).parents[3] / "docker/monitoring"
@@ -39,11 +39,11 @@ def expressions() -> Iterator[tuple[str, str]]:
 class Redis:
     """A backlog and a store, as the API's collector asks for them."""
 
-    def look(self) -> Backlog:
+    def snapshot(self) -> Backlog:
         load = Load(
             slots=1, running=1, depth={"denoise": 2}, oldest_age={"denoise": 3.0}, pixels={}
         )
-        return Backlog(load=load, paces={})
+        return Backlog(load=load, seconds_per_megapixel={})
 
     def memory_percent(self) -> int:
         return 50

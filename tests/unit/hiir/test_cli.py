@@ -217,11 +217,11 @@ def test_eval_takes_one_model(photos: Path, capsys) -> None:
         assert message in capsys.readouterr().err
 
 
-def test_train_packs_its_data_into_parts(photos: Path, tmp_path: Path, capsys) -> None:
+def test_data_is_packed_into_parts(photos: Path, tmp_path: Path, capsys) -> None:
     overrides = (f"data.root={photos.parent}", "data.train=[photos]", "data.validation=photos")
     options = [word for override in overrides for word in ("--set", override)]
     parts = tmp_path / "parts"
-    assert cli.main(["train", "denoise-color", *options, "--pack", str(parts)]) == 0
+    assert cli.main(["data", "pack", "denoise-color", *options, "--output", str(parts)]) == 0
     assert [path.name for path in parts.iterdir()] == ["part-01.tar"]
 
 

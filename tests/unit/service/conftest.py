@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.jobs import Blob, Job, StoredImage
+from service.jobs.job import Blob, Job, StoredImage
 
 
 @pytest.fixture(autouse=True)

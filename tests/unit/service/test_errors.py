@@ -8,14 +8,14 @@ from hiir import imaging
 from hiir.imaging import ImagingError
 from service import errors
 from service.errors import (
-    CodecFailed,
-    ImageRefused,
-    JobFailed,
-    ModelOutputInvalid,
-    ProcessingFailed,
-    RequestRefused,
+    ClientError,
+    CodecFailedError,
+    ImageError,
+    JobFailedError,
+    ModelOutputInvalidError,
+    ProcessingError,
     ServiceError,
-    Unavailable,
+    UnavailableError,
     error_types,
     translate_imaging_error,
 )
@@ -64,7 +64,7 @@ def test_nothing_is_drawn_twice():
 def test_the_drawing_tells_status_code_and_retryability(kind):
     parent, remark = DRAWN[kind.__name__]
     assert remark.startswith(f"{kind.status}")
-    if kind is not JobFailed:  # it carries the code of the job's own failure
+    if kind is not JobFailedError:  # it carries the code of the job's own failure
         assert remark.split()[1] == kind.code
     inherited = "(retryable)" in DRAWN[parent][1]
     assert kind.retryable is (inherited or "(retryable)" in remark)
@@ -91,7 +91,7 @@ def test_a_client_can_meet_the_leaves_and_the_root():
 
 @pytest.mark.parametrize(
     ("branch", "statuses", "retryable"),
-    [(RequestRefused, range(400, 500), False), (Unavailable, {503}, True)],
+    [(ClientError, range(400, 500), False), (UnavailableError, {503}, True)],
 )
 def test_a_branch_agrees_on_whose_fault_it_is(branch, statuses, retryable):
     for kind in classes(branch):
@@ -100,14 +100,14 @@ def test_a_branch_agrees_on_whose_fault_it_is(branch, statuses, retryable):
 
 
 def test_a_refusal_for_now_says_when_to_come_back():
-    for kind in classes(Unavailable):
+    for kind in classes(UnavailableError):
         assert isinstance(kind.retry_after, int)
         assert kind.retry_after > 0
-    assert all(kind.retry_after is None for kind in classes(RequestRefused))
+    assert all(kind.retry_after is None for kind in classes(ClientError))
 
 
 def test_how_a_job_can_end_is_never_the_clients_fault():
-    assert {kind.status for kind in classes(ProcessingFailed)} == {500}
+    assert {kind.status for kind in classes(ProcessingError)} == {500}
 
 
 def test_an_error_carries_what_it_is_given():
@@ -126,8 +126,8 @@ def imaging_errors():
 
 def test_every_error_of_imaging_is_known_here():
     assert len(imaging_errors()) == 15
-    translated = {kind.code for kind in classes(ImageRefused) if not kind.__subclasses__()}
-    translated |= {CodecFailed.code, ModelOutputInvalid.code}
+    translated = {kind.code for kind in classes(ImageError) if not kind.__subclasses__()}
+    translated |= {CodecFailedError.code, ModelOutputInvalidError.code}
     assert translated | NOT_TRANSLATED == {kind.code for kind in imaging_errors()}
 
 
@@ -139,7 +139,7 @@ def test_an_error_of_imaging_is_translated_code_for_code(kind):
         assert (error.detail, error.limit, error.actual) == ("", None, None)
         return
     assert error.code == kind.code
-    assert type(error).__name__ == kind.__name__
+    assert type(error).__name__.removesuffix("Error") == kind.__name__.removesuffix("Error")
     assert (error.detail, error.limit, error.actual) == ("Eleven.", 10, 11)
 
 
@@ -149,7 +149,9 @@ def test_a_format_that_is_not_on_the_list_is_an_unsupported_media_type():
 
 
 def test_a_failed_jobs_error_stands_for_its_own_failure():
-    error = JobFailed("Gone.", code="worker-lost", title="Worker lost", retryable=True, limit=3)
+    error = JobFailedError(
+        "Gone.", code="worker-lost", title="Worker lost", retryable=True, limit=3
+    )
     assert (error.code, error.title, error.retryable) == ("worker-lost", "Worker lost", True)
     assert (error.status, error.limit, error.actual) == (409, 3, None)
-    assert (JobFailed.code, JobFailed.retryable) == ("job-failed", False)
+    assert (JobFailedError.code, JobFailedError.retryable) == ("job-failed", False)

@@ -130,7 +130,7 @@ def test_open_mode_is_refused_on_any_other_address(monkeypatch, host):
     monkeypatch.setenv("HIIR_HOST", host)
     assert Settings().auth is AuthMode.KEYS
     monkeypatch.setenv("HIIR_AUTH", "open")
-    with pytest.raises(ValidationError, match="others need keys"):
+    with pytest.raises(ValidationError, match="other hosts require API keys"):
         Settings()
 
 

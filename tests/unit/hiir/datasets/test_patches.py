@@ -1,9 +1,8 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
+from hiir.datasets.clean_images import CleanImages
 from hiir.datasets.patches import DegradedPatches
 from hiir.datasets.photo import Colour
 from hiir.datasets.pool import ImagePool
@@ -11,9 +10,9 @@ from hiir.degradations.recipe import Recipe
 
 
 @pytest.fixture
-def pool() -> ImagePool:
-    shades = np.arange(80 * 88 * 3, dtype=np.uint8)
-    return ImagePool(samples=np.concatenate([shades, 255 - shades]), shapes=[(80, 88), (80, 88)])
+def pool() -> list[np.ndarray]:
+    shades = np.arange(80 * 88 * 3, dtype=np.uint8).reshape(80, 88, 3)
+    return [shades, 255 - shades]
 
 
 def patches(
@@ -21,13 +20,13 @@ def patches(
     *steps: dict,
     colour: Colour = Colour.RGB,
     seed: int = 3,
-    drawn_share: float = 0.0,
+    with_level: bool = False,
+    **shares: float,
 ) -> DegradedPatches:
     noise = {"kind": "noise", "sigma": [0, 55], "clip_share": 0.25}
     recipe = Recipe.model_validate(steps or [noise])
-    return DegradedPatches(
-        pool=pool, recipe=recipe, colour=colour, seed=seed, drawn_share=drawn_share
-    )
+    images = CleanImages(pool, color=colour, **shares)
+    return DegradedPatches(images, recipe, seed=seed, with_level=with_level)
 
 
 def test_a_batch_is_a_function_of_seed_and_step(pool: ImagePool) -> None:
@@ -93,11 +92,10 @@ def test_the_share_of_patches_that_are_degraded_as_files(pool, share: float, fil
     assert inside.flatten(1).all(dim=1).sum() == filed
 
 
-def test_patches_are_crops_flipped_and_turned(tmp_path: Path) -> None:
+def test_patches_are_crops_flipped_and_turned() -> None:
     corner = np.zeros((16, 16, 3), np.uint8)
     corner[0, 1] = 255
-    pool = ImagePool(samples=corner.ravel(), shapes=[(16, 16)])
-    clean = patches(pool, {"kind": "noise", "sigma": 0}).batch(0, size=64, patch=16).clean
+    clean = patches([corner], {"kind": "noise", "sigma": 0}).batch(0, size=64, patch=16).clean
     places = {tuple(torch.nonzero(image[0])[0].tolist()) for image in clean}
     assert places == {(0, 1), (0, 14), (1, 0), (1, 15), (14, 0), (14, 15), (15, 1), (15, 14)}
 
@@ -115,3 +113,27 @@ def test_a_share_of_the_patches_is_drawn_and_none_unless_asked(pool: ImagePool) 
     assert all(drawn)
     flat = int((some.clean.flatten(2).std(dim=2) == 0).all(dim=1).sum())
     assert 1 <= flat <= 16
+
+
+def test_a_share_of_the_patches_is_the_more_textured_of_two() -> None:
+    flat = np.full((64, 64, 3), 128, np.uint8)
+    busy = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    shares = {}
+    for share in (0.0, 1.0):
+        batch = patches([flat, busy], texture_share=share).batch(0, size=200, patch=16)
+        shares[share] = float((batch.clean.flatten(1).std(dim=1) > 0.1).float().mean())
+    # Of two candidates one is busy in three of four cases.
+    assert shares[0.0] == pytest.approx(0.5, abs=0.1)
+    assert shares[1.0] == pytest.approx(0.75, abs=0.08)
+
+
+def test_the_level_that_is_told_is_that_of_the_noise_but_for_a_tenth(pool) -> None:
+    noise = {"kind": "noise", "sigma": [20, 30]}
+    batch = patches(pool, noise, with_level=True).batch(0, size=16, patch=32)
+    assert batch.degraded.shape == (16, 4, 32, 32)
+    told = batch.degraded[:, 3] * 255
+    assert (told.flatten(1).std(dim=1) == 0).all()
+    actual = ((batch.degraded[:, :3] - batch.clean) * 255).flatten(1).std(dim=1, correction=0)
+    errors = told[:, 0, 0] / actual - 1
+    assert errors.abs().max() <= 0.101
+    assert errors.std() > 0.02

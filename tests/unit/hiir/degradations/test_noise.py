@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 import torch
 
-from hiir.degradations.noise import add_gaussian_noise
+from hiir.degradations.noise import add_gaussian_noise, add_poisson_noise, noise_level
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -43,3 +44,31 @@ def test_the_same_seed_draws_the_same_noise() -> None:
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def flat(level: float) -> np.ndarray:
+    return np.full((300, 300, 3), level, np.float32)
+
+
+@pytest.mark.parametrize("strength", [0.5, 2])
+@pytest.mark.parametrize("level", [0.1, 0.8])
+def test_the_variance_of_counted_photons_is_their_number(level: float, strength: float) -> None:
+    noise = add_poisson_noise(flat(level), np.random.default_rng(0), strength=strength) - level
+    assert noise.var() == pytest.approx(strength**2 * level / 255, rel=0.03)
+    assert noise.mean() == pytest.approx(0, abs=1e-3)
+
+
+def test_black_has_no_photons_and_gray_noise_has_no_color() -> None:
+    random = np.random.default_rng(0)
+    assert not add_poisson_noise(flat(0), random, strength=1).any()
+    noise = add_poisson_noise(flat(0.5), random, strength=1, gray=True)
+    np.testing.assert_array_equal(noise[..., :1].repeat(3, axis=2), noise)
+    assert noise.std() > 0.02
+
+
+def test_the_level_of_noise_is_measured_on_the_scale_of_255() -> None:
+    clean = torch.full((3, 200, 200), 0.5)
+    noisy = add_gaussian_noise(clean, 25, generator=generator())
+    assert noise_level(noisy.numpy(), clean.numpy()) == pytest.approx(25, rel=0.01)
+    with pytest.raises(ValueError, match=r"one shape .*\(3, 200, 200\), \(2, 2\)"):
+        noise_level(noisy.numpy(), np.zeros((2, 2), np.float32))

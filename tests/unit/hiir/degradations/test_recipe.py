@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -7,6 +10,10 @@ from hiir.degradations.sheet import SHEET, contact_sheet
 
 EVERY_KIND = {
     "noise": {"sigma": [5, 50], "clip_share": 0.5},
+    "poisson": {"strength": [0.5, 2], "gray_share": 0.5},
+    "correlated-noise": {"sigma": [5, 30]},
+    "film-grain": {"sigma": [5, 20]},
+    "camera": {},
     "file": {},
     "jpeg": {"quality": [10, 40]},
     "downscale": {"factor": 2},
@@ -17,6 +24,9 @@ EVERY_KIND = {
     "rain": {"amount": [0.2, 1]},
     "snow": {"amount": [0.2, 1]},
     "raindrops": {"amount": [0.05, 0.2]},
+    "blur": {"sigma": [0.5, 3]},
+    "chain": {"steps": [{"kind": "noise", "sigma": 20}], "shuffled": True},
+    "resized": {"steps": [{"kind": "jpeg", "quality": 10}], "factor": [1, 2]},
     "one-of": {"choices": [{"kind": "noise", "sigma": 20}, {"kind": "jpeg", "quality": 10}]},
 }
 
@@ -53,7 +63,7 @@ def test_a_dual_pixel_sensor_gives_two_views(photo) -> None:
     assert not np.allclose(views[..., :3], views[..., 3:])
 
 
-@pytest.mark.parametrize("kind", ["jpeg", "downscale", "motion", "bayer"])
+@pytest.mark.parametrize("kind", ["jpeg", "downscale", "motion", "bayer", "blur", "resized"])
 def test_a_patch_with_its_margin_is_the_middle_of_a_larger_image(photo, kind: str) -> None:
     recipe = Recipe.model_validate([{"kind": kind, **EVERY_KIND[kind]}])
     margin = recipe.margin
@@ -99,6 +109,16 @@ def test_margins_add_up_in_pixels_of_the_clean_image() -> None:
     assert Recipe.model_validate(steps).margin == 6 + 3 * 16
 
 
+def test_a_share_of_noise_is_gray(photo) -> None:
+    steps = [{"kind": "noise", "sigma": 20, "gray_share": 0.5}]
+    recipe, gray = Recipe.model_validate(steps), 0
+    for index in range(40):
+        noise = recipe.degrade(photo, seed=0, index=index) - photo
+        gray += bool(np.abs(noise[..., 0] - noise[..., 1]).max() < 1e-6)
+        assert noise.std() * 255 == pytest.approx(20, rel=0.05)
+    assert 10 < gray < 30
+
+
 def test_weights_say_how_often_each_choice_is_drawn(photo) -> None:
     image = photo[:8, :8]
     choices = [{"kind": "noise", "sigma": 0}, {"kind": "noise", "sigma": 50}]
@@ -115,6 +135,33 @@ def test_weights_say_how_often_each_choice_is_drawn(photo) -> None:
         ([{"kind": "noise", "sigma": [9, 300]}], "sigma goes from"),
         ([{"kind": "noise", "sigma": 10, "color": 1}], "color"),
         ([{"kind": "jpeg", "quality": [0, 10]}], "quality goes from 1"),
+        ([{"kind": "jpeg", "quality": 9, "subsampling": {}}], "at least 1 choice"),
+        ([{"kind": "jpeg", "quality": 9, "subsampling": {"4:2:0": 0}}], "greater than 0"),
+        ([{"kind": "jpeg", "quality": 9, "subsampling": 14520}], "'4:2:0'"),
+        ([{"kind": "jpeg", "quality": 9, "chroma_offset": 101}], "chroma_offset goes from -100"),
+        ([{"kind": "resize", "factor": 0.5}], "resize draws a size"),
+        ([{"kind": "chain", "steps": [{"kind": "resize", "factor": 2}]}], "chain draws a size"),
+        ([{"kind": "resized", "steps": [{"kind": "resize", "factor": 9}]}], "from 0.05 to 8"),
+        ([{"kind": "resized", "steps": [], "factor": 2}], "at least 1"),
+        ([{"kind": "resized", "steps": [{"kind": "file"}], "factor": 99}], "from 0.05 to 8"),
+        (
+            [{"kind": "resized", "steps": [{"kind": "downscale", "factor": 2}]}],
+            "neither reduce by a scale",
+        ),
+        (
+            [{"kind": "chain", "share": 0.5, "steps": [{"kind": "downscale", "factor": 2}]}],
+            "always done, in order",
+        ),
+        ([{"kind": "blur", "sigma": 0}], "sigma goes from 0.05 to 20"),
+        ([{"kind": "blur", "sigma": 1, "size": 1}], "size goes from 3"),
+        ([{"kind": "blur", "sigma": 1, "cutoff": 4}], "cutoff goes from 0.5 to 3.14"),
+        ([{"kind": "poisson", "strength": [-1, 2]}], "strength goes from 0"),
+        ([{"kind": "correlated-noise", "sigma": [9, 300]}], "sigma goes from"),
+        ([{"kind": "correlated-noise", "sigma": 9, "radius": 90}], "radius goes from 0"),
+        ([{"kind": "correlated-noise", "sigma": 9, "chroma": -1}], "chroma goes from 0"),
+        ([{"kind": "film-grain", "sigma": 9, "radius": 90}], "radius goes from 0"),
+        ([{"kind": "camera", "shot": [0, 0.01]}], "above 0 and at most 0.1"),
+        ([{"kind": "camera", "sensor": "toaster"}], "'camera' or 'phone'"),
         ([{"kind": "rain", "amount": [0.9, 0.1]}], "from low to high"),
         ([{"kind": "one-of", "choices": []}], "at least 1"),
         ([{"kind": "one-of", "choices": [{"kind": "file"}], "weights": [1, 2]}], "2 weights for 1"),
@@ -158,3 +205,15 @@ def test_the_sheet_has_a_row_a_degradation_and_three_strengths(photo) -> None:
     assert contact_sheet(photo, seed=0, only=("rain",)).size[1] == cell[0] + 8
     with pytest.raises(KeyError):
         contact_sheet(photo, seed=0, only=("nonsense",))
+
+
+def test_the_recipes_of_the_docs_can_be_drawn(photo) -> None:
+    page = Path(__file__).parents[4] / "docs/08-degradations.md"
+    texts = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(texts) >= 4
+    for text in texts:
+        recipe = read_recipe(text)
+        for index in range(6):
+            degraded = recipe.degrade(photo, seed=0, index=index)
+            assert degraded.shape == (96 // recipe.scale, 120 // recipe.scale, 3)
+            assert np.isfinite(degraded).all()

@@ -6,6 +6,8 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
+from google.protobuf import text_format
+from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup
 
 from hiir.export import triton
 from hiir.export.artifacts import export_artifacts, untrained_release
@@ -25,8 +27,7 @@ from hiir.imaging import ModelContract
 from hiir.layers.layer_config import ArchitectureError
 from hiir.models.presets import build_model
 from hiir.models.release import Release, load_release
-from service.models import ModelCatalogue
-from service.text_format import parse_text_format
+from service.catalogue.models import ModelCatalogue
 
 PRESET = "ushape-compact-color"
 
@@ -153,37 +154,42 @@ def test_the_service_reads_the_contract_from_the_config(contract, tmp_path, targ
     assert ModelCatalogue.read(tmp_path).get(contract.name) == contract
 
 
+def parse_config(text: str) -> ModelConfig:
+    """Read a configuration as Triton does: an unknown field is an error."""
+    return text_format.Parse(text, ModelConfig())
+
+
 def test_the_config_leaves_nothing_to_auto_completion(contract) -> None:
-    config = parse_text_format(render_config(contract, instances=5))
-    assert config["backend"] == ["onnxruntime"]
-    assert config["max_batch_size"] == ["8"]
-    assert config["instance_group"] == [{"count": ["5"]}]
-    tensor = {"data_type": ["TYPE_FP32"], "dims": ["3", "64", "64"]}
-    assert config["input"] == [{"name": ["input"], **tensor}]
-    assert config["output"] == [{"name": ["output"], **tensor}]
+    config = parse_config(render_config(contract, instances=5))
+    assert config.backend == "onnxruntime"
+    assert config.max_batch_size == 8
+    assert [group.count for group in config.instance_group] == [5]
+    for tensor, name in [(config.input, "input"), (config.output, "output")]:
+        (only,) = tensor
+        assert (only.name, only.data_type) == (name, DataType.TYPE_FP32)
+        assert list(only.dims) == [3, 64, 64]
 
 
 def test_a_gpu_runs_tensorrt_in_half_precision_warmed_up_for_every_batch(contract) -> None:
-    config = parse_text_format(render_config(contract, target=Target.GPU, instances=3))
-    assert config["instance_group"] == [{"kind": ["KIND_GPU"], "count": ["3"]}]
-    (optimization,) = config["optimization"]
-    (accelerator,) = optimization["execution_accelerators"][0]["gpu_execution_accelerator"]
-    assert accelerator["name"] == ["tensorrt"]
-    options = {item["key"][0]: item["value"][0] for item in accelerator["parameters"]}
-    assert options["precision_mode"] == "FP16"
-    assert options["trt_layer_norm_fp32_fallback"] == "true"
-    assert options["trt_profile_min_shapes"] == "input:1x3x64x64"
-    assert options["trt_profile_max_shapes"] == "input:8x3x64x64"
-    assert [warmup["batch_size"] for warmup in config["model_warmup"]] == [["1"], ["8"]]
+    config = parse_config(render_config(contract, target=Target.GPU, instances=3))
+    (group,) = config.instance_group
+    assert (group.kind, group.count) == (ModelInstanceGroup.KIND_GPU, 3)
+    (accelerator,) = config.optimization.execution_accelerators.gpu_execution_accelerator
+    assert accelerator.name == "tensorrt"
+    assert accelerator.parameters["precision_mode"] == "FP16"
+    assert accelerator.parameters["trt_layer_norm_fp32_fallback"] == "true"
+    assert accelerator.parameters["trt_profile_min_shapes"] == "input:1x3x64x64"
+    assert accelerator.parameters["trt_profile_max_shapes"] == "input:8x3x64x64"
+    assert [warmup.batch_size for warmup in config.model_warmup] == [1, 8]
     assert "intra_op_thread_count" not in render_config(contract, target=Target.GPU)
 
 
 def test_bytes_are_configured_as_bytes(make_contract) -> None:
     contract = make_contract(scale=2, tile=16)
-    config = parse_text_format(render_config(contract, samples=Samples.UINT8))
-    assert config["input"][0]["data_type"] == ["TYPE_UINT8"]
-    assert config["input"][0]["dims"] == ["16", "16", "3"]
-    assert config["output"][0]["dims"] == ["32", "32", "3"]
+    config = parse_config(render_config(contract, samples=Samples.UINT8))
+    assert config.input[0].data_type == DataType.TYPE_UINT8
+    assert list(config.input[0].dims) == [16, 16, 3]
+    assert list(config.output[0].dims) == [32, 32, 3]
 
 
 @pytest.fixture
@@ -242,8 +248,8 @@ def test_every_form_is_written_once(release, tmp_path: Path) -> None:
     assert all(written.values())
     assert all(path.is_file() for path in written)
     assert not any(dict(export_artifacts(release, tmp_path)).values())
-    gpu = parse_text_format((tmp_path / "config.gpu.uint8.pbtxt").read_text())
-    assert gpu["default_model_filename"] == ["model.uint8.fp16.onnx"]
+    gpu = parse_config((tmp_path / "config.gpu.uint8.pbtxt").read_text())
+    assert gpu.default_model_filename == "model.uint8.fp16.onnx"
 
 
 def test_a_preset_is_exported_with_weights_that_are_always_the_same() -> None:

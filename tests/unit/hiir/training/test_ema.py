@@ -26,7 +26,8 @@ def averaged(model: nn.Module, values: list[float], *, decay: float, first_step:
     average = WeightAverage(weights, decay=decay)
     for step, value in enumerate(values, start=first_step):
         set_all(weights, value)
-        average.update(step)
+        average.set_decay(step)
+        average.update()
     found = {float(v) for tensor in average.named.values() for v in tensor.unique()}
     assert len(found) == 1
     return found.pop()
@@ -50,7 +51,8 @@ def test_an_average_is_taken_up_where_it_was_left(model) -> None:
     set_all(weights, 2)
     average = WeightAverage(weights, decay=0.5)
     average.load({name: torch.full_like(p, 6) for name, p in named(weights)})
-    average.update(100)
+    average.set_decay(100)
+    average.update()
     other = nn.Linear(3, 2)
     average.copy_to(other)
     for tensor in (*average.named.values(), *other.parameters()):
@@ -60,5 +62,7 @@ def test_an_average_is_taken_up_where_it_was_left(model) -> None:
 def test_what_is_averaged_is_not_changed(model) -> None:
     weights = FlatWeights(model, dtype=torch.float32)
     before = weights.values.detach().clone()
-    WeightAverage(weights, decay=0.5).update(1)
+    average = WeightAverage(weights, decay=0.5)
+    average.set_decay(1)
+    average.update()
     assert torch.equal(weights.values.detach(), before)

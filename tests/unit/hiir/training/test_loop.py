@@ -14,8 +14,8 @@ from hiir.evaluation.tiling import tiling_from_quality
 from hiir.models.release import ReleaseError, read_release
 from hiir.training import checkpoint, loop
 from hiir.training.config import Compile, ConfigError, TrainingConfig
+from hiir.training.flat_weights import WeightsMismatchError
 from hiir.training.loop import train
-from hiir.training.preparation import compiled
 from hiir.training.release import release_run
 from hiir.training.run_folder import RunFolder
 
@@ -86,7 +86,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(make_config, tmp_path, mon
 
     monkeypatch.setattr(checkpoint, "save_file", fill)
     with pytest.raises(OSError, match="no space"):
-        train(make_config(steps=2), run)
+        train(make_config(steps=2), run, allow_changed=True)
     assert run.load().step == 1
 
 
@@ -148,7 +148,41 @@ def test_machines_that_do_not_share_the_folder_are_refused(
 
     monkeypatch.setattr(torch.distributed, "all_reduce", with_another)
     with pytest.raises(ConfigError, match="from step 0 and from step 2: all machines must share"):
-        train(make_config(steps=4), run)
+        train(make_config(steps=2), run)
+
+
+@pytest.mark.parametrize(
+    "change", ["optimizer.lr=1e-5", "data.drawn_share=0.5", "data.degradation=[{kind: file}]"]
+)
+def test_another_experiment_does_not_resume_a_run_unless_that_is_allowed(
+    make_config, tmp_path: Path, change: str
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    train(make_config(steps=1), run)
+    other = make_config(change, "name=other", steps=1)
+    key = change.partition(".")[0]
+    with pytest.raises(ConfigError, match=rf"a run of denoise-color, .* other: name, {key} differ"):
+        train(other, run)
+    assert run.config().name == "denoise-color"
+    train(other, run, allow_changed=True)
+    kept = sorted(path.name for path in (run.path / "stages").iterdir())
+    assert kept == ["01-denoise-color.yaml", "02-other.yaml"]
+
+
+def test_a_run_may_be_resumed_with_another_way_to_log_and_compute(make_config, tmp_path) -> None:
+    run = RunFolder(tmp_path / "run")
+    train(make_config(steps=2), run, seconds=0)
+    train(make_config("log_every=2", "data.workers=1", "validate_every=1", steps=2), run)
+    assert run.load().step == 2
+    assert len(list((run.path / "stages").iterdir())) == 1
+
+
+def test_a_checkpoint_of_another_network_is_refused(make_config, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    train(make_config(steps=1), run)
+    other = make_config("model={width: 16, layers: [1, 1, 1], decoder_layers: [1, 1]}", steps=1)
+    with pytest.raises(WeightsMismatchError, match=r"embed.weight measures \(8, 12, 3, 3\)"):
+        train(other, run, allow_changed=True)
 
 
 def test_a_run_stops_when_its_time_is_over_and_goes_on_later(make_config, tmp_path) -> None:
@@ -181,19 +215,7 @@ def test_data_that_does_not_fit_the_network_is_refused(make_config, tmp_path: Pa
         train(config, RunFolder(tmp_path / "run"))
 
 
-@pytest.mark.parametrize(
-    ("wanted", "mode"), [("no", None), ("default", "default"), ("cuda-graphs", "reduce-overhead")]
-)
-def test_a_network_is_compiled_if_that_is_wanted_on_a_gpu(monkeypatch, wanted, mode) -> None:
-    # The compiler needs a GPU to be of use; what it is asked for is ours.
-    network = torch.nn.Linear(1, 1)
-    monkeypatch.setattr(torch, "compile", lambda given, *, mode, dynamic: (given, mode, dynamic))
-    result = compiled(network, Compile(wanted), device=torch.device("cuda"))
-    assert result == (network if mode is None else (network, mode, False))
-    assert compiled(network, Compile(wanted), device=torch.device("cpu")) is network
-
-
-@pytest.mark.parametrize("wanted", ["no", "default", "cuda-graphs"])
+@pytest.mark.parametrize("wanted", ["no", "layers", "network"])
 def test_a_run_trains_the_network_that_its_configuration_wants(
     make_config, tmp_path: Path, monkeypatch, wanted: str
 ) -> None:
@@ -277,5 +299,6 @@ def test_a_start_that_cannot_be_read_is_named(make_config, tmp_path: Path, conte
 def test_a_resumed_run_does_not_ask_for_what_it_began_with(make_config, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     train(make_config(steps=1), run)
-    train(make_config(f"init={tmp_path / 'gone.safetensors'}", steps=2), run)
+    config = make_config(f"init={tmp_path / 'gone.safetensors'}", steps=2)
+    train(config, run, allow_changed=True)
     assert run.load().step == 2

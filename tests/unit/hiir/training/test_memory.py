@@ -1,8 +1,5 @@
 import subprocess
 import sys
-from pathlib import Path
-
-import pytest
 
 # Large blocks one after the other: each is new memory to the process unless it keeps what is freed.
 PROGRAM = """
@@ -25,22 +22,3 @@ def test_large_blocks_are_not_given_back_to_the_system_and_fetched_again() -> No
     if sys.platform != "linux":
         return
     assert page_faults("keep") < page_faults("return") / 2
-
-
-OF_THE_HEAP = """
-from pathlib import Path
-from hiir.training.memory import keep_freed_memory
-keep_freed_memory()
-block = bytearray(64 * 1024 * 1024)
-heap = Path("/proc/self/smaps").read_text().split("[heap]")[1]
-print(next(line for line in heap.splitlines() if line.startswith("VmFlags")))
-"""
-
-
-@pytest.mark.skipif(
-    not Path("/sys/kernel/mm/transparent_hugepage").exists(), reason="the kernel has no huge pages"
-)
-def test_the_heap_wants_huge_pages() -> None:
-    program = [sys.executable, "-c", OF_THE_HEAP]
-    flags = subprocess.run(program, check=True, capture_output=True, text=True).stdout.split()
-    assert "hg" in flags

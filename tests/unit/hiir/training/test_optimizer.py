@@ -27,7 +27,8 @@ def stepped(kind: OptimizerKind, *, steps: int = 1) -> tuple[dict, dict, dict]:
     gradients = {name: torch.randn(p.shape, generator=random) for name, p in before.items()}
     for _ in range(steps):
         weights.fill(weights.values.grad, gradients)
-        optimizer.step(RATE)
+        optimizer.set_rate(RATE)
+        optimizer.step()
     return before, gradients, weights.named(weights.values.detach())
 
 

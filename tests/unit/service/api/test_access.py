@@ -1,8 +1,8 @@
 import pytest
 
-from service.api.access import Access, wanted_scope
-from service.errors import KeyInvalid, KeyMissing, ScopeMissing
-from service.jobs import OPEN_TENANT
+from service.api.access import Access, required_scope
+from service.errors import KeyInvalidError, KeyMissingError, ScopeMissingError
+from service.jobs.job import OPEN_TENANT
 from service.keys import ApiKey, Scope
 from service.settings import AuthMode
 
@@ -16,7 +16,7 @@ class Keys:
         )
 
     def find(self, token):
-        return self.key if self.key.opens_with(token) else None
+        return self.key if self.key.matches(token) else None
 
 
 def request(method="GET", path="/v1/jobs", client="127.0.0.1", **headers):
@@ -46,7 +46,7 @@ def request(method="GET", path="/v1/jobs", client="127.0.0.1", **headers):
     ],
 )
 def test_what_a_request_needs_is_known_from_its_first_line(method, path, scope):
-    assert wanted_scope(method, path) is scope
+    assert required_scope(method, path) is scope
 
 
 @pytest.mark.parametrize("how", ["authorization", "x_api_key"])
@@ -58,7 +58,7 @@ def test_a_key_makes_its_tenant_the_caller(how):
 
 
 def test_without_a_key_nobody_is_let_in_from_this_machine_either():
-    with pytest.raises(KeyMissing) as refused:
+    with pytest.raises(KeyMissingError) as refused:
         Access(keys=Keys(Scope.READ), mode=AuthMode.KEYS).admit(request())
     assert refused.value.challenge == 'Bearer realm="hiir"'
 
@@ -74,14 +74,14 @@ def test_without_a_key_nobody_is_let_in_from_this_machine_either():
     ],
 )
 def test_what_is_not_a_good_key_is_told_from_none(headers):
-    with pytest.raises(KeyInvalid) as refused:
+    with pytest.raises(KeyInvalidError) as refused:
         Access(keys=Keys(Scope.READ), mode=AuthMode.KEYS).admit(request(**headers))
     assert 'error="invalid_token"' in refused.value.challenge
 
 
 def test_a_key_without_the_scope_is_told_which_one_it_takes():
     keys = Keys(Scope.READ)
-    with pytest.raises(ScopeMissing) as refused:
+    with pytest.raises(ScopeMissingError) as refused:
         Access(keys=keys, mode=AuthMode.KEYS).admit(request("POST", x_api_key=keys.token))
     assert (refused.value.limit, refused.value.actual) == ("jobs:write", "jobs:read")
     assert 'error="insufficient_scope", scope="jobs:write"' in refused.value.challenge
@@ -107,5 +107,5 @@ def test_open_mode_lets_in_everybody_on_this_machine(host):
     ],
 )
 def test_open_mode_is_for_nobody_from_elsewhere(foreign):
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyMissingError):
         Access(keys=Keys(Scope.READ), mode=AuthMode.OPEN).admit(request("POST", **foreign))

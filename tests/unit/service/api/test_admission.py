@@ -8,19 +8,19 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 
 from service.api.access import Caller
-from service.api.admission import Admission, caller_of
-from service.errors import KeyMissing, StoreUnavailable
+from service.api.admission import AdmissionMiddleware, caller_of
+from service.capacity.quotas import QuotaStatus
+from service.errors import KeyMissingError, StoreUnavailableError
 from service.limits import TenantLimits
-from service.quotas import Standing
-from service.telemetry import JsonFormatter
-from tests.unit.service.test_telemetry import record
+from service.observability.logs import JsonFormatter
+from tests.unit.service.observability.test_logs import record
 
 LIMITS = TenantLimits()
 
 
 class Refusing:
     def admit(self, connection):
-        raise KeyMissing("No.")
+        raise KeyMissingError("No.")
 
 
 class Admitting:
@@ -29,38 +29,38 @@ class Admitting:
 
 
 class Quotas:
-    """A tenant's standing, and how it was asked for."""
+    """A tenant's quota, and how it was asked for."""
 
     def __init__(self, **changes):
         values = {"tokens": 5.0, "wait": 0.0, "open_jobs": 0, "pixels": 0, "day_left": 60}
-        self.standing = Standing(limits=LIMITS, **{**values, **changes})
+        self.quota = QuotaStatus(limits=LIMITS, **{**values, **changes})
         self.asked = []
         self.error = None
 
-    def take(self, tenant):
-        return self._tell("take", tenant)
+    def consume(self, tenant):
+        return self._answer("consume", tenant)
 
-    def look(self, tenant):
-        return self._tell("look", tenant)
+    def snapshot(self, tenant):
+        return self._answer("snapshot", tenant)
 
-    def _tell(self, how, tenant):
+    def _answer(self, how, tenant):
         self.asked.append((how, tenant))
         if self.error is not None:
             raise self.error
-        return self.standing
+        return self.quota
 
 
-class Intake:
-    def too_many_jobs(self, standing):
-        return standing.too_many_jobs(pause=7)
+class JobSubmitter:
+    def too_many_jobs(self, quota):
+        return quota.too_many_jobs(pause=7)
 
 
 def make(app=None, access=None, quotas=None):
-    return Admission(
+    return AdmissionMiddleware(
         app or Starlette(),
         access=access or Admitting(),
         quotas=quotas or Quotas(),
-        intake=Intake(),
+        submitter=JobSubmitter(),
         limits=LIMITS,
     )
 
@@ -138,7 +138,7 @@ def test_who_is_let_in_is_known_to_the_route_and_the_log():
 def test_only_what_makes_jobs_is_counted(method, path, submits):
     quotas = Quotas()
     _, headers, _, _ = serve(make(quotas=quotas), path, method)
-    assert quotas.asked == [("take" if submits else "look", "museum")]
+    assert quotas.asked == [("consume" if submits else "snapshot", "museum")]
     assert headers["ratelimit-remaining"] == "5"
 
 
@@ -169,7 +169,7 @@ def test_what_may_be_sent_again_is_let_in_to_find_its_job(method, path, headers)
 
 def test_without_redis_only_a_submission_is_refused():
     quotas = Quotas()
-    quotas.error = StoreUnavailable("Away.")
+    quotas.error = StoreUnavailableError("Away.")
     app = make(quotas=quotas)
     assert serve(app)[0] == 503
     status, headers, _, _ = serve(app, "/v1/tasks", "GET")

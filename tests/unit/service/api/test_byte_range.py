@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from service.api.byte_range import is_unchanged, wanted_range
-from service.errors import RangeNotSatisfiable
+from service.errors import RangeNotSatisfiableError
 
 ETAG = '"abc"'
 
@@ -40,7 +40,7 @@ def test_one_good_range_is_served_and_anything_else_ignored(value, expected):
 
 @pytest.mark.parametrize("value", ["bytes=100-", "bytes=100-200", "bytes=-0"])
 def test_a_range_behind_the_end_is_refused(value):
-    with pytest.raises(RangeNotSatisfiable) as refused:
+    with pytest.raises(RangeNotSatisfiableError) as refused:
         ask(value)
     assert refused.value.limit == 100
 
@@ -55,7 +55,7 @@ def test_a_range_of_another_file_is_not_served():
 def test_a_range_lies_in_the_file(size, first, last):
     try:
         found = wanted_range(Headers({"range": f"bytes={first}-{last}"}), size=size, etag=ETAG)
-    except RangeNotSatisfiable:
+    except RangeNotSatisfiableError:
         assert first >= size
         return
     if found is None:

@@ -1,9 +1,9 @@
 from prometheus_client import CollectorRegistry
 
 from service.api.queue_metrics import QueueMetrics
-from service.backlog import Backlog
-from service.errors import StoreUnavailable
-from service.load_store import Load
+from service.capacity.backlog import Backlog
+from service.capacity.load import Load
+from service.errors import StoreUnavailableError
 
 
 class Redis:
@@ -13,7 +13,7 @@ class Redis:
         self.slots = slots
         self.error = error
 
-    def look(self):
+    def snapshot(self):
         if self.error is not None:
             raise self.error
         load = Load(
@@ -23,7 +23,7 @@ class Redis:
             oldest_age={"denoise": 7.5},
             pixels={"a": 8e6},
         )
-        return Backlog(load=load, paces={"a": 0.5})
+        return Backlog(load=load, seconds_per_megapixel={"a": 0.5})
 
     def memory_percent(self):
         return 42
@@ -57,4 +57,4 @@ def test_without_a_worker_no_wait_is_predicted():
 
 
 def test_without_redis_only_that_is_told():
-    assert samples(Redis(error=StoreUnavailable("Away."))) == {("hiir_store_up",): 0}
+    assert samples(Redis(error=StoreUnavailableError("Away."))) == {("hiir_store_up",): 0}

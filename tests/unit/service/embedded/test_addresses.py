@@ -81,7 +81,7 @@ def test_a_triton_address_without_host_and_port_is_refused(ready_urls: set[str],
 
 
 def test_a_port_asked_for_by_name_must_be_free(busy_port: int) -> None:
-    with pytest.raises(StackError, match=f"port {busy_port} on 127.0.0.1 is taken"):
+    with pytest.raises(StackError, match=f"port {busy_port} on 127.0.0.1 is in use"):
         choose(port=busy_port)
 
 

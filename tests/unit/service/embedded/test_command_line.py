@@ -46,7 +46,7 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> list[SampleReport | SampleError
             raise outcome[0]
         return outcome[0]
 
-    def run_stack(settings: StackSettings, *, console: object, work: Work) -> int:
+    def run_stack(settings: StackSettings, *, console: object, work: Work, verbose: bool) -> int:
         return asyncio.run(_bounded(work(ADDRESSES)))
 
     async def _bounded(work: Awaitable[int]) -> int:

@@ -115,12 +115,12 @@ def test_a_result_of_another_size_is_refused(serve: Serve, tmp_path: Path) -> No
 
 
 def test_an_absent_service_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SampleError, match="no answer from http://127"):
+    with pytest.raises(SampleError, match="no response from http://127"):
         restore("http://127.0.0.1:1", tmp_path)
 
 
 def test_an_absent_sample_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SampleError, match="no sample"):
+    with pytest.raises(SampleError, match="cannot read the sample"):
         restore("http://127.0.0.1:1", tmp_path, samples=tmp_path)
 
 

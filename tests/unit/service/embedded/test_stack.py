@@ -66,6 +66,30 @@ def test_every_child_of_ours_is_told_where_the_others_are(
         assert component.environment["HIIR_MODEL_REPOSITORY"] == str(given.model_repository)
 
 
+@pytest.mark.parametrize(("verbose", "level"), [(False, "WARNING"), (True, "INFO")])
+def test_only_verbose_shows_every_log(
+    given: StackSettings,
+    addresses: Addresses,
+    monkeypatch: pytest.MonkeyPatch,
+    verbose: bool,
+    level: str,
+) -> None:
+    monkeypatch.delenv("HIIR_LOG_LEVEL", raising=False)
+    console = Console(stream=io.StringIO())
+    redis, triton, *ours = module._components(given, addresses, console, verbose=verbose)
+    assert (redis.quiet, triton.quiet) == (not verbose, not verbose)
+    assert [part.quiet for part in ours] == [False] * 3
+    assert {part.environment["HIIR_LOG_LEVEL"] for part in ours} == {level}
+
+
+def test_a_log_level_of_the_environment_is_kept(
+    given: StackSettings, addresses: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HIIR_LOG_LEVEL", "DEBUG")
+    *_, api = module._components(given, addresses, Console(stream=io.StringIO()))
+    assert api.environment["HIIR_LOG_LEVEL"] == "DEBUG"
+
+
 def test_servers_of_somebody_else_are_not_started(
     given: StackSettings, addresses: Addresses
 ) -> None:
@@ -80,7 +104,7 @@ def test_a_password_is_not_shown(given: StackSettings, addresses: Addresses) -> 
 
 
 def test_a_repository_without_models_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StackError, match="holds no model"):
+    with pytest.raises(StackError, match="contains no model"):
         module._require_models(tmp_path)
 
 
@@ -98,12 +122,12 @@ def test_a_model_that_was_not_exported_is_named(tmp_path: Path) -> None:
 def test_settings_that_the_children_refuse_are_refused_before_they_start(
     given: StackSettings,
 ) -> None:
-    with pytest.raises(ValidationError, match="databases 0-2"):
+    with pytest.raises(ValidationError, match="databases 0 to 2"):
         run(given.model_copy(update={"redis_url": "redis://cache:6379/3"}))
 
 
 def test_open_mode_is_refused_where_others_could_reach_it(given: StackSettings) -> None:
-    with pytest.raises(ValidationError, match="others need keys"):
+    with pytest.raises(ValidationError, match="other hosts require API keys"):
         run(given.model_copy(update={"host": "0.0.0.0", "auth": AuthMode.OPEN}))
 
 

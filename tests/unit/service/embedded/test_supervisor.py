@@ -29,7 +29,7 @@ def python(name: str, code: str = QUIET, **given: object) -> Component:
     """A component whose process runs `code`; ready at once unless told otherwise."""
     defaults = {"is_ready": always, "environment": dict(os.environ), "stop_grace_s": 30}
     command = (sys.executable, "-c", code)
-    return Component(name=name, address="nowhere", command=command, **defaults | given)
+    return Component(name=name, command=command, **defaults | {"address": "nowhere"} | given)
 
 
 class Stack:
@@ -80,11 +80,12 @@ def test_components_start_in_order_and_stop_in_reverse() -> None:
     stack = Stack(python("redis"), python("triton"))
     assert stack.run(nothing) == 0
     spoken = stack.spoken("up")
-    assert [line for line in spoken if "starting" in line] == [
-        "[1/2] redis: starting",
-        "[2/2] triton: starting",
+    assert [line.partition(" after")[0] for line in spoken] == [
+        "[1/2] redis: ready",
+        "[2/2] triton: ready",
+        "stopping triton",
+        "stopping redis",
     ]
-    assert spoken[-2:] == ["stopping triton", "stopping redis"]
     assert not any(is_running(pid) for pid in stack.pids.values())
 
 
@@ -122,10 +123,46 @@ def test_a_childs_lines_carry_its_name() -> None:
     assert stack.spoken("redis") == ["hello"]
 
 
+def test_a_component_without_an_address_is_only_started() -> None:
+    stack = Stack(python("worker", address=""))
+    stack.run(nothing)
+    assert stack.spoken("up")[0] == "[1/1] worker: started"
+
+
+def test_a_quiet_component_shows_nothing_unless_it_fails() -> None:
+    stack = Stack(python("redis", f"print('hello', flush=True); {QUIET}", quiet=True))
+
+    async def work() -> int:
+        await asyncio.sleep(0.3)  # time to start and print
+        return 0
+
+    stack.run(work)
+    assert stack.spoken("redis") == []
+
+
+def test_a_quiet_component_that_fails_shows_its_last_lines() -> None:
+    code = "for n in range(99): print('line', n)\nraise SystemExit(3)"
+    stack = Stack(python("triton", code, quiet=True, is_ready=never))
+    with pytest.raises(StackError, match="triton exited with status 3"):
+        stack.run(nothing)
+    assert stack.spoken("triton") == [f"line {n}" for n in range(49, 99)]
+
+
+def test_blank_lines_are_left_out() -> None:
+    stack = Stack(python("worker", f"print('a\\n\\n \\nb', flush=True); {QUIET}"))
+
+    async def work() -> int:
+        await until(lambda: "| b" in stack.output.getvalue())
+        return 0
+
+    stack.run(work)
+    assert stack.spoken("worker") == ["a", "b"]
+
+
 def test_a_component_that_ends_at_its_start_ends_the_stack() -> None:
     before = python("redis")
     stack = Stack(before, python("triton", "raise SystemExit(3)", is_ready=never))
-    with pytest.raises(StackError, match="triton exited with status 3 at its start"):
+    with pytest.raises(StackError, match="triton exited with status 3 during startup"):
         stack.run(nothing)
     assert not any(is_running(pid) for pid in stack.pids.values())
 
@@ -153,7 +190,7 @@ def test_a_command_that_does_not_exist_is_named() -> None:
     stack = Stack(
         Component(name="redis", address="", is_ready=always, command=("/no/such/server",))
     )
-    with pytest.raises(StackError, match="redis cannot be started"):
+    with pytest.raises(StackError, match="redis cannot start"):
         stack.run(nothing)
 
 
@@ -165,12 +202,12 @@ def test_a_killed_component_is_restarted_and_prepared_again() -> None:
         first = stack.pids["redis"]
         os.kill(first, signal.SIGKILL)
         await until(lambda: stack.pids["redis"] != first)
-        await until(lambda: "redis is back" in stack.output.getvalue())
+        await until(lambda: "redis is ready again" in stack.output.getvalue())
         return 0
 
     assert stack.run(work) == 0
     assert len(prepared) == 2
-    assert "redis was ended by SIGKILL: restarting" in stack.spoken("up")
+    assert "redis was killed by SIGKILL: restarting" in stack.spoken("up")
 
 
 def test_a_component_that_keeps_dying_ends_the_stack() -> None:
@@ -190,7 +227,7 @@ def test_failed_restarts_count_too() -> None:
     stack = Stack(
         python("redis", "import time; time.sleep(0.2)", is_ready=only_the_first, start_timeout_s=30)
     )
-    with pytest.raises(StackError, match="at its start, after 2 restarts"):
+    with pytest.raises(StackError, match="during startup, after 2 restarts"):
         stack.run(forever)
 
 
@@ -210,7 +247,7 @@ def test_an_unhealthy_component_is_replaced() -> None:
         return 0
 
     assert stack.run(work) == 0
-    assert "triton was unhealthy 2 times in a row: restarting" in stack.spoken("up")
+    assert "triton failed 2 health checks in a row: restarting" in stack.spoken("up")
 
 
 def test_one_failed_probe_is_forgiven() -> None:
@@ -266,7 +303,7 @@ def test_an_interrupt_during_the_start_stops_what_runs() -> None:
 
 def test_a_second_interrupt_does_not_wait_for_a_deaf_child() -> None:
     ignore = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
-    deaf = f"{ignore}; print(flush=True); {QUIET}"
+    deaf = f"{ignore}; print(1, flush=True); {QUIET}"
     stack = Stack(python("worker", deaf, stop_grace_s=600))
 
     async def work() -> int:

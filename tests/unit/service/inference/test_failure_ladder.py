@@ -10,7 +10,7 @@ import pytest
 from tritonclient.utils import InferenceServerException
 
 from hiir.imaging import ModelContract, restore_tiled
-from service.errors import GpuOutOfMemory
+from service.errors import GpuOutOfMemoryError
 from service.inference import triton as triton_module
 from service.inference.triton import TritonClient, TritonEngine
 from service.settings import InferenceSettings
@@ -107,7 +107,7 @@ def test_a_tile_that_does_not_fit_alone_fails_the_job_and_says_that_later_may_he
     tile = np.zeros((1, 3, 16, 16), np.float32)
     with open_engine(server, tiles_in_flight=4, fault_seconds=1.0) as engine:
         futures = [engine.submit(tile) for _ in range(4)]
-        with pytest.raises(GpuOutOfMemory) as caught:
+        with pytest.raises(GpuOutOfMemoryError) as caught:
             futures[0].result(60)
     assert caught.value.retryable
     assert "BFCArena" not in caught.value.detail

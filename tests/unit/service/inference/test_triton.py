@@ -13,22 +13,22 @@ from tritonclient.utils import InferenceServerException
 
 from hiir.imaging import ModelContract
 from service.errors import (
-    GpuOutOfMemory,
-    InferenceFailed,
-    InferenceUnavailable,
-    ModelMismatch,
+    GpuOutOfMemoryError,
+    InferenceFailedError,
+    InferenceUnavailableError,
+    ModelMismatchError,
     ServiceError,
 )
 from service.inference.triton import (
-    TROUBLE,
+    ERROR_KINDS,
+    ErrorKind,
     TritonEngine,
-    Trouble,
     check_served,
     translate_triton_error,
 )
+from service.observability.logs import trace_context
+from service.observability.trace_context import TraceContext
 from service.settings import InferenceSettings
-from service.telemetry import trace_context
-from service.trace_context import TraceContext
 
 SETTINGS = InferenceSettings(outage_seconds=300, fault_seconds=60)
 MakeContract = Callable[..., ModelContract]
@@ -39,7 +39,7 @@ def error(status: grpc.StatusCode | None) -> InferenceServerException:
 
 
 def test_every_status_of_grpc_is_translated() -> None:
-    assert set(TROUBLE) == set(grpc.StatusCode)
+    assert set(ERROR_KINDS) == set(grpc.StatusCode)
     for status in grpc.StatusCode:
         problem, _ = translate_triton_error(error(status), SETTINGS)
         assert isinstance(problem, ServiceError)
@@ -50,12 +50,12 @@ def test_every_status_of_grpc_is_translated() -> None:
 @pytest.mark.parametrize(
     ("status", "kind", "patience"),
     [
-        (grpc.StatusCode.UNAVAILABLE, InferenceUnavailable, 300),
-        (grpc.StatusCode.DEADLINE_EXCEEDED, InferenceUnavailable, 300),
-        (grpc.StatusCode.INTERNAL, InferenceFailed, 60),
-        (grpc.StatusCode.NOT_FOUND, ModelMismatch, 60),
-        (grpc.StatusCode.INVALID_ARGUMENT, InferenceFailed, 0),
-        (None, InferenceFailed, 0),
+        (grpc.StatusCode.UNAVAILABLE, InferenceUnavailableError, 300),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, InferenceUnavailableError, 300),
+        (grpc.StatusCode.INTERNAL, InferenceFailedError, 60),
+        (grpc.StatusCode.NOT_FOUND, ModelMismatchError, 60),
+        (grpc.StatusCode.INVALID_ARGUMENT, InferenceFailedError, 0),
+        (None, InferenceFailedError, 0),
     ],
 )
 def test_patience_is_for_what_may_pass(
@@ -79,10 +79,10 @@ def test_lack_of_memory_is_told_by_its_words_alone(said: str) -> None:
     for status in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN):
         out = InferenceServerException(said, status=str(status))
         problem, seconds = translate_triton_error(out, SETTINGS)
-        assert type(problem) is GpuOutOfMemory
+        assert type(problem) is GpuOutOfMemoryError
         assert seconds == 60
     refused = InferenceServerException(said, status=str(grpc.StatusCode.INVALID_ARGUMENT))
-    assert type(translate_triton_error(refused, SETTINGS)[0]) is InferenceFailed
+    assert type(translate_triton_error(refused, SETTINGS)[0]) is InferenceFailedError
 
 
 def test_error_of_grpc_itself_is_translated() -> None:
@@ -90,12 +90,12 @@ def test_error_of_grpc_itself_is_translated() -> None:
         def code(self) -> grpc.StatusCode:
             return grpc.StatusCode.UNAVAILABLE
 
-    assert type(translate_triton_error(Lost(), SETTINGS)[0]) is InferenceUnavailable
-    assert type(translate_triton_error(grpc.RpcError(), SETTINGS)[0]) is InferenceFailed
+    assert type(translate_triton_error(Lost(), SETTINGS)[0]) is InferenceUnavailableError
+    assert type(translate_triton_error(grpc.RpcError(), SETTINGS)[0]) is InferenceFailedError
 
 
 def test_status_that_ends_a_job_at_once_is_never_one_that_passes() -> None:
-    passing = {status for status, trouble in TROUBLE.items() if trouble is Trouble.AWAY}
+    passing = {status for status, kind in ERROR_KINDS.items() if kind is ErrorKind.UNAVAILABLE}
     assert passing == {
         grpc.StatusCode.ABORTED,
         grpc.StatusCode.CANCELLED,
@@ -150,14 +150,14 @@ def test_model_that_breaks_its_contract_is_refused(
     make_contract: MakeContract, changes: dict[str, Any], said: str
 ) -> None:
     contract = make_contract()
-    with pytest.raises(ModelMismatch, match=said):
+    with pytest.raises(ModelMismatchError, match=said):
         check_served(served(contract, **changes), contract)
 
 
 def test_other_weights_are_refused_with_both_versions(make_contract: MakeContract) -> None:
     contract = make_contract()
     other = replace(contract, version="2", sha256="f" * 64)
-    with pytest.raises(ModelMismatch) as caught:
+    with pytest.raises(ModelMismatchError) as caught:
         check_served(served(other), contract)
     assert caught.value.limit == f"1 {contract.sha256}"
     assert caught.value.actual == f"2 {'f' * 64}"
@@ -167,7 +167,7 @@ def test_model_without_a_contract_is_refused(make_contract: MakeContract) -> Non
     contract = make_contract()
     config = served(contract)
     del config.parameters["scale"]
-    with pytest.raises(ModelMismatch, match="no valid contract"):
+    with pytest.raises(ModelMismatchError, match="no valid contract"):
         check_served(config, contract)
 
 

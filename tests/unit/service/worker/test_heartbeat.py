@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from service.errors import StoreUnavailable
-from service.job_store import Lease, LeaseState
-from service.jobs import Job, Progress, Stage
+from service.errors import StoreUnavailableError
+from service.jobs.job import Job, Progress, Stage
+from service.jobs.store import Lease, LeaseState
 from service.settings import JobSettings
 from service.worker.heartbeat import Heartbeat, StopReason
 
@@ -123,7 +123,7 @@ def test_first_reason_stays_and_the_lease_is_kept(start: Callable[..., Beating])
 
 def test_absent_store_is_no_reason(start: Callable[..., Beating]) -> None:
     beating = start()
-    beating.store.answer = StoreUnavailable()
+    beating.store.answer = StoreUnavailableError()
     beating.wait_beats(4)
     assert beating.heartbeat.reason is None
     beating.store.answer = LeaseState.STOP

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from service.errors import QueueUnavailable, StoreFault, StoreUnavailable
-from service.jobs import Blob, Job, JobStatus
+from service.errors import QueueUnavailableError, StoreFaultError, StoreUnavailableError
+from service.jobs.job import Blob, Job, JobStatus
 from service.settings import JobSettings
-from service.worker.meter import Ended
+from service.worker.metrics_reporter import JobOutcome
 from service.worker.reaper import Reaper
 
 
@@ -16,7 +16,7 @@ from service.worker.reaper import Reaper
 class World:
     """Everything the reaper touches, and its clock."""
 
-    silent: list[Job] = field(default_factory=list)
+    expired: list[Job] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     is_reaper: bool = True
     error: Exception | None = None
@@ -24,7 +24,7 @@ class World:
     now: float = 0.0
     published: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
-    told: list[Ended] = field(default_factory=list)
+    reported: list[JobOutcome] = field(default_factory=list)
 
     def hold_reaper(self, owner: str, *, seconds: float) -> bool:
         assert owner
@@ -33,8 +33,8 @@ class World:
             raise self.error
         return self.is_reaper
 
-    def reclaim_silent(self) -> tuple[Job, ...]:
-        found, self.silent = tuple(self.silent), []
+    def reclaim_expired(self) -> tuple[Job, ...]:
+        found, self.expired = tuple(self.expired), []
         return found
 
     def unpublished(self) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ def reaper(world: World) -> Reaper:
         blobs=world,  # type: ignore[arg-type]
         queue=world,  # type: ignore[arg-type]
         settings=JobSettings(lease_seconds=30, reaper_seconds=5),
-        tell=world.told.append,
+        report_outcome=world.reported.append,
         clock=lambda: world.now,
     )
 
@@ -70,8 +70,8 @@ def reaper(world: World) -> Reaper:
 def test_silent_job_is_announced_again(
     world: World, reaper: Reaper, make_job: Callable[..., Job]
 ) -> None:
-    world.silent = [make_job(status=JobStatus.QUEUED)]
-    reaper.look()
+    world.expired = [make_job(status=JobStatus.QUEUED)]
+    reaper.run_once()
     assert world.published == ["a" * 32]
     assert not world.deleted
 
@@ -80,25 +80,25 @@ def test_silent_job_is_announced_again(
 def test_upload_of_a_job_that_is_given_up_is_deleted(
     world: World, reaper: Reaper, make_job: Callable[..., Job], status: JobStatus
 ) -> None:
-    world.silent = [make_job(status=status)]
-    reaper.look()
+    world.expired = [make_job(status=status)]
+    reaper.run_once()
     assert world.deleted == ["b" * 32]
     assert not world.published
-    assert world.told == [Ended(task="denoise-color", state=status, stages={})]
+    assert world.reported == [JobOutcome(task="denoise-color", state=status, stages={})]
 
 
 def test_job_that_another_took_in_the_meantime_is_left_alone(
     world: World, reaper: Reaper, make_job: Callable[..., Job]
 ) -> None:
-    world.silent = [make_job(status=JobStatus.RUNNING)]
-    reaper.look()
+    world.expired = [make_job(status=JobStatus.RUNNING)]
+    reaper.run_once()
     assert not world.deleted
     assert not world.published
 
 
 def test_waiting_jobs_are_announced_again(world: World, reaper: Reaper) -> None:
     world.waiting = ["one", "two"]
-    reaper.look()
+    reaper.run_once()
     assert world.published == ["one", "two"]
 
 
@@ -106,42 +106,42 @@ def test_other_reaper_is_left_to_it(
     world: World, reaper: Reaper, make_job: Callable[..., Job]
 ) -> None:
     world.is_reaper = False
-    world.silent = [make_job(status=JobStatus.QUEUED)]
+    world.expired = [make_job(status=JobStatus.QUEUED)]
     world.waiting = ["one"]
-    reaper.look()
+    reaper.run_once()
     assert not world.published
 
 
 def test_silence_during_an_outage_of_redis_is_forgiven_for_a_lease(
     world: World, reaper: Reaper, make_job: Callable[..., Job]
 ) -> None:
-    world.error = StoreUnavailable()
-    reaper.look()
+    world.error = StoreUnavailableError()
+    reaper.run_once()
     world.error, world.now = None, 100
-    world.silent = [make_job(status=JobStatus.QUEUED)]
-    reaper.look()
+    world.expired = [make_job(status=JobStatus.QUEUED)]
+    reaper.run_once()
     world.now = 129
-    reaper.look()
+    reaper.run_once()
     assert not world.published
     world.now = 131
-    reaper.look()
+    reaper.run_once()
     assert world.published == ["a" * 32]
 
 
-@pytest.mark.parametrize("error", [StoreUnavailable(), StoreFault()])
+@pytest.mark.parametrize("error", [StoreUnavailableError(), StoreFaultError()])
 def test_look_survives_every_error_of_the_store(
     world: World, reaper: Reaper, error: Exception
 ) -> None:
     world.error = error
-    reaper.look()
+    reaper.run_once()
     world.error, world.now = None, 1000
     world.waiting = ["one"]
-    reaper.look()
+    reaper.run_once()
     assert world.published == ["one"]
 
 
 def test_look_survives_an_absent_queue(world: World, reaper: Reaper) -> None:
-    world.queue_error = QueueUnavailable()
+    world.queue_error = QueueUnavailableError()
     world.waiting = ["one", "two"]
-    reaper.look()
+    reaper.run_once()
     assert not world.published

@@ -1,0 +1,68 @@
+"""Clean pictures of one size at random: cut from photos, or drawn."""
+
+import numpy as np
+
+from hiir.datasets.drawn import draw_picture
+from hiir.datasets.photo import Colour, to_gray, to_luma
+from hiir.datasets.pool import ImagePool
+from hiir.imaging import Uint8Pixels
+
+__all__ = ["CleanImages"]
+
+
+class CleanImages:
+    """Random crops of photos, mirrored and turned, and a share of drawn pictures."""
+
+    def __init__(
+        self,
+        pool: ImagePool,
+        *,
+        color: Colour,
+        drawn_share: float = 0.0,
+        texture_share: float = 0.0,
+    ) -> None:
+        """Describe the pictures.
+
+        Args:
+            pool: photos, with sides of at least what is asked for.
+            color: what pictures are turned into.
+            drawn_share: share of pictures that are drawn, not cut from a photo.
+            texture_share: share of crops that are the more textured of two candidates.
+        """
+        self.pool = pool
+        self.color = color
+        self._drawn_share = drawn_share
+        self._texture_share = texture_share
+
+    def draw(self, random: np.random.Generator, side: int) -> Uint8Pixels:
+        """Draw a picture ``(side, side, C)`` uint8."""
+        # A share of 0 draws no random number: such runs keep the patches that they always had.
+        drawn = self._drawn_share > 0 and random.random() < self._drawn_share
+        picture = draw_picture(random, side) if drawn else self._crop(random, side)
+        match self.color:
+            case Colour.RGB:
+                return picture
+            case Colour.GRAY:
+                return to_gray(picture)
+            case Colour.LUMA:
+                return to_luma(picture)
+
+    def _crop(self, random: np.random.Generator, side: int) -> Uint8Pixels:
+        crop = self._place(random, side)
+        if self._texture_share > 0 and random.random() < self._texture_share:
+            other = self._place(random, side)
+            crop = max(crop, other, key=_texture)
+        crop = np.rot90(crop, int(random.integers(4)))
+        return np.ascontiguousarray(crop[:, ::-1] if random.integers(2) else crop)
+
+    def _place(self, random: np.random.Generator, side: int) -> Uint8Pixels:
+        image = self.pool[int(random.integers(len(self.pool)))]
+        top = int(random.integers(image.shape[0] - side + 1))
+        left = int(random.integers(image.shape[1] - side + 1))
+        return image[top : top + side, left : left + side]
+
+
+def _texture(picture: Uint8Pixels) -> float:
+    """Mean absolute difference of neighboring pixels in the green channel."""
+    green = picture[..., 1].astype(np.int16)
+    return float(np.abs(np.diff(green, axis=0)).mean() + np.abs(np.diff(green, axis=1)).mean())

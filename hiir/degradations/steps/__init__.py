@@ -1,0 +1,41 @@
+"""The degradations with the ranges that their strengths are drawn from, as configurations say them.
+
+Each step maps ``(H, W, C)`` float32 on the scale of [0, 1] to an image of the same kind and takes
+all chance from the generator that it is given.
+"""
+
+from hiir.degradations.steps.base import Range
+from hiir.degradations.steps.blur import Blur
+from hiir.degradations.steps.camera import Camera
+from hiir.degradations.steps.composite import Chain, OneOf, Resized
+from hiir.degradations.steps.compression import Jpeg
+from hiir.degradations.steps.noise import CorrelatedNoise, File, FilmGrain, Noise, Poisson
+from hiir.degradations.steps.optics import Defocus, Motion
+from hiir.degradations.steps.sampling import Bayer, Downscale, Resize
+from hiir.degradations.steps.union import Step
+from hiir.degradations.steps.weather import Fog, Rain, Raindrops, Snow
+
+__all__ = [
+    "Bayer",
+    "Blur",
+    "Camera",
+    "Chain",
+    "CorrelatedNoise",
+    "Defocus",
+    "Downscale",
+    "File",
+    "FilmGrain",
+    "Fog",
+    "Jpeg",
+    "Motion",
+    "Noise",
+    "OneOf",
+    "Poisson",
+    "Rain",
+    "Raindrops",
+    "Range",
+    "Resize",
+    "Resized",
+    "Snow",
+    "Step",
+]

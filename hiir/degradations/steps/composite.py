@@ -1,0 +1,215 @@
+"""Steps made of steps: one of several, some in a row, some at another size of the picture."""
+
+from math import ceil, prod
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import Field, PositiveFloat, model_validator
+
+from hiir.degradations.resample import ResizeFilter, resample
+from hiir.degradations.steps.base import (
+    BaseStep,
+    Range,
+    Shares,
+    draw,
+    draw_share,
+    total_margin,
+)
+from hiir.degradations.steps.sampling import scaled_shape
+from hiir.imaging import FloatPixels
+
+if TYPE_CHECKING:
+    from hiir.degradations.steps.union import Step
+
+__all__ = ["Chain", "OneOf", "Resized"]
+
+
+class OneOf(BaseStep):
+    """One of several degradations."""
+
+    kind: Literal["one-of"] = "one-of"
+    choices: tuple["Step", ...] = Field(min_length=1)
+    weights: tuple[PositiveFloat, ...] | None = None
+    """How often each is drawn against the others; all alike where nothing is said."""
+
+    @property
+    def margin(self) -> int:
+        """The largest of all choices."""
+        return max(step.margin for step in self.choices)
+
+    @model_validator(mode="after")
+    def _of_one_size(self) -> "OneOf":
+        if len({(step.scale, step.views) for step in self.choices}) > 1:
+            raise ValueError("choices must give images of one size and one number of views")
+        return self
+
+    @model_validator(mode="after")
+    def _with_a_weight_each(self) -> "OneOf":
+        if self.weights is not None and len(self.weights) != len(self.choices):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.choices)} choices")
+        return self
+
+    @property
+    def scale(self) -> int:
+        """That of every choice."""
+        return self.choices[0].scale
+
+    @property
+    def views(self) -> int:
+        """That of every choice."""
+        return self.choices[0].views
+
+    @property
+    def least_factor(self) -> float:
+        """The least of all choices."""
+        return min(step.least_factor for step in self.choices)
+
+    @property
+    def any_size(self) -> bool:
+        """Where one of the choices draws a size."""
+        return any(step.any_size for step in self.choices)
+
+    @property
+    def turns(self) -> bool:
+        """Where all choices do."""
+        return all(step.turns for step in self.choices)
+
+    def draw(self, random: np.random.Generator) -> "Step":
+        """Draw one of the choices."""
+        if self.weights is None:
+            return self.choices[int(random.integers(len(self.choices)))]
+        share = np.array(self.weights) / sum(self.weights)
+        return self.choices[int(random.choice(len(self.choices), p=share))]
+
+    def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
+        """Draw one of the choices and apply it."""
+        return self.draw(random).apply(image, random)
+
+
+class Chain(BaseStep):
+    """Steps that follow one another, in a share of images; without steps it changes nothing."""
+
+    kind: Literal["chain"] = "chain"
+    steps: tuple["Step", ...]
+    share: float = Field(default=1.0, ge=0, le=1)
+    """Of the images that the steps are done to."""
+    shuffled: bool = False
+    """Draw the order of the steps."""
+
+    @model_validator(mode="after")
+    def _of_one_size(self) -> "Chain":
+        if (self.share < 1 or self.shuffled) and (self.scale, self.views) != (1, 1):
+            raise ValueError("steps that reduce or give two views are always done, in order")
+        return self
+
+    @property
+    def margin(self) -> int:
+        """Of all steps; in the order that needs the most."""
+        if self.shuffled:
+            return ceil(sum(step.margin for step in self.steps) / self.least_factor)
+        return total_margin(self.steps)
+
+    @property
+    def scale(self) -> int:
+        """Product of the steps'."""
+        return prod(step.scale for step in self.steps)
+
+    @property
+    def views(self) -> int:
+        """Product of the steps'."""
+        return prod(step.views for step in self.steps)
+
+    @property
+    def least_factor(self) -> float:
+        """Product of the steps', or 1 where they may be left out and enlarge."""
+        least = prod(step.least_factor for step in self.steps)
+        return least if self.share == 1 else min(least, 1.0)
+
+    @property
+    def any_size(self) -> bool:
+        """Where one of the steps draws a size."""
+        return any(step.any_size for step in self.steps)
+
+    @property
+    def turns(self) -> bool:
+        """Where all steps do."""
+        return all(step.turns for step in self.steps)
+
+    def draw(self, random: np.random.Generator) -> "tuple[Step, ...]":
+        """Draw the steps of one image: all in their order or a drawn one, or none."""
+        # What is always so takes no random number.
+        if self.share < 1 and random.random() >= self.share:
+            return ()
+        order = random.permutation(len(self.steps)) if self.shuffled else range(len(self.steps))
+        return tuple(self.steps[index] for index in order)
+
+    def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
+        """Draw the steps and apply them."""
+        for step in self.draw(random):
+            image = step.apply(image, random)
+        return image
+
+
+class Resized(BaseStep):
+    """Steps that are done to the picture at other sizes, which is then given its own size again.
+
+    With ``factor: [1, 2]`` this is a photo that was compressed or got its noise when it was larger.
+    The clean photo is the reduced one: what enlarging and reducing alone would change is taken out.
+    Whatever a larger photo had beyond its detail, reduction would have removed.
+
+    With ``resize`` among the steps and a ``reduction`` it is the way of a picture that was resized
+    and stored repeatedly, to exactly 1 / reduction of its size.
+    """
+
+    kind: Literal["resized"] = "resized"
+    steps: tuple["Step", ...] = Field(min_length=1)
+    factor: Range = (1, 1)
+    """Size that the first step sees the picture at, where 1 is its own."""
+    reduction: int = Field(default=1, ge=1, le=8)
+    """Pixels of the picture per pixel of the result, along a side."""
+    filters: Shares[ResizeFilter] = Field(default={ResizeFilter.BICUBIC: 1.0})
+    """Of the last resizing: one, or how often each."""
+
+    @model_validator(mode="after")
+    def _in_scale(self) -> "Resized":
+        if not 0.05 <= self.factor[0] <= self.factor[1] <= 8:
+            raise ValueError(f"factor goes from 0.05 to 8 at most, not from {self.factor}")
+        if any(step.scale != 1 or step.views != 1 for step in self.steps):
+            raise ValueError("steps within resized neither reduce by a scale nor give two views")
+        return self
+
+    @property
+    def margin(self) -> int:
+        """Of the steps at the least size, and of resizing before and after them."""
+        reach = 2 / min(self.factor[0], 1) + 2 * max(self.reduction, 1 / self._least_size)
+        return ceil(total_margin(self.steps) / self.factor[0] + reach) + 2
+
+    @property
+    def scale(self) -> int:
+        """The reduction."""
+        return self.reduction
+
+    @property
+    def turns(self) -> bool:
+        """Where all steps do."""
+        return all(step.turns for step in self.steps)
+
+    @property
+    def _least_size(self) -> float:
+        return self.factor[0] * prod(step.least_factor for step in self.steps)
+
+    def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
+        """Resize, do the steps, resize."""
+        factor = draw(self.factor, random)
+        height, width = (side // self.reduction for side in image.shape[:2])
+        kernel = draw_share(self.filters, random)
+        # An overshoot that the steps alone would clip would be taken for damage.
+        resized = np.clip(resample(image, scaled_shape(image, factor)), 0, 1)
+        degraded = resized
+        for step in self.steps:
+            degraded = step.apply(degraded, random)
+        result = resample(degraded, (height, width), kernel=kernel)
+        if factor >= 1 and self.reduction == 1 and not any(step.any_size for step in self.steps):
+            # The same way without the steps: what it changes is no damage.
+            result = image + (result - resample(resized, (height, width), kernel=kernel))
+        return np.asarray(np.clip(result, 0, 1), np.float32)

@@ -1,0 +1,80 @@
+"""Fog, rain, snow and raindrops."""
+
+from typing import Literal
+
+import numpy as np
+
+from hiir.degradations.depth import draw_relief
+from hiir.degradations.raindrops import add_raindrops
+from hiir.degradations.steps.base import BaseStep, Range, draw
+from hiir.degradations.weather import add_fog, add_rain, add_snow
+from hiir.imaging import FloatPixels
+
+__all__ = ["Fog", "Rain", "Raindrops", "Snow"]
+
+
+class _Weather(BaseStep):
+    """What falls, and thickens towards the horizon."""
+
+    @property
+    def turns(self) -> bool:
+        """Upright as it is."""
+        return False
+
+
+class Fog(_Weather):
+    """A veil that thickens with depth."""
+
+    kind: Literal["fog"] = "fog"
+    density: Range
+    """Scattering over the depth of the scene."""
+
+    def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
+        """Veil one scene."""
+        depth = draw_relief((image.shape[0], image.shape[1]), random)
+        airlight = np.full(image.shape[2], random.uniform(0.7, 1.0), np.float32)
+        return add_fog(image, depth, density=draw(self.density, random), airlight=airlight)
+
+
+class Rain(_Weather):
+    """Streaks and the fog behind them."""
+
+    kind: Literal["rain"] = "rain"
+    amount: Range
+    length: Range = (10, 40)
+    """Of near streaks in pixels."""
+    fog: Range = (0.0, 1.5)
+
+    def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
+        """Rain on one scene."""
+        amount, length, fog = (draw(r, random) for r in (self.amount, self.length, self.fog))
+        return add_rain(image, random, amount=amount, length=length, fog=fog)
+
+
+class Raindrops(_Weather):
+    """Drops on a window before the lens."""
+
+    kind: Literal["raindrops"] = "raindrops"
+    amount: Range
+    """Share of the window that is covered."""
+    size: Range = (12, 60)
+    """Diameter of large drops in pixels."""
+
+    def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
+        """Splash one window."""
+        amount, size = (draw(r, random) for r in (self.amount, self.size))
+        return add_raindrops(image, random, amount=amount, size=size)
+
+
+class Snow(_Weather):
+    """Flakes of several scales."""
+
+    kind: Literal["snow"] = "snow"
+    amount: Range
+    size: Range = (6, 20)
+    """Diameter of near flakes in pixels."""
+
+    def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
+        """Snow on one scene."""
+        amount, size = (draw(r, random) for r in (self.amount, self.size))
+        return add_snow(image, random, amount=amount, size=size)

@@ -1,0 +1,162 @@
+"""The API's composition root: all services that the routes use."""
+
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from service.api.access import Access
+from service.api.drain import Drain
+from service.api.queue_metrics import QueueMetrics
+from service.api.tenant_batches import TenantBatches
+from service.api.tenant_jobs import TenantJobs
+from service.api.upload_slots import UploadSlots
+from service.capacity.backlog import BacklogMonitor
+from service.capacity.load import LoadStore
+from service.capacity.quotas import QuotaStore
+from service.capacity.readiness import Readiness
+from service.capacity.throughput import ThroughputStore
+from service.catalogue.models import ModelCatalogue
+from service.catalogue.tasks import TaskCatalogue
+from service.intake.accept import JobSubmitter
+from service.intake.idempotency import IdempotencyStore
+from service.jobs.batch_store import BatchStore
+from service.jobs.blobs import BlobStore
+from service.jobs.queue import JobQueue
+from service.jobs.store import JobStore
+from service.keys import KeyStore
+from service.observability.metrics import HttpMetrics, JobMetrics, MetricsServer
+from service.settings import Settings
+from service.webhooks.secrets import WebhookSecretStore
+from service.webhooks.store import DeliveryStore
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Models, tasks and their measured throughput."""
+
+    models: ModelCatalogue
+    tasks: TaskCatalogue
+    throughput: ThroughputStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionServices:
+    """What turns an upload into a job."""
+
+    submitter: JobSubmitter
+    idempotency: IdempotencyStore
+    uploads: UploadSlots
+    batch_uploads: UploadSlots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookServices:
+    """Deliveries, and the secrets that sign them."""
+
+    deliveries: DeliveryStore
+    secrets: WebhookSecretStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiMetrics:
+    """Request metrics, and the server that Prometheus scrapes."""
+
+    http: HttpMetrics
+    server: MetricsServer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """One field for each group of routes, and their common settings."""
+
+    settings: Settings
+    access: Access
+    quotas: QuotaStore
+    keys: KeyStore
+    catalogue: Catalogue
+    submission: SubmissionServices
+    jobs: TenantJobs
+    batches: TenantBatches
+    webhooks: WebhookServices
+    readiness: Readiness
+    metrics: ApiMetrics
+    drain: Drain
+    resources: ExitStack
+    """Closes every connection, in reverse order."""
+
+    @classmethod
+    def build(cls, settings: Settings) -> "Services":
+        """Build everything without connecting; raises `ModelRepositoryError`."""
+        resources = ExitStack()
+
+        def owned(resource: T) -> T:
+            closable: Any = resource
+            resources.enter_context(closing(closable))
+            return resource
+
+        models = ModelCatalogue.read(settings.model_repository)
+        tasks = TaskCatalogue(models)
+        jobs = owned(JobStore.from_settings(settings))
+        blobs = owned(BlobStore.from_settings(settings))
+        throughput = owned(ThroughputStore.from_settings(settings))
+        backlog = BacklogMonitor(
+            loads=owned(LoadStore.from_settings(settings)), throughput=throughput
+        )
+        quotas = owned(QuotaStore.from_settings(settings))
+        keys = owned(KeyStore.from_settings(settings))
+        registry = CollectorRegistry()
+        job_metrics = JobMetrics(registry)
+        submitter = owned(
+            JobSubmitter(
+                jobs=jobs,
+                blobs=blobs,
+                queue=owned(JobQueue.from_settings(settings)),
+                quotas=quotas,
+                backlog=backlog,
+                metrics=job_metrics,
+                limits=settings.limits,
+                lifetimes=settings.jobs,
+            )
+        )
+        # Proxies of the environment are for other traffic.
+        triton = owned(httpx.Client(base_url=settings.triton_http_url, trust_env=False))
+        metrics_server = MetricsServer(
+            host=settings.metrics.host,
+            port=settings.metrics.api_port,
+            registry=registry,
+            common=QueueMetrics(backlog=backlog, jobs=jobs, tasks=tasks.names),
+        )
+        return cls(
+            settings=settings,
+            access=Access(keys=keys, mode=settings.auth),
+            quotas=quotas,
+            keys=keys,
+            catalogue=Catalogue(models=models, tasks=tasks, throughput=throughput),
+            submission=SubmissionServices(
+                submitter=submitter,
+                idempotency=owned(IdempotencyStore.from_settings(settings)),
+                uploads=UploadSlots(settings.limits.concurrent_uploads),
+                batch_uploads=UploadSlots(settings.limits.concurrent_batches),
+            ),
+            jobs=TenantJobs(store=jobs, blobs=blobs, metrics=job_metrics),
+            batches=TenantBatches(
+                store=owned(BatchStore.from_settings(settings)), jobs=jobs, submitter=submitter
+            ),
+            webhooks=WebhookServices(
+                deliveries=owned(DeliveryStore.from_settings(settings)),
+                secrets=owned(WebhookSecretStore.from_settings(settings)),
+            ),
+            readiness=Readiness(jobs=jobs, triton=triton, models=models.names),
+            metrics=ApiMetrics(http=HttpMetrics(registry), server=owned(metrics_server)),
+            drain=Drain(seconds=settings.drain_seconds),
+            resources=resources,
+        )
+
+    def close(self) -> None:
+        """Close every connection and end the codec processes."""
+        self.resources.close()

@@ -1,0 +1,216 @@
+"""OpenAPI descriptions of submissions, whose bodies FastAPI does not parse itself."""
+
+from typing import Any
+
+from hiir.imaging import ColorPolicy, MetadataPolicy, available_formats
+from service.schemas.job import JobView
+
+_TEXT = {"schema": {"type": "string"}}
+_FILE = {"schema": {"type": "string", "format": "binary"}}
+_SCALE = {
+    "type": "string",
+    "enum": ["2", "3", "4"],
+    "description": "For `super-resolution`: the upscaling factor, see `/v1/tasks`.",
+}
+_PATTERN = {
+    "type": "string",
+    "enum": ["RGGB", "BGGR", "GRBG", "GBRG"],
+    "description": "For `demosaic`: the colors of the four pixels at the top left, row by row. "
+    "A camera raw file carries its own pattern.",
+}
+_RIGHT = {
+    "type": "string",
+    "format": "binary",
+    "description": "For `defocus-deblur`: the right view of a dual-pixel sensor, with the same "
+    "size, format and depth as `file`, the left view. Only in a form.",
+}
+_CANCELS = {"type": "string", "enum": ["true", "false"], "default": "false"}
+_WEBHOOK_URL = {"type": "string", "format": "uri", "maxLength": 2000}
+_WEBHOOK_EVENTS = {
+    "type": "string",
+    "enum": ["started", "completed", "started,completed"],
+    "default": "completed",
+}
+_PHOTO: dict[str, dict[str, Any]] = {
+    "format": {
+        "type": "string",
+        "enum": ["same", *(item.value for item in available_formats())],
+        "default": "same",
+        "description": "Format of the result; `Accept` can select it, too.",
+    },
+    "quality": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 100,
+        "description": "For JPEG, WebP, AVIF and HEIC.",
+    },
+    "lossless": {
+        "type": "string",
+        "enum": ["true", "false"],
+        "default": "false",
+        "description": "Write lossless WebP.",
+    },
+    "bit_depth": {
+        "type": "string",
+        "enum": ["preserve", "8", "16"],
+        "default": "preserve",
+        "description": "Bits per sample; 16 only for PNG and TIFF.",
+    },
+    "metadata": {
+        "type": "string",
+        "enum": list(MetadataPolicy),
+        "default": "keep",
+        "description": "Which of EXIF, XMP and resolution to keep.",
+    },
+    "color": {
+        "type": "string",
+        "enum": list(ColorPolicy),
+        "default": "preserve",
+        "description": "Keep the color profile, or convert to sRGB.",
+    },
+    "background": {
+        "type": "string",
+        "pattern": "^#?[0-9a-fA-F]{6}$",
+        "description": "Color to flatten transparency onto: `#RRGGBB`.",
+    },
+    "frame": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 999_999,
+        "description": "Frame or page to restore, from 0.",
+    },
+}
+_HEADERS: dict[str, Any] = {
+    "Location": {"description": "URL of the job.", **_TEXT},
+    "Idempotent-Replayed": {"description": "`true` for a replayed answer.", **_TEXT},
+    "Preference-Applied": {"description": "The preferences that were applied.", **_TEXT},
+}
+_RETRY_AFTER = {"description": "Seconds to wait before polling.", "schema": {"type": "integer"}}
+
+SUBMISSION: dict[str, Any] = {
+    "responses": {
+        200: {
+            "description": "The job ended within `wait`; with `Accept: image/*`, its result.",
+            "headers": _HEADERS,
+            "model": JobView,
+            "content": {"image/*": _FILE},
+        },
+        202: {
+            "description": "The job is accepted.",
+            "headers": {**_HEADERS, "Retry-After": _RETRY_AFTER},
+        },
+    },
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["file", "task"],
+                        "properties": {
+                            "file": {"type": "string", "format": "binary"},
+                            "task": {"type": "string", "description": "One of `/v1/tasks`."},
+                            "scale": _SCALE,
+                            "pattern": _PATTERN,
+                            "file_right": _RIGHT,
+                            **_PHOTO,
+                            "cancel_on_disconnect": _CANCELS,
+                            "webhook_url": _WEBHOOK_URL,
+                            "webhook_events": _WEBHOOK_EVENTS,
+                        },
+                    }
+                },
+                "image/*": _FILE,
+                "application/octet-stream": _FILE,
+            },
+        },
+        "parameters": [
+            {
+                "name": "task",
+                "in": "query",
+                "schema": {"type": "string"},
+                "description": "The task, for a body that is the image itself.",
+            },
+            {"name": "scale", "in": "query", "schema": _SCALE},
+            {"name": "pattern", "in": "query", "schema": _PATTERN},
+            *({"name": name, "in": "query", "schema": _PHOTO[name]} for name in _PHOTO),
+            {
+                "name": "cancel_on_disconnect",
+                "in": "query",
+                "schema": _CANCELS,
+                "description": "Cancel the job if the client disconnects while it waits.",
+            },
+            {
+                "name": "webhook_url",
+                "in": "query",
+                "schema": _WEBHOOK_URL,
+                "description": "URL that receives signed webhooks about the job.",
+            },
+            {
+                "name": "webhook_events",
+                "in": "query",
+                "schema": _WEBHOOK_EVENTS,
+                "description": "Comma-separated events to send webhooks for.",
+            },
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                "description": "Repeated requests with the same key create a single job.",
+            },
+            {
+                "name": "Prefer",
+                "in": "header",
+                "schema": {"type": "string"},
+                "description": "`respond-async`, or `wait=N` to wait up to N seconds.",
+            },
+        ],
+    },
+}
+
+_FORM = SUBMISSION["openapi_extra"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+_NOT_OF_BATCHES = {"cancel_on_disconnect", "Prefer"}
+
+BATCH_SUBMISSION: dict[str, Any] = {
+    "responses": {
+        202: {
+            "description": "The batch is accepted: each file has a job or a refusal.",
+            "headers": {
+                "Location": {"description": "URL of the batch.", **_TEXT},
+                "Idempotent-Replayed": _HEADERS["Idempotent-Replayed"],
+                "Retry-After": _RETRY_AFTER,
+            },
+        }
+    },
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        **_FORM,
+                        "properties": {
+                            **{
+                                name: schema
+                                for name, schema in _FORM["properties"].items()
+                                if name not in _NOT_OF_BATCHES
+                            },
+                            "file": {
+                                "type": "array",
+                                "items": {"type": "string", "format": "binary"},
+                                "minItems": 1,
+                                "maxItems": 100,
+                            },
+                        },
+                    }
+                }
+            },
+        },
+        "parameters": [
+            parameter
+            for parameter in SUBMISSION["openapi_extra"]["parameters"]
+            if parameter["name"] not in _NOT_OF_BATCHES
+        ],
+    },
+}

@@ -1,0 +1,104 @@
+"""Whether jobs can run now: Redis, Triton with every model, and at least one worker.
+
+Checked by the readiness route and before each upload; cached for two seconds.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from service.errors import InferenceUnavailableError, ServiceError, StoreUnavailableError
+from service.jobs.store import JobStore
+
+_FRESH_SECONDS = 2.0
+_PROBE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadinessReport:
+    """The state of each component: None if it is ready, else the reason why not."""
+
+    problems: Mapping[str, str | None]
+
+    @property
+    def ready(self) -> bool:
+        """Whether every component is ready."""
+        return not any(self.problems.values())
+
+
+class Readiness:
+    """Probes the components, one caller at a time, and caches the result."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        triton: httpx.Client,
+        models: tuple[str, ...],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._jobs = jobs
+        self._triton = triton
+        self._models = models
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._asked_at: float | None = None
+        self._report = ReadinessReport(problems={})
+
+    def report(self) -> ReadinessReport:
+        """Return the state of the components, at most two seconds old."""
+        with self._lock:
+            now = self._clock()
+            if self._asked_at is None or now - self._asked_at > _FRESH_SECONDS:
+                self._report = ReadinessReport(
+                    problems={
+                        "redis": self._probe_redis(),
+                        "triton": self._probe_triton(),
+                        "worker": self._probe_worker(),
+                    }
+                )
+                # Counted from the answer, because probing an absent server is slow.
+                self._asked_at = self._clock()
+            return self._report
+
+    def require_servers(self) -> None:
+        """Raise `StoreUnavailableError` or `InferenceUnavailableError` if no job can be accepted.
+
+        A missing worker is no reason: the queue keeps the job until there is one.
+        """
+        problems = self.report().problems
+        if problems["redis"] is not None:
+            raise StoreUnavailableError("The job store does not answer; try again shortly.")
+        if problems["triton"] is not None:
+            raise InferenceUnavailableError("The inference server is not ready; try again shortly.")
+
+    def _probe_redis(self) -> str | None:
+        try:
+            self._jobs.ping()
+        except ServiceError:
+            return "does not answer"
+        return None
+
+    def _probe_triton(self) -> str | None:
+        # Server readiness first: models stay "ready" after their processes have died.
+        try:
+            if not self._is_ok("/v2/health/ready"):
+                return "is not ready"
+            for model in self._models:
+                if not self._is_ok(f"/v2/models/{model}/ready"):
+                    return f"does not serve {model}"
+        except httpx.HTTPError:
+            return "does not answer"
+        return None
+
+    def _probe_worker(self) -> str | None:
+        try:
+            return None if self._jobs.live_workers() else "no worker is alive"
+        except ServiceError:
+            return "unknown, as Redis does not answer"
+
+    def _is_ok(self, path: str) -> bool:
+        return self._triton.get(path, timeout=_PROBE_SECONDS).status_code == httpx.codes.OK

@@ -1,0 +1,4 @@
+"""Catalogue: the models in the model repository, and the tasks that they do.
+
+Begin with `tasks`, which chooses the model for an image.
+"""

@@ -1,0 +1,87 @@
+"""The served models: their contracts, read from the model repository.
+
+Only the schema of `config.pbtxt` comes from Triton's client; nothing connects to a server.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from google.protobuf import text_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from hiir.imaging import ContractError, ModelContract
+
+
+class ModelRepositoryError(Exception):
+    """The model repository cannot be served; the message names the file."""
+
+
+class ModelCatalogue:
+    """The models by name."""
+
+    def __init__(
+        self, contracts: Iterable[ModelContract], *, precisions: Mapping[str, str] | None = None
+    ) -> None:
+        self._contracts: dict[str, ModelContract] = {}
+        self._precisions = precisions or {}
+        for contract in contracts:
+            if contract.name in self._contracts:
+                raise ModelRepositoryError(f"two models are named {contract.name}")
+            self._contracts[contract.name] = contract
+
+    @classmethod
+    def read(cls, repository: Path) -> "ModelCatalogue":
+        """Read `<model>/config.pbtxt` of every model; raises `ModelRepositoryError`."""
+        paths = sorted(repository.glob("*/config.pbtxt"))
+        if not paths:
+            raise ModelRepositoryError(f"{repository} contains no <model>/config.pbtxt")
+        configs = {path: _read_config(path) for path in paths}
+        contracts = {path: _read_contract(path, config) for path, config in configs.items()}
+        return cls(
+            contracts.values(),
+            precisions={contracts[path].name: _precision(configs[path]) for path in paths},
+        )
+
+    def __iter__(self) -> Iterator[ModelContract]:
+        return iter(self._contracts.values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all models."""
+        return tuple(self._contracts)
+
+    def get(self, name: str) -> ModelContract | None:
+        """Return the contract of a model, or None if no model has this name."""
+        return self._contracts.get(name)
+
+    def precision(self, name: str) -> str:
+        """Return the precision that a model computes in: `fp32` unless configured otherwise."""
+        return self._precisions.get(name, "fp32")
+
+
+def _read_config(path: Path) -> ModelConfig:
+    try:
+        return text_format.Parse(path.read_text(encoding="utf-8"), ModelConfig())
+    except (text_format.ParseError, OSError, UnicodeDecodeError) as error:
+        raise ModelRepositoryError(f"{path}: {error}") from error
+
+
+def _read_contract(path: Path, config: ModelConfig) -> ModelContract:
+    parameters = {key: value.string_value for key, value in config.parameters.items()}
+    try:
+        contract = ModelContract.from_parameters(parameters)
+    except ContractError as error:
+        raise ModelRepositoryError(f"{path}: {error}") from error
+    if not contract.name == (config.name or contract.name) == path.parent.name:
+        raise ModelRepositoryError(
+            f"{path}: the model has three names: the directory's is {path.parent.name}, "
+            f"the configuration's {config.name or 'absent'}, the contract's {contract.name}"
+        )
+    return contract
+
+
+def _precision(config: ModelConfig) -> str:
+    """Return `fp16` if a GPU accelerator is configured for it, else `fp32`."""
+    accelerators = config.optimization.execution_accelerators.gpu_execution_accelerator
+    modes = {accelerator.parameters.get("precision_mode") for accelerator in accelerators}
+    return "fp16" if "FP16" in modes else "fp32"

@@ -1,0 +1,248 @@
+"""The tasks, and the choice of the model that does a task for an image.
+
+A client names a task and sends a photo. The photo (gray or color, one view or two) and the task's
+parameters determine the model, by the models' contracts.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from hiir.imaging import BayerPattern, ModelContract
+from service.catalogue.models import ModelCatalogue
+from service.errors import (
+    InvalidParameterError,
+    MissingParameterError,
+    MissingTaskError,
+    NoModelForImageError,
+    UnknownParameterError,
+    UnknownTaskError,
+)
+
+SCALE, PATTERN = "scale", "pattern"
+TASK_PARAMETERS = (SCALE, PATTERN)
+"""Parameters of single tasks, as opposed to those of every job."""
+
+_CHANNELS = {1: "gray images", 3: "color images", 6: "two views in color"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TaskSpec:
+    """A task of the API, and the tasks in the models' contracts that it covers."""
+
+    name: str
+    summary: str
+    restores: frozenset[str]
+
+
+_TASK_SPECS = (
+    _TaskSpec(
+        name="denoise",
+        summary="Removes noise of any level.",
+        restores=frozenset({"denoise-color", "denoise-gray"}),
+    ),
+    _TaskSpec(
+        name="jpeg-artifacts",
+        summary="Removes JPEG compression artifacts of any quality.",
+        restores=frozenset({"jpeg-color", "jpeg-gray"}),
+    ),
+    _TaskSpec(
+        name="super-resolution",
+        summary="Enlarges a photo.",
+        restores=frozenset({"sr-x2", "sr-x3", "sr-x4"}),
+    ),
+    _TaskSpec(
+        name="demosaic",
+        summary="Turns a camera's raw sensor mosaic into a photo.",
+        restores=frozenset({"demosaic"}),
+    ),
+    _TaskSpec(
+        name="motion-deblur",
+        summary="Removes blur caused by camera motion.",
+        restores=frozenset({"deblur-motion"}),
+    ),
+    _TaskSpec(
+        name="defocus-deblur",
+        summary="Removes blur of parts that are out of focus.",
+        restores=frozenset({"deblur-defocus", "deblur-defocus-dp"}),
+    ),
+    _TaskSpec(
+        name="weather",
+        summary="Removes rain and its haze, snow, and drops on the lens.",
+        restores=frozenset({"weather"}),
+    ),
+)
+
+
+_MOSAIC = "demosaic"
+
+
+def takes_mosaics(model: ModelContract) -> bool:
+    """Return whether a model takes sensor mosaics: one color in each pixel."""
+    return model.task == _MOSAIC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A parameter of a task."""
+
+    name: str
+    values: tuple[str, ...]
+    """All allowed values."""
+    required: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A task with at least one served model."""
+
+    name: str
+    summary: str
+    models: tuple[ModelContract, ...]
+    """Of models that do the same, the preferred one comes first."""
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """Upscaling factors of the task, ascending; (1,) if it does not upscale."""
+        return tuple(sorted({model.scale for model in self.models}))
+
+    @property
+    def takes_mosaics(self) -> bool:
+        """Whether the task takes sensor mosaics: one color in each pixel."""
+        return any(takes_mosaics(model) for model in self.models)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Parameters of the task."""
+        if self.takes_mosaics:
+            # A camera raw file carries its own pattern.
+            patterns = tuple(pattern.value.upper() for pattern in BayerPattern)
+            return (Parameter(name=PATTERN, values=patterns, required=False),)
+        if self.scales == (1,):
+            return ()
+        scales = tuple(map(str, self.scales))
+        return (Parameter(name=SCALE, values=scales, required=len(scales) > 1),)
+
+    def request(self, given: Mapping[str, str]) -> "TaskRequest":
+        """Parse the parameters of the task.
+
+        Raises `MissingParameterError`, `InvalidParameterError`, or `UnknownParameterError` for a
+        parameter of another task.
+        """
+        accepted = ", ".join(parameter.name for parameter in self.parameters) or "none"
+        for name in given:
+            if name not in accepted.split(", "):
+                raise UnknownParameterError(
+                    f"Parameters of {self.name}: {accepted}.", limit=accepted, actual=name
+                )
+        values: dict[str, str] = {}
+        for parameter in self.parameters:
+            value = given.get(parameter.name)
+            if value is None and len(parameter.values) == 1:
+                value = parameter.values[0]
+            if value is not None:
+                values[parameter.name] = _checked(parameter, value)
+            elif parameter.required:
+                raise self.missing(parameter.name)
+        return TaskRequest(task=self, parameters=values)
+
+    def missing(self, name: str) -> MissingParameterError:
+        """Return the error for a parameter that is required for this image."""
+        (known,) = (", ".join(item.values) for item in self.parameters if item.name == name)
+        return MissingParameterError(
+            f"{self.name} requires {name}, one of {known}.",
+            limit=known,
+            errors=[{"name": name, "problem": "missing"}],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRequest:
+    """A task with its parameters, for any image."""
+
+    task: Task
+    parameters: Mapping[str, str]
+
+    @property
+    def scale(self) -> int:
+        """Upscaling factor along each side."""
+        return int(self.parameters.get(SCALE, self.task.scales[0]))
+
+    @property
+    def pattern(self) -> BayerPattern | None:
+        """Pattern of the mosaic; None if it was not given."""
+        pattern = self.parameters.get(PATTERN)
+        return None if pattern is None else BayerPattern(pattern.lower())
+
+    def choose_model(self, *, gray: bool, views: int = 1) -> ModelContract:
+        """Choose the model for an image; raises `NoModelForImageError`.
+
+        A gray image goes to a gray model, or as three equal channels to a color model.
+        """
+        wanted = (views, 3 * views) if gray else (3 * views,)
+        for channels in wanted:
+            for model in self.task.models:
+                if model.scale == self.scale and model.input_channels == channels:
+                    return model
+        taken = sorted({model.input_channels for model in self.task.models})
+        takes = ", ".join(_CHANNELS.get(count, f"{count} channels") for count in taken)
+        image = "gray" if gray else "in color"
+        sent = f"{image}, two views" if views > 1 else image
+        raise NoModelForImageError(
+            f"{self.task.name} takes {takes}; the image is {sent}.", limit=takes, actual=sent
+        )
+
+
+class TaskCatalogue:
+    """The tasks of a model repository.
+
+    A model whose contract names no task of the API becomes a task of its own. Every model can also
+    be requested by its own name.
+    """
+
+    def __init__(self, models: ModelCatalogue) -> None:
+        self._tasks = {task.name: task for task in _tasks(models)}
+        self._models = models
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self._tasks.values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all tasks."""
+        return tuple(self._tasks)
+
+    def find(self, name: str | None) -> Task:
+        """Find a task by its name or a model's; raises `MissingTaskError` or `UnknownTaskError`."""
+        known = ", ".join(self._tasks)
+        if not name:
+            raise MissingTaskError(f"The request must name a task: {known}.", limit=known)
+        if name in self._tasks:
+            return self._tasks[name]
+        for model in self._models:
+            if model.name == name:
+                return Task(
+                    name=name, summary="A single model, requested by its name.", models=(model,)
+                )
+        raise UnknownTaskError(f"The tasks are: {known}.", limit=known, actual=name[:100])
+
+
+def _checked(parameter: Parameter, value: str) -> str:
+    if value not in parameter.values:
+        known = ", ".join(parameter.values)
+        raise InvalidParameterError(
+            f"{parameter.name} must be one of {known}.", limit=known, actual=value[:100]
+        )
+    return value
+
+
+def _tasks(models: Iterable[ModelContract]) -> Iterator[Task]:
+    # The model that is named for its task comes before larger or newer ones.
+    left = sorted(models, key=lambda model: (model.name != model.task, model.name))
+    for kind in _TASK_SPECS:
+        fitting = tuple(model for model in left if model.task in kind.restores)
+        if fitting:
+            yield Task(name=kind.name, summary=kind.summary, models=fitting)
+        left = [model for model in left if model not in fitting]
+    for name in sorted({model.task for model in left}):
+        same = tuple(model for model in left if model.task == name)
+        yield Task(name=name, summary="A task of this installation.", models=same)

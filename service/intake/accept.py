@@ -1,0 +1,254 @@
+"""Turn a valid upload into a queued job.
+
+The image is decoded once before the API answers 202: a truncated file is refused while its sender
+still waits, instead of failing in the queue. The blob is stored first, then the record, then the
+message is published; a step that fails rolls back the ones before it. If Redis is down and the
+rollback fails too, the blob expires by itself, and the reaper finds a record without a message: the
+job runs although nobody asks for it.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hiir.imaging import (
+    ImageFormat,
+    ImagingError,
+    PhotoOptions,
+)
+from service.capacity.backlog import BacklogMonitor, clamp_retry_after
+from service.capacity.quotas import QuotaStatus, QuotaStore
+from service.catalogue.tasks import TaskRequest
+from service.errors import (
+    QueueFullError,
+    ServiceError,
+    StoreUnavailableError,
+    TooManyJobsError,
+    WaitTooLongError,
+    translate_imaging_error,
+)
+from service.intake.check import CheckedUpload, UploadCheck
+from service.intake.codec_pool import CodecPool
+from service.intake.receive import Upload
+from service.jobs.blobs import BlobStore
+from service.jobs.job import Blob, Job, JobStatus, Webhook
+from service.jobs.queue import JobQueue
+from service.jobs.store import Creation, JobStore
+from service.limits import Limits
+from service.observability.logs import current_request_id, current_trace, job_context
+from service.observability.metrics import JobMetrics
+from service.settings import JobSettings
+
+logger = logging.getLogger(__name__)
+
+
+class JobSubmitter:
+    """Accepts jobs; thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        blobs: BlobStore,
+        queue: JobQueue,
+        quotas: QuotaStore,
+        backlog: BacklogMonitor,
+        metrics: JobMetrics,
+        limits: Limits,
+        lifetimes: JobSettings,
+    ) -> None:
+        self._jobs = jobs
+        self._blobs = blobs
+        self._queue = queue
+        self._quotas = quotas
+        self._backlog = backlog
+        self._metrics = metrics
+        self._limits = limits
+        self._lifetimes = lifetimes
+        self._codecs = CodecPool(limits)
+
+    def close(self) -> None:
+        """End the codec processes."""
+        self._codecs.close()
+
+    def require_capacity(self) -> None:
+        """Check, before the body is read, that the service can accept a job.
+
+        Raises `QueueFullError`, `WaitTooLongError` or `StoreUnavailableError`.
+        """
+        limits = self._limits
+        depth, backlog = self._jobs.queue_depth(), self._backlog.snapshot()
+        if depth >= limits.queue_depth:
+            raise QueueFullError(
+                "The queue is full.",
+                limit=limits.queue_depth,
+                actual=depth,
+                retry_after=backlog.retry_after(depth - limits.queue_depth + 1),
+            )
+        wait = backlog.wait_seconds
+        if wait is not None and wait > limits.predicted_wait_seconds:
+            raise WaitTooLongError(
+                f"A new job would wait about {wait:.0f} seconds.",
+                limit=limits.predicted_wait_seconds,
+                actual=int(wait),
+                retry_after=clamp_retry_after(wait - limits.predicted_wait_seconds),
+            )
+        percent = self._jobs.memory_percent()
+        if percent >= limits.store_percent:
+            # Results expire evenly over their lifetime: wait until those over the limit are gone.
+            beyond = (percent - limits.store_percent + 1) / percent
+            raise StoreUnavailableError(
+                "The job store is nearly full.",
+                limit=limits.store_percent,
+                actual=percent,
+                retry_after=clamp_retry_after(beyond * self._lifetimes.result_seconds),
+            )
+
+    def too_many_jobs(self, quota: QuotaStatus) -> TooManyJobsError:
+        """Return the error for a job over the tenant's limit, with the time until one may have
+        ended."""
+        backlog = self._backlog.snapshot()
+        share = (backlog.load.waiting + backlog.load.running) / max(quota.open_jobs, 1)
+        return quota.too_many_jobs(pause=backlog.retry_after(share))
+
+    def accept(
+        self,
+        upload: Upload,
+        request: TaskRequest,
+        *,
+        options: PhotoOptions | None = None,
+        formats: Sequence[ImageFormat] = (),
+        job_id: str,
+        tenant: str,
+        client_id: str | None = None,
+        fingerprint: str | None = None,
+        webhook: Webhook | None = None,
+        batch_id: str | None = None,
+    ) -> Job:
+        """Validate the image, store it and queue the job; a failure leaves nothing behind.
+
+        Without a format in the options, and if the image's own is not among `formats`, the result
+        gets the first of them. If a job with this id exists, it is returned unchanged. Raises
+        `ImageError` and the other errors of `UploadCheck`, `TooManyJobsError`,
+        `QuotaExceededError`, `StoreUnavailableError` or `QueueUnavailableError`.
+        """
+        checked = self._check(upload, request, options or PhotoOptions(), formats)
+        model = checked.model
+        blob = self._blobs.put(upload.pieces(), seconds=self._lifetimes.input_seconds)
+        now = time.time()
+        trace = current_trace()
+        job = Job(
+            id=job_id,
+            tenant=tenant,
+            client_id=client_id,
+            fingerprint=fingerprint,
+            webhook=webhook,
+            batch_id=batch_id,
+            request_id=current_request_id(),
+            traceparent=trace.traceparent if trace else None,
+            tracestate=(trace.tracestate or None) if trace else None,
+            task=request.task.name,
+            parameters=request.parameters,
+            model=model.name,
+            model_version=model.version,
+            model_sha256=model.sha256,
+            filename=upload.filename,
+            source=checked.stored(blob),
+            options=checked.options,
+            created_at=now,
+            expires_at=now + self._lifetimes.record_seconds,
+        )
+        return self._enqueue(job)
+
+    def repeat(self, job: Job, *, job_id: str) -> Job | None:
+        """Queue a failed job again as a new one; None if its upload has expired.
+
+        If a job with this id exists, it is returned unchanged. Raises `StoreUnavailableError` or
+        `QueueUnavailableError`.
+        """
+        pieces = self._blobs.open(job.source.blob)
+        if pieces is None:
+            return self._jobs.get(job_id)
+        # A copy, because each job deletes its own upload.
+        blob = self._blobs.put(pieces, seconds=self._lifetimes.input_seconds)
+        now = time.time()
+        again = Job(
+            id=job_id,
+            tenant=job.tenant,
+            webhook=job.webhook,
+            batch_id=job.batch_id,
+            request_id=current_request_id(),
+            traceparent=job.traceparent,
+            tracestate=job.tracestate,
+            task=job.task,
+            parameters=job.parameters,
+            model=job.model,
+            model_version=job.model_version,
+            model_sha256=job.model_sha256,
+            filename=job.filename,
+            source=replace(job.source, blob=blob),
+            options=job.options,
+            created_at=now,
+            expires_at=now + self._lifetimes.record_seconds,
+        )
+        made = self._enqueue(again)
+        with contextlib.suppress(ServiceError):  # otherwise it expires
+            self._blobs.delete(job.source.blob)
+        return made
+
+    def _enqueue(self, job: Job) -> Job:
+        """Create and publish a job whose upload is stored; rolls everything back on an error."""
+        blob = job.source.blob
+        try:
+            made = self._jobs.create(job)
+            if made is Creation.MADE:
+                self._queue.publish(job.id)
+            elif made is not Creation.TAKEN:
+                raise self._refusal(job, made)
+        except ServiceError:
+            self._roll_back(job, blob)
+            raise
+        if made is Creation.TAKEN:
+            return self._existing_job(job, blob)
+        self._metrics.count(job.task, JobStatus.QUEUED)
+        with job_context(job.id):
+            logger.info("accepted %s, %s %s bytes", job.task, job.source.format, blob.size)
+        return job
+
+    def _check(
+        self,
+        upload: Upload,
+        request: TaskRequest,
+        options: PhotoOptions,
+        formats: Sequence[ImageFormat],
+    ) -> CheckedUpload:
+        try:
+            with self._codecs.take() as codec:
+                check = UploadCheck(codec=codec, limits=self._limits, request=request)
+                return check.run(upload, options, formats)
+        except ImagingError as error:
+            raise translate_imaging_error(error) from error
+
+    def _refusal(self, job: Job, made: Creation) -> ServiceError:
+        quota = self._quotas.snapshot(job.tenant)
+        if made is Creation.TOO_MANY and job.batch_id is not None:
+            most = quota.limits.open_batch_jobs
+            return TooManyJobsError(
+                f"At most {most} jobs of batches may be queued or running at once.", limit=most
+            )
+        if made is Creation.TOO_MANY:
+            return self.too_many_jobs(quota)
+        return quota.quota_exceeded(pixels=job.source.pixels)
+
+    def _existing_job(self, job: Job, blob: Blob) -> Job:
+        with contextlib.suppress(ServiceError):
+            self._blobs.delete(blob)
+        return self._jobs.get(job.id) or job
+
+    def _roll_back(self, job: Job, blob: Blob) -> None:
+        with contextlib.suppress(ServiceError):
+            self._jobs.discard(job)
+        with contextlib.suppress(ServiceError):
+            self._blobs.delete(blob)

@@ -1,0 +1,179 @@
+"""Validate an upload: decode it once and check it against limits, task and model.
+
+a photo                one file
+two views              of a dual-pixel sensor, alike in size, format, depth and color
+a mosaic               gray PNG or TIFF of 8 or 16 bits; the client gives the pattern
+a camera raw file      a mosaic that carries its own pattern
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hiir.imaging import (
+    Codec,
+    ImageFormat,
+    ImageHeader,
+    ModelContract,
+    NoteCode,
+    PhotoInfo,
+    PhotoOptions,
+    UnsupportedImageFormat,
+    UnsupportedPixelMode,
+    check_header,
+    encoding_bytes,
+    plan_photo,
+)
+from service.catalogue.tasks import PATTERN, TaskRequest
+from service.errors import ResultTooLargeError, ServiceError, ViewsDifferError
+from service.intake.receive import RIGHT_FIELD, Upload
+from service.jobs.job import Blob, StoredImage
+from service.limits import Limits
+
+_MOSAIC_FORMATS = (ImageFormat.PNG, ImageFormat.TIFF)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedUpload:
+    """A valid upload."""
+
+    photo: PhotoInfo
+    options: PhotoOptions
+    model: ModelContract
+    right_from: int | None
+    is_raw: bool
+
+    def stored(self, blob: Blob) -> StoredImage:
+        """Return the upload as a job stores it."""
+        header = self.photo.header
+        file_format = header.format
+        return StoredImage(
+            blob=blob,
+            format="camera-raw" if self.is_raw else file_format.value,
+            media_type="application/octet-stream" if self.is_raw else file_format.media_type,
+            extension=".raw" if self.is_raw else file_format.extension,
+            width=header.width,
+            height=header.height,
+            right_from=self.right_from,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadCheck:
+    """Validates one upload with a codec process."""
+
+    codec: Codec
+    limits: Limits
+    request: TaskRequest
+
+    def run(
+        self, upload: Upload, options: PhotoOptions, formats: Sequence[ImageFormat]
+    ) -> CheckedUpload:
+        """Validate the upload.
+
+        Without a format in the options, and if the image's own is not among `formats`, the result
+        gets the first of them.
+
+        Raises the codec's errors, `ResultTooLargeError`, `NoModelForImageError`,
+        `ViewsDifferError`, and `MissingParameterError` for a mosaic without a pattern.
+        """
+        is_raw = self.request.task.takes_mosaics and self.request.pattern is None
+        photo = self._check_raw(upload) if is_raw else self._check_photo(upload, options)
+        header = photo.header
+        if options.format is None and formats and header.format not in formats:
+            options = replace(options, format=formats[0])
+        self._check_result(header, options)
+        plan_photo(photo, options)
+        gray, views = photo.gray, 1
+        if self.request.task.takes_mosaics:
+            if not is_raw:
+                _check_mosaic(photo)
+            gray = False  # the model takes a color image
+        if upload.right is not None:
+            self.request.choose_model(gray=gray, views=2)  # fail before the other view is decoded
+            views = 2
+            right = self.codec.check(upload.right, self.limits.image_limits(), options)
+            _check_alike(photo, right)
+        return CheckedUpload(
+            photo=photo,
+            options=options,
+            model=self.request.choose_model(gray=gray, views=views),
+            right_from=upload.right_from,
+            is_raw=is_raw,
+        )
+
+    def _check_photo(self, upload: Upload, options: PhotoOptions) -> PhotoInfo:
+        limits = self.limits.image_limits()
+        header = self.codec.probe(upload.file, options.frame)
+        check_header(header, limits, options.frame)
+        self._check_result(header, options)
+        return self.codec.check(upload.file, limits, options)
+
+    def _check_raw(self, upload: Upload) -> PhotoInfo:
+        try:
+            return self.codec.check_raw(upload.file, self.limits.image_limits())
+        except UnsupportedImageFormat as error:
+            raise self._missing_pattern(upload) or error from error
+
+    def _missing_pattern(self, upload: Upload) -> ServiceError | None:
+        """Return the error for an ordinary image in place of a camera raw file, None for other
+        files."""
+        try:
+            self.codec.probe(upload.file)
+        except UnsupportedImageFormat:
+            return None
+        return self.request.task.missing(PATTERN)
+
+    def _check_result(self, header: ImageHeader, options: PhotoOptions) -> None:
+        pixels = header.pixels * self.request.scale**2
+        if pixels > self.limits.output_pixels:
+            raise ResultTooLargeError(
+                f"The result would have {pixels} pixels.",
+                limit=self.limits.output_pixels,
+                actual=pixels,
+            )
+        target = options.format or header.format
+        needed = encoding_bytes(target, pixels)
+        if needed > self.limits.codec_bytes:
+            raise ResultTooLargeError(
+                f"Encoding the result as {target.name} takes {needed} bytes of memory.",
+                limit=self.limits.codec_bytes,
+                actual=needed,
+            )
+
+
+def _check_mosaic(photo: PhotoInfo) -> None:
+    header = photo.header
+    if header.format not in _MOSAIC_FORMATS:
+        raise UnsupportedImageFormat(
+            "A mosaic must be lossless: PNG, TIFF or a camera raw file.",
+            limit=", ".join(item.name for item in _MOSAIC_FORMATS),
+            actual=header.format.name,
+        )
+    if not photo.gray or photo.has_alpha or header.bit_depth not in {8, 16}:
+        raise UnsupportedPixelMode(
+            "A mosaic must have a single channel of 8 or 16 bits.",
+            limit="gray, 8 or 16 bits",
+            actual=f"{header.mode}, {header.bit_depth} bits",
+        )
+    if any(note.code is NoteCode.ORIENTATION_APPLIED for note in photo.notes):
+        raise UnsupportedPixelMode(
+            "A mosaic must not have an EXIF orientation: rotating it would rotate its pattern.",
+            actual="EXIF orientation",
+        )
+
+
+def _check_alike(left: PhotoInfo, right: PhotoInfo) -> None:
+    views = (_description(left), _description(right))
+    if views[0] != views[1]:
+        raise ViewsDifferError(
+            f"Both views must have the same size, format, depth and color. {RIGHT_FIELD!r} is "
+            f"{views[1]}, not {views[0]}.",
+            limit=views[0],
+            actual=views[1],
+        )
+
+
+def _description(photo: PhotoInfo) -> str:
+    height, width, _ = photo.shape
+    color = ("gray" if photo.gray else "color") + (" with alpha" if photo.has_alpha else "")
+    return f"{width}x{height} {photo.header.format.name}, {photo.bit_depth} bits, {color}"

@@ -1,0 +1,145 @@
+"""Uploads and results in Redis: expiring chunks, in a separate database.
+
+Chunks keep values small, so that no command transfers a whole image. Each is written by `SET`,
+which can be retried safely. Only the job that owns a blob knows its size, hash and number of
+chunks, so no second record can disagree.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Iterator
+from typing import cast
+
+import redis
+
+from service.errors import StoreFaultError
+from service.jobs.job import Blob
+from service.limits import MIB
+from service.redis_connection import connect, redis_errors
+from service.settings import RedisDatabase, Settings
+
+_CHUNK_BYTES = MIB
+
+
+class BlobStore:
+    """Blobs by id. Every method raises `StoreUnavailableError` while Redis is down."""
+
+    def __init__(self, *, client: redis.Redis) -> None:
+        self._redis = client
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "BlobStore":
+        """Build the store on the blob database."""
+        return cls(
+            client=connect(settings.database_url(RedisDatabase.BLOBS), decode_responses=False)
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+    def put(self, pieces: Iterable[bytes], *, seconds: int, blob_id: str | None = None) -> Blob:
+        """Store the bytes of `pieces`, of any sizes, for `seconds`; a failure leaves nothing
+        behind.
+
+        A caller that may have to store the same bytes again passes `blob_id`, which replaces the
+        first copy.
+        """
+        blob_id = blob_id or uuid.uuid4().hex
+        size, digest = 0, hashlib.sha256()
+        count = 0
+        try:
+            for chunk in _rechunk(pieces):
+                with redis_errors():
+                    self._redis.set(_key(blob_id, count), chunk, ex=seconds)
+                count += 1
+                size += len(chunk)
+                digest.update(chunk)
+        except BaseException:
+            self._unlink(blob_id, count + 1)
+            raise
+        return Blob(id=blob_id, size=size, sha256=digest.hexdigest())
+
+    def open(self, blob: Blob) -> Iterator[bytes] | None:
+        """Return the blob in chunks, or None if any part of it has expired.
+
+        The last chunk is yielded only after the hash of the whole was checked, so that a damaged
+        file is never complete. Raises `StoreFaultError` then, or if a chunk expires meanwhile.
+        """
+        count = _count(blob)
+        return self._read(blob, count) if self._is_whole(blob) else None
+
+    def open_part(self, blob: Blob, *, start: int, stop: int) -> Iterator[bytes] | None:
+        """Return bytes `start` to `stop` (exclusive), or None if any part of the blob has expired.
+
+        The hash covers the whole blob and is not checked. Raises `StoreFaultError` if a chunk
+        expires meanwhile.
+        """
+        return self._read_part(blob, start, stop) if self._is_whole(blob) else None
+
+    def touch(self, blob: Blob, *, seconds: int) -> None:
+        """Restart the blob's lifetime."""
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for number in range(_count(blob)):
+                pipe.expire(_key(blob.id, number), seconds)
+            pipe.execute()
+
+    def delete(self, blob: Blob) -> None:
+        """Remove the blob, if it exists."""
+        with redis_errors():
+            self._redis.unlink(*(_key(blob.id, number) for number in range(_count(blob))))
+
+    def _read(self, blob: Blob, count: int) -> Iterator[bytes]:
+        digest = hashlib.sha256()
+        for number in range(count):
+            chunk = self._chunk(blob, number)
+            digest.update(chunk)
+            if number == count - 1 and digest.hexdigest() != blob.sha256:
+                raise StoreFaultError("A stored file is damaged.")
+            yield chunk
+
+    def _read_part(self, blob: Blob, start: int, stop: int) -> Iterator[bytes]:
+        for number in range(start // _CHUNK_BYTES, -(-stop // _CHUNK_BYTES)):
+            base = number * _CHUNK_BYTES
+            yield self._chunk(blob, number)[max(start - base, 0) : stop - base]
+
+    def _chunk(self, blob: Blob, number: int) -> bytes:
+        with redis_errors():
+            chunk = cast("bytes | None", self._redis.get(_key(blob.id, number)))
+        if chunk is None:
+            raise StoreFaultError("A stored file expired while it was read.")
+        return chunk
+
+    def _is_whole(self, blob: Blob) -> bool:
+        count = _count(blob)
+        with redis_errors():
+            found = self._redis.exists(*(_key(blob.id, number) for number in range(count)))
+        return bool(found == count)
+
+    def _unlink(self, blob_id: str, count: int) -> None:
+        try:
+            self._redis.unlink(*(_key(blob_id, number) for number in range(count)))
+        except redis.RedisError:
+            # Redis is down, likely the cause of the failure: the chunks will expire.
+            return
+
+
+def _rechunk(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield chunks of equal size, the last one shorter; one empty chunk for no bytes at all."""
+    buffer, yielded = bytearray(), False
+    for piece in pieces:
+        buffer += piece
+        while len(buffer) >= _CHUNK_BYTES:
+            yield bytes(buffer[:_CHUNK_BYTES])
+            del buffer[:_CHUNK_BYTES]
+            yielded = True
+    if buffer or not yielded:
+        yield bytes(buffer)
+
+
+def _count(blob: Blob) -> int:
+    return max(1, -(-blob.size // _CHUNK_BYTES))
+
+
+def _key(blob_id: str, number: int) -> str:
+    return f"hiir:blob:{blob_id}:{number}"

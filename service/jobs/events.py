@@ -1,0 +1,44 @@
+"""Events of a job: one for every change, in order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from service.jobs.job import Failure, JobStatus, Progress
+
+
+class EventKind(StrEnum):
+    """Type of an event."""
+
+    STATUS = "status"
+    PROGRESS = "progress"
+    COMPLETED = "completed"
+    """The last event of a job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """One change of a job, with the state after it."""
+
+    id: str
+    """Increases from event to event of a job."""
+    kind: EventKind
+    status: JobStatus
+    progress: Progress
+    attempt: int
+    cancel_requested: bool
+    failure: Failure | None
+
+    @classmethod
+    def from_fields(cls, event_id: str, fields: Mapping[str, str]) -> Self:
+        """Parse what the Lua scripts wrote."""
+        return cls(
+            id=event_id,
+            kind=EventKind(fields["kind"]),
+            status=JobStatus(fields["status"]),
+            progress=Progress.from_fields(fields),
+            attempt=int(fields.get("attempt", 0)),
+            cancel_requested="cancel_requested" in fields,
+            failure=Failure.from_json(fields["failure"]) if "failure" in fields else None,
+        )

@@ -1,0 +1,369 @@
+"""What a job is: states, the transitions between them, and the values that it carries. Pure.
+
+    queued ──lease──> running ──> succeeded | failed | canceled
+      │  ^               │
+      │  └─requeue
+      └──> canceled | failed
+
+A job ends exactly once: the terminal states have no way out.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Self
+
+from hiir.imaging import Note, NoteCode, PhotoOptions
+from service.errors import JobFailedError, ServiceError
+
+OPEN_TENANT = "open"
+"""The tenant of every client where no API keys are required."""
+
+
+class JobStatus(StrEnum):
+    """Status of a job as its owner sees it."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job has ended."""
+        return not TRANSITIONS[self]
+
+
+TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
+    {
+        JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.FAILED, JobStatus.CANCELED}),
+        JobStatus.RUNNING: frozenset(set(JobStatus) - {JobStatus.RUNNING}),
+        JobStatus.SUCCEEDED: frozenset(),
+        JobStatus.FAILED: frozenset(),
+        JobStatus.CANCELED: frozenset(),
+    }
+)
+
+
+class Stage(StrEnum):
+    """Stages of a job, in the order of the pipeline."""
+
+    QUEUED = "queued"
+    DECODE = "decode"
+    RESTORE = "restore"
+    ENCODE = "encode"
+    STORE = "store"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """Bytes in the blob store."""
+
+    id: str
+    size: int
+    sha256: str
+    """Lowercase hex."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredImage:
+    """An image file in the blob store: an upload or a result."""
+
+    blob: Blob
+    format: str
+    media_type: str
+    extension: str
+    """With its dot."""
+    width: int
+    height: int
+    right_from: int | None = None
+    """Offset of a second file in the blob: the right view of a dual-pixel sensor."""
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
+    def to_json(self) -> str:
+        """Serialize to one JSON object."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Parse what `to_json` wrote."""
+        values = json.loads(text)
+        return cls(**{**values, "blob": Blob(**values["blob"])})
+
+
+class WebhookEvent(StrEnum):
+    """Events that a webhook can be sent for."""
+
+    STARTED = "started"
+    COMPLETED = "completed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Where to send webhooks, and for which events."""
+
+    url: str
+    events: tuple[WebhookEvent, ...] = (WebhookEvent.COMPLETED,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a job failed: the public part of a `ServiceError`, stored with the job."""
+
+    code: str
+    title: str
+    detail: str
+    retryable: bool
+    limit: int | str | None = None
+    actual: int | str | None = None
+
+    @classmethod
+    def from_error(cls, error: ServiceError) -> Self:
+        """Take the public part of `error`."""
+        return cls(
+            code=error.code,
+            title=error.title,
+            detail=error.detail,
+            retryable=error.retryable,
+            limit=error.limit,
+            actual=error.actual,
+        )
+
+    def to_error(self) -> JobFailedError:
+        """Return the error that a request for the result raises."""
+        return JobFailedError(
+            self.detail,
+            code=self.code,
+            title=self.title,
+            retryable=self.retryable,
+            limit=self.limit,
+            actual=self.actual,
+        )
+
+    def to_json(self) -> str:
+        """Serialize to one JSON object."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Parse what `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Progress of a job; `tiles_done` never decreases, even over several attempts."""
+
+    stage: Stage = Stage.QUEUED
+    tiles_done: int = 0
+    tiles_total: int = 0
+
+    @property
+    def percent(self) -> int:
+        """0 to 100; 100 only when the result is stored."""
+        if self.stage is Stage.DONE:
+            return 100
+        return min(99, 100 * self.tiles_done // self.tiles_total) if self.tiles_total else 0
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, str]) -> Self:
+        """Parse the fields of a job or of one of its events."""
+        return cls(
+            stage=Stage(fields["stage"]),
+            tiles_done=int(fields.get("tiles_done", 0)),
+            tiles_total=int(fields.get("tiles_total", 0)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One upload and its processing. Times are seconds since the epoch."""
+
+    id: str
+    """32 hex digits from a random source: the id gives access to the result."""
+    task: str
+    model: str
+    model_version: str
+    model_sha256: str
+    filename: str | None
+    """Filename from the client; never used as a path."""
+    source: StoredImage
+    created_at: float
+    expires_at: float
+    """Expiry of the result for a job that succeeded, of the record for any other."""
+    options: PhotoOptions = field(default_factory=PhotoOptions)
+    """Options for the result."""
+    status: JobStatus = JobStatus.QUEUED
+    progress: Progress = Progress()
+    attempt: int = 0
+    cancel_requested: bool = False
+    purged: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Parameters of the task, normalized."""
+    tenant: str = OPEN_TENANT
+    """Owner of the job; other tenants get 404."""
+    client_id: str | None = None
+    """Id that the client chose, unique to its tenant; `id` is derived from it."""
+    fingerprint: str | None = None
+    """Fingerprint of the submission, if the client chose the id."""
+    webhook: Webhook | None = None
+    batch_id: str | None = None
+    """Batch of the job. The upload of a failed job of a batch is kept for a retry."""
+    request_id: str | None = None
+    traceparent: str | None = None
+    """Of the submitting request, like `tracestate`: the worker continues the trace."""
+    tracestate: str | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    timings: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Seconds per stage of the last attempt."""
+    result: StoredImage | None = None
+    warnings: tuple[Note, ...] = ()
+    """Changes to the photo other than its restoration."""
+    failure: Failure | None = None
+
+    @property
+    def public_id(self) -> str:
+        """The id that the client uses."""
+        return self.client_id or self.id
+
+    @property
+    def keeps_source(self) -> bool:
+        """Whether the upload is kept after the job has ended, for a retry."""
+        return self.status is JobStatus.FAILED and self.batch_id is not None
+
+    def to_fields(self) -> dict[str, str]:
+        """Return the fields that are set on submission."""
+        maybe = {
+            "client_id": self.client_id,
+            "fingerprint": self.fingerprint,
+            "batch_id": self.batch_id,
+            "request_id": self.request_id,
+            "traceparent": self.traceparent,
+            # Separate fields under these names, because the Lua scripts read them.
+            "webhook_url": self.webhook.url if self.webhook else None,
+            "webhook_events": ",".join(self.webhook.events) if self.webhook else None,
+            "tracestate": self.tracestate,
+        }
+        return {
+            "id": self.id,
+            "tenant": self.tenant,
+            **{name: value for name, value in maybe.items() if value is not None},
+            "task": self.task,
+            "model": self.model,
+            "model_version": self.model_version,
+            "model_sha256": self.model_sha256,
+            "parameters": json.dumps(dict(self.parameters)),
+            "filename": json.dumps(self.filename),
+            "source": self.source.to_json(),
+            "pixels": str(self.source.pixels),  # separate, for the Lua scripts
+            "options": json.dumps(self.options.to_json()),
+            "created_at": repr(self.created_at),
+            "expires_at": repr(self.expires_at),
+            "status": self.status.value,
+            "stage": self.progress.stage.value,
+        }
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, str]) -> Self:
+        """Parse a record: what `to_fields` wrote and what the store has added."""
+        return cls(
+            id=fields["id"],
+            task=fields["task"],
+            model=fields["model"],
+            model_version=fields["model_version"],
+            model_sha256=fields["model_sha256"],
+            parameters=json.loads(fields.get("parameters", "{}")),
+            filename=json.loads(fields["filename"]),
+            source=StoredImage.from_json(fields["source"]),
+            options=PhotoOptions.from_json(json.loads(fields.get("options", "{}"))),
+            created_at=float(fields["created_at"]),
+            expires_at=float(fields["expires_at"]),
+            status=JobStatus(fields["status"]),
+            progress=Progress.from_fields(fields),
+            attempt=int(fields.get("attempt", 0)),
+            cancel_requested="cancel_requested" in fields,
+            purged="purged" in fields,
+            tenant=fields.get("tenant", OPEN_TENANT),
+            client_id=fields.get("client_id"),
+            fingerprint=fields.get("fingerprint"),
+            webhook=_webhook(fields),
+            batch_id=fields.get("batch_id"),
+            request_id=fields.get("request_id"),
+            traceparent=fields.get("traceparent"),
+            tracestate=fields.get("tracestate"),
+            started_at=_optional(fields, "started_at"),
+            finished_at=_optional(fields, "finished_at"),
+            timings=_timings(fields),
+            result=StoredImage.from_json(fields["result"]) if "result" in fields else None,
+            warnings=_warnings(fields),
+            failure=Failure.from_json(fields["failure"]) if "failure" in fields else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an attempt ended; the worker that holds the lease writes it to the record."""
+
+    status: JobStatus
+    timings: Mapping[str, float]
+    tiles: int | None = None
+    """Total of a successful job, which may end before any progress was reported."""
+    result: StoredImage | None = None
+    warnings: tuple[Note, ...] = ()
+    failure: Failure | None = None
+    model_version: str | None = None
+    """The model that restored the image: it may have been replaced while the job waited."""
+    model_sha256: str | None = None
+
+    def to_fields(self) -> dict[str, str]:
+        """Return the fields that end a job."""
+        fields = {"timings": json.dumps(dict(self.timings))}
+        if self.model_version is not None and self.model_sha256 is not None:
+            fields |= {"model_version": self.model_version, "model_sha256": self.model_sha256}
+        if self.result is not None:
+            fields["result"] = self.result.to_json()
+        if self.warnings:
+            fields["warnings"] = json.dumps([asdict(note) for note in self.warnings])
+        if self.failure is not None:
+            fields["failure"] = self.failure.to_json()
+        if self.tiles is not None:
+            fields |= {"tiles_done": str(self.tiles), "tiles_total": str(self.tiles)}
+        if self.status is JobStatus.SUCCEEDED:
+            fields["stage"] = Stage.DONE.value
+        return fields
+
+
+def derive_job_id(tenant: str, client_id: str) -> str:
+    """Return the store's id for a client's id: two tenants may choose the same."""
+    return hashlib.sha256(f"{tenant}\0{client_id}".encode()).hexdigest()[:32]
+
+
+def _webhook(fields: Mapping[str, str]) -> Webhook | None:
+    if "webhook_url" not in fields:
+        return None
+    events = tuple(WebhookEvent(event) for event in fields["webhook_events"].split(","))
+    return Webhook(url=fields["webhook_url"], events=events)
+
+
+def _optional(fields: Mapping[str, str], key: str) -> float | None:
+    return float(fields[key]) if key in fields else None
+
+
+def _warnings(fields: Mapping[str, str]) -> tuple[Note, ...]:
+    values: Any = json.loads(fields.get("warnings", "[]"))
+    return tuple(Note(code=NoteCode(item["code"]), detail=item["detail"]) for item in values)
+
+
+def _timings(fields: Mapping[str, str]) -> Mapping[str, float]:
+    values: Any = json.loads(fields.get("timings", "{}"))
+    return {str(stage): float(seconds) for stage, seconds in values.items()}

@@ -1,0 +1,9 @@
+-- KEYS: job, queued, the tenant's jobs, those of them that are open, its pixels of the day.
+-- ARGV: id, pixels. As if it had never been: nothing of it is counted.
+if not status then return 0 end
+redis.call('DEL', KEYS[1], 'hiir:events:' .. ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[3], ARGV[1])
+redis.call('SREM', KEYS[4], ARGV[1])
+if redis.call('DECRBY', KEYS[5], ARGV[2]) <= 0 then redis.call('DEL', KEYS[5]) end
+return 1

@@ -1,0 +1,16 @@
+-- KEYS: job, leases. ARGV: id, token, status, record seconds, lifetime, field, value, ...
+-- Returns 1 if this holder ended the job, now or in a call before, 0 if the lease is lost, and 2 if
+-- the job was to succeed but is to stop: its owner was promised that nothing of it will be left.
+if redis.call('HGET', KEYS[1], 'finished_by') == ARGV[2] then return 1 end
+if status ~= 'running' or redis.call('HGET', KEYS[1], 'lease') ~= ARGV[2] then return 0 end
+if ARGV[3] == 'succeeded' and redis.call('HEXISTS', KEYS[1], 'cancel_requested') == 1 then
+  return 2
+end
+redis.call('HSET', KEYS[1], 'status', ARGV[3], 'finished_by', ARGV[2],
+  'finished_at', string.format('%.3f', now), 'expires_at', string.format('%.3f', now + ARGV[5]),
+  unpack(ARGV, 6))
+redis.call('HDEL', KEYS[1], 'lease')
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+tell_end(ARGV[4])
+return 1

@@ -1,0 +1,24 @@
+-- KEYS: job, queued, leases. ARGV: id, max attempts, record seconds, failure.
+-- Takes a job from a silent holder. Returns its new status, or nil if there is nothing to take.
+local expiry = redis.call('ZSCORE', KEYS[3], ARGV[1])
+if not expiry or tonumber(expiry) > now then return nil end
+redis.call('ZREM', KEYS[3], ARGV[1])
+if status ~= 'running' then return nil end
+redis.call('HDEL', KEYS[1], 'lease')
+local at = string.format('%.3f', now)
+if redis.call('HEXISTS', KEYS[1], 'cancel_requested') == 1 then
+  status = 'canceled'
+elseif tonumber(redis.call('HGET', KEYS[1], 'attempt')) >= tonumber(ARGV[2]) then
+  status = 'failed'
+  redis.call('HSET', KEYS[1], 'failure', ARGV[4])
+else
+  redis.call('HSET', KEYS[1], 'status', 'queued', 'stage', 'queued', 'published_at', at)
+  redis.call('ZADD', KEYS[2], redis.call('HGET', KEYS[1], 'created_at'), ARGV[1])
+  tell('status')
+  return 'queued'
+end
+redis.call('HSET', KEYS[1], 'status', status, 'finished_at', at,
+  'expires_at', string.format('%.3f', now + ARGV[3]))
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+tell_end(ARGV[3])
+return status

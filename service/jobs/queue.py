@@ -1,0 +1,121 @@
+"""Celery's configuration, and publishing. A message carries an id only.
+
+The API publishes; workers consume: one kind restores images, the other sends webhooks, each from
+its own queue. A lost or duplicate message does no harm: the lease of a job or delivery decides who
+works on it, and what nobody took is published again.
+"""
+
+from typing import ClassVar, Self
+
+from celery import Celery
+from kombu.exceptions import KombuError
+
+from service.errors import QueueUnavailableError
+from service.settings import RedisDatabase, Settings
+
+TASK_NAME = "hiir.restore"
+INTERACTIVE = "interactive"
+DELIVER_TASK_NAME = "hiir.deliver"
+WEBHOOKS = "webhooks"
+
+_PUBLISH_SECONDS = 2.0
+# Longer than the broker's blocking read, and than the health check of the connection.
+_CONSUME_SECONDS = 60.0
+_HEALTH_CHECK_SECONDS = 25
+# Kilobytes. A larger process is replaced after its job: the allocator rarely returns memory.
+_CHILD_KIBIBYTES = 1024 * 1024
+# The default of four seconds kills new processes on a machine under load.
+_CHILD_START_SECONDS = 60.0
+
+
+def build_celery(settings: Settings, *, consumes: bool) -> Celery:
+    """Return a Celery application; publishers get short timeouts, consumers long ones."""
+    limits = settings.jobs
+    app = Celery("hiir", broker=settings.database_url(RedisDatabase.BROKER), set_as_current=False)
+    app.conf.update(
+        # The job's record is authoritative: a result backend could disagree with it.
+        result_backend=None,
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        task_queues={
+            name: {"exchange": name, "routing_key": name} for name in (INTERACTIVE, WEBHOOKS)
+        },
+        task_default_queue=INTERACTIVE,
+        task_create_missing_queues=False,
+        # A killed process must not lose its message; the attempt count ends poison messages.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_acks_on_timeout=True,
+        # The job checks the soft limit itself, where it can stop cleanly.
+        task_time_limit=limits.hard_time_limit,
+        # Processes, not threads: one that a decoder crashes, that leaks memory or that is killed at
+        # the time limit takes a single job with it, and two images are encoded on two cores.
+        worker_pool="prefork",
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_max_tasks_per_child=200,
+        worker_max_memory_per_child=_CHILD_KIBIBYTES,
+        worker_proc_alive_timeout=_CHILD_START_SECONDS,
+        # A job survives a short outage of the broker: it would only restart from its first tile.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        # The worker's heartbeat in the job store tells liveness (`service.worker.health`).
+        worker_enable_remote_control=False,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            # The reaper recovers lost messages within seconds. The broker's redelivery is a last
+            # resort and must never give a running job's message to a second worker.
+            "visibility_timeout": 2 * limits.hard_time_limit + 300,
+            "unacked_restore_throttle": 1,
+            "socket_keepalive": True,
+            "socket_connect_timeout": _PUBLISH_SECONDS,
+            "socket_timeout": _CONSUME_SECONDS if consumes else _PUBLISH_SECONDS,
+            "health_check_interval": _HEALTH_CHECK_SECONDS,
+            "max_connections": 64,
+        },
+    )
+    return app
+
+
+class JobQueue:
+    """Publishes accepted jobs to the workers."""
+
+    task: ClassVar[str] = TASK_NAME
+    name: ClassVar[str] = INTERACTIVE
+
+    def __init__(self, *, celery: Celery) -> None:
+        self._celery = celery
+        with celery.connection_for_write() as connection:
+            # Includes redis-py's errors, some of which kombu does not wrap.
+            self._broker_errors: tuple[type[Exception], ...] = (
+                *connection.connection_errors,
+                *connection.channel_errors,
+                KombuError,
+                OSError,
+            )
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """A queue to publish to, with its own Celery application."""
+        return cls(celery=build_celery(settings, consumes=False))
+
+    def publish(self, subject_id: str) -> None:
+        """Send one message without retries; raises `QueueUnavailableError` after about 2
+        seconds."""
+        try:
+            self._celery.send_task(self.task, args=[subject_id], queue=self.name, retry=False)
+        except self._broker_errors as error:
+            raise QueueUnavailableError("The queue does not answer; try again shortly.") from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._celery.close()
+
+
+class DeliveryQueue(JobQueue):
+    """Publishes due deliveries to the webhook workers."""
+
+    task = DELIVER_TASK_NAME
+    name = WEBHOOKS

@@ -1,0 +1,22 @@
+"""State changes of jobs as Lua scripts. Redis runs each atomically, as a compare-and-swap.
+
+KEYS[1] is the job's hash and ARGV[1] its id. All times come from Redis, one clock for all
+processes. The holder of a lease may repeat its script after a lost reply and gets the same answer.
+The script that makes a change visible to the owner also appends the event, and for a job with a
+webhook the delivery (see `webhooks.store`), so that none is missed or doubled. Scripts read the
+status before they write: an expired record must not come back as a fragment. A record expires only
+after its job has ended.
+"""
+
+from service.redis_connection import read_lua
+
+_PRELUDE = read_lua("service.jobs", "prelude")
+CREATE = _PRELUDE + read_lua("service.jobs", "create")
+LEASE = _PRELUDE + read_lua("service.jobs", "lease")
+REPORT = _PRELUDE + read_lua("service.jobs", "report")
+FINISH = _PRELUDE + read_lua("service.jobs", "finish")
+REQUEUE = _PRELUDE + read_lua("service.jobs", "requeue")
+CANCEL = _PRELUDE + read_lua("service.jobs", "cancel")
+RECLAIM = _PRELUDE + read_lua("service.jobs", "reclaim")
+REPUBLISH = _PRELUDE + read_lua("service.jobs", "republish")
+DISCARD = _PRELUDE + read_lua("service.jobs", "discard")

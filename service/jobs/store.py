@@ -1,0 +1,375 @@
+"""Jobs in Redis: one hash for each, and two sorted sets that find abandoned jobs.
+
+`queued` holds the waiting jobs by creation time, `leases` the running ones by the time at which
+their lease expires. Every state change is one Lua script. A worker that writes to a running job
+presents the lease's token: a worker that lost its job to another cannot change anything when it
+comes back.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import cast
+
+import redis
+
+from service.errors import WorkerLostError
+from service.jobs.events import JobEvent
+from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress
+from service.jobs.scripts import (
+    CANCEL,
+    CREATE,
+    DISCARD,
+    FINISH,
+    LEASE,
+    RECLAIM,
+    REPORT,
+    REPUBLISH,
+    REQUEUE,
+)
+from service.limits import TenantLimits
+from service.redis_connection import connect, redis_errors
+from service.settings import JobSettings, RedisDatabase, Settings
+
+QUEUED = "hiir:queued"
+LEASES = "hiir:leases"
+WORKERS = "hiir:workers"
+_REAPER = "hiir:reaper"
+_BATCH = 16
+_EVENTS = 100
+
+
+class LeaseState(IntEnum):
+    """Reply to a worker's report."""
+
+    LOST = 0
+    HELD = 1
+    STOP = 2
+
+
+class Creation(IntEnum):
+    """Result of creating a job."""
+
+    OVER_QUOTA = -2
+    """The tenant has used up its megapixels of the day."""
+    TOO_MANY = -1
+    """The tenant has the maximum number of jobs that have not ended."""
+    TAKEN = 0
+    """A job with this id exists."""
+    MADE = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to work on a job, until it is finished, requeued or expires."""
+
+    job: Job
+    token: str
+
+
+class JobStore:
+    """Jobs and their leases. Every method raises `StoreUnavailableError` while Redis is down."""
+
+    def __init__(
+        self, *, client: redis.Redis, settings: JobSettings, tenants: TenantLimits
+    ) -> None:
+        self._redis = client
+        self._settings = settings
+        self._tenants = tenants
+        self._create = client.register_script(CREATE)
+        self._discard = client.register_script(DISCARD)
+        self._lease = client.register_script(LEASE)
+        self._report = client.register_script(REPORT)
+        self._finish = client.register_script(FINISH)
+        self._requeue = client.register_script(REQUEUE)
+        self._cancel = client.register_script(CANCEL)
+        self._reclaim = client.register_script(RECLAIM)
+        self._republish = client.register_script(REPUBLISH)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "JobStore":
+        """Build the store on the state database."""
+        url = settings.database_url(RedisDatabase.STATE)
+        return cls(
+            client=connect(url, decode_responses=True),
+            settings=settings.jobs,
+            tenants=settings.tenants,
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+    def ping(self) -> None:
+        """Check that Redis answers."""
+        with redis_errors():
+            self._redis.ping()
+
+    def create(self, job: Job) -> Creation:
+        """Write a new, queued job, unless its id is taken or its tenant has reached a limit.
+
+        The record does not expire before the job has ended.
+        """
+        fields = job.to_fields()
+        limits = self._tenants
+        most = limits.open_jobs if job.batch_id is None else limits.open_batch_jobs
+        with redis_errors():
+            made = self._create(
+                keys=_keys(job),
+                args=[
+                    *(job.id, fields["created_at"], job_key(""), fields["source"]),
+                    *(most, job.source.pixels, 1_000_000 * limits.megapixels_per_day),
+                    *(part for pair in fields.items() for part in pair),
+                ],
+            )
+        return Creation(made)
+
+    def discard(self, job: Job) -> None:
+        """Remove a job whose submission failed, and what was counted for it."""
+        with redis_errors():
+            self._discard(keys=_keys(job), args=[job.id, job.source.pixels])
+
+    def get(self, job_id: str) -> Job | None:
+        """Return the job, or None if it does not exist."""
+        with redis_errors():
+            fields = cast("Mapping[str, str]", self._redis.hgetall(job_key(job_id)))
+        return Job.from_fields(fields) if fields else None
+
+    def get_all(self, job_ids: Sequence[str]) -> list[Job | None]:
+        """Return each of the jobs, or None for one that does not exist."""
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.hgetall(job_key(job_id))
+            records = cast("list[Mapping[str, str]]", pipe.execute())
+        return [Job.from_fields(record) if record else None for record in records]
+
+    def newest(
+        self, tenant: str, *, before: tuple[float, str] | None, count: int
+    ) -> tuple[list[Job], tuple[float, str] | None]:
+        """Return up to `count` of a tenant's jobs, newest first, and the position of the next page.
+
+        `before` is the position that the previous call returned, or None for the first page; a
+        returned None means that there is no next page. Expired jobs are skipped.
+        """
+        edge = "+inf" if before is None else repr(before[0])
+        with redis_errors():
+            # More than requested: the first of the next page, and those of the last microsecond.
+            listed = self._redis.zrange(
+                _index(tenant),
+                edge,
+                "-inf",
+                desc=True,
+                byscore=True,
+                withscores=True,
+                offset=0,
+                num=count + 1 + _BATCH,
+            )
+            ids = [
+                (float(score), job_id) for job_id, score in cast("list[tuple[str, float]]", listed)
+            ]
+            ids = [entry for entry in ids if before is None or entry < before]
+            with self._redis.pipeline(transaction=False) as pipe:
+                for _, job_id in ids[:count]:
+                    pipe.hgetall(job_key(job_id))
+                records = cast("list[Mapping[str, str]]", pipe.execute())
+        jobs = [Job.from_fields(record) for record in records if record]
+        return jobs, ids[count - 1] if len(ids) > count else None
+
+    def events(self, job_id: str, *, after: str) -> list[JobEvent]:
+        """Return up to 100 events after the one with the id `after`; `0-0` is the beginning."""
+        with redis_errors():
+            entries = self._redis.xrange(_events(job_id), min=f"({after}", count=_EVENTS)
+        found = cast("list[tuple[str, Mapping[str, str]]]", entries)
+        return [JobEvent.from_fields(event_id, fields) for event_id, fields in found]
+
+    def queue_position(self, job_id: str) -> int | None:
+        """Return the number of jobs before this one, or None if it is not queued."""
+        with redis_errors():
+            return cast("int | None", self._redis.zrank(QUEUED, job_id))
+
+    def queue_depth(self) -> int:
+        """Return the number of queued jobs."""
+        with redis_errors():
+            return int(self._redis.zcard(QUEUED))
+
+    def memory_percent(self) -> int:
+        """Return the percentage of Redis's `maxmemory` in use; 0 if no maximum is set."""
+        with redis_errors():
+            memory = self._redis.info("memory")
+        return int(100 * memory["used_memory"] / memory["maxmemory"]) if memory["maxmemory"] else 0
+
+    def cancel(self, job_id: str, *, purge: bool = True) -> Job | None:
+        """Cancel a queued job, ask a running one to stop, and with `purge` mark an ended one
+        purged.
+
+        Returns the job as it was before, which tells the three cases apart.
+        """
+        before = self.get(job_id)
+        if before is None:
+            return None
+        with redis_errors():
+            status = self._cancel(
+                keys=[job_key(job_id), QUEUED],
+                args=[job_id, self._settings.record_seconds, int(purge)],
+            )
+        if status is None:
+            return None
+        # The record may have changed since it was read: the script's answer decides.
+        return before if status == before.status else self.get(job_id)
+
+    def lease(self, job_id: str, *, worker: str) -> Lease | None:
+        """Lease a queued job to a worker; None if it is no longer queued."""
+        token = uuid.uuid4().hex
+        with redis_errors():
+            leased = self._lease(
+                keys=[job_key(job_id), QUEUED, LEASES],
+                args=[job_id, token, worker, self._settings.lease_seconds],
+            )
+        job = self.get(job_id) if leased else None
+        return Lease(job=job, token=token) if job is not None else None
+
+    def report(self, lease: Lease, progress: Progress | None = None) -> LeaseState:
+        """Extend the lease, store the progress, and return whether to continue."""
+        args: list[str | int | float] = [lease.job.id, lease.token, self._settings.lease_seconds]
+        if progress is not None:
+            args += [progress.stage.value, progress.tiles_done, progress.tiles_total]
+        with redis_errors():
+            return LeaseState(self._report(keys=[job_key(lease.job.id), LEASES], args=args))
+
+    def finish(self, lease: Lease, outcome: Outcome) -> LeaseState:
+        """End the job. Only `HELD` means that it was written.
+
+        `STOP` answers a success after the owner has asked to cancel.
+        """
+        succeeded = outcome.status is JobStatus.SUCCEEDED
+        record = self._settings.record_seconds
+        with redis_errors():
+            state = self._finish(
+                keys=[job_key(lease.job.id), LEASES],
+                args=[
+                    *(lease.job.id, lease.token, outcome.status.value, record),
+                    self._settings.result_seconds if succeeded else record,
+                    *(part for pair in outcome.to_fields().items() for part in pair),
+                ],
+            )
+        return LeaseState(state)
+
+    def requeue(self, lease: Lease) -> LeaseState:
+        """Put the job back into the queue without counting the attempt.
+
+        Only `HELD` means that it was written; `STOP` that the job is to be canceled.
+        """
+        with redis_errors():
+            state = self._requeue(
+                keys=[job_key(lease.job.id), QUEUED, LEASES], args=[lease.job.id, lease.token]
+            )
+        return LeaseState(state)
+
+    def reclaim_expired(self) -> tuple[Job, ...]:
+        """Take the jobs of expired leases: they are queued again, or end."""
+        failure = Failure.from_error(
+            WorkerLostError("Every worker that took this job stopped reporting.")
+        )
+        taken = []
+        with redis_errors():
+            expired = self._redis.zrange(
+                LEASES, "-inf", str(self._now()), byscore=True, offset=0, num=_BATCH
+            )
+            for job_id in cast("list[str]", expired):
+                status = self._reclaim(
+                    keys=[job_key(job_id), QUEUED, LEASES],
+                    args=[
+                        job_id,
+                        self._settings.max_attempts,
+                        self._settings.record_seconds,
+                        failure.to_json(),
+                    ],
+                )
+                job = self.get(job_id) if status is not None else None
+                if job is not None:
+                    taken.append(job)
+        return tuple(taken)
+
+    def unpublished(self) -> tuple[str, ...]:
+        """Return the ids at the head of the queue whose message is old enough to be assumed lost.
+
+        Each id is returned once in `republish_seconds`, and only the first few jobs are checked:
+        the lease drops duplicate messages, but a long queue must not be published again each time.
+        """
+        with redis_errors():
+            return tuple(
+                job_id
+                for job_id in cast("list[str]", self._redis.zrange(QUEUED, 0, _BATCH - 1))
+                if self._republish(
+                    keys=[job_key(job_id), QUEUED], args=[job_id, self._settings.republish_seconds]
+                )
+            )
+
+    def hold_reaper(self, owner: str, *, seconds: float) -> bool:
+        """Acquire or keep the reaper lock for `seconds`."""
+        milliseconds = int(seconds * 1000)
+        with redis_errors():
+            if self._redis.set(_REAPER, owner, nx=True, px=milliseconds):
+                return True
+            if self._redis.get(_REAPER) != owner:
+                return False
+            # The lock may change hands between the calls: two reapers do no harm, only extra work.
+            return bool(self._redis.pexpire(_REAPER, milliseconds))
+
+    def beat(self, worker: str, *, seconds: float, slots: int) -> None:
+        """Record that a worker with this many slots is alive for `seconds`."""
+        with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
+            now = self._now()
+            pipe.zremrangebyscore(WORKERS, "-inf", now)
+            pipe.zadd(WORKERS, {worker: now + seconds})
+            pipe.set(slots_key(worker), slots, px=int(1000 * seconds))
+            pipe.execute()
+
+    def is_live(self, worker: str) -> bool:
+        """Return whether this worker has recorded a heartbeat recently."""
+        with redis_errors():
+            until: float | None = self._redis.zscore(WORKERS, worker)
+            return until is not None and until > self._now()
+
+    def retire(self, worker: str) -> None:
+        """Record that a worker takes no more jobs."""
+        with redis_errors():
+            self._redis.zrem(WORKERS, worker)
+
+    def live_workers(self) -> int:
+        """Return the number of workers with a recent heartbeat."""
+        with redis_errors():
+            return int(self._redis.zcount(WORKERS, self._now(), "+inf"))
+
+    def _now(self) -> float:
+        seconds, microseconds = self._redis.time()
+        return float(seconds) + float(microseconds) / 1e6
+
+
+def _index(tenant: str) -> str:
+    return f"hiir:jobs:{tenant}"
+
+
+def _events(job_id: str) -> str:
+    return f"hiir:events:{job_id}"
+
+
+def _keys(job: Job) -> list[str]:
+    """Keys for creating or discarding a job: its own, and its tenant's counters."""
+    day = int(job.created_at // 86_400)
+    kind = "open" if job.batch_id is None else "open-batch"
+    return [
+        *(job_key(job.id), QUEUED, _index(job.tenant)),
+        *(f"hiir:{kind}:{job.tenant}", f"hiir:pixels:{job.tenant}:{day}"),
+    ]
+
+
+def slots_key(worker: str) -> str:
+    """Key of a live worker's number of slots."""
+    return f"hiir:slots:{worker}"
+
+
+def job_key(job_id: str) -> str:
+    """Key of a job's record."""
+    return f"hiir:job:{job_id}"

@@ -1,0 +1,86 @@
+"""The Redis client, and the one translation of its errors, for all stores."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    BusyLoadingError,
+    ChildDeadlockedError,
+    ClusterDownError,
+    ClusterError,
+    IncorrectPolicyType,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
+from redis.retry import Retry
+
+from service.errors import ServiceError, StoreFaultError, StoreUnavailableError
+
+_CONNECT_SECONDS = 1.0
+_REPLY_SECONDS = 3.0
+
+# Errors that pass when Redis is back, has loaded its file, has memory or has a master again.
+_AWAY = (
+    BusyLoadingError,
+    ClusterDownError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+    redis.ConnectionError,
+    redis.TimeoutError,
+)
+# Refusals without a class in redis-py: the disk is full, or a script runs too long.
+_AWAY_PREFIXES = ("MISCONF", "BUSY", "NOREPLICAS")
+_FAULTS = (
+    ChildDeadlockedError,
+    ClusterError,
+    IncorrectPolicyType,
+    RedisClusterException,
+    RedisError,
+)
+
+
+def connect(url: str, *, decode_responses: bool) -> redis.Redis:
+    """Return a client with short timeouts; it connects on first use.
+
+    One immediate retry replaces a pooled connection that died with the server. Longer retries are
+    the caller's decision: the API answers 503, a worker keeps trying.
+    """
+    return redis.Redis.from_url(
+        url,
+        decode_responses=decode_responses,
+        socket_connect_timeout=_CONNECT_SECONDS,
+        socket_timeout=_REPLY_SECONDS,
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+def read_lua(package: str, name: str) -> str:
+    """Return the script `lua/<name>.lua` of a package; Redis runs it as one transaction."""
+    return files(package).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+
+
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """Translate redis-py's exceptions to `StoreUnavailableError` or `StoreFaultError`."""
+    try:
+        yield
+    except (*_AWAY, *_FAULTS) as error:
+        raise translate_redis_error(error) from error
+
+
+def translate_redis_error(error: Exception) -> ServiceError:
+    """Return `StoreUnavailableError` for a transient error and `StoreFaultError` for any other."""
+    refused_for_now = isinstance(error, ResponseError) and str(error).startswith(_AWAY_PREFIXES)
+    if isinstance(error, _AWAY) or refused_for_now:
+        return StoreUnavailableError("The job store does not answer; try again shortly.")
+    return StoreFaultError("The job store rejected a command.")

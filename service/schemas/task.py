@@ -1,0 +1,109 @@
+"""Bodies about tasks and models."""
+
+from typing import Self
+
+from hiir.imaging import ModelContract, available_formats
+from service.catalogue.tasks import Task
+from service.limits import Limits
+from service.schemas.view import View
+
+
+class ModelView(View):
+    """A served model; its name can be used as a task, too."""
+
+    name: str
+    version: str
+    sha256: str
+    """Of the weights."""
+    architecture: str
+    precision: str
+    """Precision of the computation: `fp32` or `fp16`."""
+    scale: int
+    input_channels: int
+    """1 for gray images, 3 for color, 6 for two views in color."""
+    output_channels: int
+    tile: int
+    overlap: int
+    seconds_per_megapixel: float | None
+    """Measured on recent jobs, per megapixel of input; null before the first."""
+    quality: dict[str, float]
+    """Measured quality of these weights."""
+
+    @classmethod
+    def of(
+        cls, contract: ModelContract, *, precision: str, seconds_per_megapixel: float | None
+    ) -> Self:
+        """Build the view of a model."""
+        return cls(
+            name=contract.name,
+            version=contract.version,
+            sha256=contract.sha256,
+            architecture=contract.architecture,
+            precision=precision,
+            scale=contract.scale,
+            input_channels=contract.input_channels,
+            output_channels=contract.output_channels,
+            tile=contract.tile,
+            overlap=contract.overlap,
+            seconds_per_megapixel=seconds_per_megapixel,
+            quality=dict(contract.quality),
+        )
+
+
+class ParameterView(View):
+    """A parameter of a task."""
+
+    name: str
+    values: list[str]
+    required: bool
+
+
+class TaskView(View):
+    """A task of the service."""
+
+    name: str
+    summary: str
+    parameters: list[ParameterView]
+    scales: list[int]
+    """Upscaling factors; 1 if the task does not upscale."""
+    channels: list[int]
+    """Input channels of the models."""
+    min_side: int
+    max_side: int
+    max_pixels: dict[str, int]
+    """Maximum number of input pixels, by scale."""
+    formats: list[str]
+    models: list[ModelView]
+    """The image determines which of them restores it; the preferred one comes first."""
+
+    @classmethod
+    def of(cls, task: Task, limits: Limits, *, models: list[ModelView]) -> Self:
+        """Build the view of a task under the service's limits."""
+        return cls(
+            name=task.name,
+            summary=task.summary,
+            parameters=[
+                ParameterView(
+                    name=parameter.name,
+                    values=list(parameter.values),
+                    required=parameter.required,
+                )
+                for parameter in task.parameters
+            ],
+            scales=list(task.scales),
+            channels=sorted({model.input_channels for model in task.models}),
+            min_side=limits.min_side,
+            max_side=limits.side,
+            max_pixels={
+                str(scale): min(limits.pixels, limits.output_pixels // scale**2)
+                for scale in task.scales
+            },
+            formats=[item.value for item in available_formats()],
+            models=models,
+        )
+
+
+class TaskList(View):
+    """All tasks of the service."""
+
+    tasks: list[TaskView]

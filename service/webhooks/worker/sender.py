@@ -1,0 +1,91 @@
+"""Sends one request to a receiver."""
+
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpcore
+
+from service.errors import InvalidWebhookUrlError
+from service.settings import WebhookSettings
+from service.webhooks.delivery import DeliveryAttempt
+from service.webhooks.target import WebhookTarget
+from service.webhooks.worker.guarded_network import (
+    AddressNotAllowedError,
+    GuardedNetwork,
+    NameResolutionError,
+    Resolver,
+    resolve,
+)
+
+FORBIDDEN = frozenset({"address-refused", "url-refused"})
+"""Errors that no retry can fix."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The response, or the reason why there was none."""
+
+    attempt: DeliveryAttempt
+    retry_after: int | None = None
+    """Seconds that the receiver asks for."""
+
+
+class WebhookSender:
+    """Sends requests without proxies, cookies or redirects."""
+
+    def __init__(self, *, settings: WebhookSettings, resolver: Resolver = resolve) -> None:
+        self._settings = settings
+        self._resolver = resolver
+        self._tls = ssl.create_default_context()
+
+    def send(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Send once; errors are part of the answer."""
+        at, began = time.time(), time.monotonic()
+        status, retry_after, trouble = None, None, None
+        try:
+            # Checked every time: DNS and settings may have changed since the submission.
+            target = WebhookTarget.parse(url, self._settings)
+            status, retry_after = self._post(target, headers, body)
+        except InvalidWebhookUrlError:
+            trouble = "url-refused"
+        except AddressNotAllowedError:
+            trouble = "address-refused"
+        except NameResolutionError:
+            trouble = "name-unknown"
+        except httpcore.TimeoutException:
+            trouble = "timeout"
+        except (httpcore.NetworkError, OSError) as error:
+            tls = any(isinstance(part, ssl.SSLError) for part in (error, *error.args))
+            trouble = "tls-failed" if tls else "connection-failed"
+        except httpcore.ProtocolError:
+            trouble = "answer-malformed"
+        attempt = DeliveryAttempt(
+            at=round(at, 3),
+            seconds=round(time.monotonic() - began, 3),
+            status_code=status,
+            error=trouble,
+        )
+        return Answer(attempt=attempt, retry_after=retry_after)
+
+    def _post(
+        self, target: WebhookTarget, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, int | None]:
+        network = GuardedNetwork(
+            allowed=self._settings.allowed_networks,
+            deadline=time.monotonic() + self._settings.timeout_seconds,
+            resolver=self._resolver,
+        )
+        url = httpcore.URL(
+            scheme=target.scheme, host=target.host, port=target.port, target=target.path
+        )
+        sent = {"Host": target.authority, "Content-Length": str(len(body)), **headers}
+        with (
+            # A new connection for every request: receivers must not share one.
+            httpcore.ConnectionPool(ssl_context=self._tls, network_backend=network) as pool,
+            pool.stream("POST", url, headers=list(sent.items()), content=body) as response,
+        ):
+            # The response's body is not used and may be endless.
+            asked = dict(response.headers).get(b"retry-after", b"").decode("latin-1")
+            return response.status, int(asked) if asked.isdecimal() else None

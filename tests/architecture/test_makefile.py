@@ -1,0 +1,25 @@
+"""`ARGS` reach the command of the target that was asked for, and no other."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("target", "program"),
+    [("up", "hiir up"), ("test", "pytest"), ("export", "hiir export"), ("train", "hiir train")],
+)
+def test_args_reach_one_command(target: str, program: str) -> None:
+    shown = subprocess.run(
+        ["make", "--dry-run", target, "ARGS=--example"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    (command,) = [line for line in shown.stdout.splitlines() if "--example" in line]
+    assert f"/{program}" in command
