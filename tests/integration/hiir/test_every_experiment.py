@@ -58,8 +58,8 @@ def tiny(name: str, photos: Path) -> TrainingConfig:
         if columnar
         else "{width: 8, layers: [1, 1, 1], decoder_layers: [1, 1]}"
     )
-    # A multiple of every scale and of most spans of windows.
-    patch = 96 if columnar else 64
+    # What the network works on without padding.
+    patch = 32 * int(name.removeprefix("sr-x")) if columnar else 64
     return load_config(
         name,
         overrides=(
