@@ -9,7 +9,6 @@ from torch import Tensor
 from hiir.datasets.clean_images import CleanImages
 from hiir.datasets.noise_level import append_level, tell_level
 from hiir.datasets.paired import PairCrops
-from hiir.degradations.noise import noise_level
 from hiir.degradations.recipe import Recipe
 from hiir.imaging import FloatPixels, to_unit
 
@@ -89,7 +88,7 @@ class DegradedPatches:
             picture = self._images.draw(random, patch + 2 * self._recipe.margin)
             degraded, clean = self._recipe.degrade_patch(to_unit(picture), random)
         if self._with_level:
-            degraded = append_level(degraded, tell_level(noise_level(degraded, clean), random))
+            degraded = append_level(degraded, tell_level(degraded, clean, random))
         return degraded, clean
 
 

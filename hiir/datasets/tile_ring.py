@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hiir.datasets.noise_level import LEVEL_ERROR
+from hiir.datasets.noise_level import ESTIMATED_SHARE, LEVEL_ERROR
 from hiir.datasets.patches import Batch
 
 __all__ = ["TileRing"]
@@ -54,7 +54,7 @@ class TileRing:
         self._scale = clean[0] // degraded[0]
         self._clean = torch.empty((size, *clean), dtype=torch.uint8, device=device)
         self._degraded = torch.empty((size, *degraded), dtype=torch.float16, device=device)
-        self._noise = torch.zeros((size, 4), device=device)
+        self._noise = torch.zeros((size, 5), device=device)
         self._generator = torch.Generator(device).manual_seed(seed)
         self._device = device
         self._turns = turns
@@ -79,8 +79,8 @@ class TileRing:
         Args:
             clean: ``(H, W, C)`` uint8.
             degraded: ``(H / scale, W / scale, C * views)`` float16.
-            noise: ``(4,)`` float32: least and greatest sigma of the deferred noise on the scale of
-                255, share of patches that are clipped, level without the deferred noise.
+            noise: ``(5,)`` float32: least and greatest sigma of the deferred noise on the scale of
+                255, share of patches that are clipped, level and its estimate without that noise.
         """
         place = self.taken % len(self)
         self._clean[place].copy_(clean, non_blocking=True)
@@ -166,7 +166,7 @@ class TileRing:
         )
 
     def _noisy(self, degraded: Tensor, tiles: Tensor) -> Tensor:
-        low, high, clip_share, level = self._noise[tiles].unbind(dim=1)
+        low, high, clip_share, level, estimate = self._noise[tiles].unbind(dim=1)
         sigma = low + (high - low) * self._uniform(len(tiles))
         noise = torch.randn(
             degraded.shape, device=self._device, generator=self._generator, dtype=degraded.dtype
@@ -176,7 +176,10 @@ class TileRing:
         noisy = torch.where(clipped, (noisy * 255).round().div(255).clamp(0, 1), noisy)
         if not self._with_level:
             return noisy.contiguous()
-        told = torch.hypot(sigma, level) * (1 + LEVEL_ERROR * (2 * self._uniform(len(tiles)) - 1))
+        error = 1 + LEVEL_ERROR * (2 * self._uniform(len(tiles)) - 1)
+        estimated = (self._uniform(len(tiles)) < ESTIMATED_SHARE) & (sigma == 0)
+        # Of white noise an estimate is as good as the level with that error.
+        told = torch.where(estimated, estimate, torch.hypot(sigma, level) * error)
         plane = (told / 255)[:, None, None, None].expand(-1, 1, *noisy.shape[2:])
         return torch.cat((noisy, plane), dim=1)
 

@@ -161,7 +161,7 @@ class _Slots:
     def __init__(
         self, count: int, shapes: tuple[tuple[int, int, int], tuple[int, int, int]]
     ) -> None:
-        kinds = ((np.uint8, shapes[0]), (np.float16, shapes[1]), (np.float32, (4,)))
+        kinds = ((np.uint8, shapes[0]), (np.float16, shapes[1]), (np.float32, (5,)))
         sizes = [count * np.dtype(kind).itemsize * int(np.prod(shape)) for kind, shape in kinds]
         # Each array begins at a multiple of 8 bytes.
         starts = [0, *np.cumsum([-(-size // 8) * 8 for size in sizes]).tolist()]

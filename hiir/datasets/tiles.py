@@ -16,7 +16,7 @@ from hiir.datasets.pool import DatasetError
 from hiir.degradations.noise import noise_level
 from hiir.degradations.recipe import Recipe
 from hiir.degradations.steps import Chain, File, Noise, OneOf, Step
-from hiir.imaging import FloatPixels, Uint8Pixels, to_unit
+from hiir.imaging import FloatPixels, Uint8Pixels, estimate_noise_level, to_unit
 
 __all__ = ["NO_NOISE", "DeferredNoise", "Tile", "TileSource"]
 
@@ -48,12 +48,15 @@ class Tile:
     noise: DeferredNoise
     level: float
     """Standard deviation of ``degraded - clean`` on the scale of 255; 0 if their sizes differ."""
+    estimate: float
+    """What `estimate_noise_level` says of ``degraded``."""
 
     @property
     def described(self) -> npt.NDArray[np.float32]:
         """What `TileRing.put` takes as ``noise``."""
         noise = self.noise
-        return np.array([noise.low, noise.high, noise.clip_share, self.level], np.float32)
+        values = [noise.low, noise.high, noise.clip_share, self.level, self.estimate]
+        return np.array(values, np.float32)
 
 
 class TileSource:
@@ -125,6 +128,7 @@ def _tile(degraded: FloatPixels, clean: FloatPixels, noise: DeferredNoise) -> Ti
         degraded=degraded.astype(np.float16),
         noise=noise,
         level=noise_level(degraded, clean) if degraded.shape == clean.shape else 0.0,
+        estimate=estimate_noise_level(degraded),
     )
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from hiir.imaging.geometry import Tile, TilePlan, plan_tiles
     from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
     from hiir.imaging.metadata import ImageMetadata
+    from hiir.imaging.noise_estimate import estimate_noise_level
     from hiir.imaging.notes import Note, NoteCode
     from hiir.imaging.options import ColorPolicy, MetadataPolicy, PhotoOptions
     from hiir.imaging.output_plan import OutputPlan, encoding_bytes, plan_photo
@@ -110,6 +111,7 @@ __all__ = [
     "demosaic_malvar",
     "encode",
     "encoding_bytes",
+    "estimate_noise_level",
     "from_unit",
     "pad_to_tile",
     "plan_photo",
@@ -174,6 +176,7 @@ _MODULES = {
     "demosaic_malvar": "bayer",
     "encode": "encoder",
     "encoding_bytes": "output_plan",
+    "estimate_noise_level": "noise_estimate",
     "from_unit": "pixels",
     "pad_to_tile": "padding",
     "plan_photo": "output_plan",

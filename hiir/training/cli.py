@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from hiir.training.duration import duration
+
 if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
@@ -30,7 +32,7 @@ def add_training_commands(commands: "Commands") -> None:
     train.add_argument(
         "--for",
         dest="duration",
-        type=_duration,
+        type=duration,
         metavar="TIME",
         help="train for a time such as 540s, 9m or 2.5h, whose last share anneals the learning "
         "rate (default: the steps of the configuration)",
@@ -201,18 +203,6 @@ def _unpack_run(options: argparse.Namespace) -> int:
     config = unpack_run(options.files, RunFolder(options.run_dir))
     print(f"{config.name} in {options.run_dir}")
     return 0
-
-
-def _duration(text: str) -> float:
-    """Seconds of ``540``, ``540s``, ``9m`` or ``2.5h``."""
-    factor = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
-    try:
-        seconds = float(text if factor is None else text[:-1]) * (factor or 1)
-    except ValueError:
-        seconds = 0.0
-    if seconds <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 540s, 9m or 2.5h")
-    return seconds
 
 
 def _release(options: argparse.Namespace) -> int:

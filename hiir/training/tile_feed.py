@@ -124,7 +124,7 @@ class _Staging:
             (
                 torch.empty(shapes[0], dtype=torch.uint8, pin_memory=True),
                 torch.empty(shapes[1], dtype=torch.float16, pin_memory=True),
-                torch.empty(4, pin_memory=True),
+                torch.empty(5, pin_memory=True),
             )
             for _ in range(_STAGED)
         ]

@@ -9,12 +9,11 @@ from torch import Tensor
 from hiir.datasets.noise_level import append_level
 from hiir.datasets.photo import read_photo
 from hiir.datasets.pool import DatasetError, list_images
-from hiir.degradations.noise import noise_level
 from hiir.degradations.recipe import Recipe
 from hiir.evaluation.benchmark import score
 from hiir.evaluation.conventions import convention_of, family_of_task
 from hiir.evaluation.samples import Sample
-from hiir.imaging import Uint8Pixels, from_unit, to_unit
+from hiir.imaging import Uint8Pixels, estimate_noise_level, from_unit, to_unit
 from hiir.models.presets import build_model
 from hiir.training.config import TrainingConfig
 from hiir.training.ema import WeightAverage
@@ -112,5 +111,5 @@ def _degraded(
     random = np.random.default_rng((_SEED, index))
     degraded, clean = recipe.degrade_patch(to_unit(surroundings), random)
     if with_level:
-        degraded = append_level(degraded, noise_level(degraded, clean))
+        degraded = append_level(degraded, estimate_noise_level(degraded))
     return Sample(name=name, clean=from_unit(clean, np.uint8), degraded=degraded)

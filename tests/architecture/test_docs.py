@@ -70,7 +70,7 @@ def check_make(words: list[str]) -> None:
 
 
 def check_hiir(words: list[str]) -> None:
-    shown = help_of("hiir.cli", *words[: 2 if words[0] == "keys" else 1])
+    shown = help_of("hiir.cli", *words[: 2 if words[0] in {"data", "keys"} else 1])
     for word in words[1:]:
         if word.startswith("--"):
             assert word in shown, word
