@@ -16,7 +16,7 @@ from hiir.datasets.pool import list_images
 from hiir.degradations.recipe import Recipe
 from hiir.degradations.steps import File
 from hiir.evaluation.benchmark import evaluate
-from hiir.evaluation.conventions import convention_for_task
+from hiir.evaluation.conventions import convention_for
 from hiir.evaluation.degradation import degradation_of
 from hiir.evaluation.onnx_tiles import OnnxTiles
 from hiir.evaluation.restorer import TiledRestorer
@@ -52,9 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def compare(name: str, folder: Path, repository: Path, url: str) -> float:
     """Print a line for each setting of the model; the largest difference in dB."""
     contract = load_release(name).contract
-    convention = convention_for_task(
-        contract.task, scale=contract.scale, channels=contract.output_channels
-    )
+    convention = convention_for(contract)
     pattern = BayerPattern.RGGB if contract.task == "demosaic" else None
     direct = TiledRestorer(
         contract=contract, engine=OnnxTiles(repository / name / "1" / "model.onnx")

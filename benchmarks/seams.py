@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from hiir.evaluation.conventions import convention_for_task
+from hiir.evaluation.conventions import convention_for
 from hiir.evaluation.degradation import degradation_of
 from hiir.evaluation.samples import SyntheticSet
 from hiir.evaluation.tiling import MAX_SEAM, first_photo, measure_tiling, tiling_pictures
@@ -37,9 +37,7 @@ def degraded_photo(release: Release, folder: Path) -> FloatPixels:
     contract = release.contract
     recipe = load_config(contract.name).validation[0].degradation
     samples = SyntheticSet(folder=folder, degradation=degradation_of(recipe, seed=0))
-    convention = convention_for_task(
-        contract.task, scale=contract.scale, channels=contract.output_channels
-    )
+    convention = convention_for(contract)
     return first_photo(samples, convention.colour)
 
 

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from hiir.training.cli import add_training_commands
 
 if TYPE_CHECKING:
+    from hiir.datasets.pair_layouts import Layout
     from hiir.degradations.recipe import Recipe
+    from hiir.models.release import Release
 
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
@@ -63,27 +65,34 @@ def _become(module: str, *arguments: str) -> int:
 
 
 def _eval(options: argparse.Namespace) -> int:
-    if options.paper:
+    if options.paper is not None:
         return _paper(options)
     from hiir.evaluation.benchmark import evaluate
     from hiir.evaluation.lpips import Lpips
     from hiir.evaluation.report import draw_strip, to_markdown
     from hiir.evaluation.request import EvaluationRequest, RequestError
 
-    if options.model is None:
-        raise RequestError("give --model NAME, or --paper")
+    release = _trained(options)
+    if options.model is None and release is None:
+        raise RequestError("give --model NAME, --run FOLDER or --weights FILE")
+    name = options.model if release is None else release.contract.name
     request = EvaluationRequest(
-        model=options.model,
+        model=name,
+        release=release,
         folder=options.set,
         sigma=options.sigma,
         quality=options.quality,
         scale=options.scale,
         recipe=None if options.degrade is None else _recipe(options.degrade),
         pairs=options.pairs,
+        layout=_layout(options),
         seed=options.seed,
         clip=options.clip,
         gray=options.gray,
         engine=options.engine,
+        device=options.device,
+        batch=options.batch,
+        providers=tuple(options.providers),
         repository=options.repository,
         url=options.url,
     )
@@ -98,7 +107,9 @@ def _eval(options: argparse.Namespace) -> int:
     if options.strip is not None:
         draw_strip(evaluation, restorer, samples, convention).save(options.strip)
     if options.json:
-        about = {"model": options.model, "engine": options.engine}
+        about = {"model": name, "engine": options.engine}
+        if options.engine == "torch":
+            about["device"] = options.device
         beside = {"baselines": {name: other.to_json() for name, other in baselines.items()}}
         print(
             json.dumps(
@@ -108,7 +119,8 @@ def _eval(options: argparse.Namespace) -> int:
                     **convention.to_json(),
                     **evaluation.to_json(),
                     **(beside if baselines else {}),
-                }
+                },
+                allow_nan=False,
             )
         )
     else:
@@ -117,11 +129,19 @@ def _eval(options: argparse.Namespace) -> int:
 
 
 def _paper(options: argparse.Namespace) -> int:
-    from hiir.evaluation.paper import compare
+    from hiir.evaluation.paper import compare, settings_of
+    from hiir.evaluation.torch_tiles import on_device
 
-    rows = compare(options.set, seed=options.seed, only=options.model)
+    test_set = options.paper or options.set.name
+    rows = compare(
+        settings_of(options.set, seed=options.seed, test_set=test_set, layout=_layout(options)),
+        test_set=test_set,
+        run=lambda release: on_device(release, device=options.device, batch=options.batch),
+        release=_trained(options),
+        only=options.model,
+    )
     if options.json:
-        print(json.dumps(rows))
+        print(json.dumps(rows, allow_nan=False))
         return 0
     print("| set | setting | method | PSNR | SSIM |\n|---|---|---|---|---|")
     for row in rows:
@@ -129,6 +149,36 @@ def _paper(options: argparse.Namespace) -> int:
         name = f"**{row['method']}**" if row["ours"] else row["method"]
         print(f"| {row['set']} | {row['setting']} | {name} | {row['psnr']:.2f} | {ssim} |")
     return 0
+
+
+def _trained(options: argparse.Namespace) -> "Release | None":
+    """The model of a run or of weights files, where one is named instead of a shipped one."""
+    from hiir.evaluation.request import RequestError
+
+    named = [options.model is not None, options.run_dir is not None, bool(options.weights)]
+    if sum(named) > 1:
+        raise RequestError("give one of --model, --run and --weights")
+    if options.run_dir is not None:
+        from hiir.training.run_folder import RunFolder
+        from hiir.training.trained_model import read_run
+
+        return read_run(RunFolder(options.run_dir))
+    if options.weights:
+        from hiir.training.trained_model import read_weights_files
+
+        return read_weights_files(options.weights)
+    return None
+
+
+def _layout(options: argparse.Namespace) -> "Layout | None":
+    from hiir.datasets.pair_layouts import Layout
+    from hiir.evaluation.request import RequestError
+
+    if options.layout is None:
+        return None
+    if options.layout not in list(Layout):
+        raise RequestError(f"no layout {options.layout!r}; there are {', '.join(Layout)}")
+    return Layout(options.layout)
 
 
 def _recipe(text: str) -> "Recipe":
@@ -187,6 +237,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _models(options: argparse.Namespace) -> int:
     from hiir.models.card import comparison_table, describe, preset_table
+    from hiir.models.complexity_table import compare_attention, complexity_table
     from hiir.models.presets import PRESETS
     from hiir.models.published import CONTRADICTIONS, PUBLISHED, compare
 
@@ -204,6 +255,15 @@ def _models(options: argparse.Namespace) -> int:
         else:
             print(comparison_table(comparisons), *CONTRADICTIONS, sep="\n")
         return 0 if all(comparison.match for comparison in comparisons) else 1
+    if options.complexity:
+        names = options.preset or ["columnar-base-x4"]
+        if options.json:
+            rows = {n: compare_attention(n, side=options.complexity) for n in names}
+            print(json.dumps({n: [row.to_json() for row in found] for n, found in rows.items()}))
+        else:
+            tables = [complexity_table(name, side=options.complexity) for name in names]
+            print("\n\n".join(tables))
+        return 0
     cards = [describe(name) for name in options.preset or PRESETS]
     print(json.dumps([card.to_json() for card in cards]) if options.json else preset_table(cards))
     return 0
@@ -222,12 +282,29 @@ def _parser() -> argparse.ArgumentParser:
 def _add_evaluation(commands: "Commands") -> None:
     evaluate = commands.add_parser("eval", help="measure a model or a baseline on a test set")
     evaluate.add_argument("--model", help="a shipped model, or input, bicubic, nlm, bm3d, malvar")
+    evaluate.add_argument(
+        "--run",
+        type=Path,
+        dest="run_dir",
+        metavar="DIR",
+        help="measure the averaged weights of a training run instead of a shipped model",
+    )
+    evaluate.add_argument(
+        "--weights",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="measure a released weights file, or the files of a training state",
+    )
     evaluate.add_argument("--set", type=Path, required=True, metavar="DIR")
     evaluate.add_argument("--sigma", type=float, help="noise level, 0 to 255")
     evaluate.add_argument("--quality", type=int, help="of JPEG, 1 to 100")
     evaluate.add_argument("--scale", type=int, help="of a bicubic reduction")
     evaluate.add_argument("--degrade", metavar="RECIPE", help="YAML, a YAML file, or CONFIG:LABEL")
     evaluate.add_argument("--pairs", action="store_true", help="the set has degraded photos too")
+    evaluate.add_argument(
+        "--layout", help="how the pairs lie on disk, such as input-target (default: found out)"
+    )
     evaluate.add_argument("--seed", type=int, default=0, help="of all chance")
     evaluate.add_argument("--clip", action="store_true", help="round and clip noise as files do")
     evaluate.add_argument("--gray", action="store_true", help="take colour photos as gray ones")
@@ -236,8 +313,25 @@ def _add_evaluation(commands: "Commands") -> None:
         "--lpips", type=Path, action="append", help="weights for LPIPS", default=[]
     )
     evaluate.add_argument("--strip", type=Path, metavar="OUT.png", help="best, median and worst")
-    evaluate.add_argument("--paper", action="store_true", help="the paper's rows beside ours")
+    evaluate.add_argument(
+        "--paper",
+        nargs="?",
+        const="",
+        metavar="SET",
+        help="print the paper's rows for a set beside ours (default: the set is named as --set is)",
+    )
     evaluate.add_argument("--engine", choices=_ENGINES, default="torch")
+    evaluate.add_argument("--device", default="cpu", help="of the torch engine: cpu or cuda")
+    evaluate.add_argument(
+        "--batch", type=int, help="tiles that run together on the device (default: 1, on a GPU 8)"
+    )
+    evaluate.add_argument(
+        "--providers",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="of ONNX Runtime for --engine onnx, such as CUDAExecutionProvider",
+    )
     evaluate.add_argument("--repository", type=Path, default=_REPOSITORY)
     evaluate.add_argument("--url", default=_SERVICE_URL, help="of the running service")
     evaluate.add_argument("--json", action="store_true")
@@ -281,6 +375,15 @@ def _add_serving(commands: "Commands") -> None:
     )
     models.add_argument("--cards", type=Path, default=Path("docs/models"), help="their folder")
     models.add_argument("--counts", action="store_true", help="hold them against the paper's")
+    models.add_argument(
+        "--complexity",
+        type=int,
+        nargs="?",
+        const=128,
+        metavar="SIDE",
+        help="compare a layer's attention with global and window attention on SIDE x SIDE tokens, "
+        "as the paper's Table 19 does (default: 128, of columnar-base-x4)",
+    )
     models.add_argument("--json", action="store_true")
     models.set_defaults(run=_models)
 

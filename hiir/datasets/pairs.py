@@ -1,47 +1,75 @@
-"""Degraded photos with the clean ones beside them, as paired test sets come."""
+"""Degraded photos with the clean ones that belong to them, read and written."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
 
-from hiir.datasets.photo import Colour, crop_to_multiple, read_photo
+from hiir.datasets.pair_layouts import ImagePair
+from hiir.datasets.photo import Colour, crop_to_multiple, read_photo, read_samples
 from hiir.datasets.pool import DatasetError, list_images
 from hiir.degradations.recipe import Recipe
-from hiir.imaging import from_unit, to_unit
+from hiir.imaging import FloatPixels, Uint8Pixels, Uint16Pixels, from_unit, to_unit
 
-__all__ = ["ImagePair", "list_pairs", "write_pairs"]
-
-# How the two of a pair differ in their names, up to the suffix: degraded, clean.
-_ENDINGS = (("_gt", ""), ("ground_truth", "rain"))
+__all__ = ["PairSamples", "read_pair", "write_pairs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImagePair:
-    """Files of one scene."""
+class PairSamples:
+    """What the files of a pair hold, 8 or 16 bits as they have it."""
 
-    name: str
-    degraded: tuple[Path, ...]
-    """One file, or the left and the right view of a dual-pixel sensor."""
-    clean: Path
+    degraded: Uint8Pixels | Uint16Pixels
+    """``(H, W, C)``, or ``(H, W, 2 C)`` for two views."""
+    clean: Uint8Pixels | Uint16Pixels
+    """``(H * scale, W * scale, C)``."""
+
+    @property
+    def clean_levels(self) -> Uint8Pixels | FloatPixels:
+        """The clean image from 0 to 255: float32 where the file has more than 8 bits."""
+        if self.clean.dtype == np.uint16:
+            return np.asarray(255 * to_unit(self.clean), np.float32)
+        return self.clean.astype(np.uint8, copy=False)
+
+    @property
+    def scale(self) -> int:
+        """Clean pixels per degraded pixel, along a side."""
+        return self.clean.shape[0] // self.degraded.shape[0]
 
 
-def list_pairs(folder: Path) -> tuple[ImagePair, ...]:
-    """Find the pairs of a folder.
-
-    Three layouts are known: ``X`` beside ``X_gt`` (or ``Xrain`` beside ``Xground_truth``), ``X_l``
-    and ``X_r`` beside ``X_gt``, and the folders ``in`` and ``gt``, where the name of a degraded
-    image begins with that of the clean one.
+def read_pair(pair: ImagePair, colour: Colour = Colour.RGB) -> PairSamples:
+    """Read the files of a pair; more than 8 bits are kept in colour images alone.
 
     Raises:
-        DatasetError: for a folder without images, or an image without its other half.
+        DatasetError: for a file that cannot be decoded, and for sizes that do not fit.
     """
-    if (folder / "in").is_dir() and (folder / "gt").is_dir():
-        return _between(list_images(folder / "in"), list_images(folder / "gt"))
-    return _beside(list_images(folder))
+
+    def read(path: Path) -> Uint8Pixels | Uint16Pixels:
+        return read_samples(path) if colour is Colour.RGB else read_photo(path, colour)
+
+    clean = read(pair.clean)
+    views = [read(path) for path in pair.degraded]
+    for path, view in zip(pair.degraded, views, strict=True):
+        if (view.shape, view.dtype) != (views[0].shape, views[0].dtype):
+            raise DatasetError(
+                f"{path} is {view.shape} {view.dtype}, the other view {views[0].shape} "
+                f"{views[0].dtype}"
+            )
+    height, width = views[0].shape[:2]
+    fits = (clean.shape[0] % height, clean.shape[1] % width) == (0, 0)
+    if not fits or clean.shape[0] // height != clean.shape[1] // width:
+        raise DatasetError(
+            f"{pair.degraded[0]} measures {(height, width)}, of which {clean.shape[:2]}, the size "
+            f"of {pair.clean.name}, is no multiple"
+        )
+    return PairSamples(degraded=_stacked(views), clean=clean)
+
+
+def _stacked(views: Sequence[Uint8Pixels | Uint16Pixels]) -> Uint8Pixels | Uint16Pixels:
+    stacked: Any = np.concatenate(views, axis=2)
+    return cast("Uint8Pixels | Uint16Pixels", stacked)
 
 
 def write_pairs(folder: Path, recipe: Recipe, output: Path, *, seed: int) -> int:
@@ -62,34 +90,3 @@ def write_pairs(folder: Path, recipe: Recipe, output: Path, *, seed: int) -> int
             Image.fromarray(view).save(output / f"{name}.png")
         Image.fromarray(clean).save(output / f"{path.stem}_gt.png")
     return len(paths)
-
-
-def _between(degraded: Sequence[Path], clean: Sequence[Path]) -> tuple[ImagePair, ...]:
-    pairs = []
-    for path in degraded:
-        origins = [c for c in clean if re.match(re.escape(c.stem) + r"(?![0-9A-Za-z])", path.stem)]
-        if len(origins) != 1:
-            raise DatasetError(f"{path} has {len(origins)} clean images, not one")
-        pairs.append(ImagePair(name=path.name, degraded=(path,), clean=origins[0]))
-    return tuple(pairs)
-
-
-def _beside(paths: Sequence[Path]) -> tuple[ImagePair, ...]:
-    by_stem = {path.stem: path for path in paths}
-    pairs = []
-    for stem, path in by_stem.items():
-        for ending, other in _ENDINGS:
-            if not stem.endswith(ending):
-                continue
-            name = stem.removesuffix(ending)
-            views = [name + other], [f"{name}_l", f"{name}_r"]
-            found = [v for v in views if all(key in by_stem for key in v)]
-            if not found:
-                raise DatasetError(f"{path} has no degraded image beside it")
-            degraded = tuple(by_stem[key] for key in found[0])
-            pairs.append(ImagePair(name=degraded[0].name, degraded=degraded, clean=path))
-    used = {path for pair in pairs for path in (*pair.degraded, pair.clean)}
-    alone = [path for path in paths if path not in used]
-    if alone:
-        raise DatasetError(f"{alone[0]} has no clean image beside it")
-    return tuple(pairs)

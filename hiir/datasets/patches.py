@@ -8,6 +8,7 @@ from torch import Tensor
 
 from hiir.datasets.clean_images import CleanImages
 from hiir.datasets.noise_level import append_level, tell_level
+from hiir.datasets.paired import PairCrops
 from hiir.degradations.recipe import Recipe
 from hiir.imaging import FloatPixels, to_unit
 
@@ -37,7 +38,13 @@ class DegradedPatches:
     """Clean patches, each degraded by a recipe in a way of its own."""
 
     def __init__(
-        self, images: CleanImages, recipe: Recipe, *, seed: int, with_level: bool = False
+        self,
+        images: CleanImages,
+        recipe: Recipe,
+        *,
+        seed: int,
+        with_level: bool = False,
+        pairs: PairCrops | None = None,
     ) -> None:
         """Describe the patches.
 
@@ -46,11 +53,13 @@ class DegradedPatches:
             recipe: what is done to a patch.
             seed: of the run.
             with_level: append a plane that holds the noise level to each input.
+            pairs: where a share of the patches comes from, degraded as they are.
         """
         self._images = images
         self._recipe = recipe
         self._seed = seed
         self._with_level = with_level
+        self._pairs = pairs
 
     def batch(self, step: int, *, size: int, patch: int, first: int = 0) -> Batch:
         """Draw the patches of one step.
@@ -72,8 +81,12 @@ class DegradedPatches:
 
     def _pair(self, step: int, number: int, patch: int) -> tuple[FloatPixels, FloatPixels]:
         random = np.random.default_rng((self._seed, step, number))
-        picture = self._images.draw(random, patch + 2 * self._recipe.margin)
-        degraded, clean = self._recipe.degrade_patch(to_unit(picture), random)
+        # Without pairs no random number is drawn: such runs keep the patches that they always had.
+        if self._pairs is not None and random.random() < self._pairs.share:
+            degraded, clean = self._pairs.draw(random, patch)
+        else:
+            picture = self._images.draw(random, patch + 2 * self._recipe.margin)
+            degraded, clean = self._recipe.degrade_patch(to_unit(picture), random)
         if self._with_level:
             degraded = append_level(degraded, tell_level(degraded, clean, random))
         return degraded, clean

@@ -8,9 +8,21 @@ import numpy.typing as npt
 from PIL import Image
 
 from hiir.datasets.pool import DatasetError
-from hiir.imaging import Uint8Pixels
+from hiir.imaging import Uint8Pixels, Uint16Pixels
 
-__all__ = ["Colour", "crop_to_multiple", "is_gray", "read_photo", "to_gray", "to_luma"]
+__all__ = [
+    "Colour",
+    "crop_to_multiple",
+    "is_gray",
+    "read_photo",
+    "read_samples",
+    "to_gray",
+    "to_luma",
+]
+
+
+# Pillow's names of 16-bit RGB samples, big-endian as a PNG has them, and little-endian.
+_DEEP, _DEEP_SWAPPED = "RGB;16B", "RGB;16L"
 
 
 class Colour(StrEnum):
@@ -48,6 +60,28 @@ def read_photo(path: Path, colour: Colour) -> Uint8Pixels:
             return to_gray(pixels)
         case Colour.LUMA:
             return to_luma(pixels)
+
+
+def read_samples(path: Path) -> Uint8Pixels | Uint16Pixels:
+    """Read an image as ``(H, W, 3)``: uint16 where it is a PNG of 16 bits a channel, else uint8.
+
+    Raises:
+        DatasetError: for a file that cannot be decoded; the message names it.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.format != "PNG" or image.tile[0].args != _DEEP:
+                return np.asarray(image.convert("RGB"))
+            high = np.asarray(image)
+        # Pillow keeps the first byte of each sample; read as the other byte order that is the low
+        # one.
+        with Image.open(path) as image:
+            image.tile = [image.tile[0]._replace(args=_DEEP_SWAPPED)]
+            low = np.asarray(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DatasetError(f"{path} cannot be decoded: {error}") from error
+    deep: Uint16Pixels = (high.astype(np.uint16) << np.uint16(8)) | low
+    return deep
 
 
 def is_gray(path: Path) -> bool:

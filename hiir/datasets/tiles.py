@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hiir.datasets.clean_images import CleanImages
+from hiir.datasets.paired import PairCrops
 from hiir.datasets.pool import DatasetError
 from hiir.degradations.noise import noise_level
 from hiir.degradations.recipe import Recipe
@@ -62,7 +63,14 @@ class TileSource:
     """Tiles by number: each depends on the seed, the stream and its number alone."""
 
     def __init__(
-        self, images: CleanImages, recipe: Recipe, *, side: int, seed: int, stream: int = 0
+        self,
+        images: CleanImages,
+        recipe: Recipe,
+        *,
+        side: int,
+        seed: int,
+        stream: int = 0,
+        pairs: PairCrops | None = None,
     ) -> None:
         """Describe the tiles.
 
@@ -72,6 +80,7 @@ class TileSource:
             side: of a clean tile in pixels, with the recipe's margin.
             seed: of the run.
             stream: number of the process that shares the run's steps with others.
+            pairs: where a share of the tiles comes from, degraded as they are.
 
         Raises:
             DatasetError: for a side that leaves nothing within the margin.
@@ -80,6 +89,7 @@ class TileSource:
         self.recipe = recipe
         self._side = side
         self._seed = (seed, _STREAM, stream)
+        self._pairs = pairs
         self.inner = (side - 2 * recipe.margin) // recipe.scale * recipe.scale
         """Side of what remains of a clean tile."""
         if self.inner <= 0:
@@ -102,18 +112,24 @@ class TileSource:
     def draw(self, number: int) -> Tile:
         """Draw the tile with this number."""
         random = np.random.default_rng((*self._seed, number))
+        if self._pairs is not None and random.random() < self._pairs.share:
+            return _tile(*self._pairs.draw(random, self.inner), NO_NOISE)
         image = to_unit(self.images.draw(random, self._side))
         degraded, noise = _degrade(self.recipe.root, image, random)
         margin, scale = self.recipe.margin, self.recipe.scale
         clean = _inner(image, margin, self.inner)
         small = _inner(degraded, margin // scale, self.inner // scale)
-        return Tile(
-            clean=np.rint(clean * 255).astype(np.uint8),
-            degraded=small.astype(np.float16),
-            noise=noise,
-            level=noise_level(small, clean) if small.shape == clean.shape else 0.0,
-            estimate=estimate_noise_level(small),
-        )
+        return _tile(small, clean, noise)
+
+
+def _tile(degraded: FloatPixels, clean: FloatPixels, noise: DeferredNoise) -> Tile:
+    return Tile(
+        clean=np.rint(clean * 255).astype(np.uint8),
+        degraded=degraded.astype(np.float16),
+        noise=noise,
+        level=noise_level(degraded, clean) if degraded.shape == clean.shape else 0.0,
+        estimate=estimate_noise_level(degraded),
+    )
 
 
 def _inner(image: FloatPixels, margin: int, side: int) -> FloatPixels:

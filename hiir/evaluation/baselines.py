@@ -1,6 +1,7 @@
 """Classical methods that a model is held against, measured as models are."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
@@ -93,34 +94,58 @@ class Bm3d:
 
 
 class MalvarRestorer:
-    """Malvar, He and Cutler's demosaicking of an RGGB mosaic.
+    """Malvar, He and Cutler's demosaicking of one pattern.
 
     The mosaic is taken out of the image: what was demosaicked in this way already stays as it is.
     """
 
+    def __init__(self, *, pattern: BayerPattern | None) -> None:
+        if pattern is None:
+            raise BaselineError(
+                "malvar must know the one pattern of all mosaics: degrade the images by "
+                "[{kind: bayer, patterns: [rggb]}], for example"
+            )
+        self._pattern = pattern
+
     def restore(self, image: FloatPixels) -> FloatPixels:
         """Sample ``(H, W, 3)`` and fill in the missing colours."""
-        return demosaic_malvar(mosaic(image, BayerPattern.RGGB), BayerPattern.RGGB)
+        return demosaic_malvar(mosaic(image, self._pattern), self._pattern)
 
 
-BASELINES: Mapping[str, Callable[[int, float | None], Restorer]] = MappingProxyType(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What is known of a degradation."""
+
+    scale: int
+    sigma: float | None
+    pattern: BayerPattern | None
+
+
+BASELINES: Mapping[str, Callable[[_Known], Restorer]] = MappingProxyType(
     {
-        "input": lambda scale, _: InputRestorer(scale=scale),
-        "bicubic": lambda scale, _: BicubicRestorer(scale=scale),
-        "nlm": lambda _, sigma: NonLocalMeans(sigma=sigma),
-        "bm3d": lambda _, sigma: Bm3d(sigma=sigma),
-        "malvar": lambda *_: MalvarRestorer(),
+        "input": lambda known: InputRestorer(scale=known.scale),
+        "bicubic": lambda known: BicubicRestorer(scale=known.scale),
+        "nlm": lambda known: NonLocalMeans(sigma=known.sigma),
+        "bm3d": lambda known: Bm3d(sigma=known.sigma),
+        "malvar": lambda known: MalvarRestorer(pattern=known.pattern),
     }
 )
 
 
-def build_baseline(name: str, *, scale: int = 1, sigma: float | None = None) -> Restorer:
+def build_baseline(
+    name: str,
+    *,
+    scale: int = 1,
+    sigma: float | None = None,
+    pattern: BayerPattern | None = None,
+) -> Restorer:
     """Build a baseline for a degradation.
 
     Args:
         name: one of `BASELINES`.
         scale: clean pixels per degraded pixel, along a side.
         sigma: noise level on the scale of 255, where it is known.
+        pattern: of the mosaics, where all have one.
 
     Raises:
         BaselineError: for an unknown name, a missing package, or a degradation that the method is
@@ -128,7 +153,7 @@ def build_baseline(name: str, *, scale: int = 1, sigma: float | None = None) -> 
     """
     if name not in BASELINES:
         raise BaselineError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
-    return BASELINES[name](scale, sigma)
+    return BASELINES[name](_Known(scale=scale, sigma=sigma, pattern=pattern))
 
 
 def _estimate_sigma(image: FloatPixels) -> float:

@@ -1,7 +1,7 @@
 """Measure a restorer on a test set, by the convention of its task."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from hiir.errors import HiirError
 from hiir.evaluation.conventions import Convention
 from hiir.evaluation.lpips import Lpips
-from hiir.evaluation.metrics import SSIM_WINDOW, luma, mae, psnr, ssim
+from hiir.evaluation.metrics import MAX_PSNR, luma, mae, psnr, ssim
 from hiir.evaluation.restorer import Restorer
 from hiir.evaluation.samples import Sample, SampleSet
 from hiir.imaging import FloatPixels, Uint8Pixels
@@ -27,12 +27,15 @@ class ImageScore:
 
     name: str
     psnr: float
-    """dB."""
+    """dB, `MAX_PSNR` at most."""
     ssim: float
     mae: float
     """On the scale of [0, 1]."""
     lpips: float | None
     """None unless its weights were given."""
+    psnr_rgb: float | None = None
+    """dB on all samples, beside the figure on luma; None where the convention does not ask."""
+    ssim_rgb: float | None = None
     seconds: float
     megapixels: float
     """Of the clean image."""
@@ -62,8 +65,17 @@ class Evaluation:
     @property
     def lpips(self) -> float | None:
         """Mean LPIPS, if it was measured."""
-        values = [image.lpips for image in self.images if image.lpips is not None]
-        return float(np.mean(values)) if values else None
+        return _mean([image.lpips for image in self.images])
+
+    @property
+    def psnr_rgb(self) -> float | None:
+        """Mean PSNR on RGB in dB, if the convention asks for it beside luma."""
+        return _mean([image.psnr_rgb for image in self.images])
+
+    @property
+    def ssim_rgb(self) -> float | None:
+        """Mean SSIM on RGB, if the convention asks for it beside luma."""
+        return _mean([image.ssim_rgb for image in self.images])
 
     @property
     def seconds_per_megapixel(self) -> float:
@@ -73,12 +85,16 @@ class Evaluation:
 
     def to_json(self) -> dict[str, object]:
         """One JSON object."""
-        perceptual = {} if self.lpips is None else {"lpips": round(self.lpips, 4)}
+        optional = {
+            "lpips": (self.lpips, 4),
+            "psnr_rgb": (self.psnr_rgb, 4),
+            "ssim_rgb": (self.ssim_rgb, 5),
+        }
         return {
             "psnr": round(self.psnr, 4),
             "ssim": round(self.ssim, 5),
             "mae": round(self.mae, 5),
-            **perceptual,
+            **{k: round(v, digits) for k, (v, digits) in optional.items() if v is not None},
             "n": len(self.images),
             "seconds_per_megapixel": round(self.seconds_per_megapixel, 3),
             "images": [
@@ -86,6 +102,11 @@ class Evaluation:
                 for image in self.images
             ],
         }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def evaluate(
@@ -140,17 +161,27 @@ def score(
             f"{sample.name}: restored to {values.shape}, the clean image is {sample.clean.shape}"
         )
     clean, image = (_measured(p, convention, gray=sample.gray) for p in (sample.clean, values))
-    if min(clean.shape[:2]) < SSIM_WINDOW:
+    window = convention.ssim_window
+    if min(clean.shape[:2]) < window.side:
         raise EvaluationError(
-            f"{sample.name}: SSIM needs {SSIM_WINDOW}x{SSIM_WINDOW} pixels, and {clean.shape[:2]} "
+            f"{sample.name}: SSIM needs {window.side}x{window.side} pixels, and {clean.shape[:2]} "
             f"are left without the {convention.shave} that are cut off at each side"
         )
+    in_rgb = (
+        {
+            "psnr_rgb": min(psnr(sample.clean, values), MAX_PSNR),
+            "ssim_rgb": ssim(sample.clean, values, window),
+        }
+        if convention.rgb_beside
+        else {}
+    )
     return ImageScore(
         name=sample.name,
-        psnr=psnr(clean, image),
-        ssim=ssim(clean, image),
+        psnr=min(psnr(clean, image), MAX_PSNR),
+        ssim=ssim(clean, image, window),
         mae=mae(clean, image),
         lpips=None if lpips is None else lpips.distance(sample.clean, values),
+        **in_rgb,
         seconds=seconds,
         megapixels=sample.clean.shape[0] * sample.clean.shape[1] / 1e6,
     )
@@ -161,4 +192,8 @@ def _measured(
 ) -> Uint8Pixels | FloatPixels:
     shave = convention.shave
     inner = pixels[shave : pixels.shape[0] - shave, shave : pixels.shape[1] - shave]
-    return luma(inner, full_range=gray) if convention.on_luma else inner
+    if not convention.on_luma:
+        return inner
+    if convention.full_range:
+        return np.rint(luma(inner, full_range=True))
+    return luma(inner, full_range=gray)

@@ -1,17 +1,51 @@
 """Peak signal-to-noise ratio and structural similarity, as the restoration literature has them."""
 
+from enum import StrEnum
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-__all__ = ["SSIM_WINDOW", "luma", "mae", "psnr", "ssim"]
+__all__ = ["MAX_PSNR", "SsimWindow", "luma", "mae", "psnr", "ssim"]
 
 # Samples from 0 to 255: uint8, or float where nothing has rounded them.
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
-SSIM_WINDOW = 11
-"""Pixels on a side of the Gaussian window."""
-_SIGMA = 1.5
+Plane = npt.NDArray[Any]
 _K1, _K2 = 0.01, 0.03
+
+MAX_PSNR = 99.0
+"""dB that stand for two images that are the same: a mean, and JSON, need a finite number."""
+
+
+class SsimWindow(StrEnum):
+    """The window that SSIM compares images in."""
+
+    GAUSSIAN = "gaussian-11"
+    """11x11, sigma 1.5, population covariance: Wang et al., and most of the literature."""
+    UNIFORM = "uniform-7"
+    """7x7, all pixels alike, sample covariance: what scikit-image does unless asked otherwise."""
+
+    @property
+    def side(self) -> int:
+        """In pixels."""
+        return 11 if self is SsimWindow.GAUSSIAN else 7
+
+    @property
+    def kernel(self) -> Plane:
+        """Weights ``(side,)`` along one axis; their sum is 1."""
+        if self is SsimWindow.UNIFORM:
+            return np.full(self.side, 1 / self.side)
+        offsets = np.arange(self.side) - self.side // 2
+        weights = np.exp(-(offsets**2) / (2 * 1.5**2))
+        kernel: Plane = weights / weights.sum()
+        return kernel
+
+    @property
+    def correction(self) -> float:
+        """What makes a sample covariance of a population covariance."""
+        pixels = self.side**2
+        return pixels / (pixels - 1) if self is SsimWindow.UNIFORM else 1.0
 
 
 def psnr(reference: Image, image: Image) -> float:
@@ -46,42 +80,40 @@ def luma(image: Image, *, full_range: bool = False) -> npt.NDArray[np.float32]:
     return np.asarray(values[..., np.newaxis], np.float32)
 
 
-def ssim(reference: Image, image: Image) -> float:
+def ssim(reference: Image, image: Image, window: SsimWindow = SsimWindow.GAUSSIAN) -> float:
     """Mean SSIM of two ``(H, W, C)`` images from 0 to 255, over channels and whole windows.
 
-    Gaussian window 11x11 with sigma 1.5, K1 = 0.01, K2 = 0.03, population covariance, no border
-    (Wang et al., 2004).
+    K1 = 0.01, K2 = 0.03, no border (Wang et al., 2004).
 
     Raises:
         ValueError: for images of different shapes or smaller than a window.
     """
     _same_shape(reference, image)
-    if min(reference.shape[:2]) < SSIM_WINDOW:
+    if min(reference.shape[:2]) < window.side:
         raise ValueError(
-            f"SSIM needs {SSIM_WINDOW}x{SSIM_WINDOW} pixels, got {reference.shape[:2]}"
+            f"SSIM needs {window.side}x{window.side} pixels, got {reference.shape[:2]}"
         )
     channels = range(reference.shape[2])
-    return float(np.mean([_ssim_channel(reference[..., c], image[..., c]) for c in channels]))
+    pairs = [(reference[..., c], image[..., c]) for c in channels]
+    return float(np.mean([_ssim_channel(x, y, window) for x, y in pairs]))
 
 
-def _ssim_channel(reference: Image, image: Image) -> float:
+def _ssim_channel(reference: Plane, image: Plane, window: SsimWindow) -> float:
     x, y = reference.astype(np.float64), image.astype(np.float64)
-    mean_x, mean_y = _blur(x), _blur(y)
-    var_x = _blur(x * x) - mean_x**2
-    var_y = _blur(y * y) - mean_y**2
-    covariance = _blur(x * y) - mean_x * mean_y
+    kernel, correction = window.kernel, window.correction
+    mean_x, mean_y = _blur(x, kernel), _blur(y, kernel)
+    var_x = (_blur(x * x, kernel) - mean_x**2) * correction
+    var_y = (_blur(y * y, kernel) - mean_y**2) * correction
+    covariance = (_blur(x * y, kernel) - mean_x * mean_y) * correction
     c1, c2 = (_K1 * 255) ** 2, (_K2 * 255) ** 2
     numerator = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     denominator = (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
     return float(np.mean(numerator / denominator))
 
 
-def _blur(plane: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    offsets = np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2
-    kernel = np.exp(-(offsets**2) / (2 * _SIGMA**2))
-    kernel /= kernel.sum()
-    rows = sliding_window_view(plane, SSIM_WINDOW, axis=0) @ kernel
-    blurred: npt.NDArray[np.float64] = sliding_window_view(rows, SSIM_WINDOW, axis=1) @ kernel
+def _blur(plane: Plane, kernel: Plane) -> Plane:
+    rows = sliding_window_view(plane, len(kernel), axis=0) @ kernel
+    blurred: Plane = sliding_window_view(rows, len(kernel), axis=1) @ kernel
     return blurred
 
 

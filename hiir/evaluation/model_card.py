@@ -17,7 +17,7 @@ from hiir.models.operations import measure_cost
 from hiir.models.presets import get_preset
 from hiir.models.release import load_release, zoo_path
 
-__all__ = ["CardError", "card_facts", "read_facts", "update_card"]
+__all__ = ["CardError", "card_facts", "update_card"]
 
 _BEGIN, _END = "<!-- facts: written by `hiir models --card` -->", "<!-- /facts -->"
 _HEADINGS = ("## Training", "## Limits")
@@ -40,31 +40,20 @@ def update_card(name: str, folder: Path) -> Path:
         text = "\n\n".join([f"# {name}", f"{_BEGIN}\n{facts}\n{_END}", *_HEADINGS]) + "\n"
     else:
         text = path.read_text(encoding="utf-8")
-        _between_marks(text, path)
-        before, after = text.partition(_BEGIN)[0], text.partition(_END)[2]
+        before, begin, rest = text.partition(_BEGIN)
+        inside, end, after = rest.partition(_END)
+        if not begin or not end or _BEGIN in before + inside:
+            raise CardError(f"{path} must have the marks {_BEGIN} and {_END}, once each")
         text = f"{before}{_BEGIN}\n{facts}\n{_END}{after}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
 
 
-def read_facts(path: Path) -> str:
-    """What stands between a card's marks; raises `CardError`."""
-    return _between_marks(path.read_text(encoding="utf-8"), path).strip("\n")
-
-
 def card_facts(name: str) -> str:
     """Markdown: what the model is and what was measured; raises `ReleaseError`."""
     contract = load_release(name).contract
     return "\n".join([*_description(contract), *_tables(contract), *_tiling_table(contract)])
-
-
-def _between_marks(text: str, path: Path) -> str:
-    before, begin, rest = text.partition(_BEGIN)
-    inside, end, _ = rest.partition(_END)
-    if not begin or not end or _BEGIN in before + inside:
-        raise CardError(f"{path} must have the marks {_BEGIN} and {_END}, once each")
-    return inside
 
 
 def _description(contract: ModelContract) -> Iterator[str]:

@@ -1,28 +1,27 @@
-"""The paper's tables, as far as our test sets allow to hold something against them.
+"""The paper's tables, and what our models and baselines measure beside them.
 
-`paper.csv` has the rows of Tables 8 to 11 and 21 for Set5, Set14, CBSD68, Set12, LIVE1 and
-classic5. Its other sets and tasks (Kodak24, McMaster, Urban100, Manga109, GoPro, DPDD, Test1 ...)
-need images that are not here.
+`paper.csv` has every row of Tables 8 to 16, 20 and 21 (averages over two sets left out);
+`references.csv` what others have published of degraded input and classical methods.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from hiir.datasets.photo import Colour
+from hiir.datasets.pair_layouts import Layout
 from hiir.degradations.recipe import Recipe
 from hiir.errors import HiirError
-from hiir.evaluation.baselines import build_baseline
+from hiir.evaluation.baselines import BASELINES, build_baseline
 from hiir.evaluation.benchmark import evaluate
-from hiir.evaluation.conventions import Convention
+from hiir.evaluation.conventions import Convention, Family, convention_of
 from hiir.evaluation.degradation import degradation_of
-from hiir.evaluation.restorer import Restorer, TiledRestorer
-from hiir.evaluation.samples import SyntheticSet
-from hiir.evaluation.torch_tiles import TorchTiles
-from hiir.models.release import list_releases, load_release
+from hiir.evaluation.restorer import Restorer
+from hiir.evaluation.samples import PairedSet, SampleSet, SyntheticSet
+from hiir.imaging import BayerPattern, ModelContract
+from hiir.models.release import Release, list_releases, load_release
 
 __all__ = [
     "PaperError",
@@ -36,127 +35,213 @@ __all__ = [
 
 
 class PaperError(HiirError):
-    """The paper has no such row; the message says what it has."""
+    """The paper has no such row, or a model is not for it; the message says what there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperRow:
     """One published result."""
 
+    table: str
+    """Its number in the paper; empty for a result of others."""
     set: str
     setting: str
     method: str
     psnr: float
     ssim: float | None
-    """None where the paper has none."""
+    """None where the table has none; so for those below."""
+    mae: float | None
+    lpips: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One column group of a table: what is measured, and by which of our models."""
+    """One column group of a table: what is measured, and for which task."""
 
     name: str
-    model: str
-    """Our model of this task; the first of a task has the task's name."""
+    task: str
+    """That of the model; the shipped one has its name."""
+    input_channels: int
     baseline: str
-    samples: SyntheticSet
+    samples: SampleSet
     convention: Convention
+
+    def suits(self, contract: ModelContract) -> bool:
+        """Whether a model is for this: its task, or noise and JPEG together, and its channels."""
+        color = contract.task.removeprefix("denoise-jpeg-")
+        tasks = {contract.task, f"denoise-{color}", f"jpeg-{color}"}
+        return self.task in tasks and contract.input_channels == self.input_channels
 
 
 def paper_rows(test_set: str, setting: str) -> tuple[PaperRow, ...]:
     """The published rows of a set (in any case) and a setting, in the paper's order."""
-    return tuple(
-        row for row in _read() if (row.set.lower(), row.setting) == (test_set.lower(), setting)
-    )
+    return tuple(_rows_of(test_set, setting, "paper.csv"))
 
 
 def reference_rows(test_set: str, setting: str) -> tuple[PaperRow, ...]:
-    """What others have published for a set and a setting: damaged input and classical methods."""
-    return tuple(
-        row
-        for row in _read("references.csv")
-        if (row.set.lower(), row.setting) == (test_set.lower(), setting)
-    )
+    """What others have published for a set and a setting: degraded input and classical methods."""
+    return tuple(_rows_of(test_set, setting, "references.csv"))
 
 
-def settings_of(folder: Path, *, seed: int) -> tuple[Setting, ...]:
-    """What the paper measures on a set, by the folder's name.
+def settings_of(
+    folder: Path, *, seed: int, test_set: str | None = None, layout: Layout | None = None
+) -> tuple[Setting, ...]:
+    """What the paper measures on a set.
+
+    Args:
+        folder: of the set: clean images, or pairs for deblurring and weather.
+        seed: of the noise.
+        test_set: its name in the paper, in any case; that of the folder unless given.
+        layout: of pairs; found out unless given.
 
     Raises:
         PaperError: for a set that is not in the paper; the message lists those that are.
     """
+    name = test_set or folder.name
     known = {row.set for row in _read()}
-    names = dict.fromkeys(row.setting for row in _read() if row.set.lower() == folder.name.lower())
+    names = dict.fromkeys(row.setting for row in _read() if row.set.lower() == name.lower())
     if not names:
-        raise PaperError(f"no row for {folder.name}; there are some for {', '.join(sorted(known))}")
-    return tuple(_setting(name, folder, seed=seed) for name in names)
+        raise PaperError(f"no row for {name}; there are some for {', '.join(sorted(known))}")
+    return tuple(_setting(found, folder, seed=seed, layout=layout) for found in names)
 
 
-def compare(folder: Path, *, seed: int, only: str | None = None) -> list[dict[str, Any]]:
-    """The paper's rows of a set, and what our baseline and our models measure beside them.
+def compare(
+    settings: tuple[Setting, ...],
+    *,
+    test_set: str,
+    run: Callable[[Release], Restorer],
+    release: Release | None = None,
+    only: str | None = None,
+) -> list[dict[str, Any]]:
+    """The paper's rows of a set, and what we measure beside them.
 
     Args:
-        folder: of the set, named as in the paper.
-        seed: of the noise.
-        only: the one method of ours to measure; all that are shipped unless named.
+        settings: of `settings_of`.
+        test_set: its name in the paper, in any case.
+        run: makes a restorer of a model.
+        release: the model to measure, where it is for a setting.
+        only: the one shipped model or baseline to measure instead; the shipped models and the
+            baselines of all settings unless one of the two is given.
 
     Returns:
-        Rows of ``set``, ``setting``, ``method``, ``psnr``, ``ssim`` and whether they are ``ours``.
+        Rows of ``table``, ``set``, ``setting``, ``method``, ``psnr``, ``ssim``, ``mae``, ``lpips``
+        and whether they are ``ours``. Where a setting is scored on luma with RGB beside it, a
+        second row has the figures on RGB.
 
     Raises:
-        PaperError: for a set that is not in the paper.
+        PaperError: for a model that no setting is for.
         DatasetError: for a set that cannot be read.
     """
+    wanted = release
+    if wanted is None and only is not None and only not in BASELINES:
+        wanted = load_release(only)
+    if wanted is not None and not any(setting.suits(wanted.contract) for setting in settings):
+        contract = wanted.contract
+        raise PaperError(
+            f"{contract.name} is for {contract.task} with {contract.input_channels} channels; the "
+            f"paper's settings of {test_set} are for {', '.join({s.task: 0 for s in settings})}"
+        )
     rows: list[dict[str, Any]] = []
-    for setting in settings_of(folder, seed=seed):
-        published = paper_rows(folder.name, setting.name)
+    for setting in settings:
+        published = paper_rows(test_set, setting.name)
         rows += [{**asdict(row), "ours": False} for row in published]
-        ours = [setting.baseline, *({setting.model} & set(list_releases()))]
-        for method in ours if only is None else [only] if only in ours else []:
-            evaluation = evaluate(_restorer(method, setting), setting.samples, setting.convention)
+        for method, restorer in _ours(setting, wanted, only, run).items():
+            evaluation = evaluate(restorer, setting.samples, setting.convention)
+            named = {"table": "", "set": published[0].set, "setting": setting.name, "lpips": None}
             figures = {"psnr": round(evaluation.psnr, 2), "ssim": round(evaluation.ssim, 4)}
-            named = {"set": published[0].set, "setting": setting.name, "method": method}
-            rows.append({**named, **figures, "ours": True})
+            mae = round(evaluation.mae, 4)
+            rows.append({**named, "method": method, **figures, "mae": mae, "ours": True})
+            if evaluation.psnr_rgb is not None and evaluation.ssim_rgb is not None:
+                in_rgb = {
+                    "psnr": round(evaluation.psnr_rgb, 2),
+                    "ssim": round(evaluation.ssim_rgb, 4),
+                }
+                rgb = {**named, "method": f"{method} (RGB)", **in_rgb, "mae": None, "ours": True}
+                rows.append(rgb)
     return rows
 
 
-def _restorer(method: str, setting: Setting) -> Restorer:
-    if method == setting.baseline:
-        return build_baseline(method, scale=setting.samples.scale)
-    release = load_release(method)
-    return TiledRestorer(contract=release.contract, engine=TorchTiles(release))
-
-
-def _setting(name: str, folder: Path, *, seed: int) -> Setting:
-    if name.startswith("x"):
-        scale = int(name[1:])
-        steps: list[dict[str, object]] = [{"kind": "downscale", "factor": scale}]
-        model, baseline = f"sr-{name}", "bicubic"
-        convention = Convention(on_luma=True, shave=scale)
-    elif name.startswith("sigma"):
-        steps, baseline = [{"kind": "noise", "sigma": float(name[5:])}], "input"
-        gray = folder.name.lower() == "set12"
-        model = "denoise-gray" if gray else "denoise-color"
-        convention = Convention(colour=Colour.GRAY if gray else Colour.RGB)
-    else:
-        gray, quality = name.startswith("gray"), float(name.rpartition("q")[2])
-        steps, baseline = [{"kind": "jpeg", "quality": quality, "aligned": True}], "input"
-        model = "jpeg-gray" if gray else "jpeg-color"
-        convention = Convention(colour=Colour.LUMA if gray else Colour.RGB)
-    degradation = degradation_of(Recipe.model_validate(steps), seed=seed)
-    samples = SyntheticSet(folder=folder, degradation=degradation)
-    return Setting(
-        name=name, model=model, baseline=baseline, samples=samples, convention=convention
+def _ours(
+    setting: Setting, wanted: Release | None, only: str | None, run: Callable[[Release], Restorer]
+) -> Mapping[str, Restorer]:
+    """What is measured in a setting, by name: the baseline before the model."""
+    if wanted is not None:
+        return {wanted.contract.name: run(wanted)} if setting.suits(wanted.contract) else {}
+    baseline = build_baseline(
+        setting.baseline, scale=setting.samples.scale, pattern=BayerPattern.RGGB
     )
+    if only is not None:
+        return {only: baseline} if only == setting.baseline else {}
+    ours = {setting.baseline: baseline}
+    if setting.task in list_releases():
+        ours[setting.task] = run(load_release(setting.task))
+    return ours
+
+
+def _setting(name: str, folder: Path, *, seed: int, layout: Layout | None) -> Setting:
+    word = name.removeprefix("gray ")
+    gray = word != name
+    color = "gray" if gray else "color"
+    pairs = PairedSet(folder=folder, layout=layout)
+    family, scale, channels, baseline = Family.OTHER, 1, 1 if gray else 3, "input"
+    samples: SampleSet = pairs
+    match word:
+        case "motion":
+            task = "deblur-motion"
+        case "weather":
+            task, family = "weather", Family.WEATHER
+        case "single":
+            task, family = "deblur-defocus", Family.DEFOCUS
+            samples = PairedSet(folder=folder, layout=layout or _center(folder))
+        case "dual-pixel":
+            task, family, channels = "deblur-defocus-dp", Family.DEFOCUS, 6
+        case "rggb":
+            task, baseline = "demosaic", "malvar"
+            samples = _synthetic(folder, seed, kind="bayer", patterns=["rggb"])
+        case _ if word.startswith("x"):
+            scale = int(word[1:])
+            task, baseline = f"sr-{word}", "bicubic"
+            samples = _synthetic(folder, seed, kind="downscale", factor=scale)
+        case _ if word.startswith("sigma"):
+            task = f"denoise-{color}"
+            samples = _synthetic(folder, seed, kind="noise", sigma=float(word[5:]))
+        case _:
+            task, family = f"jpeg-{color}", Family.JPEG
+            samples = _synthetic(folder, seed, kind="jpeg", quality=float(word[1:]), aligned=True)
+    return Setting(
+        name=name,
+        task=task,
+        input_channels=channels,
+        baseline=baseline,
+        samples=samples,
+        convention=convention_of(family, scale=scale, gray=gray),
+    )
+
+
+def _center(folder: Path) -> Layout | None:
+    """Of a data set with all three views of a dual-pixel sensor, the one in the middle."""
+    return Layout.CENTER if (folder / "inputC").is_dir() else None
+
+
+def _synthetic(folder: Path, seed: int, **step: object) -> SyntheticSet:
+    recipe = Recipe.model_validate([step])
+    return SyntheticSet(folder=folder, degradation=degradation_of(recipe, seed=seed))
+
+
+def _rows_of(test_set: str, setting: str, table: str) -> Iterator[PaperRow]:
+    wanted = (test_set.lower(), setting)
+    return (row for row in _read(table) if (row.set.lower(), row.setting) == wanted)
 
 
 def _read(table: str = "paper.csv") -> Iterator[PaperRow]:
     text = (files("hiir.evaluation") / table).read_text(encoding="utf-8")
     for row in csv.DictReader(text.splitlines()):
+        figures = {key: row.get(key) for key in ("ssim", "mae", "lpips")}
         yield PaperRow(
+            table=row.get("table", ""),
             set=row["set"],
             setting=row["setting"],
             method=row["method"],
             psnr=float(row["psnr"]),
-            ssim=float(row["ssim"]) if row["ssim"] else None,
+            **{key: float(text) if text else None for key, text in figures.items()},
         )

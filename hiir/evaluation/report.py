@@ -1,6 +1,6 @@
 """Figures of an evaluation for a reader: a Markdown table, and a strip of pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,24 +15,24 @@ from hiir.imaging import FloatPixels, Uint8Pixels, from_unit
 __all__ = ["draw_strip", "to_markdown"]
 
 _GAP, _TITLE, _SIDE = 6, 16, 320
+# Figures that not every evaluation has, with the titles of their columns.
+_OPTIONAL = {"lpips": "LPIPS", "psnr_rgb": "PSNR, RGB", "ssim_rgb": "SSIM, RGB"}
 
 
 def to_markdown(evaluation: Evaluation, baselines: Mapping[str, Evaluation] | None = None) -> str:
     """One row an image, the mean, then the means of what was measured beside it; PSNR in dB."""
-    perceptual = evaluation.lpips is not None
-    columns = ["image", "PSNR", "SSIM", "MAE", *(["LPIPS"] if perceptual else []), "seconds"]
+    optional = [name for name in _OPTIONAL if getattr(evaluation, name) is not None]
+    columns = ["image", "PSNR", "SSIM", "MAE", *(_OPTIONAL[n] for n in optional), "seconds"]
     rows = [_row(columns), _row(["---"] * len(columns))]
     rows += [
-        _row([image.name, *_figures(image, perceptual), f"{image.seconds:.2f}"])
+        _row([image.name, *_figures(image, optional), f"{image.seconds:.2f}"])
         for image in evaluation.images
     ]
     speed = f"{evaluation.seconds_per_megapixel:.2f} per megapixel"
-    mean = [f"mean of {len(evaluation.images)}", *_figures(evaluation, perceptual)]
+    mean = [f"mean of {len(evaluation.images)}", *_figures(evaluation, optional)]
     rows.append(_row([*(f"**{cell}**" for cell in mean), speed]))
     rows += [
-        _row(
-            [name, *_figures(other, perceptual), f"{other.seconds_per_megapixel:.2f} per megapixel"]
-        )
+        _row([name, *_figures(other, optional), f"{other.seconds_per_megapixel:.2f} per megapixel"])
         for name, other in (baselines or {}).items()
     ]
     return "\n".join(rows)
@@ -42,10 +42,12 @@ def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _figures(scores: Evaluation | ImageScore, perceptual: bool) -> list[str]:
+def _figures(scores: Evaluation | ImageScore, optional: Sequence[str]) -> list[str]:
     figures = [f"{scores.psnr:.2f}", f"{scores.ssim:.4f}", f"{scores.mae:.4f}"]
-    if perceptual:
-        figures.append("" if scores.lpips is None else f"{scores.lpips:.4f}")
+    for name in optional:
+        value = getattr(scores, name)
+        digits = 2 if name.startswith("psnr") else 4
+        figures.append("" if value is None else f"{value:.{digits}f}")
     return figures
 
 
@@ -70,17 +72,19 @@ def draw_strip(
             restored = restorer.restore(sample.degraded)
             psnr = score(sample, restored, convention).psnr
             title = f"{shown[sample.name]}: {sample.name}, {psnr:.2f} dB"
-            pictures = [_colour(p, sample.clean) for p in (sample.degraded, restored, sample.clean)]
+            clean = sample.clean
+            truth = clean if clean.dtype == np.uint8 else np.asarray(clean / 255, np.float32)
+            pictures = [_colour(p, clean.shape) for p in (sample.degraded, restored, truth)]
             rows[shown[sample.name]] = (title, pictures)
     ordered = [rows[title] for title in ("best", "median", "worst") if title in rows]
     return _draw(ordered)
 
 
-def _colour(image: Uint8Pixels | FloatPixels, like: Uint8Pixels) -> Uint8Pixels:
-    """The middle of an image at the size of the clean one, as RGB."""
+def _colour(image: Uint8Pixels | FloatPixels, size: tuple[int, ...]) -> Uint8Pixels:
+    """The middle of an image, enlarged to the size of the clean one, as RGB."""
     pixels = image if image.dtype == np.uint8 else from_unit(np.asarray(image), np.uint8)
     pixels = pixels[..., :3] if pixels.shape[2] == 6 else pixels
-    scale = like.shape[0] // pixels.shape[0]
+    scale = size[0] // pixels.shape[0]
     enlarged = np.repeat(np.repeat(pixels, scale, axis=0), scale, axis=1)
     height, width = (min(side, _SIDE) for side in enlarged.shape[:2])
     top, left = (enlarged.shape[0] - height) // 2, (enlarged.shape[1] - width) // 2

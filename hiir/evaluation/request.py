@@ -5,23 +5,26 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from hiir.datasets.pairs import list_pairs
+from hiir.datasets.pair_layouts import Layout, list_pairs
 from hiir.datasets.photo import is_gray
 from hiir.datasets.pool import list_images
 from hiir.degradations.recipe import Recipe
+from hiir.degradations.steps import Bayer
 from hiir.errors import HiirError
 from hiir.evaluation.baselines import BASELINES, build_baseline
 from hiir.evaluation.conventions import (
     Convention,
-    convention_for_baseline,
-    convention_for_task,
+    Family,
+    convention_for,
+    convention_of,
+    family_of_recipe,
 )
 from hiir.evaluation.degradation import Degradation, degradation_of
 from hiir.evaluation.restorer import Restorer, TiledRestorer
 from hiir.evaluation.samples import PairedSet, SampleSet, SyntheticSet
-from hiir.evaluation.torch_tiles import TorchTiles
-from hiir.imaging import BayerPattern, ModelContract
-from hiir.models.release import load_release
+from hiir.evaluation.torch_tiles import on_device
+from hiir.imaging import BayerPattern
+from hiir.models.release import Release, load_release
 
 __all__ = ["EvaluationRequest", "RequestError"]
 
@@ -35,76 +38,102 @@ class EvaluationRequest:
     """One model on one set; everything else has a default that the task knows."""
 
     model: str
-    """A shipped model or a baseline."""
+    """Name of a shipped model, of a baseline, or of `release`."""
+    release: Release | None = None
+    """What is measured, unless it is the shipped model of that name or a baseline."""
     folder: Path
     sigma: float | None = None
     quality: int | None = None
     scale: int | None = None
     recipe: Recipe | None = None
     pairs: bool = False
+    layout: Layout | None = None
+    """Of the pairs; found out unless given."""
     seed: int = 0
     clip: bool = False
     gray: bool = False
     """Read clean images as gray; what is gray already, and models of gray images, need no word."""
     engine: str = "torch"
+    device: str = "cpu"
+    """Of the torch engine."""
+    batch: int | None = None
+    """Tiles that the torch engine runs together."""
+    providers: tuple[str, ...] = ()
+    """Of ONNX Runtime, the preferred first; the CPU's unless given."""
     repository: Path = Path("model_repository")
     url: str = "http://127.0.0.1:8000"
 
-    @property
-    def is_baseline(self) -> bool:
-        """Whether the model is a classical method."""
-        return self.model in BASELINES
+    def __post_init__(self) -> None:
+        """Load the shipped model; raises `ReleaseError` for an unknown one."""
+        if self.release is not None and self.engine != "torch":
+            raise RequestError(
+                f"--engine {self.engine} measures what was exported: a run or a weights file is "
+                "measured by --engine torch"
+            )
+        if self.release is None and self.model not in BASELINES:
+            object.__setattr__(self, "release", load_release(self.model))
 
     def samples(self) -> SampleSet:
         """The test set; raises `RequestError` if it is not clear how it is degraded."""
         if self.pairs:
             if self._asked():
                 raise RequestError("pairs are degraded already: leave out " + self._asked()[0])
-            return PairedSet(folder=self.folder)
+            return PairedSet(folder=self.folder, layout=self.layout)
         return SyntheticSet(folder=self.folder, degradation=self._degradation())
 
     def convention(self) -> Convention:
         """How the task is measured; raises `RequestError` as `samples` does."""
-        if not self.is_baseline:
-            contract = self._contract()
-            return convention_for_task(
-                contract.task, scale=contract.scale, channels=contract.output_channels
-            )
-        recipe = None if self.pairs else self._recipe()
+        if self.release is not None:
+            return convention_for(self.release.contract)
         if self.pairs:
-            paths = tuple(pair.clean for pair in list_pairs(self.folder))
-            scale = PairedSet(folder=self.folder).scale
-            recipe = _reduction(scale) if scale > 1 else None
+            paths = tuple(pair.clean for pair in list_pairs(self.folder, layout=self.layout))
+            family, scale = Family.OTHER, self.samples().scale
         else:
+            recipe = self._recipe()
             paths = list_images(self.folder)
+            family, scale = family_of_recipe(recipe), recipe.scale
         gray = self.gray or all(is_gray(path) for path in paths)
-        return convention_for_baseline(recipe, gray=gray)
+        return convention_of(family, scale=scale, gray=gray)
 
     def restorer(self, name: str | None = None) -> Restorer:
         """The model, or a baseline by name, on the engine that is asked for."""
-        name = name or self.model
-        if name in BASELINES:
-            scale = self.samples().scale
-            return build_baseline(name, scale=scale, sigma=self.sigma)
+        if name in BASELINES or self.release is None:
+            return build_baseline(
+                name or self.model,
+                scale=self.samples().scale,
+                sigma=self.sigma,
+                pattern=self._pattern(),
+            )
+        if name is not None:
+            raise RequestError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
+        contract = self.release.contract
         # Only who asks for it needs an HTTP client, or ONNX Runtime.
         if self.engine == "service":
             from hiir.evaluation.service_restorer import ServiceRestorer  # noqa: PLC0415
 
-            demosaics = self._contract().task == "demosaic"
-            pattern = BayerPattern.RGGB if demosaics else None
-            return ServiceRestorer(url=self.url, task=name, pattern=pattern)
-        release = load_release(name)
+            pattern = self._pattern() if contract.task == "demosaic" else None
+            if contract.task == "demosaic" and pattern is None:
+                raise RequestError("the service must be told the one pattern of all mosaics")
+            return ServiceRestorer(url=self.url, task=contract.name, pattern=pattern)
         if self.engine == "onnx":
-            from hiir.evaluation.onnx_tiles import OnnxTiles  # noqa: PLC0415
+            from hiir.evaluation.onnx_tiles import CPU_PROVIDER, OnnxTiles  # noqa: PLC0415
 
-            graph = self.repository / name / "1" / "model.onnx"
+            graph = self.repository / contract.name / "1" / "model.onnx"
             if not graph.is_file():
-                raise RequestError(f"{graph} does not exist: run `hiir export {name}` first")
-            return TiledRestorer(contract=release.contract, engine=OnnxTiles(graph))
-        return TiledRestorer(contract=release.contract, engine=TorchTiles(release))
+                raise RequestError(
+                    f"{graph} does not exist: run `hiir export {contract.name}` first"
+                )
+            engine = OnnxTiles(graph, providers=self.providers or (CPU_PROVIDER,))
+            return TiledRestorer(contract=contract, engine=engine)
+        return on_device(self.release, device=self.device, batch=self.batch)
 
-    def _contract(self) -> ModelContract:
-        return load_release(self.model).contract
+    def _pattern(self) -> BayerPattern | None:
+        """The one that all mosaics have; None where there are several, or no mosaics."""
+        if self.pairs:
+            return None
+        steps = [step for step in self._recipe().root if isinstance(step, Bayer)]
+        patterns = {pattern for step in steps for pattern in step.patterns}
+        return patterns.pop() if len(patterns) == 1 else None
 
     def _asked(self) -> list[str]:
         asked = {
@@ -136,8 +165,8 @@ class EvaluationRequest:
         """Tasks of one degradation need no word."""
         if self.model == "malvar":
             return _mosaic()
-        if not self.is_baseline:
-            contract = self._contract()
+        if self.release is not None:
+            contract = self.release.contract
             if contract.scale > 1:
                 return _reduction(contract.scale)
             if contract.task == "demosaic":

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
-from hiir.datasets.pairs import ImagePair, list_pairs
+from hiir.datasets.pair_layouts import Layout, list_pairs
+from hiir.datasets.pairs import read_pair
 from hiir.datasets.photo import Colour, crop_to_multiple, is_gray, read_photo
-from hiir.datasets.pool import DatasetError, list_images
+from hiir.datasets.pool import list_images
 from hiir.evaluation.degradation import Degradation
 from hiir.imaging import FloatPixels, Uint8Pixels, to_unit
 
@@ -21,8 +20,8 @@ class Sample:
     """One image of a set."""
 
     name: str
-    clean: Uint8Pixels
-    """``(H, W, C)``."""
+    clean: Uint8Pixels | FloatPixels
+    """``(H, W, C)``, float32 on the scale of [0, 255] where the file has more than 8 bits."""
     degraded: FloatPixels
     """``(H / scale, W / scale, C')`` float32 on the scale of [0, 1]."""
     gray: bool = False
@@ -75,32 +74,26 @@ class PairedSet:
     """A folder of degraded photos with the clean ones."""
 
     folder: Path
+    """Or a list file."""
+    layout: Layout | None = None
+    """Found out unless given."""
 
     @property
     def scale(self) -> int:
         """Clean pixels per degraded pixel in the first pair; raises `DatasetError`."""
-        sample = _read_pair(list_pairs(self.folder)[0], Colour.RGB)
-        return sample.clean.shape[0] // sample.degraded.shape[0]
+        return read_pair(list_pairs(self.folder, layout=self.layout)[0]).scale
 
     def read(self, colour: Colour) -> Iterator[Sample]:
         """Yield the pairs in the order of their names."""
-        for pair in list_pairs(self.folder):
-            yield _read_pair(pair, colour)
+        for pair in list_pairs(self.folder, layout=self.layout):
+            samples = read_pair(pair, colour)
+            yield Sample(
+                name=pair.name,
+                clean=samples.clean_levels,
+                degraded=to_unit(samples.degraded),
+                gray=is_gray(pair.clean),
+            )
 
     def to_json(self) -> dict[str, object]:
         """The folder."""
         return {"set": self.folder.name, "pairs": True}
-
-
-def _read_pair(pair: ImagePair, colour: Colour) -> Sample:
-    clean = read_photo(pair.clean, colour)
-    views = [read_photo(path, colour) for path in pair.degraded]
-    height, width = views[0].shape[:2]
-    fits = (clean.shape[0] % height, clean.shape[1] % width) == (0, 0)
-    if not fits or clean.shape[0] // height != clean.shape[1] // width:
-        raise DatasetError(
-            f"{pair.degraded[0]} measures {(height, width)}, which is no whole part of "
-            f"{clean.shape[:2]}, the size of {pair.clean.name}"
-        )
-    degraded = to_unit(np.concatenate(views, axis=2))
-    return Sample(name=pair.name, clean=clean, degraded=degraded, gray=is_gray(pair.clean))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from hiir.datasets.photo import Colour
-from hiir.evaluation.metrics import psnr
+from hiir.evaluation.metrics import MAX_PSNR, psnr
 from hiir.evaluation.samples import SampleSet
 from hiir.evaluation.seams import seam_excess
 from hiir.evaluation.torch_tiles import TorchTiles
@@ -40,7 +40,6 @@ MAX_SEAM = 1.0
 _PICTURES = ("gradient", "noise", "photo")
 _DIGITS = {"seam": 2, "agreement": 1, "difference": 1}  # the figures, as they are rounded
 _STRETCH = 32  # a seam that is shorter looks like a part of the picture
-_MAX_PSNR = 99.0  # of two that are the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +114,7 @@ def measure_tiling(
         )
         figures[name] = TilingFigures(
             seam=255 * max(seams),
-            agreement=min(psnr(255 * whole, 255 * tiled), _MAX_PSNR),
+            agreement=min(psnr(255 * whole, 255 * tiled), MAX_PSNR),
             difference=255 * float(np.abs(tiled - whole).max()),
         )
     return figures

@@ -5,19 +5,43 @@ from concurrent.futures import Future
 import numpy as np
 import torch
 
-from hiir.evaluation.restorer import RestorerError
+from hiir.evaluation.restorer import RestorerError, TiledRestorer
 from hiir.imaging import FloatPixels
 from hiir.models.release import Release
 
-__all__ = ["TorchTiles", "open_device"]
+__all__ = ["TorchTiles", "on_device", "open_device"]
+
+_GPU_BATCH = 8
 
 
 def open_device(name: str) -> torch.device:
     """The device ``cpu``, ``cuda`` or ``cuda:N``; raises `RestorerError` for one that is absent."""
-    device = torch.device(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise RestorerError(f"no device {name!r}: it is cpu, cuda or cuda:N") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise RestorerError(f"device {name}: torch {torch.__version__} finds no GPU; use cpu")
     return device
+
+
+def on_device(release: Release, *, device: str = "cpu", batch: int | None = None) -> TiledRestorer:
+    """A restorer of whole images by a model's torch module.
+
+    Args:
+        release: the model.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        batch: tiles that run together; 1 on a CPU and 8 on a GPU unless given.
+
+    Raises:
+        RestorerError: for a device that is absent, or a batch below 1.
+    """
+    opened = open_device(device)
+    tiles = batch if batch is not None else 1 if opened.type == "cpu" else _GPU_BATCH
+    if tiles < 1:
+        raise RestorerError(f"a batch has at least 1 tile, not {tiles}")
+    engine = TorchTiles(release, device=opened, batch=tiles)
+    return TiledRestorer(contract=release.contract, engine=engine, in_flight=tiles)
 
 
 class TorchTiles:

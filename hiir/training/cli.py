@@ -210,9 +210,10 @@ def _release(options: argparse.Namespace) -> int:
     from hiir.models.release import zoo_path
     from hiir.training.release import release_run
     from hiir.training.run_folder import RunFolder
+    from hiir.training.trained_model import state_of
 
     run = RunFolder(options.run_dir)
-    path = zoo_path(run.config().name)
+    path = zoo_path(state_of(run)[0].name)
     contract = release_run(
         run,
         path,

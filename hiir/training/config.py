@@ -11,9 +11,11 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hiir.datasets.pair_layouts import Layout
 from hiir.datasets.photo import Colour
 from hiir.degradations.recipe import Recipe
 from hiir.errors import HiirError
+from hiir.models.presets import get_preset
 from hiir.training.losses import LossConfig
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "Feed",
     "OptimizerConfig",
     "OptimizerKind",
+    "PairsConfig",
     "PhaseConfig",
     "ReleaseConfig",
     "ScheduleConfig",
@@ -52,6 +55,17 @@ class Feed(StrEnum):
     """Patches are cut on the device from whole tiles: which, depends on when tiles arrive."""
 
 
+class PairsConfig(_Strict):
+    """A data set of degraded and clean photos."""
+
+    root: Path
+    """Its folder or list file, relative to that of the images."""
+    layout: Layout | None = None
+    """How the pairs lie on disk; found out unless given."""
+    share: float = Field(gt=0, le=1)
+    """Of the patches."""
+
+
 class DataConfig(_Strict):
     """Images and how they are degraded."""
 
@@ -75,6 +89,8 @@ class DataConfig(_Strict):
     """Share of the patches that are the more textured of two candidates."""
     degradation: Recipe
     """What is done to a patch; strengths are drawn for each."""
+    pairs: tuple[PairsConfig, ...]
+    """Real pairs for a share of the patches; without the folder the recipe degrades others."""
     with_level: bool
     """Append a plane that holds the noise level to each input."""
     workers: int = Field(ge=0)
@@ -239,13 +255,33 @@ class TrainingConfig(_Strict):
         for phase in self.phases:
             if phase.patch % scale:
                 raise ValueError(f"patch {phase.patch} must be a multiple of the scale {scale}")
+        share = sum(pairs.share for pairs in self.data.pairs)
+        if share > 1 + 1e-9:
+            raise ValueError(f"pairs may give all patches at most, not {share:g} of them")
         labels = [item.label for item in self.validation]
         if len(set(labels)) < len(labels):
             raise ValueError(f"two validations have one label: {labels}")
         shapes = {(i.degradation.scale, i.degradation.views) for i in self.validation}
         if shapes != {(scale, self.data.degradation.views)}:
             raise ValueError("validation must reduce, and give views, as training does")
+        multiple = get_preset(self.preset, self.model).size_multiple
+        for phase in self.phases:
+            _check_padding(phase.patch, scale, multiple)
         return self
+
+
+def _check_padding(patch: int, scale: int, multiple: int) -> None:
+    """Refuse patches that the network would enlarge by repeating their border.
+
+    Training on padding costs time, and the network sees borders that no tile has.
+    """
+    side = patch // scale
+    if side % multiple:
+        padded = -(-side // multiple) * multiple
+        raise ValueError(
+            f"patch {patch}: the network would pad its {side} pixels to {padded}, "
+            f"{(padded / side) ** 2:.2f} times the work; its sides are multiples of {multiple}"
+        )
 
 
 _INDECISIVE: dict[str, Any] = {

@@ -16,6 +16,7 @@ from hiir.datasets.tile_workers import TileWorkers
 from hiir.datasets.tiles import TileSource
 from hiir.training.config import Feed, PhaseConfig, TrainingConfig
 from hiir.training.dataloader import PatchLoader
+from hiir.training.pairs import open_pairs
 from hiir.training.position import Position
 from hiir.training.tile_feed import TileFeed
 
@@ -69,11 +70,17 @@ class TrainingData:
             # Of tiles the place is chosen later, on the device.
             texture_share=0.0 if tiles else data.texture_share,
         )
+        self._pairs = open_pairs(config)
         self._source: TileSource | None = None
         self._workers: TileWorkers | None = None
         if tiles:
             self._source = TileSource(
-                self.images, data.degradation, side=data.tile, seed=config.seed, stream=rank
+                self.images,
+                data.degradation,
+                side=data.tile,
+                seed=config.seed,
+                stream=rank,
+                pairs=self._pairs,
             )
             _check_tiles(config, self._source)
             if data.workers:
@@ -122,7 +129,11 @@ class TrainingData:
         config, data = self._config, self._config.data
         if self._source is None:
             patches = DegradedPatches(
-                self.images, data.degradation, seed=config.seed, with_level=data.with_level
+                self.images,
+                data.degradation,
+                seed=config.seed,
+                with_level=data.with_level,
+                pairs=self._pairs,
             )
             return PatchLoader(
                 patches, config, position=position, device=device, rank=self._rank, world=world

@@ -11,17 +11,17 @@ import torch
 from hiir.degradations.recipe import Recipe
 from hiir.evaluation.baselines import build_baseline
 from hiir.evaluation.benchmark import Evaluation, evaluate
-from hiir.evaluation.conventions import Convention, convention_for_task
+from hiir.evaluation.conventions import convention_for
 from hiir.evaluation.degradation import degradation_of
 from hiir.evaluation.restorer import Restorer, TiledRestorer
 from hiir.evaluation.samples import PairedSet, SampleSet, SyntheticSet
 from hiir.evaluation.tiling import first_photo, measure_tiling, tiling_pictures, to_quality
 from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.imaging import FloatPixels, ModelContract, Uint8Pixels
-from hiir.models.presets import get_preset
-from hiir.models.release import ReleaseError, read_release, write_release
+from hiir.models.release import read_release, write_release
 from hiir.training.config import ConfigError
 from hiir.training.run_folder import RunFolder
+from hiir.training.trained_model import contract_of, state_of
 
 __all__ = ["release_run"]
 
@@ -29,8 +29,6 @@ _SEED = 0
 # Half precision halves the file; measured figures are those of the rounded weights.
 _DTYPE = torch.float16
 _CLEAN = Recipe.model_validate([{"kind": "file"}])
-# What a model gives back without a change has no finite figure.
-_MAX_PSNR = 99.0
 
 
 def release_run(
@@ -54,31 +52,19 @@ def release_run(
         ConfigError: for a run of a changed preset, which no name would build again.
         DatasetError: for a test set that is empty or cannot be read.
     """
-    config, checkpoint = run.config(), run.load()
-    if checkpoint is None:
-        raise ReleaseError(f"{run.path} has no checkpoint")
+    config, checkpoint = state_of(run)
     if config.model:
         raise ConfigError(f"{run.path} trained {config.preset} with changes {config.model}")
-    preset = get_preset(config.preset)
-    contract = ModelContract(
-        name=config.name,
-        task=config.release.task,
-        version=config.release.version,
-        architecture=config.preset,
-        scale=preset.upscale,
-        input_channels=preset.in_channels,
-        output_channels=preset.out_channels,
-        tile=config.release.tile,
-        overlap=config.release.overlap if overlap is None else overlap,
-        size_multiple=preset.size_multiple,
-        sha256="0" * 64,  # of the file that is about to be written
+    values: dict[str, object] = {} if overlap is None else {"overlap": overlap}
+    contract = contract_of(
+        config,
         provenance={
             **config.release.provenance,
             "seed": str(config.seed),
             "steps": str(checkpoint.step),
             **{f"run-{key}": value for key, value in run.environment().items()},
         },
-        quality={},
+        **values,
     )
     weights = dict(checkpoint.average)
     # What stands at `path` is replaced when all is measured: one that ends early changes nothing.
@@ -100,18 +86,20 @@ def release_run(
         quality |= _figures(name, _measure(restorer, samples, contract))
         baseline = "bicubic" if contract.scale > 1 else "input"
         before = _measure(build_baseline(baseline, scale=contract.scale), samples, contract)
-        quality[f"{name}-{baseline}-psnr"] = round(min(before.psnr, _MAX_PSNR), 2)
+        quality[f"{name}-{baseline}-psnr"] = round(before.psnr, 2)
     if contract.scale == 1 and contract.input_channels == contract.output_channels:
         for folder in test_sets:
             clean = SyntheticSet(folder=folder, degradation=degradation_of(_CLEAN, seed=_SEED))
             after = _measure(restorer, clean, contract)
             worst = min(image.psnr for image in after.images)
             name = f"{folder.name.lower()}-clean"
-            quality[f"{name}-psnr"] = round(min(after.psnr, _MAX_PSNR), 2)
-            quality[f"{name}-worst-psnr"] = round(min(worst, _MAX_PSNR), 2)
+            quality[f"{name}-psnr"] = round(after.psnr, 2)
+            quality[f"{name}-worst-psnr"] = round(worst, 2)
     if restorer.megapixels:
         quality["cpu-seconds-per-megapixel"] = round(restorer.seconds / restorer.megapixels, 1)
-    photo = next((first_photo(item, _convention(contract).colour) for item in sets.values()), None)
+    photo = next(
+        (first_photo(item, convention_for(contract).colour) for item in sets.values()), None
+    )
     quality |= to_quality(measure_tiling(release, tiling_pictures(contract, photo)))
     write_release(path, weights=weights, contract=replace(contract, quality=quality), dtype=_DTYPE)
     return read_release(path).contract
@@ -137,17 +125,14 @@ class _Timed:
 
 
 def _measure(restorer: Restorer, samples: SampleSet, contract: ModelContract) -> Evaluation:
-    return evaluate(restorer, samples, _convention(contract))
-
-
-def _convention(contract: ModelContract) -> Convention:
-    return convention_for_task(
-        contract.task, scale=contract.scale, channels=contract.output_channels
-    )
+    return evaluate(restorer, samples, convention_for(contract))
 
 
 def _figures(name: str, evaluation: Evaluation) -> dict[str, float]:
-    return {
+    figures = {
         f"{name}-psnr": round(evaluation.psnr, 2),
         f"{name}-ssim": round(evaluation.ssim, 4),
     }
+    if evaluation.psnr_rgb is not None:
+        figures[f"{name}-rgb-psnr"] = round(evaluation.psnr_rgb, 2)
+    return figures

@@ -11,7 +11,7 @@ from hiir.datasets.photo import read_photo
 from hiir.datasets.pool import DatasetError, list_images
 from hiir.degradations.recipe import Recipe
 from hiir.evaluation.benchmark import score
-from hiir.evaluation.conventions import convention_for_task
+from hiir.evaluation.conventions import convention_of, family_of_task
 from hiir.evaluation.samples import Sample
 from hiir.imaging import Uint8Pixels, estimate_noise_level, from_unit, to_unit
 from hiir.models.presets import build_model
@@ -48,8 +48,10 @@ class Validator:
         self._model = build_model(config.preset, config.model).eval().to(device)
         self._loss = build_loss(config.loss).to(device)
         scale = config.data.degradation.scale
-        self._convention = convention_for_task(
-            config.release.task, scale=scale, channels=self._model.config.out_channels
+        self._convention = convention_of(
+            family_of_task(config.release.task),
+            scale=scale,
+            gray=self._model.config.out_channels == 1,
         )
         paths = list_images(config.data.root / config.data.validation)[: config.validation_images]
         photos = {path.name: read_photo(path, config.data.colour) for path in paths}

@@ -11,7 +11,7 @@ from PIL import Image
 from skimage.data import astronaut, coffee
 
 from hiir.evaluation.benchmark import Evaluation, evaluate
-from hiir.evaluation.conventions import convention_for_task
+from hiir.evaluation.conventions import convention_for
 from hiir.evaluation.degradation import degradation_of
 from hiir.evaluation.onnx_tiles import OnnxTiles
 from hiir.evaluation.restorer import TiledRestorer
@@ -58,8 +58,8 @@ def tiny(name: str, photos: Path) -> TrainingConfig:
         if columnar
         else "{width: 8, layers: [1, 1, 1], decoder_layers: [1, 1]}"
     )
-    # A multiple of every scale and of most spans of windows.
-    patch = 96 if columnar else 64
+    # What the network works on without padding.
+    patch = 32 * int(name.removeprefix("sr-x")) if columnar else 64
     return load_config(
         name,
         overrides=(
@@ -182,6 +182,6 @@ def measure(one: Trained, engine: TileEngine) -> float:
     evaluation: Evaluation = evaluate(
         TiledRestorer(contract=contract, engine=engine),
         samples,
-        convention_for_task(contract.task, scale=contract.scale, channels=contract.output_channels),
+        convention_for(contract),
     )
     return evaluation.psnr

@@ -11,7 +11,8 @@ from skimage.data import astronaut
 
 from hiir import cli
 from hiir.evaluation.tiling import TilingFigures, to_quality
-from hiir.models.release import load_release
+from hiir.models.release import load_release, zoo_path
+from hiir.training.checkpoint import Checkpoint
 from hiir.training.config import load_config
 from hiir.training.run_folder import RunFolder
 
@@ -101,6 +102,26 @@ def test_models_lists_a_line_for_people(capsys) -> None:
     assert "3 -> 3 channels, x3, sides in multiples of 32" in capsys.readouterr().out
 
 
+def test_models_compares_the_cost_of_attention(capsys) -> None:
+    assert cli.main(["models", "--complexity"]) == 0
+    table = capsys.readouterr().out
+    assert "One layer of columnar-base-x4: 128x128 tokens of 180 channels, 6 heads" in table
+    assert cli.main(["models", "ushape-color", "--complexity", "64", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["ushape-color"]
+    assert [row["attention"] for row in rows] == [
+        "global",
+        "window 8x8",
+        "window 128x128",
+        "Hi-IR 8x8 in 64x64",
+    ]
+    # 9 HWC^2 + 3 p^2 HWC + 18 HWC
+    tokens, channels = 64 * 64, 52
+    assert rows[3]["time"] == tokens * channels * (9 * channels + 3 * 8**2 + 18)
+    # What sees as far by windows alone costs far more.
+    assert rows[2]["receptive_field"] == rows[3]["receptive_field"] == 4 * 64
+    assert rows[2]["space"] > 50 * rows[3]["space"]
+
+
 def test_up_becomes_the_embedded_stack(monkeypatch) -> None:
     calls = []
     monkeypatch.setattr(os, "execv", lambda path, arguments: calls.append(arguments))
@@ -155,6 +176,47 @@ def test_eval_prints_the_papers_rows_beside_ours(photos: Path, capsys) -> None:
     assert "| Set5 | x4 | **bicubic** |" in table
 
 
+def test_eval_measures_a_weights_file_that_is_not_shipped(photos: Path, capsys) -> None:
+    weights = str(zoo_path("denoise-gray"))
+    arguments = ["eval", "--weights", weights, "--set", str(photos), "--sigma", "25", "--json"]
+    assert cli.main([*arguments, "--batch", "4"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["model"], report["channels"], report["device"]) == ("denoise-gray", "Y", "cpu")
+    assert report["psnr"] > 25
+
+
+def test_eval_measures_a_run_and_holds_it_against_the_paper(
+    photos: Path, tmp_path: Path, capsys
+) -> None:
+    config = load_config("denoise-color", overrides=("name=mine",))
+    run = RunFolder(tmp_path / "run")
+    run.begin(config, {})
+    weights = load_release("denoise-color").model.state_dict()
+    run.save(Checkpoint(step=3, weights={}, average=weights, first_moment={}, second_moment={}))
+    options = ["--run", str(run.path), "--set", str(photos)]
+    assert cli.main(["eval", *options, "--sigma", "25", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["model"] == "mine"
+    assert report["psnr"] > 25
+    assert cli.main(["eval", *options, "--paper", "Kodak24", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    (mine,) = (row for row in rows if row["ours"] and row["setting"] == "sigma25")
+    assert (mine["set"], mine["method"]) == ("Kodak24", "mine")
+    assert mine["psnr"] == pytest.approx(report["psnr"], abs=0.01)
+
+
+def test_eval_takes_one_model(photos: Path, capsys) -> None:
+    arguments = ["eval", "--set", str(photos), "--sigma", "25"]
+    for models, message in (
+        ([], "give --model NAME, --run FOLDER or --weights FILE"),
+        (["--model", "input", "--run", "runs/x"], "give one of --model, --run and --weights"),
+        (["--model", "denoise-color", "--device", "nonsense"], "no device 'nonsense'"),
+        (["--model", "denoise-color", "--layout", "nonsense"], "no layout 'nonsense'"),
+    ):
+        assert cli.main([*arguments, *models]) == 1
+        assert message in capsys.readouterr().err
+
+
 def test_data_is_packed_into_parts(photos: Path, tmp_path: Path, capsys) -> None:
     overrides = (f"data.root={photos.parent}", "data.train=[photos]", "data.validation=photos")
     options = [word for override in overrides for word in ("--set", override)]
@@ -170,5 +232,8 @@ def test_a_release_that_shows_its_tiles_says_so(monkeypatch, capsys, tmp_path: P
     monkeypatch.setattr("hiir.training.release.release_run", lambda *_, **__: contract)
     run = tmp_path / "run"
     RunFolder(run).begin(load_config("denoise-color"), {})
+    RunFolder(run).save(
+        Checkpoint(step=1, weights={}, average={}, first_moment={}, second_moment={})
+    )
     assert cli.main(["release", str(run)]) == 0
     assert "tiles show in the photo, by 1.3 levels" in capsys.readouterr().err

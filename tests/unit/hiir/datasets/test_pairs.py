@@ -4,63 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hiir.datasets.pairs import list_pairs, write_pairs
+from hiir.datasets.pair_layouts import list_pairs
+from hiir.datasets.pairs import read_pair, write_pairs
 from hiir.datasets.pool import DatasetError
 from hiir.degradations.recipe import Recipe, read_recipe
-
-
-def put(folder: Path, *names: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        Image.new("RGB", (16, 16)).save(folder / name)
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("names", "degraded", "clean"),
-    [
-        (("a.png", "a_gt.png"), ["a.png"], "a_gt.png"),
-        (("1rain.jpg", "1ground_truth.jpg"), ["1rain.jpg"], "1ground_truth.jpg"),
-        (("b_l.png", "b_r.png", "b_gt.png"), ["b_l.png", "b_r.png"], "b_gt.png"),
-    ],
-)
-def test_names_tell_what_belongs_together(tmp_path, names, degraded, clean) -> None:
-    put(tmp_path, *names, "other.png", "other_gt.png")
-    pair = list_pairs(tmp_path)[names[0] > "o"]
-    assert [path.name for path in pair.degraded] == degraded
-    assert pair.clean.name == clean
-    assert pair.name == degraded[0]
-
-
-def test_two_folders_are_joined_by_the_beginning_of_the_name(tmp_path: Path) -> None:
-    put(tmp_path / "in", "im_1_s80.png", "im_10_s80.png", "im_1_s90.png")
-    put(tmp_path / "gt", "im_1.png", "im_10.png")
-    pairs = {pair.name: pair.clean.name for pair in list_pairs(tmp_path)}
-    expected = {
-        "im_1_s80.png": "im_1.png",
-        "im_1_s90.png": "im_1.png",
-        "im_10_s80.png": "im_10.png",
-    }
-    assert pairs == expected
-
-
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
-        (("a.png", "a_gt.png", "b.png"), r"b\.png has no clean image"),
-        (("a_gt.png",), r"a_gt\.png has no degraded image"),
-    ],
-)
-def test_what_stands_alone_is_named(tmp_path: Path, names, message: str) -> None:
-    with pytest.raises(DatasetError, match=message):
-        list_pairs(put(tmp_path, *names))
-
-
-def test_an_image_without_a_clean_one_in_the_other_folder_is_named(tmp_path: Path) -> None:
-    put(tmp_path / "in", "im_2.png")
-    put(tmp_path / "gt", "im_1.png")
-    with pytest.raises(DatasetError, match=r"im_2\.png has 0 clean images"):
-        list_pairs(tmp_path)
+from tests.unit.hiir.datasets.png16 import write_png16
 
 
 @pytest.mark.parametrize(
@@ -92,3 +40,22 @@ def test_pairs_depend_on_the_seed_alone(draw_images, tmp_path: Path) -> None:
             pixels.append(np.asarray(image))
     np.testing.assert_array_equal(pixels[0], pixels[1])
     assert not np.array_equal(pixels[0], pixels[2])
+
+
+def test_a_pair_of_16_bits_keeps_them(tmp_path: Path) -> None:
+    deep = np.random.default_rng(0).integers(0, 2**16, (5, 7, 3)).astype(np.uint16)
+    for name, pixels in (("inputL", deep), ("inputR", deep[::-1]), ("target", deep[:, ::-1])):
+        write_png16(tmp_path / name / "1.png", pixels)
+    (pair,) = list_pairs(tmp_path)
+    samples = read_pair(pair)
+    np.testing.assert_array_equal(samples.degraded, np.concatenate([deep, deep[::-1]], axis=2))
+    np.testing.assert_array_equal(samples.clean, deep[:, ::-1])
+    np.testing.assert_allclose(samples.clean_levels, deep[:, ::-1] / 257, rtol=1e-6)
+
+
+def test_views_of_two_sizes_are_refused(tmp_path: Path) -> None:
+    for name, side in (("a_l", 16), ("a_r", 15), ("a_gt", 16)):
+        Image.new("RGB", (side, 16)).save(tmp_path / f"{name}.png")
+    (pair,) = list_pairs(tmp_path)
+    with pytest.raises(DatasetError, match=r"a_r\.png is \(16, 15, 3\) uint8, the other view"):
+        read_pair(pair)

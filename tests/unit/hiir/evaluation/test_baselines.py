@@ -11,7 +11,7 @@ from hiir.evaluation.baselines import BASELINES, BaselineError, build_baseline
 from hiir.evaluation.benchmark import evaluate
 from hiir.evaluation.degradation import Noise, Synthetic
 from hiir.evaluation.samples import SyntheticSet
-from hiir.imaging import FloatPixels, to_unit
+from hiir.imaging import BayerPattern, FloatPixels, to_unit
 
 
 def reducing(folder: Path, factor: int) -> SyntheticSet:
@@ -41,9 +41,17 @@ def test_non_local_means_denoises_whether_it_is_told_the_level_or_not(folder, to
 
 def test_malvar_is_what_it_is_once() -> None:
     photo = to_unit(np.ascontiguousarray(astronaut()[:40, 100:150]))
-    once = build_baseline("malvar").restore(photo)
-    np.testing.assert_allclose(build_baseline("malvar").restore(once), once, atol=1e-6)
+    malvar = build_baseline("malvar", pattern=BayerPattern.GBRG)
+    once = malvar.restore(photo)
+    np.testing.assert_allclose(malvar.restore(once), once, atol=1e-6)
     assert not np.allclose(once, photo, atol=1e-3)
+    other = build_baseline("malvar", pattern=BayerPattern.RGGB)
+    assert not np.allclose(other.restore(once), once, atol=1e-3)
+
+
+def test_malvar_must_know_the_pattern() -> None:
+    with pytest.raises(BaselineError, match="must know the one pattern"):
+        build_baseline("malvar")
 
 
 def test_bm3d_is_called_on_the_scale_of_its_input(monkeypatch) -> None:

@@ -8,16 +8,18 @@ from PIL import Image
 
 from hiir.datasets.photo import Colour
 from hiir.datasets.pool import DatasetError
-from hiir.degradations.recipe import Recipe
+from hiir.degradations.recipe import Recipe, read_recipe
 from hiir.evaluation.baselines import build_baseline
 from hiir.evaluation.benchmark import Evaluation, EvaluationError, evaluate, score
 from hiir.evaluation.conventions import (
     Convention,
-    convention_for_baseline,
-    convention_for_task,
+    Family,
+    convention_of,
+    family_of_recipe,
+    family_of_task,
 )
 from hiir.evaluation.degradation import Noise, Synthetic, degradation_of
-from hiir.evaluation.metrics import luma, psnr
+from hiir.evaluation.metrics import MAX_PSNR, SsimWindow, luma, psnr
 from hiir.evaluation.report import draw_strip, to_markdown
 from hiir.evaluation.samples import PairedSet, Sample, SyntheticSet
 
@@ -96,7 +98,7 @@ def test_super_resolution_is_scored_on_luma_without_its_border() -> None:
     random = np.random.default_rng(0)
     clean, restored = (random.integers(0, 256, (40, 50, 3), dtype=np.uint8) for _ in range(2))
     sample = Sample(name="x", clean=clean, degraded=np.zeros((10, 12, 3), np.float32))
-    convention = convention_for_task("sr-x4", scale=4, channels=3)
+    convention = convention_of(Family.OTHER, scale=4)
     expected = psnr(luma(clean[4:-4, 4:-4]), luma(restored[4:-4, 4:-4]))
     assert score(sample, restored, convention).psnr == expected
     spoilt = restored.copy()
@@ -115,25 +117,64 @@ def test_a_gray_file_is_its_own_luma() -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "scale", "channels", "expected"),
+    ("task", "scale", "gray", "expected"),
     [
-        ("denoise-color", 1, 3, Convention()),
-        ("denoise-gray", 1, 1, Convention(colour=Colour.GRAY)),
-        ("jpeg-gray", 1, 1, Convention(colour=Colour.LUMA)),
-        ("sr-x3", 3, 3, Convention(on_luma=True, shave=3)),
+        ("denoise-color", 1, False, Convention()),
+        ("denoise-gray", 1, True, Convention(colour=Colour.GRAY)),
+        ("jpeg-color", 1, False, Convention()),
+        ("jpeg-gray", 1, True, Convention(colour=Colour.LUMA)),
+        ("sr-x3", 3, False, Convention(on_luma=True, shave=3)),
+        ("weather", 1, False, Convention(on_luma=True, full_range=True, rgb_beside=True)),
+        ("deblur-motion", 1, False, Convention()),
+        ("deblur-defocus-dp", 1, False, Convention(ssim_window=SsimWindow.UNIFORM)),
     ],
 )
-def test_each_task_has_its_convention(task, scale, channels, expected) -> None:
-    assert convention_for_task(task, scale=scale, channels=channels) == expected
+def test_each_task_has_its_convention(task, scale, gray, expected) -> None:
+    assert convention_of(family_of_task(task), scale=scale, gray=gray) == expected
 
 
-def test_baselines_are_scored_as_their_degradation_is() -> None:
-    jpeg = Recipe.model_validate([{"kind": "jpeg", "quality": 10}])
-    down = Recipe.model_validate([{"kind": "downscale", "factor": 2}])
-    assert convention_for_baseline(None, gray=False) == Convention()
-    assert convention_for_baseline(jpeg, gray=True) == Convention(colour=Colour.LUMA)
-    assert convention_for_baseline(None, gray=True) == Convention(colour=Colour.GRAY)
-    assert convention_for_baseline(down, gray=True) == Convention(on_luma=True, shave=2)
+@pytest.mark.parametrize(
+    ("recipe", "family"),
+    [
+        ("[{kind: jpeg, quality: 10}]", Family.JPEG),
+        ("[{kind: noise, sigma: 5}, {kind: file}]", Family.OTHER),
+        ("[{kind: rain, amount: 0.5}, {kind: file}]", Family.WEATHER),
+        ("[{kind: defocus, radius: 3}]", Family.DEFOCUS),
+        (
+            "[{kind: one-of, choices: [{kind: snow, amount: 1}, {kind: fog, density: 1}]}]",
+            Family.WEATHER,
+        ),
+        (
+            "[{kind: one-of, choices: [{kind: noise, sigma: 5}, {kind: jpeg, quality: 9}]}]",
+            Family.OTHER,
+        ),
+    ],
+)
+def test_baselines_are_scored_as_their_degradation_is(recipe: str, family: Family) -> None:
+    assert family_of_recipe(read_recipe(recipe)) is family
+
+
+def test_weather_is_scored_on_full_range_luma_with_rgb_beside() -> None:
+    clean = np.full((20, 20, 3), 100, np.uint8)
+    restored = clean + np.array([10, 0, 0], np.uint8)
+    sample = Sample(name="x", clean=clean, degraded=np.zeros((20, 20, 3), np.float32))
+    figures = score(sample, restored, convention_of(Family.WEATHER))
+    # Luma differs by 0.299 * 10, which 8 bits round to 3; one of three channels by 10.
+    assert figures.psnr == pytest.approx(20 * math.log10(255 / 3), abs=1e-3)
+    assert figures.psnr_rgb == pytest.approx(20 * math.log10(255 / 10) + 10 * math.log10(3))
+    assert score(sample, restored, Convention()).psnr_rgb is None
+    evaluation = Evaluation(images=(figures,))
+    assert evaluation.to_json()["psnr_rgb"] == pytest.approx(figures.psnr_rgb, abs=1e-4)
+    assert "PSNR, RGB" in to_markdown(evaluation).splitlines()[0]
+
+
+def test_an_image_that_comes_back_exactly_has_a_finite_figure() -> None:
+    clean = np.full((20, 20, 3), 100, np.uint8)
+    sample = Sample(name="x", clean=clean, degraded=np.zeros((20, 20, 3), np.float32))
+    convention = convention_of(Family.WEATHER)
+    evaluation = Evaluation(images=(score(sample, clean, convention),))
+    assert evaluation.psnr == evaluation.psnr_rgb == MAX_PSNR
+    json.dumps(evaluation.to_json(), allow_nan=False)
 
 
 def test_a_restored_image_of_another_size_is_refused() -> None:

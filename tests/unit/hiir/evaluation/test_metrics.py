@@ -3,7 +3,7 @@ import pytest
 from skimage.data import astronaut
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from hiir.evaluation.metrics import psnr, ssim
+from hiir.evaluation.metrics import SsimWindow, psnr, ssim
 
 
 @pytest.fixture
@@ -38,6 +38,11 @@ def test_ssim_is_scikit_images_with_the_settings_of_wang(pair) -> None:
         full=True,
     )[1][5:-5, 5:-5].mean()
     assert ssim(*pair) == pytest.approx(expected, abs=1e-6)
+
+
+def test_ssim_of_uniform_windows_is_scikit_images_without_settings(pair) -> None:
+    expected = structural_similarity(*pair, data_range=255, channel_axis=2)
+    assert ssim(*pair, SsimWindow.UNIFORM) == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("metric", [psnr, ssim])

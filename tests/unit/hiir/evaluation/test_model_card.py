@@ -1,12 +1,13 @@
 """Cards say what the released files say."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hiir.evaluation import model_card
-from hiir.evaluation.model_card import CardError, card_facts, read_facts, update_card
+from hiir.evaluation.model_card import CardError, card_facts, update_card
 from hiir.evaluation.tiling import TilingFigures, to_quality
 from hiir.models.release import Release, ReleaseError, list_releases, load_release
 
@@ -14,10 +15,12 @@ CARDS = Path(__file__).parents[4] / "docs/models"
 
 
 @pytest.mark.parametrize("name", list_releases())
-def test_card_of_every_shipped_model_says_what_its_file_says(name):
+def test_card_of_every_shipped_model_says_what_its_file_says(name, tmp_path):
     card = CARDS / f"{name}.md"
     assert card.is_file(), "make it with: hiir models --card"
-    assert read_facts(card) == card_facts(name), "renew it with: hiir models --card"
+    shutil.copy(card, tmp_path)
+    copy = update_card(name, tmp_path)
+    assert copy.read_text() == card.read_text(), "renew it with: hiir models --card"
 
 
 @pytest.mark.parametrize("name", list_releases())
@@ -86,12 +89,12 @@ def test_renewing_a_card_leaves_alone_what_is_written_by_hand(tmp_path, release)
     release(quality={})
     path = update_card("denoise-color", tmp_path)
     begun = path.read_text()
-    assert read_facts(path) == card_facts("denoise-color")
+    assert card_facts("denoise-color") in begun
     path.write_text(begun.replace("## Limits", "## Limits\n\nIt fails at night.\n"))
     release(quality={"cbsd68-sigma25-psnr": 30.0})
     assert update_card("denoise-color", tmp_path) == path
     assert "It fails at night." in path.read_text()
-    assert "**30.00**" in read_facts(path)
+    assert "**30.00**" in path.read_text()
 
 
 @pytest.mark.parametrize("text", ["# A card", f"{model_card._END}\n{model_card._BEGIN}"])

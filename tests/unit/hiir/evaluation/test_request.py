@@ -1,14 +1,17 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from hiir.datasets.photo import Colour
 from hiir.degradations.recipe import read_recipe
+from hiir.evaluation.baselines import BaselineError
 from hiir.evaluation.conventions import Convention
 from hiir.evaluation.degradation import Noise
 from hiir.evaluation.request import EvaluationRequest, RequestError
 from hiir.evaluation.samples import PairedSet, SyntheticSet
+from hiir.models.release import load_release
 
 
 def ask(folder: Path, **options) -> EvaluationRequest:
@@ -66,6 +69,27 @@ def test_pairs_tell_their_own_scale(tmp_path: Path) -> None:
     assert request.samples() == PairedSet(folder=tmp_path)
     assert request.convention() == Convention(on_luma=True, shave=2)
     assert request.restorer().restore is not None
+
+
+def test_malvar_samples_the_pattern_of_the_degradation(folder: Path) -> None:
+    of_one = ask(folder, recipe=read_recipe("[{kind: bayer, patterns: [bggr]}]"))
+    samples = next(iter(of_one.samples().read(Colour.RGB)))
+    restored = of_one.restorer("malvar").restore(samples.degraded)
+    np.testing.assert_allclose(restored, samples.degraded, atol=1e-6)
+    for options in ({"recipe": read_recipe("[{kind: bayer}]")}, {"sigma": 25.0}):
+        with pytest.raises(BaselineError, match="must know the one pattern"):
+            ask(folder, **options).restorer("malvar")
+
+
+def test_a_model_that_is_not_shipped_runs_in_torch_alone(folder: Path) -> None:
+    release = load_release("denoise-color")
+    with pytest.raises(RequestError, match="--engine onnx measures what was exported"):
+        ask(folder, model="mine", release=release, engine="onnx")
+
+
+def test_a_baseline_beside_a_model_must_be_one(folder: Path) -> None:
+    with pytest.raises(RequestError, match="no baseline 'sr-x2'; there are input, bicubic"):
+        ask(folder, model="denoise-color", sigma=25).restorer("sr-x2")
 
 
 def test_a_graph_that_was_not_exported_is_named(folder: Path, tmp_path: Path) -> None:

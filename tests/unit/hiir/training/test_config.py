@@ -50,8 +50,15 @@ def test_a_file_of_ones_own_is_a_delta_too(tmp_path: Path) -> None:
         ("validation=[]", "at least 1"),
         ("loss={kind: l2}", "l2"),
         ("compile=fast", "compile"),
-        ("phases=[{until: 5, batch: 1, patch: 8}, {until: 5, batch: 1, patch: 8}]", "one after"),
+        ("phases=[{until: 5, batch: 1, patch: 64}, {until: 5, batch: 1, patch: 64}]", "one after"),
         ("phases=[]", "at least 1"),
+        (
+            "phases=[{until: 5, batch: 1, patch: 96}]",
+            r"patch 96: the network would pad its 96 pixels to 128, 1\.78 times the work",
+        ),
+        ("data.pairs=[{root: a, share: 0.6}, {root: b, share: 0.5}]", r"not 1\.1 of them"),
+        ("data.pairs=[{root: a, share: 0}]", "greater than 0"),
+        ("data.pairs=[{root: a, share: 1, layout: nonsense}]", "'beside', 'dual-pixel'"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(override: str, message: str) -> None:
@@ -65,9 +72,9 @@ def test_an_unknown_experiment_is_refused_with_the_known_ones() -> None:
 
 
 def test_each_step_belongs_to_the_phase_that_ends_after_it() -> None:
-    phases = "phases=[{until: 3, batch: 2, patch: 8}, {until: 5, batch: 1, patch: 16}]"
+    phases = "phases=[{until: 3, batch: 2, patch: 64}, {until: 5, batch: 1, patch: 128}]"
     config = load_config("denoise-color", overrides=(phases,))
-    assert [config.phase(step).patch for step in range(5)] == [8, 8, 8, 16, 16]
+    assert [config.phase(step).patch for step in range(5)] == [64, 64, 64, 128, 128]
     assert config.steps == 5
 
 
@@ -95,6 +102,39 @@ def test_an_experiment_fits_its_network_and_its_tiles(name: str) -> None:
     preset.check_tile(config.release.tile)
     # Training images measure 512 pixels.
     assert max(phase.patch for phase in config.phases) + 2 * data.degradation.margin <= 512
+
+
+def test_the_experiments_of_the_papers_ablations_are_there() -> None:
+    def changes(name: str) -> tuple[str, dict]:
+        config = load_config(f"paper-{name}")
+        return config.preset, config.model
+
+    assert changes("init-zero-layernorm") == (
+        "columnar-12x12-conv1-x2",
+        {"initialization": "zero-layernorm"},
+    )
+    assert changes("version-v2-without-l3") == ("columnar-v2-without-l3-x4", {})
+    assert len([name for name in list_configs() if name.startswith("paper-init-")]) == 4
+    assert len([name for name in list_configs() if name.startswith("paper-version-")]) == 7
+    both = load_config("paper-denoise-jpeg-color")
+    assert [step.kind for step in both.data.degradation.root[0].choices] == ["noise", "jpeg"]
+    assert len(both.validation) == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "roots"),
+    [
+        ("deblur-motion", ["GoPro/train"]),
+        ("deblur-realblur-j", ["RealBlur/RealBlur_J_train_list.txt"]),
+        ("deblur-defocus", ["DPDD/train"]),
+        ("deblur-defocus-dp", ["DPDD/train"]),
+        ("weather", ["Snow100K/train", "Raindrop/train", "Outdoor-Rain/train"]),
+    ],
+)
+def test_the_papers_experiments_name_its_pairs(name: str, roots: list[str]) -> None:
+    pairs = load_config(f"paper-{name}").data.pairs
+    assert [str(one.root) for one in pairs] == roots
+    assert sum(one.share for one in pairs) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
