@@ -89,6 +89,7 @@ def _eval(options: argparse.Namespace) -> int:
         seed=options.seed,
         clip=options.clip,
         gray=options.gray,
+        noise_level=options.noise_level,
         engine=options.engine,
         device=options.device,
         batch=options.batch,
@@ -304,6 +305,12 @@ def _add_evaluation(commands: "Commands") -> None:
     evaluate.add_argument("--pairs", action="store_true", help="the set has degraded photos too")
     evaluate.add_argument(
         "--layout", help="how the pairs lie on disk, such as input-target (default: found out)"
+    )
+    evaluate.add_argument(
+        "--noise-level",
+        type=float,
+        metavar="SIGMA",
+        help="noise level that the model is told, 0 to 75 (default: estimated from each image)",
     )
     evaluate.add_argument("--seed", type=int, default=0, help="of all chance")
     evaluate.add_argument("--clip", action="store_true", help="round and clip noise as files do")

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from hiir.datasets.clean_images import CleanImages
-from hiir.datasets.noise_level import append_level, tell_level
 from hiir.datasets.paired import PairCrops
+from hiir.datasets.told_level import tell_level
 from hiir.degradations.recipe import Recipe
-from hiir.imaging import FloatPixels, to_unit
+from hiir.imaging import FloatPixels, append_level, to_unit
 
 __all__ = ["Batch", "DegradedPatches"]
 

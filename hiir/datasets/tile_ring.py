@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hiir.datasets.noise_level import ESTIMATED_SHARE, LEVEL_ERROR
 from hiir.datasets.patches import Batch
+from hiir.datasets.told_level import ESTIMATED_SHARE, LEVEL_ERROR
 
 __all__ = ["TileRing"]
 

@@ -53,6 +53,8 @@ class EvaluationRequest:
     clip: bool = False
     gray: bool = False
     """Read clean images as gray; what is gray already, and models of gray images, need no word."""
+    noise_level: float | None = None
+    """That the model is told, on the scale of 255; estimated from each image unless given."""
     engine: str = "torch"
     device: str = "cpu"
     """Of the torch engine."""
@@ -107,6 +109,8 @@ class EvaluationRequest:
         if name is not None:
             raise RequestError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
         contract = self.release.contract
+        if self.noise_level is not None and not contract.noise_level:
+            raise RequestError(f"{contract.name} takes no noise level: leave out --noise-level")
         # Only who asks for it needs an HTTP client, or ONNX Runtime.
         if self.engine == "service":
             from hiir.evaluation.service_restorer import ServiceRestorer  # noqa: PLC0415
@@ -114,7 +118,9 @@ class EvaluationRequest:
             pattern = self._pattern() if contract.task == "demosaic" else None
             if contract.task == "demosaic" and pattern is None:
                 raise RequestError("the service must be told the one pattern of all mosaics")
-            return ServiceRestorer(url=self.url, task=contract.name, pattern=pattern)
+            return ServiceRestorer(
+                url=self.url, task=contract.name, pattern=pattern, noise_level=self.noise_level
+            )
         if self.engine == "onnx":
             from hiir.evaluation.onnx_tiles import CPU_PROVIDER, OnnxTiles  # noqa: PLC0415
 
@@ -124,8 +130,10 @@ class EvaluationRequest:
                     f"{graph} does not exist: run `hiir export {contract.name}` first"
                 )
             engine = OnnxTiles(graph, providers=self.providers or (CPU_PROVIDER,))
-            return TiledRestorer(contract=contract, engine=engine)
-        return on_device(self.release, device=self.device, batch=self.batch)
+            return TiledRestorer(contract=contract, engine=engine, noise_level=self.noise_level)
+        return on_device(
+            self.release, device=self.device, batch=self.batch, noise_level=self.noise_level
+        )
 
     def _pattern(self) -> BayerPattern | None:
         """The one that all mosaics have; None where there are several, or no mosaics."""

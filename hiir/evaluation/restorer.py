@@ -8,8 +8,11 @@ from hiir.errors import HiirError
 from hiir.imaging import (
     FloatPixels,
     ModelContract,
+    PixelRows,
+    RowsWithLevel,
     TileEngine,
     Uint8Pixels,
+    estimate_noise_level,
     from_unit,
     restore_bands,
 )
@@ -39,7 +42,14 @@ class TiledRestorer:
     describe the service.
     """
 
-    def __init__(self, *, contract: ModelContract, engine: TileEngine, in_flight: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        contract: ModelContract,
+        engine: TileEngine,
+        in_flight: int = 1,
+        noise_level: float | None = None,
+    ) -> None:
         """Describe the model.
 
         Args:
@@ -47,10 +57,13 @@ class TiledRestorer:
             engine: runs the tiles.
             in_flight: tiles that the engine is given before the first is waited for, at most; an
                 engine that runs batches needs one batch.
+            noise_level: that a model which takes one is told, on the scale of 255; estimated from
+                each image unless given.
         """
         self._contract = contract
         self._engine = engine
         self._in_flight = in_flight
+        self._noise_level = noise_level
 
     def restore(self, image: FloatPixels) -> Uint8Pixels:
         """Restore ``(H, W, C)`` float32, not clipped, as the service does with 8-bit files.
@@ -59,13 +72,18 @@ class TiledRestorer:
             RestorerError: for an image with other channels than the model takes.
         """
         contract = self._contract
-        if image.shape[2] not in {1, contract.input_channels}:
+        if image.shape[2] not in {1, contract.image_channels}:
             raise RestorerError(
-                f"{contract.name} takes images of {contract.input_channels} channels, this one has "
+                f"{contract.name} takes images of {contract.image_channels} channels, this one has "
                 f"{image.shape[2]}"
             )
+        rows: PixelRows = image
+        if contract.noise_level:
+            level = self._noise_level
+            level = estimate_noise_level(image) if level is None else level
+            rows = RowsWithLevel(image, level, channels=contract.image_channels)
         bands = restore_bands(
-            image=image,
+            image=rows,
             contract=contract,
             infer=self._engine,
             in_flight=self._in_flight,

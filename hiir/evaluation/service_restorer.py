@@ -36,15 +36,18 @@ class ServiceRestorer:
         url: str,
         task: str,
         pattern: BayerPattern | None = None,
+        noise_level: float | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Describe the service; ``transport`` replaces the network.
 
-        ``pattern`` is that of the mosaic to send, for the task of demosaicking.
+        ``pattern`` is that of the mosaic to send, for the task of demosaicking; ``noise_level`` is
+        what a denoising model is told, estimated by the service unless given.
         """
         self._client = httpx.Client(base_url=url, timeout=60, trust_env=False, transport=transport)
         self._task = task
         self._pattern = pattern
+        self._noise_level = noise_level
 
     def restore(self, image: FloatPixels) -> Uint8Pixels:
         """Restore one image; noise is clipped and rounded, as files are.
@@ -76,6 +79,8 @@ class ServiceRestorer:
         data = {"task": self._task}
         if self._pattern is not None:
             data["pattern"] = self._pattern.value.upper()
+        if self._noise_level is not None:
+            data["noise_level"] = f"{self._noise_level:g}"
         response = self._client.post("/v1/jobs", data=data, files=files)
         return _checked(response).json()
 

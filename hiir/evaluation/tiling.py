@@ -18,6 +18,8 @@ from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.imaging import (
     FloatPixels,
     ModelContract,
+    append_level,
+    estimate_noise_level,
     pad_to_tile,
     plan_tiles,
     restore_bands,
@@ -63,9 +65,14 @@ def tiling_pictures(contract: ModelContract, photo: FloatPixels | None) -> dict[
     ramp = np.tile(np.linspace(0.1, 0.9, side, dtype=np.float32), (side, 1))
     noise = np.random.default_rng(0).normal(0.5, 0.1, (side, side, 3)).clip(0, 1)
     drawn = {"gradient": np.stack([ramp.T, ramp, ramp], axis=2), "noise": noise.astype(np.float32)}
-    pictures = {name: _channels(image, contract.input_channels) for name, image in drawn.items()}
+    pictures = {name: _channels(image, contract.image_channels) for name, image in drawn.items()}
     if photo is not None:
         pictures["photo"] = pad_to_tile(photo, side)[:side, :side]
+    if contract.noise_level:
+        return {
+            name: append_level(image, estimate_noise_level(image))
+            for name, image in pictures.items()
+        }
     return pictures
 
 

@@ -25,13 +25,20 @@ def open_device(name: str) -> torch.device:
     return device
 
 
-def on_device(release: Release, *, device: str = "cpu", batch: int | None = None) -> TiledRestorer:
+def on_device(
+    release: Release,
+    *,
+    device: str = "cpu",
+    batch: int | None = None,
+    noise_level: float | None = None,
+) -> TiledRestorer:
     """A restorer of whole images by a model's torch module.
 
     Args:
         release: the model.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         batch: tiles that run together; 1 on a CPU and 8 on a GPU unless given.
+        noise_level: that a model which takes one is told; estimated unless given.
 
     Raises:
         RestorerError: for a device that is absent, or a batch below 1.
@@ -41,7 +48,9 @@ def on_device(release: Release, *, device: str = "cpu", batch: int | None = None
     if tiles < 1:
         raise RestorerError(f"a batch has at least 1 tile, not {tiles}")
     engine = TorchTiles(release, device=opened, batch=tiles)
-    return TiledRestorer(contract=release.contract, engine=engine, in_flight=tiles)
+    return TiledRestorer(
+        contract=release.contract, engine=engine, in_flight=tiles, noise_level=noise_level
+    )
 
 
 class TorchTiles:

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from hiir.imaging.geometry import Tile, TilePlan, plan_tiles
     from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
     from hiir.imaging.metadata import ImageMetadata
-    from hiir.imaging.noise_estimate import estimate_noise_level
+    from hiir.imaging.noise_estimate import estimate_noise_level, estimate_of_rows
+    from hiir.imaging.noise_level import MAX_NOISE_LEVEL, RowsWithLevel, append_level
     from hiir.imaging.notes import Note, NoteCode
     from hiir.imaging.options import ColorPolicy, MetadataPolicy, PhotoOptions
     from hiir.imaging.output_plan import OutputPlan, encoding_bytes, plan_photo
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from hiir.imaging.tiled import TileEngine, restore_bands, restore_tiled, restored_shape
 
 __all__ = [
+    "MAX_NOISE_LEVEL",
     "BayerPattern",
     "Codec",
     "CodecFailed",
@@ -96,6 +98,7 @@ __all__ = [
     "RawPhoto",
     "RowBand",
     "RowBlender",
+    "RowsWithLevel",
     "Tile",
     "TileEngine",
     "TilePlan",
@@ -105,6 +108,7 @@ __all__ = [
     "Uint16Pixels",
     "UnsupportedImageFormat",
     "UnsupportedPixelMode",
+    "append_level",
     "available_formats",
     "check_header",
     "decode",
@@ -112,6 +116,7 @@ __all__ = [
     "encode",
     "encoding_bytes",
     "estimate_noise_level",
+    "estimate_of_rows",
     "from_unit",
     "pad_to_tile",
     "plan_photo",
@@ -177,6 +182,10 @@ _MODULES = {
     "encode": "encoder",
     "encoding_bytes": "output_plan",
     "estimate_noise_level": "noise_estimate",
+    "estimate_of_rows": "noise_estimate",
+    "MAX_NOISE_LEVEL": "noise_level",
+    "RowsWithLevel": "noise_level",
+    "append_level": "noise_level",
     "from_unit": "pixels",
     "pad_to_tile": "padding",
     "plan_photo": "output_plan",

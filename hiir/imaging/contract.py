@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from hiir.imaging.errors import ContractError
@@ -64,6 +64,8 @@ class ModelContract:
     """Where the weights come from: data, seed, code revision, licence."""
     quality: Mapping[str, float] = field(hash=False)
     """Measured figures, e.g. `{"cbsd68-sigma25-psnr": 30.4}`."""
+    noise_level: bool = False
+    """The last input channel is no image but the noise level: sigma on the scale of the pixels."""
 
     def __post_init__(self) -> None:
         # Copies, so that the caller's dictionaries cannot change the contract later.
@@ -73,6 +75,11 @@ class ModelContract:
             if broken:
                 raise ContractError(f"Model contract {self.name!r}: {problem}.")
 
+    @property
+    def image_channels(self) -> int:
+        """Input channels that are the image's."""
+        return self.input_channels - self.noise_level
+
     def _rules(self) -> dict[str, bool]:
         return {
             "name must be kebab-case": not _KEBAB_CASE.fullmatch(self.name),
@@ -81,6 +88,7 @@ class ModelContract:
             "architecture must not be blank": not self.architecture.strip(),
             "scale must be at least 1": self.scale < 1,
             "input_channels must be at least 1": self.input_channels < 1,
+            "input_channels must hold an image beside the noise level": self.image_channels < 1,
             "output_channels must be at least 1": self.output_channels < 1,
             "size_multiple must be at least 1": self.size_multiple < 1,
             "tile must be a positive multiple of size_multiple": self.tile < 1
@@ -91,8 +99,12 @@ class ModelContract:
         }
 
     def to_parameters(self) -> dict[str, str]:
-        """Return the contract as Triton's string parameters, one per field."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        """Return the contract as Triton's string parameters, one per field that is not default."""
+        values = {
+            item.name: getattr(self, item.name)
+            for item in fields(self)
+            if item.default is MISSING or getattr(self, item.name) != item.default
+        }
         return {
             key: json.dumps(value, sort_keys=True) if isinstance(value, dict) else str(value)
             for key, value in values.items()
@@ -104,14 +116,16 @@ class ModelContract:
 
         Raises `ContractError` on missing or unknown keys and on values that do not parse or hold.
         """
-        known = {item.name for item in fields(cls)}
-        _check_keys(set(parameters) - _SERVER_PARAMETERS, known)
-        values = {key: _parse(key, parameters[key]) for key in known}
+        known = {item.name: item for item in fields(cls)}
+        optional = {name for name, item in known.items() if item.default is not MISSING}
+        given = set(parameters) - _SERVER_PARAMETERS
+        _check_keys(given, set(known), optional)
+        values = {key: _parse(key, parameters[key]) for key in given}
         return cls(**values)
 
 
-def _check_keys(given: set[str], known: set[str]) -> None:
-    for problem, keys in (("unknown", given - known), ("missing", known - given)):
+def _check_keys(given: set[str], known: set[str], optional: set[str]) -> None:
+    for problem, keys in (("unknown", given - known), ("missing", known - optional - given)):
         if keys:
             raise ContractError(
                 f"Model contract: {problem} {', '.join(sorted(keys))}; "
@@ -125,7 +139,7 @@ def _parse(key: str, text: str) -> Any:
     parser = _PARSERS.get(key, str)
     try:
         return parser(text)
-    except (OverflowError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise ContractError(f"Model contract: {key} cannot be {text!r}.", actual=text) from error
 
 
@@ -150,6 +164,10 @@ def _parse_object(text: str) -> dict[str, Any]:
     return values
 
 
+def _parse_flag(text: str) -> bool:
+    return {"True": True, "False": False}[text]
+
+
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "scale": int,
     "input_channels": int,
@@ -159,4 +177,5 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "size_multiple": int,
     "provenance": _parse_strings,
     "quality": _parse_numbers,
+    "noise_level": _parse_flag,
 }

@@ -5,12 +5,14 @@ each block. Estimates from the finest differences alone (Donoho's median of wave
 see white noise only: demosaicking and JPEG leave little of a camera's noise there.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from hiir.imaging.pixels import FloatPixels
+from hiir.imaging.pixels import FloatPixels, PixelRows, to_unit
 
-__all__ = ["estimate_noise_level"]
+__all__ = ["estimate_noise_level", "estimate_of_rows"]
 
 _BLOCK = 8
 # Shares of the blocks of one brightness between which they count as flat: those below are often
@@ -22,6 +24,9 @@ _BIAS = 0.93
 _CLIPPED_SHARE = 0.3
 _MARGIN = 2.5 / 255
 _LEAST_BLOCKS = 16
+# Pixels of a large photo that are looked at, in strips all over it.
+_SAMPLED = 2_000_000
+_STRIP = 8 * _BLOCK
 _BRIGHTNESSES = 3
 
 
@@ -47,6 +52,28 @@ def estimate_noise_level(image: FloatPixels) -> float:
     order = np.argsort(blocks.mean(axis=(1, 2)))
     found = [_flat(variance[part]) for part in np.array_split(order, _BRIGHTNESSES)]
     return float(np.sqrt(np.mean(found))) / _BIAS * 255
+
+
+def estimate_of_rows(rows: PixelRows) -> float:
+    """Estimate the noise level of a photo of any size, from strips of it.
+
+    Args:
+        rows: ``(H, W, C)`` uint8, uint16 or float32 [0, 1], which may lie in a file.
+
+    Returns:
+        The deviation on the scale of 255.
+    """
+    height, width, _ = rows.shape
+    count = max(_SAMPLED // (_STRIP * width), 1)
+    if count * _STRIP >= height:
+        return estimate_noise_level(_as_float(rows[:height]))
+    tops = np.linspace(0, height - _STRIP, count).astype(int)
+    strips = [_as_float(rows[top : top + _STRIP]) for top in tops.tolist()]
+    return estimate_noise_level(np.concatenate(strips))
+
+
+def _as_float(pixels: npt.NDArray[Any]) -> FloatPixels:
+    return pixels if pixels.dtype == np.float32 else to_unit(pixels)
 
 
 def _flat(variance: npt.NDArray[np.float32]) -> float:

@@ -162,7 +162,7 @@ def _restore_in_order(
             pixels, future = pending[0]
             result = future.result()
             pending.popleft()
-            _check_output(result, pixels, contract)
+            _check_output(result, pixels[..., : contract.image_channels], contract)
             yield result[0].transpose(1, 2, 0)
     finally:
         for _, future in pending:

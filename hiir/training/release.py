@@ -87,7 +87,7 @@ def release_run(
         baseline = "bicubic" if contract.scale > 1 else "input"
         before = _measure(build_baseline(baseline, scale=contract.scale), samples, contract)
         quality[f"{name}-{baseline}-psnr"] = round(before.psnr, 2)
-    if contract.scale == 1 and contract.input_channels == contract.output_channels:
+    if contract.scale == 1 and contract.image_channels == contract.output_channels:
         for folder in test_sets:
             clean = SyntheticSet(folder=folder, degradation=degradation_of(_CLEAN, seed=_SEED))
             after = _measure(restorer, clean, contract)

@@ -96,6 +96,7 @@ def contract_of(config: TrainingConfig, **values: Any) -> ModelContract:
         "architecture": config.preset,
         "scale": preset.upscale,
         "input_channels": preset.in_channels,
+        "noise_level": config.data.with_level,
         "output_channels": preset.out_channels,
         "tile": config.release.tile,
         "overlap": config.release.overlap,

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from hiir.imaging import ColorPolicy, MetadataPolicy, available_formats
+from hiir.imaging import MAX_NOISE_LEVEL, ColorPolicy, MetadataPolicy, available_formats
+from service.catalogue.tasks import AUTO
 from service.schemas.job import JobView
 
 _TEXT = {"schema": {"type": "string"}}
@@ -17,6 +18,12 @@ _PATTERN = {
     "enum": ["RGGB", "BGGR", "GRBG", "GBRG"],
     "description": "For `demosaic`: the colors of the four pixels at the top left, row by row. "
     "A camera raw file carries its own pattern.",
+}
+_NOISE_LEVEL = {
+    "anyOf": [{"const": AUTO}, {"type": "number", "minimum": 0, "maximum": MAX_NOISE_LEVEL}],
+    "default": AUTO,
+    "description": "For `denoise`: standard deviation of the noise on the scale of 255. `auto` "
+    "estimates it from the photo.",
 }
 _RIGHT = {
     "type": "string",
@@ -113,6 +120,7 @@ SUBMISSION: dict[str, Any] = {
                             "task": {"type": "string", "description": "One of `/v1/tasks`."},
                             "scale": _SCALE,
                             "pattern": _PATTERN,
+                            "noise_level": _NOISE_LEVEL,
                             "file_right": _RIGHT,
                             **_PHOTO,
                             "cancel_on_disconnect": _CANCELS,
@@ -134,6 +142,7 @@ SUBMISSION: dict[str, Any] = {
             },
             {"name": "scale", "in": "query", "schema": _SCALE},
             {"name": "pattern", "in": "query", "schema": _PATTERN},
+            {"name": "noise_level", "in": "query", "schema": _NOISE_LEVEL},
             *({"name": name, "in": "query", "schema": _PHOTO[name]} for name in _PHOTO),
             {
                 "name": "cancel_on_disconnect",

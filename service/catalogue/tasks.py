@@ -4,10 +4,11 @@ A client names a task and sends a photo. The photo (gray or color, one view or t
 parameters determine the model, by the models' contracts.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from hiir.imaging import BayerPattern, ModelContract
+from hiir.imaging import MAX_NOISE_LEVEL, BayerPattern, ModelContract
 from service.catalogue.models import ModelCatalogue
 from service.errors import (
     InvalidParameterError,
@@ -18,10 +19,14 @@ from service.errors import (
     UnknownTaskError,
 )
 
-SCALE, PATTERN = "scale", "pattern"
-TASK_PARAMETERS = (SCALE, PATTERN)
+SCALE, PATTERN, NOISE_LEVEL = "scale", "pattern", "noise_level"
+TASK_PARAMETERS = (SCALE, PATTERN, NOISE_LEVEL)
 """Parameters of single tasks, as opposed to those of every job."""
 
+AUTO = "auto"
+"""The noise level that the service estimates itself."""
+
+_DECIMAL = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
 _CHANNELS = {1: "gray images", 3: "color images", 6: "two views in color"}
 
 
@@ -87,8 +92,32 @@ class Parameter:
 
     name: str
     values: tuple[str, ...]
-    """All allowed values."""
+    """All allowed values; words beside the numbers, where numbers are allowed."""
     required: bool
+    numbers: tuple[float, float] | None = None
+    """Lowest and highest of the numbers that are allowed too."""
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        known = ", ".join(self.values)
+        if self.numbers is None:
+            return known
+        lowest, highest = self.numbers
+        return f"{known} or {lowest:g} to {highest:g}"
+
+    def check(self, value: str) -> str:
+        """Return the value, a number in its shortest form; raises `InvalidParameterError`."""
+        if value in self.values:
+            return value
+        number = _number(value)
+        if self.numbers is None or number is None or not _within(number, self.numbers):
+            raise InvalidParameterError(
+                f"{self.name} must be one of {self.allowed}.",
+                limit=self.allowed,
+                actual=value[:100],
+            )
+        return f"{number:g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +146,9 @@ class Task:
             # A camera raw file carries its own pattern.
             patterns = tuple(pattern.value.upper() for pattern in BayerPattern)
             return (Parameter(name=PATTERN, values=patterns, required=False),)
+        if any(model.noise_level for model in self.models):
+            levels = (0.0, MAX_NOISE_LEVEL)
+            return (Parameter(name=NOISE_LEVEL, values=(AUTO,), required=False, numbers=levels),)
         if self.scales == (1,):
             return ()
         scales = tuple(map(str, self.scales))
@@ -137,10 +169,10 @@ class Task:
         values: dict[str, str] = {}
         for parameter in self.parameters:
             value = given.get(parameter.name)
-            if value is None and len(parameter.values) == 1:
+            if value is None and len(parameter.values) == 1 and parameter.numbers is None:
                 value = parameter.values[0]
             if value is not None:
-                values[parameter.name] = _checked(parameter, value)
+                values[parameter.name] = parameter.check(value)
             elif parameter.required:
                 raise self.missing(parameter.name)
         return TaskRequest(task=self, parameters=values)
@@ -181,15 +213,24 @@ class TaskRequest:
         wanted = (views, 3 * views) if gray else (3 * views,)
         for channels in wanted:
             for model in self.task.models:
-                if model.scale == self.scale and model.input_channels == channels:
-                    return model
-        taken = sorted({model.input_channels for model in self.task.models})
+                if model.scale == self.scale and model.image_channels == channels:
+                    return self._taking_parameters(model)
+        taken = sorted({model.image_channels for model in self.task.models})
         takes = ", ".join(_CHANNELS.get(count, f"{count} channels") for count in taken)
         image = "gray" if gray else "in color"
         sent = f"{image}, two views" if views > 1 else image
         raise NoModelForImageError(
             f"{self.task.name} takes {takes}; the image is {sent}.", limit=takes, actual=sent
         )
+
+    def _taking_parameters(self, model: ModelContract) -> ModelContract:
+        if self.parameters.get(NOISE_LEVEL, AUTO) != AUTO and not model.noise_level:
+            raise UnknownParameterError(
+                f"{model.name}, which restores such images, takes no {NOISE_LEVEL}.",
+                limit=AUTO,
+                actual=self.parameters[NOISE_LEVEL],
+            )
+        return model
 
 
 class TaskCatalogue:
@@ -226,13 +267,13 @@ class TaskCatalogue:
         raise UnknownTaskError(f"The tasks are: {known}.", limit=known, actual=name[:100])
 
 
-def _checked(parameter: Parameter, value: str) -> str:
-    if value not in parameter.values:
-        known = ", ".join(parameter.values)
-        raise InvalidParameterError(
-            f"{parameter.name} must be one of {known}.", limit=known, actual=value[:100]
-        )
-    return value
+def _number(text: str) -> float | None:
+    """The number that a plain decimal says; None for anything else."""
+    return float(text) if _DECIMAL.fullmatch(text) else None
+
+
+def _within(number: float, bounds: tuple[float, float]) -> bool:
+    return bounds[0] <= number <= bounds[1]
 
 
 def _tasks(models: Iterable[ModelContract]) -> Iterator[Task]:

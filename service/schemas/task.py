@@ -41,7 +41,7 @@ class ModelView(View):
             architecture=contract.architecture,
             precision=precision,
             scale=contract.scale,
-            input_channels=contract.input_channels,
+            input_channels=contract.image_channels,
             output_channels=contract.output_channels,
             tile=contract.tile,
             overlap=contract.overlap,
@@ -55,7 +55,11 @@ class ParameterView(View):
 
     name: str
     values: list[str]
+    """All allowed values; words beside the numbers, where numbers are allowed."""
     required: bool
+    minimum: float | None
+    """Lowest number that is allowed; null where none is."""
+    maximum: float | None
 
 
 class TaskView(View):
@@ -87,11 +91,13 @@ class TaskView(View):
                     name=parameter.name,
                     values=list(parameter.values),
                     required=parameter.required,
+                    minimum=None if parameter.numbers is None else parameter.numbers[0],
+                    maximum=None if parameter.numbers is None else parameter.numbers[1],
                 )
                 for parameter in task.parameters
             ],
             scales=list(task.scales),
-            channels=sorted({model.input_channels for model in task.models}),
+            channels=sorted({model.image_channels for model in task.models}),
             min_side=limits.min_side,
             max_side=limits.side,
             max_pixels={

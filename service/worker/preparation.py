@@ -18,8 +18,10 @@ from hiir.imaging import (
     ModelContract,
     PixelFile,
     PixelRows,
+    RowsWithLevel,
+    estimate_of_rows,
 )
-from service.catalogue.tasks import PATTERN, takes_mosaics
+from service.catalogue.tasks import AUTO, NOISE_LEVEL, PATTERN, takes_mosaics
 from service.jobs.job import Job
 
 _BAND_ROWS = 256
@@ -76,7 +78,8 @@ def prepare_photo(
     Raises the codec's errors.
     """
     if not takes_mosaics(contract):
-        return _photo(source, job, codec=codec, limits=limits, files=files)
+        photo = _photo(source, job, codec=codec, limits=limits, files=files)
+        return _with_noise_level(photo, job, contract) if contract.noise_level else photo
     pattern = job.parameters.get(PATTERN)
     if pattern is None:
         raw = codec.decode_raw(source, limits)
@@ -103,6 +106,14 @@ def _photo(
     other = codec.decode(right, limits, job.options)
     files.callback(other.close)
     return PreparedPhoto(rows=StackedViews(left.pixels, other.pixels), like=left)
+
+
+def _with_noise_level(photo: PreparedPhoto, job: Job, contract: ModelContract) -> PreparedPhoto:
+    """Tell the model the level that the client gave, or an estimate."""
+    given = job.parameters.get(NOISE_LEVEL, AUTO)
+    level = estimate_of_rows(photo.rows) if given == AUTO else float(given)
+    rows = RowsWithLevel(photo.rows, level, channels=contract.image_channels)
+    return replace(photo, rows=rows)
 
 
 def _mosaic(

@@ -6,7 +6,7 @@ from hiir.imaging import ContractError, ModelContract
 
 
 def test_a_contract_survives_its_parameters(make_contract):
-    contract = make_contract()
+    contract = make_contract(input_channels=4, noise_level=True)
     parameters = contract.to_parameters()
     assert all(isinstance(text, str) for text in parameters.values())
     assert set(parameters) == {field.name for field in dataclasses.fields(ModelContract)}
@@ -25,7 +25,14 @@ def test_an_unknown_key_is_refused_with_the_known_ones(make_contract):
     assert "size_multiple" in caught.value.limit
 
 
-@pytest.mark.parametrize("key", [field.name for field in dataclasses.fields(ModelContract)])
+REQUIRED = [
+    field.name
+    for field in dataclasses.fields(ModelContract)
+    if field.default is dataclasses.MISSING
+]
+
+
+@pytest.mark.parametrize("key", REQUIRED)
 def test_every_key_is_required(make_contract, key):
     parameters = make_contract().to_parameters()
     del parameters[key]
@@ -36,6 +43,7 @@ def test_every_key_is_required(make_contract, key):
 @pytest.mark.parametrize(
     ("key", "text"),
     [
+        ("noise_level", "yes"),
         ("scale", "two"),
         ("tile", "16.0"),
         ("overlap", ""),
@@ -69,6 +77,7 @@ def test_a_value_that_does_not_parse_is_refused(make_contract, key, text):
         {"tile": 20},
         {"overlap": 16},
         {"overlap": -1},
+        {"input_channels": 1, "noise_level": True},
         {"sha256": "0" * 63},
         {"sha256": "A" * 64},
         {"quality": {"psnr": float("inf")}},
@@ -88,3 +97,10 @@ def test_the_callers_mappings_cannot_change_the_contract_later(make_contract):
 
 def test_a_contract_can_be_a_key(make_contract):
     assert len({make_contract(), make_contract(), make_contract(version="2")}) == 2
+
+
+def test_the_noise_level_is_a_channel_beside_the_image(make_contract):
+    plain, told = make_contract(), make_contract(input_channels=4, noise_level=True)
+    assert (plain.image_channels, told.image_channels) == (3, 3)
+    assert "noise_level" not in plain.to_parameters()
+    assert ModelContract.from_parameters(told.to_parameters()) == told

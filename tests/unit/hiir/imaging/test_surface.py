@@ -9,9 +9,13 @@ from hiir import imaging
 
 
 def by_kind_and_number(name):
-    """Classes before functions, and Uint8 before Uint16."""
+    """Constants before classes before functions, and Uint8 before Uint16."""
     parts = re.split(r"(\d+)", name)
-    return (name.islower(), [int(part) if part.isdecimal() else part for part in parts])
+    return (
+        not name.isupper(),
+        name.islower(),
+        [int(part) if part.isdecimal() else part for part in parts],
+    )
 
 
 def test_the_public_names_are_sorted():

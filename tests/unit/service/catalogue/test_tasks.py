@@ -170,3 +170,37 @@ def test_a_missing_task_is_told_those_that_can_be_done(catalogue, name):
     with pytest.raises(MissingTaskError) as caught:
         catalogue("weather").find(name)
     assert caught.value.limit == "weather"
+
+
+TOLD = {"input_channels": 4, "noise_level": True}
+
+
+def test_a_model_that_is_told_the_noise_level_gives_its_task_that_parameter(catalogue):
+    (parameter,) = catalogue(**{"denoise-color": TOLD}).find("denoise").parameters
+    assert (parameter.name, parameter.values) == ("noise_level", ("auto",))
+    assert (parameter.numbers, parameter.required) == ((0, 75), False)
+    assert catalogue().find("denoise").parameters == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("auto", "auto"), ("0", "0"), ("12.50", "12.5"), ("75", "75")]
+)
+def test_a_noise_level_is_a_number_or_left_to_the_service(catalogue, given, kept):
+    request = catalogue(**{"denoise-color": TOLD}).find("denoise").request({"noise_level": given})
+    assert request.parameters == {"noise_level": kept}
+    assert request.choose_model(gray=False).name == "denoise-color"
+
+
+@pytest.mark.parametrize("given", ["75.1", "-1", "1e1", "nan", "", "high", "\u0661"])
+def test_another_noise_level_is_refused(catalogue, given):
+    task = catalogue(**{"denoise-color": TOLD}).find("denoise")
+    with pytest.raises(InvalidParameterError, match="one of auto or 0 to 75") as caught:
+        task.request({"noise_level": given})
+    assert (caught.value.limit, caught.value.actual) == ("auto or 0 to 75", given)
+
+
+def test_a_noise_level_that_the_images_model_cannot_be_told_is_refused(catalogue):
+    task = catalogue(**{"denoise-color": TOLD}).find("denoise")
+    with pytest.raises(UnknownParameterError, match=r"denoise-gray, .* takes no noise_level"):
+        task.request({"noise_level": "20"}).choose_model(gray=True)
+    assert task.request({"noise_level": "auto"}).choose_model(gray=True).name == "denoise-gray"

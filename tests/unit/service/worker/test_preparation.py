@@ -1,7 +1,10 @@
+from contextlib import ExitStack
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from service.worker.preparation import StackedViews
+from service.worker.preparation import StackedViews, prepare_photo
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -21,3 +24,21 @@ def test_gray_views_are_three_equal_channels_each():
     rows = StackedViews(left, right)[0:2]
     assert rows.shape == (2, 30, 6)
     assert (rows == [7, 7, 7, 9, 9, 9]).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "level"), [({}, 20), ({"noise_level": "auto"}, 20), ({"noise_level": "37.5"}, 37.5)]
+)
+def test_a_model_is_told_the_level_that_was_given_or_is_estimated(make_contract, given, level):
+    noise = np.random.default_rng(0).normal(128, 20, (128, 128, 1))
+    pixels = noise.clip(0, 255).astype(np.uint8)
+    image = SimpleNamespace(pixels=pixels, close=lambda: None)
+    codec = SimpleNamespace(decode=lambda *_: image)
+    job = SimpleNamespace(parameters=given, options=None, source=SimpleNamespace(right_from=None))
+    contract = make_contract(input_channels=4, noise_level=True)
+    with ExitStack() as files:
+        photo = prepare_photo(None, job, contract=contract, codec=codec, limits=None, files=files)
+    rows = photo.rows[10:12]
+    assert (photo.rows.shape, rows.shape) == ((128, 128, 4), (2, 128, 4))
+    np.testing.assert_allclose(rows[..., :3], pixels[10:12].repeat(3, axis=2) / 255, atol=1e-6)
+    assert rows[0, 0, 3] * 255 == pytest.approx(level, rel=0.1)
