@@ -81,7 +81,7 @@ class JobSettings(BaseModel):
     410 instead of 404."""
 
     idempotency_seconds: PositiveInt = 86_400
-    """How long an idempotency key stands for its first submission."""
+    """Lifetime of an idempotency key."""
 
     soft_time_limit: PositiveInt = 1800
     """A job that runs longer fails with `timeout`: 12 megapixels take minutes on a small CPU."""

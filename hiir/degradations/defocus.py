@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hiir.degradations.convolution import convolve, disk
+from hiir.degradations.light import light_from_values, values_from_light
 from hiir.imaging import FloatPixels
 
 __all__ = ["View", "circle_of_confusion", "defocus", "view_kernel"]
@@ -59,6 +60,7 @@ def defocus(
     *,
     view: View = View.WHOLE,
     gamma: float = 2.2,
+    highlights: float = 1.0,
     step: float = 0.75,
 ) -> FloatPixels:
     """Blur an image by a map of disk radii, from the farthest layer to the nearest.
@@ -68,12 +70,13 @@ def defocus(
         radius: ``(H, W)`` signed radii in pixels: larger is farther.
         view: part of the aperture.
         gamma: exponent from stored values to light, in which highlights become disks.
+        highlights: light of saturated pixels, as in `light_from_values`.
         step: pixels of radius that one layer spans; finer layers take longer.
 
     Returns:
         ``(H, W, C)`` float32 [0, 1].
     """
-    light = np.clip(image, 0, 1) ** np.float32(gamma)
+    light = light_from_values(image, gamma=gamma, highlights=highlights)
     levels = np.rint(radius / step).astype(np.int64)
     colour = np.zeros_like(light)
     coverage = np.zeros((*radius.shape, 1), np.float32)
@@ -87,8 +90,7 @@ def defocus(
         colour[reached] = colour[reached] * (1 - opacity) + layer[..., :-1]
         coverage[reached] = coverage[reached] * (1 - opacity) + opacity
     # A near layer that fades out uncovers ground that no pixel has seen: the seen stands for it.
-    seen = np.clip(colour / np.maximum(coverage, 1e-6), 0, 1)
-    return np.asarray(seen ** np.float32(1 / gamma), np.float32)
+    return values_from_light(colour / np.maximum(coverage, 1e-6), gamma=gamma)
 
 
 def _surroundings(inside: npt.NDArray[np.bool_], reach: int) -> tuple[slice, slice]:

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["draw_layers", "draw_relief", "smooth_field"]
+__all__ = ["draw_layers", "draw_outline", "draw_relief", "smooth_field"]
 
 
 def smooth_field(
@@ -47,6 +47,29 @@ def draw_relief(shape: tuple[int, int], random: np.random.Generator) -> npt.NDAr
     return np.asarray((1 - share) * slope + share * hills, np.float32)
 
 
+def draw_outline(
+    shape: tuple[int, int], random: np.random.Generator, *, size: tuple[float, float]
+) -> npt.NDArray[np.bool_]:
+    """Draw a round thing with a wavy outline somewhere in a picture.
+
+    Args:
+        shape: rows and columns.
+        random: source of place, size and outline.
+        size: range of its mean radius, as a share of the sides.
+
+    Returns:
+        ``(H, W)``, true inside.
+    """
+    rows, columns = np.mgrid[-0.5 : 0.5 : shape[0] * 1j, -0.5 : 0.5 : shape[1] * 1j]
+    row, column = random.uniform(-0.5, 0.5, 2)
+    angle = np.arctan2(rows - row, columns - column)
+    waves = random.uniform(-0.25, 0.25, 4)
+    outline = random.uniform(*size) * (
+        1 + sum(waves[k] * np.sin((k + 2) * angle + 7 * waves[k - 1]) for k in range(4))
+    )
+    return np.asarray(np.hypot(rows - row, columns - column) < outline)
+
+
 def draw_layers(
     shape: tuple[int, int], random: np.random.Generator, *, objects: int
 ) -> npt.NDArray[np.float32]:
@@ -65,12 +88,6 @@ def draw_layers(
     depth = random.uniform(0.5, 1) + tilt[0] * rows + tilt[1] * columns
     # From far to near: what is nearer covers what is farther.
     for nearness in np.sort(random.uniform(0, 0.9, objects))[::-1]:
-        row, column = random.uniform(-0.5, 0.5, 2)
-        angle = np.arctan2(rows - row, columns - column)
-        waves = random.uniform(-0.25, 0.25, 4)
-        outline = random.uniform(0.08, 0.3) * (
-            1 + sum(waves[k] * np.sin((k + 2) * angle + 7 * waves[k - 1]) for k in range(4))
-        )
-        inside = np.hypot(rows - row, columns - column) < outline
+        inside = draw_outline(shape, random, size=(0.08, 0.3))
         depth = np.where(inside, nearness + 0.1 * tilt[1] * columns, depth)
     return np.asarray(np.clip(depth, 0, 1), np.float32)

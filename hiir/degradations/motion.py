@@ -6,13 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from hiir.degradations.convolution import convolve
+from hiir.degradations.light import light_from_values, values_from_light
 from hiir.imaging import FloatPixels
 
 __all__ = [
+    "Trajectory",
     "average_frames",
     "blur_by_trajectory",
     "draw_trajectory",
     "expose_frames",
+    "seen_from_middle",
     "trajectory_kernel",
 ]
 
@@ -76,6 +79,12 @@ def expose_frames(trajectory: Trajectory, *, frames: int, shutter: float) -> Tra
     return seen
 
 
+def seen_from_middle(trajectory: Trajectory) -> Trajectory:
+    """Move a path so that its origin is the middle of the exposure, when the truth is sharp."""
+    moved: Trajectory = trajectory - trajectory[len(trajectory) // 2]
+    return moved
+
+
 def trajectory_kernel(trajectory: Trajectory) -> npt.NDArray[np.float64]:
     """Point spread function of a path: each point shares its weight among four pixels.
 
@@ -95,7 +104,7 @@ def trajectory_kernel(trajectory: Trajectory) -> npt.NDArray[np.float64]:
 
 
 def blur_by_trajectory(
-    image: FloatPixels, trajectory: Trajectory, *, gamma: float = 2.2
+    image: FloatPixels, trajectory: Trajectory, *, gamma: float = 2.2, highlights: float = 1.0
 ) -> FloatPixels:
     """Blur as light is blurred: highlights draw streaks.
 
@@ -103,13 +112,13 @@ def blur_by_trajectory(
         image: ``(H, W, C)`` float32 [0, 1].
         trajectory: of the camera, in pixels.
         gamma: exponent from stored values to light; 1 blurs the stored values.
+        highlights: light of saturated pixels, as in `light_from_values`.
 
     Returns:
         ``(H, W, C)`` float32 [0, 1].
     """
-    light = np.clip(image, 0, 1) ** np.float32(gamma)
-    blurred = np.clip(convolve(light, trajectory_kernel(trajectory)), 0, 1)
-    return np.asarray(blurred ** np.float32(1 / gamma), np.float32)
+    light = light_from_values(image, gamma=gamma, highlights=highlights)
+    return values_from_light(convolve(light, trajectory_kernel(trajectory)), gamma=gamma)
 
 
 def average_frames(frames: Sequence[FloatPixels], *, gamma: float = 2.2) -> FloatPixels:

@@ -32,6 +32,8 @@ _STRENGTHS: Mapping[str, list[list[dict[str, Any]]]] = {
     "blur": [[{"kind": "blur", "sigma": s}] for s in ([0.3, 1], [1, 2], [2, 4])],
     "bicubic": [[{"kind": "downscale", "factor": f}] for f in (2, 3, 4)],
     "motion": [[{"kind": "motion", "length": n}] for n in (8, 20, 45)],
+    "lights": [[{"kind": "motion", "length": n, "highlights": 8}] for n in (8, 20, 45)],
+    "moving object": [[{"kind": "moving-object", "length": n}] for n in (8, 20, 45)],
     "defocus": [[{"kind": "defocus", "radius": r}] for r in (3, 6, 12)],
     "dual pixel": [[{"kind": "defocus", "radius": r, "dual_pixel": True}] for r in (3, 6, 12)],
     "demosaicked": [[{"kind": "bayer", "patterns": [p]}] for p in ("rggb", "grbg", "bggr")],
@@ -42,6 +44,18 @@ _STRENGTHS: Mapping[str, list[list[dict[str, Any]]]] = {
     ],
     "snow": [
         [{"kind": "snow", "amount": a, "size": s}] for a, s in ((0.3, 10), (0.6, 16), (1.0, 26))
+    ],
+    "heavy rain": [
+        [{"kind": "heavy-rain", "amount": a, "density": d, "night_share": 0}]
+        for a, d in ((0.4, 0.5), (0.7, 1.2), (1.0, 2.5))
+    ],
+    "snowfall": [
+        [{"kind": "snowfall", "amount": a, "size": [1.2, s]}]
+        for a, s in ((0.3, 10), (0.6, 16), (1.0, 24))
+    ],
+    "window drops": [
+        [{"kind": "window-drops", "density": d, "radius": r, "defocus": f}]
+        for d, r, f in ((6, [3, 6], 1), (6, [3, 10], 4), (1, [8, 24], 3))
     ],
     "raindrops": [
         [{"kind": "raindrops", "amount": a, "size": s}]

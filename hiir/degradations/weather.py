@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from hiir.degradations.convolution import convolve
 from hiir.degradations.depth import draw_relief
+from hiir.degradations.particles import draw_airlight, flake_kernel, streak_kernel
 from hiir.imaging import FloatPixels
 
 __all__ = ["add_fog", "add_rain", "add_snow"]
@@ -54,7 +55,7 @@ def add_rain(
     """
     shape = (image.shape[0], image.shape[1])
     depth = draw_relief(shape, random)
-    airlight = _airlight(image, random)
+    airlight = draw_airlight(image, random)
     angle = random.normal(0, np.radians(22))
     # From a few thick streaks to a gray curtain of thin ones, each of which is hardly seen.
     fineness = random.uniform(1, 5)
@@ -93,18 +94,9 @@ def _streaks(
     """``(H, W, 1)`` opacity of streaks that begin at a share of all pixels."""
     drops = (random.random(shape) < 8 * share / length) * random.uniform(0.15, 1, shape)
     seeds = drops.astype(np.float32)[..., None]
-    return np.asarray(np.maximum(convolve(seeds, _line(length, width, angle)), 0), np.float32)
-
-
-def _line(length: float, width: float, angle: float) -> npt.NDArray[np.float64]:
-    """Streak that fades towards its ends, brightest 1; ``angle`` in radians off the vertical."""
-    reach = int(np.ceil(length / 2 + width)) + 1
-    rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
-    along = rows * np.cos(angle) + columns * np.sin(angle)
-    across = columns * np.cos(angle) - rows * np.sin(angle)
-    ends = np.clip(1 - np.abs(2 * along / length) ** 4, 0, 1)
-    profile: npt.NDArray[np.float64] = ends * np.exp(-0.5 * (across / (0.45 * width + 0.15)) ** 2)
-    return np.asarray(profile / profile.max())
+    return np.asarray(
+        np.maximum(convolve(seeds, streak_kernel(length, width, angle)), 0), np.float32
+    )
 
 
 def add_snow(
@@ -128,7 +120,7 @@ def add_snow(
         ``(H, W, C)`` float32 [0, 1].
     """
     shape = (image.shape[0], image.shape[1])
-    airlight = np.maximum(_airlight(image, random), np.float32(0.8))
+    airlight = np.maximum(draw_airlight(image, random), np.float32(0.8))
     snowy = add_fog(image, draw_relief(shape, random), density=haze * amount, airlight=airlight)
     drift = random.normal(0, 0.5)
     # Shares are of the area that the flakes of a scale cover.
@@ -136,34 +128,9 @@ def add_snow(
         diameter = max(size * scale, 1.2)
         chance = share * amount / (0.8 * diameter**2)
         seeds = (random.random(shape) < chance) * random.uniform(0.35, 1, shape)
-        flake = _flake(diameter, angle=drift + random.normal(0, 0.15), random=random)
+        flake = flake_kernel(diameter, angle=drift + random.normal(0, 0.15), random=random)
         # Near flakes are out of focus, and light falls through them.
         opacity = convolve(seeds.astype(np.float32)[..., None], flake)
         opacity = np.clip(opacity, 0, 1) * np.float32(1 - 0.35 * scale)
         snowy = snowy * (1 - opacity) + np.float32(random.uniform(0.88, 1.0)) * opacity
     return np.asarray(np.clip(snowy, 0, 1), np.float32)
-
-
-def _flake(
-    diameter: float, *, angle: float, random: np.random.Generator
-) -> npt.NDArray[np.float64]:
-    """Soft, irregular blob that is drawn out along its fall, brightest 1."""
-    stretch = random.uniform(1.0, 1.8)
-    reach = int(np.ceil(diameter * stretch / 2)) + 2
-    rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
-    along = (rows * np.cos(angle) + columns * np.sin(angle)) / stretch
-    across = columns * np.cos(angle) - rows * np.sin(angle)
-    turn = np.arctan2(along, across)
-    waves = random.uniform(-0.12, 0.12, 3)
-    uneven = 1 + sum(waves[k] * np.cos((k + 2) * turn + 9 * waves[k - 1]) for k in range(3))
-    edge = np.clip((diameter / 2 * uneven - np.hypot(along, across)) / (0.6 * diameter) + 0.5, 0, 1)
-    profile: npt.NDArray[np.float64] = edge**2 * (3 - 2 * edge)
-    return np.asarray(profile / max(profile.max(), 1e-9))
-
-
-def _airlight(image: FloatPixels, random: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Colour of an overcast sky that goes with the image: nearly gray, at dusk or by day."""
-    bright = float(np.quantile(image, 0.9))
-    level = np.clip(random.uniform(0.4, 1.0) * (0.5 + 0.5 * bright), 0.3, 1.0)
-    tint = random.normal(0, 0.01, image.shape[2])
-    return np.asarray(np.clip(level + tint, 0, 1), np.float32)

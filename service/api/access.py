@@ -60,7 +60,7 @@ def required_scope(method: str, path: str) -> Scope:
     """Return the scope that a request requires."""
     if path == "/v1/keys" or path.startswith("/v1/keys/"):
         return Scope.ADMIN
-    if path.startswith("/v1/webhooks/"):  # whoever knows the secret can forge webhooks
+    if path.startswith("/v1/webhooks/"):  # the secret can forge webhooks
         return Scope.WRITE
     return Scope.READ if method in _READS else Scope.WRITE
 

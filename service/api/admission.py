@@ -36,8 +36,7 @@ class _Decision:
 
 
 class AdmissionMiddleware:
-    """Passes a request on with its caller, or refuses it; adds the rate limit headers either
-    way."""
+    """Passes a request on with its caller, or refuses it; always adds the rate limit headers."""
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ _WORKER_GRACE_S = 30.0  # lets a short job finish
 # glibc gives each thread an arena, whose free memory no other thread can use; with two arenas a
 # server's memory stops growing after its first jobs.
 _ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
-# Celery warns workers that run as root; whoever runs the whole stack on a machine has chosen so.
+# Celery warns a worker that runs as root; under `hiir up` the user has chosen to be root.
 _NO_ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
 _WHO_MAY = {
     AuthMode.OPEN: "open mode: anyone on this machine can use the API without a key",

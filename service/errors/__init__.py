@@ -1,4 +1,4 @@
-"""The service's errors, one tree. Each knows its code, HTTP status, public title and retryability.
+"""The tree of errors. Each has a code, an HTTP status, a title, and says whether to retry.
 
 ServiceError                             500 internal-error
 ├── ClientError                          4xx: the request must change
@@ -39,15 +39,15 @@ ServiceError                             500 internal-error
 │       ├── DecodingTimeoutError         422 decoding-timeout
 │       ├── OutputUnsupportedError       422 output-unsupported
 │       └── UnsupportedPixelModeError    422 unsupported-pixel-mode
-├── AccessDeniedError                    who asks may not: WWW-Authenticate says what is wanted
+├── AccessDeniedError                    the client lacks a valid key or scope: WWW-Authenticate
 │   ├── KeyMissingError                  401 key-missing
 │   ├── KeyInvalidError                  401 key-invalid
 │   ├── ScopeMissingError                403 scope-missing
 │   └── OpenModeError                    403 open-mode
-├── KeyStateError                        what a key's id cannot give
+├── KeyStateError                        conflicts with the tenant's API keys
 │   ├── KeyNotFoundError                 404 key-not-found
 │   └── TooManyKeysError                 409 too-many-keys
-├── JobStateError                        what a job's id cannot give
+├── JobStateError                        conflicts with the state of a job or batch
 │   ├── JobNotFoundError                 404 job-not-found
 │   ├── BatchNotFoundError               404 batch-not-found
 │   ├── BatchNotFinishedError            409 batch-not-finished (retryable)
@@ -59,18 +59,18 @@ ServiceError                             500 internal-error
 │   ├── SubmissionInProgressError        409 submission-in-progress (retryable)
 │   ├── JobFailedError                   409, with the code of the job's own failure
 │   └── ResultExpiredError               410 result-expired
-├── TooManyRequestsError                 429: this client asks for more than one may (retryable)
+├── TooManyRequestsError                 429: the client exceeds a quota (retryable)
 │   ├── RateLimitError                   429 rate-limited
 │   ├── TooManyJobsError                 429 too-many-jobs
 │   └── QuotaExceededError               429 quota-exceeded
-├── UnavailableError                     503: nothing is wrong with the request (retryable)
+├── UnavailableError                     503: the service cannot take the request now (retryable)
 │   ├── StoreUnavailableError            503 store-unavailable
 │   ├── QueueUnavailableError            503 queue-unavailable
 │   ├── InferenceUnavailableError        503 inference-unavailable
 │   ├── QueueFullError                   503 queue-full
 │   ├── WaitTooLongError                 503 wait-too-long
 │   └── ServerBusyError                  503 server-busy
-└── ProcessingError                      how an accepted job can end; kept with the job
+└── ProcessingError                      an accepted job failed; stored with the job
     ├── WorkerLostError                  500 worker-lost (retryable)
     ├── JobTimeoutError                  500 timeout
     ├── OutOfMemoryError                 500 out-of-memory
@@ -274,8 +274,7 @@ def error_types() -> Iterator[type[ServiceError]]:
 
 
 def translate_imaging_error(error: ImagingError) -> ServiceError:
-    """Return the service's error for one of `hiir.imaging`: same code, detail, limit and actual
-    value."""
+    """Return the service's error with the code and detail of one of `hiir.imaging`."""
     kinds: tuple[type[ServiceError], ...] = (
         *_leaves(ImageError),
         CodecFailedError,

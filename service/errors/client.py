@@ -86,8 +86,7 @@ class MissingParameterError(ClientError):
 
 
 class NoModelForImageError(ClientError):
-    """No model of the task takes this kind of image: a gray model takes no color image, for
-    example."""
+    """No model of the task takes this kind of image."""
 
     code, status, title = "no-model-for-image", 422, "No model for this image"
 

@@ -10,8 +10,7 @@ class ProcessingError(ServiceError):
 
 
 class WorkerLostError(ProcessingError):
-    """Every worker that took the job lost its lease: it crashed, was killed or lost its
-    connection."""
+    """Every worker that took the job crashed, was killed or lost its connection."""
 
     code, title, retryable = "worker-lost", "Worker lost", True
 

@@ -44,8 +44,7 @@ class ConcurrencyLimit:
                 self._changed.notify()
 
     def decrease(self, size: int) -> bool:
-        """Halve the limit if it still is `size`: all tiles of a batch fail together, and count
-        once."""
+        """Halve the limit if it still is `size`: a failed batch counts once for all its tiles."""
         with self._changed:
             self._successes = 0
             if self._size != size or size == 1:

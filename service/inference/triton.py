@@ -253,8 +253,7 @@ class TritonEngine:
 
 
 def check_served(config: Any, contract: ModelContract) -> None:
-    """Raise `ModelMismatchError` unless a model's `ModelConfig` (protobuf) fulfills its
-    contract."""
+    """Raise `ModelMismatchError` unless a `ModelConfig` (protobuf) fulfills its contract."""
     side = contract.tile
     wanted = {
         "input": (_INPUT, "TYPE_FP32", (contract.input_channels, side, side)),

@@ -107,8 +107,7 @@ class JobSubmitter:
             )
 
     def too_many_jobs(self, quota: QuotaStatus) -> TooManyJobsError:
-        """Return the error for a job over the tenant's limit, with the time until one may have
-        ended."""
+        """Return the error for a job over the tenant's limit, with the time of the next try."""
         backlog = self._backlog.snapshot()
         share = (backlog.load.waiting + backlog.load.running) / max(quota.open_jobs, 1)
         return quota.too_many_jobs(pause=backlog.retry_after(share))

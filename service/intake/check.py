@@ -115,8 +115,7 @@ class UploadCheck:
             raise self._missing_pattern(upload) or error from error
 
     def _missing_pattern(self, upload: Upload) -> ServiceError | None:
-        """Return the error for an ordinary image in place of a camera raw file, None for other
-        files."""
+        """Return the error for an image that is not a camera raw file, None for any other file."""
         try:
             self.codec.probe(upload.file)
         except UnsupportedImageFormat:

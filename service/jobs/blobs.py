@@ -39,8 +39,7 @@ class BlobStore:
         self._redis.close()
 
     def put(self, pieces: Iterable[bytes], *, seconds: int, blob_id: str | None = None) -> Blob:
-        """Store the bytes of `pieces`, of any sizes, for `seconds`; a failure leaves nothing
-        behind.
+        """Store the bytes of `pieces` for `seconds`; a failure leaves nothing behind.
 
         A caller that may have to store the same bytes again passes `blob_id`, which replaces the
         first copy.

@@ -102,8 +102,7 @@ class JobQueue:
         return cls(celery=build_celery(settings, consumes=False))
 
     def publish(self, subject_id: str) -> None:
-        """Send one message without retries; raises `QueueUnavailableError` after about 2
-        seconds."""
+        """Send one message without retries; raises `QueueUnavailableError` within 2 seconds."""
         try:
             self._celery.send_task(self.task, args=[subject_id], queue=self.name, retry=False)
         except self._broker_errors as error:

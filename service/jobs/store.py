@@ -200,10 +200,9 @@ class JobStore:
         return int(100 * memory["used_memory"] / memory["maxmemory"]) if memory["maxmemory"] else 0
 
     def cancel(self, job_id: str, *, purge: bool = True) -> Job | None:
-        """Cancel a queued job, ask a running one to stop, and with `purge` mark an ended one
-        purged.
+        """Cancel a queued job, stop a running one, or with `purge` mark an ended one as purged.
 
-        Returns the job as it was before, which tells the three cases apart.
+        Returns the job as it was before, which distinguishes the three cases.
         """
         before = self.get(job_id)
         if before is None:

@@ -108,8 +108,7 @@ class TextFormatter(_ContextFormatter):
         return super().format(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
-        """Format the line itself; control characters are escaped, so that a client cannot forge
-        lines."""
+        """Format the line; control characters are escaped, so that a client cannot forge lines."""
         return super().formatMessage(record).translate(_ESCAPED)
 
 

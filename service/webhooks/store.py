@@ -29,8 +29,7 @@ _LOGGED = 20
 
 
 class DeliveryStore:
-    """Deliveries and live senders. Every method raises `StoreUnavailableError` while Redis is
-    down."""
+    """Deliveries and live senders. Methods raise `StoreUnavailableError` while Redis is down."""
 
     def __init__(self, *, client: redis.Redis, settings: JobSettings) -> None:
         self._redis = client

@@ -133,8 +133,7 @@ class Attempt:
         return self._heartbeat.interrupting(interrupt)
 
     def fetch_source(self, into: BinaryIO) -> None:
-        """Copy the upload to a file; raises `InputExpiredError` or `StoreFaultError` if it is
-        damaged."""
+        """Copy the upload to a file; raises `InputExpiredError` or `StoreFaultError`."""
 
         def fetch() -> None:
             blob = self._job.source.blob
@@ -147,7 +146,7 @@ class Attempt:
             into.writelines(pieces)
             into.flush()
 
-        self._persist(fetch, stoppable=True)
+        self._retry(fetch, stoppable=True)
 
     def succeed(
         self,
@@ -199,7 +198,7 @@ class Attempt:
                 self._blobs.delete(blob)
             return state
 
-        match self._persist(hand_over):
+        match self._retry(hand_over):
             case LeaseState.LOST:
                 raise JobInterruptedError(StopReason.LEASE_LOST)
             case LeaseState.STOP:
@@ -285,7 +284,7 @@ class Attempt:
     def _finish(self, status: JobStatus, failure: Failure | None = None) -> None:
         self._close_stage(Stage.DONE)
         outcome = Outcome(status=status, timings=self._timings, failure=failure)
-        if self._persist(lambda: self._jobs.finish(self._lease, outcome)) is LeaseState.HELD:
+        if self._retry(lambda: self._jobs.finish(self._lease, outcome)) is LeaseState.HELD:
             logger.info("ended: %s", status.value)
             if status is JobStatus.FAILED and self._job.batch_id is not None:
                 self._keep_source()
@@ -294,7 +293,7 @@ class Attempt:
             self._report_outcome(status, failure.code if failure else "")
 
     def _requeue(self) -> None:
-        match self._persist(lambda: self._jobs.requeue(self._lease)):
+        match self._retry(lambda: self._jobs.requeue(self._lease)):
             case LeaseState.STOP:
                 self._finish(JobStatus.CANCELED)
             case LeaseState.HELD:
@@ -312,7 +311,7 @@ class Attempt:
         with suppress(ServiceError):  # otherwise it expires like a queued job's
             self._blobs.touch(self._job.source.blob, seconds=self._settings.result_seconds)
 
-    def _persist(self, action: Callable[[], T], *, stoppable: bool = False) -> T:
+    def _retry(self, action: Callable[[], T], *, stoppable: bool = False) -> T:
         """Retry `action` while Redis is down; raises `StoreUnavailableError` at the time limit."""
         give_up = time.monotonic() + self._settings.store_retry_seconds
         while True:

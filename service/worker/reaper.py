@@ -47,8 +47,7 @@ class Reaper:
         self._reclaims_from = clock()
 
     def run_once(self) -> None:
-        """Requeue or end jobs with expired leases, and republish those whose message may be
-        lost."""
+        """Requeue or end jobs with expired leases, and republish lost messages."""
         try:
             self._run_once()
         except StoreUnavailableError:

@@ -1,5 +1,6 @@
 """One file, one noun: names that say what is inside, and files that can be read in one go."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -32,6 +33,15 @@ def test_every_name_says_what_is_inside() -> None:
 @pytest.mark.parametrize("name", ["hiir/utils.py", "service/common/jobs.py", "hiir/loop_v2.py"])
 def test_a_name_that_says_nothing_is_found(name: str) -> None:
     assert is_shapeless(Path(name))
+
+
+def test_the_service_fits_on_one_screen_and_each_package_says_where_to_begin() -> None:
+    entries = [path for path in (ROOT / "service").iterdir() if path.name != "__pycache__"]
+    assert len(entries) <= 18
+    for package in sorted(path for path in entries if path.is_dir()):
+        docstring = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+        assert len(docstring.splitlines()[0]) > 20, package
+        assert "Begin with" in docstring or package.name == "errors", package
 
 
 def test_every_file_can_be_read_in_one_go() -> None:

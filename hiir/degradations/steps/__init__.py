@@ -9,9 +9,11 @@ from hiir.degradations.steps.blur import Blur
 from hiir.degradations.steps.camera import Camera
 from hiir.degradations.steps.composite import Chain, OneOf, Resized
 from hiir.degradations.steps.compression import Jpeg
+from hiir.degradations.steps.defocus import Defocus
+from hiir.degradations.steps.motion import Motion, MovingObject
 from hiir.degradations.steps.noise import CorrelatedNoise, File, FilmGrain, Noise, Poisson
-from hiir.degradations.steps.optics import Defocus, Motion
 from hiir.degradations.steps.sampling import Bayer, Downscale, Resize
+from hiir.degradations.steps.storm import HeavyRain, Snowfall, WindowDrops
 from hiir.degradations.steps.union import Step
 from hiir.degradations.steps.weather import Fog, Rain, Raindrops, Snow
 
@@ -26,8 +28,10 @@ __all__ = [
     "File",
     "FilmGrain",
     "Fog",
+    "HeavyRain",
     "Jpeg",
     "Motion",
+    "MovingObject",
     "Noise",
     "OneOf",
     "Poisson",
@@ -37,5 +41,7 @@ __all__ = [
     "Resize",
     "Resized",
     "Snow",
+    "Snowfall",
     "Step",
+    "WindowDrops",
 ]

@@ -13,6 +13,7 @@ __all__ = [
     "BaseStep",
     "Range",
     "Shares",
+    "WeatherStep",
     "draw",
     "draw_integer",
     "draw_log",
@@ -117,6 +118,15 @@ class BaseStep(BaseModel):
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
         """Degrade ``(H, W, C)`` float32 on the scale of [0, 1]; `image` itself stays as it is."""
         raise NotImplementedError
+
+
+class WeatherStep(BaseStep):
+    """Weather: it falls, and thickens towards the horizon."""
+
+    @property
+    def turns(self) -> bool:
+        """Upright as it is."""
+        return False
 
 
 def total_margin(steps: Sequence[BaseStep]) -> int:

@@ -1,4 +1,4 @@
-"""Fog, rain, snow and raindrops."""
+"""Fog, rain, snow and raindrops as the first models learned them; `storm` has heavier ones."""
 
 from typing import Literal
 
@@ -6,23 +6,14 @@ import numpy as np
 
 from hiir.degradations.depth import draw_relief
 from hiir.degradations.raindrops import add_raindrops
-from hiir.degradations.steps.base import BaseStep, Range, draw
+from hiir.degradations.steps.base import Range, WeatherStep, draw
 from hiir.degradations.weather import add_fog, add_rain, add_snow
 from hiir.imaging import FloatPixels
 
 __all__ = ["Fog", "Rain", "Raindrops", "Snow"]
 
 
-class _Weather(BaseStep):
-    """What falls, and thickens towards the horizon."""
-
-    @property
-    def turns(self) -> bool:
-        """Upright as it is."""
-        return False
-
-
-class Fog(_Weather):
+class Fog(WeatherStep):
     """A veil that thickens with depth."""
 
     kind: Literal["fog"] = "fog"
@@ -36,7 +27,7 @@ class Fog(_Weather):
         return add_fog(image, depth, density=draw(self.density, random), airlight=airlight)
 
 
-class Rain(_Weather):
+class Rain(WeatherStep):
     """Streaks and the fog behind them."""
 
     kind: Literal["rain"] = "rain"
@@ -51,7 +42,7 @@ class Rain(_Weather):
         return add_rain(image, random, amount=amount, length=length, fog=fog)
 
 
-class Raindrops(_Weather):
+class Raindrops(WeatherStep):
     """Drops on a window before the lens."""
 
     kind: Literal["raindrops"] = "raindrops"
@@ -66,7 +57,7 @@ class Raindrops(_Weather):
         return add_raindrops(image, random, amount=amount, size=size)
 
 
-class Snow(_Weather):
+class Snow(WeatherStep):
     """Flakes of several scales."""
 
     kind: Literal["snow"] = "snow"

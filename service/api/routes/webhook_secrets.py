@@ -23,8 +23,7 @@ def show_secret(
 def rotate_secret(
     response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> WebhookSecretView:
-    """Create a new secret. The previous one keeps signing for a day, so that receivers can
-    follow."""
+    """Create a new secret. The previous one keeps signing for a day."""
     return _show(response, services.webhooks.secrets.rotate(tenant))
 
 

@@ -1,6 +1,6 @@
 -- KEYS: queued, leases, workers. ARGV: prefix of records, prefix of slots.
--- Returns the slots, then {task, jobs, the oldest's age} of each task that waits, then
--- {SHA-256 of weights, pixels to restore} of each model.
+-- Returns {slots, running jobs}, {task, queued jobs, age of the oldest} for each task, and
+-- {SHA-256 of the weights, pixels left to restore} for each model.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local slots, tasks, models = 0, {}, {}

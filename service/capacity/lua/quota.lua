@@ -1,6 +1,6 @@
--- KEYS: bucket, open jobs. ARGV: tokens a second, burst, tokens wanted, prefix of the days.
--- Returns the bucket's tokens, seconds until the wanted ones are there, open jobs, pixels of today,
--- and seconds until tomorrow.
+-- KEYS: bucket, open jobs. ARGV: tokens per second, burst, wanted tokens, prefix of the days.
+-- Returns the bucket's tokens, seconds until the wanted ones are available, open jobs, pixels of
+-- today, and seconds until midnight UTC.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local rate, burst, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])

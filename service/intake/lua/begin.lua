@@ -1,5 +1,5 @@
 -- KEYS: record. ARGV: fingerprint, job id, stale seconds, lifetime.
--- Returns the job's id and the answer, or what stands in the way.
+-- Returns the job's id and its answer if there is one, or false and the reason of a refusal.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local found = redis.call('HMGET', KEYS[1], 'fingerprint', 'job_id', 'begun_at', 'answer')

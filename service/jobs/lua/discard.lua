@@ -1,5 +1,5 @@
--- KEYS: job, queued, the tenant's jobs, those of them that are open, its pixels of the day.
--- ARGV: id, pixels. As if it had never been: nothing of it is counted.
+-- KEYS: job, queued, the tenant's jobs, the tenant's open jobs, the tenant's pixels of the day.
+-- ARGV: id, pixels. Removes the job and what was counted for it.
 if not status then return 0 end
 redis.call('DEL', KEYS[1], 'hiir:events:' .. ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])

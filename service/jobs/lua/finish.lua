@@ -1,6 +1,6 @@
 -- KEYS: job, leases. ARGV: id, token, status, record seconds, lifetime, field, value, ...
--- Returns 1 if this holder ended the job, now or in a call before, 0 if the lease is lost, and 2 if
--- the job was to succeed but is to stop: its owner was promised that nothing of it will be left.
+-- Returns 1 if this holder ended the job, now or by an earlier call; 0 if the lease is lost; 2 if it
+-- succeeded after its owner had asked to cancel it, and was promised that nothing is kept.
 if redis.call('HGET', KEYS[1], 'finished_by') == ARGV[2] then return 1 end
 if status ~= 'running' or redis.call('HGET', KEYS[1], 'lease') ~= ARGV[2] then return 0 end
 if ARGV[3] == 'succeeded' and redis.call('HEXISTS', KEYS[1], 'cancel_requested') == 1 then
@@ -12,5 +12,5 @@ redis.call('HSET', KEYS[1], 'status', ARGV[3], 'finished_by', ARGV[2],
 redis.call('HDEL', KEYS[1], 'lease')
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
-tell_end(ARGV[4])
+emit_end(ARGV[4])
 return 1

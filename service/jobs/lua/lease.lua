@@ -10,6 +10,6 @@ redis.call('HSET', KEYS[1], 'status', 'running', 'lease', ARGV[2], 'worker', ARG
 redis.call('HSETNX', KEYS[1], 'started_at', string.format('%.3f', now))
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZADD', KEYS[3], now + ARGV[4], ARGV[1])
-tell('status')
+emit('status')
 send('started')
 return 1

@@ -1,7 +1,9 @@
+-- Part of every job script. emit() appends an event; send() makes a delivery due if the job has a
+-- webhook for the event; emit_end() ends the job's events and frees its tenant's quota.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local status = redis.call('HGET', KEYS[1], 'status')
-local function tell(kind)
+local function emit(kind)
   local shown = {'status', 'stage', 'attempt', 'tiles_done', 'tiles_total', 'cancel_requested',
     'failure'}
   local event = {'kind', kind}
@@ -24,11 +26,11 @@ local function send(event)
   redis.call('EXPIRE', record, 172800)
   redis.call('ZADD', 'hiir:deliveries', now, id)
 end
-local function tell_end(seconds)
+local function emit_end(seconds)
   local tenant = redis.call('HGET', KEYS[1], 'tenant') or 'open'
   redis.call('SREM', 'hiir:open:' .. tenant, ARGV[1])
   redis.call('SREM', 'hiir:open-batch:' .. tenant, ARGV[1])
-  tell('completed')
+  emit('completed')
   send('completed')
   redis.call('EXPIRE', 'hiir:events:' .. ARGV[1], seconds)
 end

@@ -1,5 +1,5 @@
 -- KEYS: job, queued, leases. ARGV: id, max attempts, record seconds, failure.
--- Takes a job from a silent holder. Returns its new status, or nil if there is nothing to take.
+-- Takes a job whose lease has expired. Returns its new status, or nil if the lease has not.
 local expiry = redis.call('ZSCORE', KEYS[3], ARGV[1])
 if not expiry or tonumber(expiry) > now then return nil end
 redis.call('ZREM', KEYS[3], ARGV[1])
@@ -14,11 +14,11 @@ elseif tonumber(redis.call('HGET', KEYS[1], 'attempt')) >= tonumber(ARGV[2]) the
 else
   redis.call('HSET', KEYS[1], 'status', 'queued', 'stage', 'queued', 'published_at', at)
   redis.call('ZADD', KEYS[2], redis.call('HGET', KEYS[1], 'created_at'), ARGV[1])
-  tell('status')
+  emit('status')
   return 'queued'
 end
 redis.call('HSET', KEYS[1], 'status', status, 'finished_at', at,
   'expires_at', string.format('%.3f', now + ARGV[3]))
 redis.call('EXPIRE', KEYS[1], ARGV[3])
-tell_end(ARGV[3])
+emit_end(ARGV[3])
 return status

@@ -1,4 +1,4 @@
--- KEYS: job, queued. ARGV: id, age in seconds. Returns 1 if a new message is to be sent.
+-- KEYS: job, queued. ARGV: id, age in seconds. Returns 1 if the message must be published again.
 if status ~= 'queued' then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return 0

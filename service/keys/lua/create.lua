@@ -1,5 +1,5 @@
--- KEYS: record, index. ARGV: id, tenant, most live keys, prefix of records, seconds or '', field,
--- value, ... Returns the number of the tenant's live keys if there are too many, else 0.
+-- KEYS: record, index. ARGV: id, tenant, max live keys, prefix of records, seconds or '', field,
+-- value, ... Returns the number of the tenant's live keys if that is too many, else 0.
 local live, known = 0, redis.call('HGETALL', KEYS[2])
 for index = 1, #known, 2 do
   local id, tenant = known[index], known[index + 1]

@@ -1,4 +1,4 @@
--- KEYS: record, due. ARGV: id, seconds. Returns 1 if it is the caller's to send.
+-- KEYS: record, due. ARGV: id, seconds. Returns 1 if the caller has claimed it.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local status, taken = unpack(redis.call('HMGET', KEYS[1], 'status', 'taken_until'))

@@ -1,4 +1,5 @@
--- KEYS: record. ARGV: a secret, for whoever has none. Returns secret, previous one, until when.
+-- KEYS: record. ARGV: a new secret, used if there is none.
+-- Returns the secret, and until it expires the previous secret with its expiry.
 local time = redis.call('TIME')
 redis.call('HSETNX', KEYS[1], 'secret', ARGV[1])
 local secret, previous, ends = unpack(redis.call('HMGET', KEYS[1], 'secret', 'previous', 'ends'))

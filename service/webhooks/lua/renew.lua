@@ -1,4 +1,4 @@
--- KEYS: record, due. ARGV: id, lifetime. One that is being sent is due when that has ended.
+-- KEYS: record, due. ARGV: id, lifetime. A claimed delivery becomes due when its claim ends.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end

@@ -1,4 +1,4 @@
--- KEYS: record. ARGV: new secret, seconds for which the one before stays valid.
+-- KEYS: record. ARGV: new secret, seconds for which the previous one stays valid.
 local time = redis.call('TIME')
 local before = redis.call('HGET', KEYS[1], 'secret')
 if before then redis.call('HSET', KEYS[1], 'previous', before, 'ends', time[1] + ARGV[2]) end

@@ -222,7 +222,10 @@ def test_keys_are_managed_from_the_command_line(stack: Stack, app: FastAPI, keys
     assert token not in shown.stdout
     assert run("revoke", key.id).returncode == 0
     again = run("revoke", key.id)
-    assert (again.returncode, again.stderr) == (1, f"hiir keys: no live key has the id {key.id}\n")
+    assert (again.returncode, again.stderr) == (
+        1,
+        f"hiir keys: there is no live key with the id {key.id}\n",
+    )
     assert ask(app, "GET", "/v1/jobs", key=token).status_code == 401
 
 

@@ -27,7 +27,16 @@ def make_config(photos: Path, tmp_path: Path) -> Callable[..., TrainingConfig]:
 
     def make(*overrides: str, steps: int = 4) -> TrainingConfig:
         small: dict[str, Any] = {
+            "preset": "ushape-compact-color",
             "model": "{width: 8, layers: [1, 1, 1], decoder_layers: [1, 1]}",
+            "data.with_level": "false",
+            "data.texture_share": 0.0,
+            "data.degradation": "[{kind: noise, sigma: [0, 55], clip_share: 0.25}]",
+            "optimizer.kind": "adamw",
+            "optimizer.lr": 2.0e-3,
+            "loss": "{kind: l1}",
+            "schedule.decay_share": 0.5,
+            "validation_crop": 256,
             "data.root": photos,
             "data.train": "[train]",
             "data.validation": "validation",

@@ -3,8 +3,15 @@ from pathlib import Path
 import pytest
 
 from hiir.degradations.recipe import read_recipe
+from hiir.models.operations import measure_cost
 from hiir.models.presets import get_preset
-from hiir.training.config import ConfigError, list_configs, load_config, named_recipe
+from hiir.training.config import (
+    ConfigError,
+    OptimizerKind,
+    list_configs,
+    load_config,
+    named_recipe,
+)
 
 SHIPPED = [
     *("denoise-color", "denoise-gray", "jpeg-color", "jpeg-gray", "sr-x2", "sr-x3", "sr-x4"),
@@ -15,8 +22,9 @@ SHIPPED = [
 def test_an_experiment_is_the_default_and_its_delta() -> None:
     default, experiment = load_config("default"), load_config("denoise-color")
     assert experiment.name == "denoise-color"
-    assert experiment.data == default.data.model_copy(update={"drawn_share": 0.12})
-    assert experiment.phases != default.phases
+    delta = {"kind": OptimizerKind.MUON, "lr": 1.5e-3}
+    assert experiment.optimizer == default.optimizer.model_copy(update=delta)
+    assert experiment.data.with_level
 
 
 def test_overrides_come_last() -> None:
@@ -87,7 +95,8 @@ def test_an_experiment_fits_its_network_and_its_tiles(name: str) -> None:
     preset = get_preset(config.preset, config.model)
     data = config.data
     assert config.name == name
-    assert preset.in_channels == data.colour.channels * data.degradation.views
+    image = data.colour.channels * data.degradation.views
+    assert preset.in_channels == image + data.with_level
     assert preset.out_channels == data.colour.channels
     assert preset.upscale == data.degradation.scale
     preset.check_tile(config.release.tile)
@@ -134,7 +143,8 @@ def test_what_ships_is_an_unchanged_preset_and_says_how_it_is_trained(name: str)
     assert config.model == {}
     assert config.release.task == name
     assert config.release.provenance["recipe"] != "not stated"
-    assert "compact" in config.preset
+    weights = measure_cost(get_preset(config.preset), height=64, width=64).parameters
+    assert 2 * weights < 8 * 2**20  # bytes of half precision that a model may take
 
 
 def test_an_experiment_may_begin_with_another(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""Prose is plain technical English: none of the private turns that it was once full of."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("service",)
+# Each with a sentence that it must find.
+TURNS = {
+    r"\bwhoever\b": "Whoever has a key.",
+    r"\bwho (?:asks|waits|is not here)\b": "Who asks, and whether they may.",
+    r"\bnobody\b(?! asks| has claimed| took)": "While nobody can tell.",
+    r"\bfor ever\b": "Probes come every few seconds for ever.",
+    r"\banew\b": "Start the blob's lifetime anew.",
+    r"\bas if it had (?:never|not)\b": "Remove a job as if it had never been.",
+    r"\b(?:is|are|was|stays?|stayed) away\b": "Every method raises while Redis is away.",
+    r"\bg(?:ive|ives|iven|ave) back\b": "Put the job back, not counted: it is given back.",
+    r"\btold\b|\btells? (?:of|the|it|its|all)\b": "What Prometheus is told.",
+    r"\b(?:a|at each|one|two) looks?\b": "Time between two looks of the reaper.",
+    r"\bone's own\b": "Queue one image under an id of one's own.",
+    r"\bhow [\w ]{1,30}stands?\b": "Tell how each file of a batch stands.",
+    r"\bis no (?:folder|text|image|model|reason of)\b": "It is no folder.",
+    r"\b(?:colour|honoured|neighbour|fulfils|licence)": "The colour profile is honoured.",
+    r"\bof a fault of ours\b|\ba fault of ours\b": "A fault of ours.",
+    r"\bin good order\b": "The end of the process, in good order.",
+    r"\bhas not enough\b|\bhad not enough\b": "The worker had not enough memory.",
+    r"\bworth a look\b|\blook is worth\b": "Seconds until a look is worth it.",
+    r"\bmay (?:have|take) \{": "A job may take {limit} seconds.",
+}
+
+
+def lines() -> Iterator[tuple[str, str]]:
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in {".py", ".lua"}:
+                for number, line in enumerate(path.read_text().splitlines(), start=1):
+                    yield f"{path.relative_to(ROOT)}:{number}", line
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_turn_is_not_used(turn: str) -> None:
+    found = [where for where, line in lines() if re.search(turn, line, re.IGNORECASE)]
+    assert found == []
+
+
+@pytest.mark.parametrize(("turn", "sentence"), TURNS.items())
+def test_a_turn_is_found(turn: str, sentence: str) -> None:
+    assert re.search(turn, sentence, re.IGNORECASE)
