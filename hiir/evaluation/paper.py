@@ -70,7 +70,7 @@ class Setting:
         """Whether a model is for this: its task, or noise and JPEG together, and its channels."""
         color = contract.task.removeprefix("denoise-jpeg-")
         tasks = {contract.task, f"denoise-{color}", f"jpeg-{color}"}
-        return self.task in tasks and contract.input_channels == self.input_channels
+        return self.task in tasks and contract.image_channels == self.input_channels
 
 
 def paper_rows(test_set: str, setting: str) -> tuple[PaperRow, ...]:

@@ -11,12 +11,12 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hiir.datasets.pair_layouts import Layout
 from hiir.datasets.photo import Colour
 from hiir.degradations.recipe import Recipe
 from hiir.errors import HiirError
 from hiir.models.presets import get_preset
 from hiir.training.losses import LossConfig
+from hiir.training.pairs import PairsConfig
 
 __all__ = [
     "Compile",
@@ -25,7 +25,6 @@ __all__ = [
     "Feed",
     "OptimizerConfig",
     "OptimizerKind",
-    "PairsConfig",
     "PhaseConfig",
     "ReleaseConfig",
     "ScheduleConfig",
@@ -53,17 +52,6 @@ class Feed(StrEnum):
     """Each patch is degraded for itself: a function of the seed, the step and its number."""
     TILES = "tiles"
     """Patches are cut on the device from whole tiles: which, depends on when tiles arrive."""
-
-
-class PairsConfig(_Strict):
-    """A data set of degraded and clean photos."""
-
-    root: Path
-    """Its folder or list file, relative to that of the images."""
-    layout: Layout | None = None
-    """How the pairs lie on disk; found out unless given."""
-    share: float = Field(gt=0, le=1)
-    """Of the patches."""
 
 
 class DataConfig(_Strict):

@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 
 from hiir.datasets.clean_images import CleanImages
+from hiir.datasets.paired import PairCrops
 from hiir.datasets.parts import PartsFolder
 from hiir.datasets.patches import Batch, DegradedPatches
 from hiir.datasets.pool import DatasetError, ImagePool
@@ -70,7 +71,7 @@ class TrainingData:
             # Of tiles the place is chosen later, on the device.
             texture_share=0.0 if tiles else data.texture_share,
         )
-        self._pairs = open_pairs(config)
+        self._pairs = self._open_pairs()
         self._source: TileSource | None = None
         self._workers: TileWorkers | None = None
         if tiles:
@@ -85,6 +86,22 @@ class TrainingData:
             _check_tiles(config, self._source)
             if data.workers:
                 self._workers = TileWorkers(self._source, first=first_tile, count=data.workers)
+
+    def _open_pairs(self) -> PairCrops | None:
+        data, recipe = self._config.data, self._config.data.degradation
+        inner = (data.tile - 2 * recipe.margin) // recipe.scale * recipe.scale
+        largest = max(phase.patch for phase in self._config.phases)
+        return open_pairs(
+            data.pairs,
+            root=data.root,
+            cache=data.cache,
+            color=data.colour,
+            scale=recipe.scale,
+            views=recipe.views,
+            min_side=inner if data.feed is Feed.TILES else largest,
+            skip_corrupt=data.skip_corrupt,
+            skip_small=data.skip_small,
+        )
 
     def _open_pool(self) -> ImagePool:
         data = self._config.data

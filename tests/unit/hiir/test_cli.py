@@ -188,10 +188,13 @@ def test_eval_measures_a_weights_file_that_is_not_shipped(photos: Path, capsys) 
 def test_eval_measures_a_run_and_holds_it_against_the_paper(
     photos: Path, tmp_path: Path, capsys
 ) -> None:
-    config = load_config("denoise-color", overrides=("name=mine",))
+    shipped = load_release("denoise-color")
+    preset = shipped.contract.architecture
+    overrides = ("name=mine", "model={}", f"preset={preset}")
+    config = load_config("denoise-color", overrides=overrides)
     run = RunFolder(tmp_path / "run")
     run.begin(config, {})
-    weights = load_release("denoise-color").model.state_dict()
+    weights = shipped.model.state_dict()
     run.save(Checkpoint(step=3, weights={}, average=weights, first_moment={}, second_moment={}))
     options = ["--run", str(run.path), "--set", str(photos)]
     assert cli.main(["eval", *options, "--sigma", "25", "--json"]) == 0

@@ -50,6 +50,29 @@ def test_a_canceled_tile_is_not_run(contract) -> None:
     assert first.cancelled()
 
 
+def test_a_network_that_takes_the_noise_level_is_told_an_estimate(make_contract) -> None:
+    seen = []
+
+    class Told(torch.nn.Module):
+        def forward(self, tiles: torch.Tensor) -> torch.Tensor:
+            seen.append(tiles[:, 3:])
+            return tiles[:, :3]
+
+    contract = make_contract(
+        tile=32, overlap=8, size_multiple=8, input_channels=4, noise_level=True
+    )
+    engine = TorchTiles(Release(model=Told(), contract=contract))
+    noisy = np.random.default_rng(0).normal(0.5, 25 / 255, (64, 64, 3)).astype(np.float32)
+    restored = TiledRestorer(contract=contract, engine=engine).restore(noisy)
+    assert restored.shape == (64, 64, 3)
+    levels = torch.cat(seen).unique()
+    assert len(levels) == 1
+    assert float(levels) * 255 == pytest.approx(25, rel=0.15)
+    seen.clear()
+    TiledRestorer(contract=contract, engine=engine, noise_level=40).restore(noisy)
+    assert float(torch.cat(seen).unique()) * 255 == pytest.approx(40)
+
+
 def test_an_image_of_other_channels_is_refused(contract) -> None:
     engine = TorchTiles(Release(model=Counting(), contract=contract))
     restorer = TiledRestorer(contract=contract, engine=engine)

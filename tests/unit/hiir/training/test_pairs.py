@@ -13,7 +13,6 @@ from hiir.datasets.pool import DatasetError
 from hiir.training.config import TrainingConfig
 from hiir.training.data import TrainingData
 from hiir.training.loop import train
-from hiir.training.pairs import open_pairs
 from hiir.training.position import Position
 from hiir.training.run_folder import RunFolder
 
@@ -78,9 +77,9 @@ def test_what_is_not_degraded_from_pairs_is_a_function_of_seed_and_step(make_con
 def test_without_the_data_set_the_recipe_degrades_its_share(make_config, caplog) -> None:
     absent = make_config("data.pairs=[{root: absent, share: 0.3}]")
     with caplog.at_level(logging.WARNING):
-        assert open_pairs(absent) is None
+        batches = first_batches(absent, 2)
     assert "absent does not exist: 30 % of the patches are degraded by the recipe" in caplog.text
-    for a, b in zip(first_batches(absent, 2), first_batches(make_config(), 2), strict=True):
+    for a, b in zip(batches, first_batches(make_config(), 2), strict=True):
         assert torch.equal(a.degraded, b.degraded)
 
 
@@ -95,4 +94,4 @@ def test_pairs_that_are_too_small_are_named(make_config, pairs) -> None:
         "data.pairs=[{root: pairs, share: 1.0}]", "phases=[{until: 1, batch: 1, patch: 128}]"
     )
     with pytest.raises(DatasetError, match=r"measures \(96, 96\), a patch needs 128 pixels"):
-        open_pairs(config)
+        TrainingData(config)

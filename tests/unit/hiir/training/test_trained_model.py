@@ -57,7 +57,12 @@ def test_a_run_of_a_changed_preset_is_measured_with_its_averaged_weights(run: Ru
 
 def test_a_tile_is_enlarged_to_what_a_changed_network_needs(run: RunFolder) -> None:
     config = run.config()
-    wider = config.model_copy(update={"model": {**config.model, "regions": [32, 32, 32]}})
+    wider = config.model_copy(
+        update={
+            "model": {**config.model, "regions": [32, 32, 32]},
+            "phases": (config.phases[0].model_copy(update={"patch": 256}),),
+        }
+    )
     (run.path / "config.yaml").write_text(yaml.safe_dump(as_json(wider)))
     contract = read_run(run).contract
     assert contract.tile == contract.size_multiple == 256
