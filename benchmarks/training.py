@@ -1,194 +1,165 @@
-"""Training throughput of the compact denoiser, beside a straightforward first version.
+"""How fast this machine trains: steps of every preset, and the feed that they wait for.
 
-The first version is what one writes down from the paper: textbook layers, float32, an optimizer
-that goes from parameter to parameter, the loss read after each step, one process that has all
-cores. Ours adds, one after the other: our layers, bfloat16, all weights in one tensor that the
-optimizer moves, if asked the compiled network, and on a CPU memory that is kept between steps and a
-process of one thread for each core, which average their gradients as `hiir train --devices` does.
-The profile says where the rest of the time goes.
+A step runs on a batch that lies ready; on a GPU in every mode, with its memory and the share of the
+card's measured peak. The feed degrades tiles of 512 x 512 pixels as the shipped configurations do,
+on one core. Then both together: a short run of the denoiser says which share of the time it waits.
 
-    python -m benchmarks.training [--batch 16] [--steps 20] [--rounds 3] [--compile] [--profile]
+    python -m benchmarks.training [--seconds 3] [--only PRESET ...] [--json FILE]
 """
 
 import argparse
-import os
+import json
+import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import torch
-from torch import Tensor, distributed, nn
+from PIL import Image
+from skimage.data import astronaut
 
-from benchmarks.textbook import textbook_model
-from hiir.models.presets import build_model
-from hiir.training.flat_weights import FlatWeights
-from hiir.training.memory import keep_freed_memory
+from hiir.datasets.clean_images import CleanImages
+from hiir.datasets.tiles import TileSource
+from hiir.models.columnar import ColumnarConfig
+from hiir.models.presets import PRESETS, get_preset
+from hiir.training.config import load_config
+from hiir.training.loop import train
+from hiir.training.run_folder import RunFolder
+from hiir.training.throughput import MODES, measure_step, peak_tflops
 
-_PRESET = "ushape-compact-color"
-_PATCH = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class Variant:
-    """What a step of training is made of."""
-
-    textbook: bool = False
-    bf16: bool = False
-    flat: bool = False
-    """Weights in one tensor and the fused optimizer; the loss is not read."""
-    compiled: bool = False
-
-
-_OURS = Variant(bf16=True, flat=True)
+# What trains in minutes or days; the paper's own presets take a cluster.
+TRAINED = (
+    "ushape-compact-color",
+    "ushape-compact-h-color",
+    "ushape-compact-deep-color",
+    "ushape-lean32-color",
+    "ushape-lean48-color",
+    "ushape-mid48-color",
+    "ushape-mid64-color",
+    "columnar-compact-x4",
+    "columnar-light-x4",
+)
+FED = (
+    *("jpeg-color", "sr-x4", "demosaic", "deblur-motion"),
+    *("deblur-defocus", "deblur-defocus-dp", "weather", "denoise-color"),
+)
+_TILE = 512
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=3, help="medians over so many are printed")
-    parser.add_argument("--compile", action="store_true", help="too, on a GPU; takes minutes")
-    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--seconds", type=float, default=3.0, help="for each figure")
+    parser.add_argument("--only", nargs="*", choices=sorted(PRESETS), default=TRAINED)
+    parser.add_argument("--feed", nargs="*", default=FED, help="configurations to feed")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
     options = parser.parse_args(arguments)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if options.compile and device.type == "cpu":
-        parser.error("--compile is for GPUs")
-    name = (
-        torch.cuda.get_device_name()
-        if device.type == "cuda"
-        else f"{torch.get_num_threads()} threads"
-    )
-    print(f"{_PRESET}, {options.batch} patches of {_PATCH} x {_PATCH}, {device.type}: {name}")
-
-    rates: dict[str, list[float]] = {}
-    for _ in range(options.rounds):
-        for title, rate in measure(
-            device, batch=options.batch, calls=options.steps, compiled=options.compile
-        ):
-            rates.setdefault(title, []).append(rate)
-    first = next(iter(rates.values()))
-    for title, measured in rates.items():
-        ratio = median(ours / theirs for ours, theirs in zip(measured, first, strict=True))
-        print(f"{title:40} {median(measured):9.1f} patches/s {ratio:6.2f} x")
-    if options.profile:
-        step = prepare(device, batch=options.batch, variant=_OURS)
-        step()
-        print(profile(step))
-
-
-def measure(
-    device: torch.device, *, batch: int, calls: int, compiled: bool
-) -> Iterator[tuple[str, float]]:
-    """Patches a second of one variant after the other, the first version first."""
-
-    def rate(variant: Variant) -> float:
-        step = prepare(device, batch=batch, variant=variant)
-        return batch / seconds_per_call(step, device, calls=calls)
-
-    torch.set_float32_matmul_precision("highest")
-    yield "a straightforward first version", rate(Variant(textbook=True))
     torch.set_float32_matmul_precision("high")
-    yield "our layers", rate(Variant())
-    yield "and bfloat16", rate(Variant(bf16=True))
-    yield "and weights in one tensor, nothing read", rate(_OURS)
-    if compiled:
-        yield "and the compiled network", rate(replace(_OURS, compiled=True))
-    if device.type == "cpu":
-        processes = os.cpu_count() or 1
-        together = rate_together(processes, batch=batch, calls=calls)
-        yield f"{processes} processes of one thread, memory kept", together
+    figures: list[dict[str, object]] = []
+    for line in chain(
+        steps(options.only, device=device, seconds=options.seconds),
+        feeds(options.feed, seconds=options.seconds),
+        together(device, seconds=5 * options.seconds),
+    ):
+        figures.append(line)
+        print("  ".join(f"{key} {_short(value)}" for key, value in line.items()), flush=True)
+    if options.json is not None:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def rate_together(processes: int, *, batch: int, calls: int) -> float:
-    """Patches a second of processes that average their gradients, each with a batch of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = (processes, folder, batch, calls)
-        torch.multiprocessing.spawn(train_apart, arguments, nprocs=processes)
-        slowest = max(float(path.read_text()) for path in Path(folder).glob("seconds-*"))
-    return processes * batch / slowest
+def steps(
+    presets: Sequence[str], *, device: torch.device, seconds: float
+) -> Iterator[dict[str, object]]:
+    """Training steps of presets, with the share of what one large product reaches."""
+    peak = peak_tflops(device, seconds=min(seconds, 1.0))
+    yield {"device": device.type, "threads": torch.get_num_threads(), "peak TFLOP/s": peak}
+    for preset in presets:
+        columnar = isinstance(get_preset(preset), ColumnarConfig)
+        patch = 128 if columnar else 64
+        batch = (512 if device.type == "cuda" else 16) // (4 if columnar else 1)
+        for mode in MODES if device.type == "cuda" else ("eager",):
+            found = measure_step(
+                preset, mode, batch=batch, device=device, seconds=seconds, patch=patch
+            )
+            yield {
+                "preset": preset,
+                "mode": mode,
+                "patch": patch,
+                "batch": batch,
+                "patches/s": found.patches_per_second,
+                "of the peak": found.tflops / peak,
+                "MiB": found.memory_mib,
+                **({"error": found.error} if found.error else {}),
+            }
 
 
-def train_apart(rank: int, processes: int, folder: str, batch: int, calls: int) -> None:
+def feeds(configs: Sequence[str], *, seconds: float) -> Iterator[dict[str, object]]:
+    """Tiles a second of one core, and the patches that they hold."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    keep_freed_memory()
-    rendezvous = f"file://{folder}/rendezvous"
-    distributed.init_process_group("gloo", rendezvous, rank=rank, world_size=processes)
-    cpu = torch.device("cpu")
-    step = prepare(cpu, batch=batch, variant=_OURS)
-    seconds = seconds_per_call(step, cpu, calls=calls)
-    (Path(folder) / f"seconds-{rank}").write_text(str(seconds))
-    distributed.barrier()
-    del step
-    distributed.destroy_process_group()
+    photo = np.asarray(Image.fromarray(astronaut()).resize((_TILE, _TILE)))
+    for name in configs:
+        config = load_config(name)
+        images = CleanImages([photo], color=config.data.colour, drawn_share=config.data.drawn_share)
+        source = TileSource(images, config.data.degradation, side=_TILE, seed=0)
+        source.draw(0)
+        times = []
+        began = time.perf_counter()
+        while time.perf_counter() - began < seconds or len(times) < 5:
+            started = time.perf_counter()
+            source.draw(len(times) + 1)
+            times.append(time.perf_counter() - started)
+        mean = sum(times) / len(times)
+        yield {
+            "feed": name,
+            "tiles/s and core": 1 / mean,
+            "median ms": 1000 * median(times),
+            "64 x 64 patches/s and core": (source.inner // 64) ** 2 / mean,
+        }
+    torch.set_num_threads(threads)
 
 
-def prepare(device: torch.device, *, batch: int, variant: Variant) -> Callable[[], None]:
-    """One step of training on patches that lie ready, as a function without arguments."""
-    torch.manual_seed(0)
-    model = build_model(_PRESET)
-    model = (textbook_model(model) if variant.textbook else model).to(device).train()
-    clean = torch.rand(batch, 3, _PATCH, _PATCH, device=device)
-    noisy = clean + 0.1 * torch.randn_like(clean)
-    if variant.flat:
-        return flat_step(model, noisy, clean, compiled=variant.compiled)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, foreach=False)
-
-    def step() -> None:
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=variant.bf16):
-            restored = model(noisy)
-        loss: Tensor = nn.functional.l1_loss(restored.float(), clean)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        loss.item()
-
-    return step
-
-
-def flat_step(
-    model: nn.Module, noisy: Tensor, clean: Tensor, *, compiled: bool
-) -> Callable[[], None]:
-    """What `hiir.training.loop` does for a batch."""
-    weights = FlatWeights(model, dtype=torch.bfloat16)
-    network: nn.Module = torch.compile(model) if compiled else model  # type: ignore[assignment]
-    optimizer = torch.optim.AdamW([weights.values], lr=1e-4, fused=True)
-
-    def step() -> None:
-        loss: Tensor = nn.functional.l1_loss(network(noisy).float(), clean)
-        loss.backward()  # type: ignore[no-untyped-call]
-        weights.collect()
-        nn.utils.clip_grad_norm_(weights.values, 1.0)
-        optimizer.step()
-        weights.publish()
-
-    return step
+def together(device: torch.device, *, seconds: float) -> Iterator[dict[str, object]]:
+    """A run of the denoiser: rate, and share of the time that it waits for data."""
+    logging.disable(logging.INFO)
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch)
+        for name in ("train", "validation"):
+            (root / name).mkdir()
+            Image.fromarray(astronaut()).save(root / name / "0.png")
+        config = load_config(
+            "denoise-color",
+            profile="gpu" if device.type == "cuda" else None,
+            overrides=(
+                f"duration={seconds}",
+                f"data.root={root}",
+                "data.train=[train]",
+                "data.validation=validation",
+                f"data.cache={root / 'cache'}",
+                "data.feed=tiles",
+                "data.drawn_share=0",
+                "validation_images=1",
+                "log_every=1",
+            ),
+        )
+        run = RunFolder(root / "run")
+        train(config, run, accelerator=device.type)
+        lines = [line for line in map(json.loads, run.log_lines()) if "waiting" in line]
+    logging.disable(logging.NOTSET)
+    yield {
+        "run": config.name,
+        "patches/s": median(line["images_per_second"] for line in lines),
+        "waits for data": median(line["waiting"] for line in lines),
+        "uses of a pixel": lines[-1]["reuse"],
+    }
 
 
-def seconds_per_call(step: Callable[[], None], device: torch.device, *, calls: int) -> float:
-    for _ in range(3):
-        step()
-    finish(device)
-    started = time.perf_counter()
-    for _ in range(calls):
-        step()
-    finish(device)
-    return (time.perf_counter() - started) / calls
-
-
-def finish(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def profile(step: Callable[[], None]) -> str:
-    with torch.profiler.profile() as recorded:
-        step()
-    order = "self_cuda_time_total" if torch.cuda.is_available() else "self_cpu_time_total"
-    return str(recorded.key_averages().table(sort_by=order, row_limit=15, max_name_column_width=40))
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":
