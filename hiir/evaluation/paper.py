@@ -138,7 +138,7 @@ def compare(
     if wanted is not None and not any(setting.suits(wanted.contract) for setting in settings):
         contract = wanted.contract
         raise PaperError(
-            f"{contract.name} is for {contract.task} with {contract.input_channels} channels; the "
+            f"{contract.name} is for {contract.task} with {contract.image_channels} channels; the "
             f"paper's settings of {test_set} are for {', '.join({s.task: 0 for s in settings})}"
         )
     rows: list[dict[str, Any]] = []

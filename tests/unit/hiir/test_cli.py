@@ -190,7 +190,7 @@ def test_eval_measures_a_run_and_holds_it_against_the_paper(
 ) -> None:
     shipped = load_release("denoise-color")
     preset = shipped.contract.architecture
-    overrides = ("name=mine", "model={}", f"preset={preset}")
+    overrides = ("name=mine", "model={}", f"preset={preset}", "data.with_level=false")
     config = load_config("denoise-color", overrides=overrides)
     run = RunFolder(tmp_path / "run")
     run.begin(config, {})

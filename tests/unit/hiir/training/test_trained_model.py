@@ -13,6 +13,7 @@ from hiir.models.release import ReleaseError, load_release, write_release, zoo_p
 from hiir.training.checkpoint import Checkpoint
 from hiir.training.config import TrainingConfig
 from hiir.training.loop import train
+from hiir.training.portable import write_portable
 from hiir.training.run_folder import RunFolder
 from hiir.training.trained_model import read_run, read_weights_files
 
@@ -84,6 +85,13 @@ def test_a_training_state_is_read_in_one_file_or_in_parts(run: RunFolder, tmp_pa
         assert all(torch.equal(state[name], tensor) for name, tensor in expected.items())
     with pytest.raises(ReleaseError, match="weights of another network"):
         read_weights_files(parts[:1])
+
+
+def test_what_a_run_carries_between_machines_is_measured(run: RunFolder, tmp_path: Path) -> None:
+    files = write_portable(tmp_path / "carried", run, run.load())
+    state = read_weights_files(files).model.state_dict()
+    for name, tensor in run.load().average.items():
+        torch.testing.assert_close(state[name], tensor, rtol=1e-3, atol=1e-6)
 
 
 def test_a_released_file_is_measured_by_its_own_contract(tmp_path: Path) -> None:
