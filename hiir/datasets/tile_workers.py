@@ -9,7 +9,7 @@ import mmap
 import multiprocessing
 import signal
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
@@ -123,8 +123,10 @@ class TileWorkers:
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
+        # A forked process has this process's ends of all pipes too, and would wait for itself.
+        inherited = [ours, *(worker.connection for worker in self._workers)]
         process = self._context.Process(
-            target=_work, args=(theirs, self._source, self._slots), daemon=True
+            target=_work, args=(theirs, self._source, self._slots, inherited), daemon=True
         )
         process.start()
         theirs.close()
@@ -187,7 +189,11 @@ class _Slots:
         return clean, degraded, noise
 
 
-def _work(connection: Connection, source: TileSource, slots: _Slots) -> None:
+def _work(
+    connection: Connection, source: TileSource, slots: _Slots, inherited: Sequence[Connection]
+) -> None:
+    for other in inherited:
+        other.close()
     # Signals end the run through its parent: the step under way must not lose its data.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -195,8 +201,8 @@ def _work(connection: Connection, source: TileSource, slots: _Slots) -> None:
     while True:
         try:
             asked = connection.recv()
-        except EOFError:
-            return
+        except (EOFError, ConnectionError):
+            return  # the parent has ended
         if isinstance(asked, ImagePool):
             source.images.pool = asked
             continue

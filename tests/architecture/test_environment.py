@@ -9,7 +9,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SETTINGS = {"service/settings.py", "service/embedded/settings.py"}
 # The parent of processes hands its own environment on to them, as a whole, unread.
-HANDS_ON = {"hiir/imaging/codec.py", "service/embedded/stack.py"}
+HANDS_ON = {
+    "hiir/imaging/codec.py",
+    "hiir/training/borrowed.py",
+    "service/embedded/stack.py",
+}
 # What the launcher of a training on several GPUs tells each of its processes.
 LAUNCHER = {"WORLD_SIZE", "RANK", "LOCAL_RANK"}
 NAMES = {"environ", "environb", "getenv", "getenvb"}
