@@ -306,12 +306,8 @@ def _add_evaluation(commands: "Commands") -> None:
     evaluate.add_argument(
         "--layout", help="how the pairs lie on disk, such as input-target (default: found out)"
     )
-    evaluate.add_argument(
-        "--noise-level",
-        type=float,
-        metavar="SIGMA",
-        help="noise level that the model is told, 0 to 75 (default: estimated from each image)",
-    )
+    level = "noise level that the model is given, 0 to 75 (default: estimated from each image)"
+    evaluate.add_argument("--noise-level", type=float, metavar="SIGMA", help=level)
     evaluate.add_argument("--seed", type=int, default=0, help="of all chance")
     evaluate.add_argument("--clip", action="store_true", help="round and clip noise as files do")
     evaluate.add_argument("--gray", action="store_true", help="take colour photos as gray ones")

@@ -109,7 +109,7 @@ def _photo(
 
 
 def _with_noise_level(photo: PreparedPhoto, job: Job, contract: ModelContract) -> PreparedPhoto:
-    """Tell the model the level that the client gave, or an estimate."""
+    """Add a channel with the noise level that the client gave, or with an estimate."""
     given = job.parameters.get(NOISE_LEVEL, AUTO)
     level = estimate_of_rows(photo.rows) if given == AUTO else float(given)
     rows = RowsWithLevel(photo.rows, level, channels=contract.image_channels)
