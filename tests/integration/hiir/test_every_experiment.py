@@ -56,7 +56,7 @@ def tiny(name: str, photos: Path) -> TrainingConfig:
     model = (
         "{width: 16, heads: 2, layers: [1]}"
         if columnar
-        else "{width: 8, layers: [1, 1, 1], decoder_layers: [1, 1]}"
+        else "{width: 8, heads: [1, 2, 4], layers: [1, 1, 1], decoder_layers: [1, 1]}"
     )
     # What the network works on without padding.
     patch = 32 * int(name.removeprefix("sr-x")) if columnar else 64
@@ -126,6 +126,7 @@ def run(config: TrainingConfig, folder: Path) -> Trained:
         sha256="0" * 64,
         provenance={"data": "a photo"},
         quality={},
+        noise_level=config.data.with_level,
     )
     release = Release(model=model.eval().freeze(), contract=contract)
     return Trained(config=config, release=release, before=before, after=validator.score(average))

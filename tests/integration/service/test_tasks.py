@@ -39,7 +39,7 @@ def test_tasks_are_listed_with_parameters_limits_and_models(stack: Stack) -> Non
     assert model["sha256"] == contract("denoise-color").sha256
     assert 0 < model["seconds_per_megapixel"] < 1000
     assert tasks["super-resolution"]["parameters"] == [
-        {"name": "scale", "values": ["2", "3"], "required": True}
+        {"name": "scale", "values": ["2", "3"], "required": True, "minimum": None, "maximum": None}
     ]
 
 
