@@ -105,7 +105,13 @@ def feeds(configs: Sequence[str], *, seconds: float) -> Iterator[dict[str, objec
     for name in configs:
         config = load_config(name)
         images = CleanImages([photo], color=config.data.colour, drawn_share=config.data.drawn_share)
-        source = TileSource(images, config.data.degradation, side=_TILE, seed=0)
+        source = TileSource(
+            images,
+            config.data.degradation,
+            side=_TILE,
+            seed=0,
+            with_level=config.data.with_level,
+        )
         source.draw(0)
         times = []
         began = time.perf_counter()

@@ -47,9 +47,10 @@ class Tile:
     """``(T / scale, T / scale, C * views)`` on the scale of [0, 1], before the deferred noise."""
     noise: DeferredNoise
     level: float
-    """Standard deviation of ``degraded - clean`` on the scale of 255; 0 if their sizes differ."""
+    """Standard deviation of ``degraded - clean`` on the scale of 255; 0 if their sizes differ
+    or no network takes it."""
     estimate: float
-    """What `estimate_noise_level` says of ``degraded``."""
+    """What `estimate_noise_level` says of ``degraded``; 0 where ``level`` is not measured."""
 
     @property
     def described(self) -> npt.NDArray[np.float32]:
@@ -70,6 +71,7 @@ class TileSource:
         side: int,
         seed: int,
         stream: int = 0,
+        with_level: bool = False,
         pairs: PairCrops | None = None,
     ) -> None:
         """Describe the tiles.
@@ -80,6 +82,7 @@ class TileSource:
             side: of a clean tile in pixels, with the recipe's margin.
             seed: of the run.
             stream: number of the process that shares the run's steps with others.
+            with_level: measure and estimate the noise level, for networks that take it.
             pairs: where a share of the tiles comes from, degraded as they are.
 
         Raises:
@@ -89,6 +92,7 @@ class TileSource:
         self.recipe = recipe
         self._side = side
         self._seed = (seed, _STREAM, stream)
+        self._with_level = with_level
         self._pairs = pairs
         self.inner = (side - 2 * recipe.margin) // recipe.scale * recipe.scale
         """Side of what remains of a clean tile."""
@@ -113,23 +117,24 @@ class TileSource:
         """Draw the tile with this number."""
         random = np.random.default_rng((*self._seed, number))
         if self._pairs is not None and random.random() < self._pairs.share:
-            return _tile(*self._pairs.draw(random, self.inner), NO_NOISE)
+            return self._tile(*self._pairs.draw(random, self.inner), NO_NOISE)
         image = to_unit(self.images.draw(random, self._side))
         degraded, noise = _degrade(self.recipe.root, image, random)
         margin, scale = self.recipe.margin, self.recipe.scale
         clean = _inner(image, margin, self.inner)
         small = _inner(degraded, margin // scale, self.inner // scale)
-        return _tile(small, clean, noise)
+        return self._tile(small, clean, noise)
 
-
-def _tile(degraded: FloatPixels, clean: FloatPixels, noise: DeferredNoise) -> Tile:
-    return Tile(
-        clean=np.rint(clean * 255).astype(np.uint8),
-        degraded=degraded.astype(np.float16),
-        noise=noise,
-        level=noise_level(degraded, clean) if degraded.shape == clean.shape else 0.0,
-        estimate=estimate_noise_level(degraded),
-    )
+    def _tile(self, degraded: FloatPixels, clean: FloatPixels, noise: DeferredNoise) -> Tile:
+        measured = self._with_level and degraded.shape == clean.shape
+        return Tile(
+            clean=np.rint(clean * 255).astype(np.uint8),
+            degraded=degraded.astype(np.float16),
+            noise=noise,
+            level=noise_level(degraded, clean) if measured else 0.0,
+            # The estimate takes longer than many degradations.
+            estimate=estimate_noise_level(degraded) if measured else 0.0,
+        )
 
 
 def _inner(image: FloatPixels, margin: int, side: int) -> FloatPixels:

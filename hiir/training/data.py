@@ -81,6 +81,7 @@ class TrainingData:
                 side=data.tile,
                 seed=config.seed,
                 stream=rank,
+                with_level=data.with_level,
                 pairs=self._pairs,
             )
             _check_tiles(config, self._source)

@@ -22,7 +22,7 @@ def photo() -> np.ndarray:
 
 def source(photo: np.ndarray, *steps: dict, side: int = 128, seed: int = 5) -> TileSource:
     images = CleanImages([photo], color=Colour.RGB)
-    return TileSource(images, Recipe.model_validate(steps), side=side, seed=seed)
+    return TileSource(images, Recipe.model_validate(steps), side=side, seed=seed, with_level=True)
 
 
 def ring_of(tiles: TileSource, *, count: int = 4, **options) -> TileRing:
