@@ -11,12 +11,8 @@ from service.jobs.job import OPEN_TENANT
 from service.keys import KeyStore, Scope
 from service.settings import AuthMode, is_loopback
 
-# Health checks and documentation. Every other path requires a key.
-PUBLIC = frozenset({"/livez", "/readyz", "/docs", "/docs/errors", "/openapi.json", "/redoc"})
-
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(\S+)")
 _PORT = re.compile(r":\d+$")
-_READS = frozenset({"GET", "HEAD"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,34 +31,24 @@ class Access:
         self._keys = keys
         self._mode = mode
 
-    def admit(self, connection: Connection) -> Caller:
-        """Return the caller of a request to a protected path.
+    def admit(self, connection: Connection, *, wanted: Scope | None) -> Caller:
+        """Return the caller of a request that requires the scope `wanted`.
 
-        Raises `KeyMissingError`, `KeyInvalidError`, `ScopeMissingError`, and
-        `StoreUnavailableError` if the keys cannot be read.
+        With None any valid key is enough. Raises `KeyMissingError`, `KeyInvalidError`,
+        `ScopeMissingError`, and `StoreUnavailableError` if the keys cannot be read.
         """
-        wanted = required_scope(connection["method"], connection["path"])
         if self._mode is AuthMode.OPEN:
             _require_loopback(connection)
             return Caller(tenant=OPEN_TENANT, key_id=None)
         key = self._keys.find(_token(Headers(scope=connection)))
         if key is None:
             raise KeyInvalidError("The API key is unknown, revoked or expired.")
-        if not key.allows(wanted):
+        if wanted is not None and not key.allows(wanted):
             has = " ".join(sorted(key.scopes))
             raise ScopeMissingError(
                 f"This request requires the scope {wanted}.", limit=wanted.value, actual=has
             )
         return Caller(tenant=key.tenant, key_id=key.id)
-
-
-def required_scope(method: str, path: str) -> Scope:
-    """Return the scope that a request requires."""
-    if path == "/v1/keys" or path.startswith("/v1/keys/"):
-        return Scope.ADMIN
-    if path.startswith("/v1/webhooks/"):  # the secret can forge webhooks
-        return Scope.WRITE
-    return Scope.READ if method in _READS else Scope.WRITE
 
 
 def _require_loopback(connection: Connection) -> None:

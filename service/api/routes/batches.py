@@ -12,9 +12,11 @@ from service.api.dependencies import (
     refuse_parameters,
 )
 from service.api.results_archive import ResultsArchive
+from service.api.route_access import Submits, requires
 from service.api.services import Services
 from service.api.submission_openapi import BATCH_SUBMISSION
 from service.jobs.job import JobStatus
+from service.keys import Scope
 from service.schemas.batch import BatchView
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
@@ -35,6 +37,7 @@ _AGAIN: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("", status_code=202, response_model=BatchView, **BATCH_SUBMISSION)
+@requires(Scope.WRITE, submits=Submits.BATCH)
 async def create_batch(
     request: Request, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
@@ -47,6 +50,7 @@ async def create_batch(
 
 
 @router.get("/{batch_id}", dependencies=[Depends(refuse_parameters)])
+@requires(Scope.READ)
 def follow_batch(
     batch_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> BatchView:
@@ -60,6 +64,7 @@ def follow_batch(
     response_class=Response,
     responses=_ARCHIVE,
 )
+@requires(Scope.READ)
 def fetch_results(
     batch_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
@@ -81,6 +86,7 @@ def fetch_results(
     dependencies=[Depends(refuse_parameters)],
     responses=_AGAIN,
 )
+@requires(Scope.WRITE, submits=Submits.BATCH)
 def retry_failed(
     batch_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> BatchView:
@@ -92,6 +98,7 @@ def retry_failed(
 
 
 @router.post("/{batch_id}/cancel", dependencies=[Depends(refuse_parameters)], responses=_STOPS)
+@requires(Scope.WRITE)
 def cancel_batch(
     batch_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> BatchView:
@@ -100,6 +107,7 @@ def cancel_batch(
 
 
 @router.delete("/{batch_id}", dependencies=[Depends(refuse_parameters)], responses=_STOPS)
+@requires(Scope.WRITE)
 def delete_batch(
     batch_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> BatchView:

@@ -15,10 +15,12 @@ from service.api.dependencies import (
     TenantDependency,
     refuse_parameters,
 )
+from service.api.route_access import requires
 from service.api.services import Services
 from service.errors import InvalidParameterError, ServiceError
 from service.jobs.events import EventKind, JobEvent
 from service.jobs.job import Job
+from service.keys import Scope
 from service.schemas.event import EventView
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -59,6 +61,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     response_class=Response,
     responses=_RESPONSES,
 )
+@requires(Scope.READ)
 async def stream_events(
     job_id: str,
     services: ServicesDependency,

@@ -15,6 +15,7 @@ from service.api.dependencies import (
     TenantDependency,
     refuse_parameters,
 )
+from service.api.route_access import requires
 from service.api.services import Services
 from service.errors import (
     JobCanceledError,
@@ -24,6 +25,7 @@ from service.errors import (
 )
 from service.intake.photo_parameters import accepts
 from service.jobs.job import Job, JobStatus, StoredImage
+from service.keys import Scope
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -58,6 +60,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     response_class=Response,
     responses=_RESPONSES,
 )
+@requires(Scope.READ)
 def fetch_result(
     job_id: str, request: Request, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
