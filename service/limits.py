@@ -52,6 +52,12 @@ class Limits(BaseModel):
     concurrent_batches: PositiveInt = 2
     """Batches received at once; each may take `batch_bytes` of disk."""
 
+    body_grace_seconds: PositiveFloat = 10.0
+    """Time that a client has for its body, beside that for the bytes that it sends."""
+
+    body_bytes_per_second: PositiveInt = 32_768
+    """Bytes that add a second to the time of a body: the slowest transfer that is accepted."""
+
     concurrent_checks: PositiveInt = 2
     """Uploads decoded at once to validate them; each may take `codec_bytes` of memory."""
 
@@ -98,6 +104,13 @@ class TenantLimits(BaseModel):
 
     open_batch_jobs: PositiveInt = 100
     """Queued and running jobs of batches."""
+
+    concurrent_uploads: PositiveInt = 4
+    """Bodies received at once of one tenant, out of the `concurrent_uploads` of all. In open mode
+    there is one tenant, which has them all."""
+
+    concurrent_batches: PositiveInt = 1
+    """The same for batches."""
 
     megapixels_per_day: PositiveInt = 2000
     """Megapixels of submitted images; the day begins at midnight UTC."""

@@ -134,11 +134,6 @@ def caller_of(scope: Scope) -> Caller | None:
 async def _refuse(
     error: ServiceError, match: RouteMatch, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    headers = Headers(scope=scope)
-    has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
-    # Otherwise the server would read and drop the whole body.
-    extra = {"Connection": "close"} if has_body else {}
-    if isinstance(error, MethodNotAllowedError):
-        extra["Allow"] = _allow(match)
+    extra = {"Allow": _allow(match)} if isinstance(error, MethodNotAllowedError) else {}
     answer = problem_response(error, instance=scope["path"], headers=extra)
     await answer(scope, receive, send)

@@ -11,6 +11,7 @@ from service.api.errors import install_error_handlers
 from service.api.head_requests import HeadRequests
 from service.api.middleware import RequestContext
 from service.api.openapi import install_document
+from service.api.request_body import RequestBody
 from service.api.route_access import public
 from service.api.route_table import RouteTable
 from service.api.routes import (
@@ -85,6 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         limits=settings.tenants,
         routes=routes,
     )
+    app.add_middleware(RequestBody, limits=settings.limits)
     # The outermost middleware, because it is added last.
     app.add_middleware(RequestContext, metrics=services.metrics.http, routes=routes)
     install_error_handlers(app)

@@ -49,7 +49,7 @@ async def submit_batch(request: Request, services: Services, *, tenant: str) -> 
     refuse_unknown([name for name, _ in query], known=BATCH_PARAMETERS)
     key = read_idempotency_key(request)
     await run_in_threadpool(_require_service, services)
-    async with services.submission.batch_uploads.take():
+    with services.submission.batch_uploads.take(tenant):
         uploads = await receive_uploads(
             headers=request.headers,
             stream=request.stream(),

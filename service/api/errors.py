@@ -37,10 +37,6 @@ def problem_response(
         extra["Retry-After"] = str(error.retry_after)
     if isinstance(error, AccessDeniedError):
         extra["WWW-Authenticate"] = error.challenge
-    if isinstance(error, BodyTooLargeError):
-        extra["Connection"] = (
-            "close"  # otherwise the server would read and drop the rest of the body
-        )
     if isinstance(error, RangeNotSatisfiableError):
         extra["Content-Range"] = f"bytes */{error.limit}"
     problem = Problem.of(error, instance=instance, request_id=current_request_id() or "")

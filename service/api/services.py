@@ -28,7 +28,7 @@ from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore
 from service.keys import KeyStore
 from service.observability.metrics import HttpMetrics, JobMetrics, MetricsServer
-from service.settings import Settings
+from service.settings import AuthMode, Settings
 from service.webhooks.secrets import WebhookSecretStore
 from service.webhooks.store import DeliveryStore
 
@@ -109,6 +109,8 @@ class Services:
         )
         quotas = owned(QuotaStore.from_settings(settings))
         keys = owned(KeyStore.from_settings(settings))
+        # In open mode there is one tenant, which shares with no other.
+        shares = settings.tenants if settings.auth is AuthMode.KEYS else settings.limits
         registry = CollectorRegistry()
         job_metrics = JobMetrics(registry)
         submitter = owned(
@@ -140,8 +142,14 @@ class Services:
             submission=SubmissionServices(
                 submitter=submitter,
                 idempotency=owned(IdempotencyStore.from_settings(settings)),
-                uploads=UploadSlots(settings.limits.concurrent_uploads),
-                batch_uploads=UploadSlots(settings.limits.concurrent_batches),
+                uploads=UploadSlots(
+                    settings.limits.concurrent_uploads,
+                    tenant_share=shares.concurrent_uploads,
+                ),
+                batch_uploads=UploadSlots(
+                    settings.limits.concurrent_batches,
+                    tenant_share=shares.concurrent_batches,
+                ),
             ),
             jobs=TenantJobs(store=jobs, blobs=blobs, metrics=job_metrics),
             batches=TenantBatches(

@@ -65,7 +65,7 @@ async def submit(
             "A job id has 1 to 128 letters, digits, dots, dashes and underscores."
         )
     await run_in_threadpool(_require_service, services, dict(query).get("task"))
-    async with services.submission.uploads.take():
+    with services.submission.uploads.take(tenant):
         upload = await receive_upload(
             headers=request.headers,
             stream=request.stream(),

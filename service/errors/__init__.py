@@ -9,6 +9,7 @@ ServiceError                             500 internal-error
 │   ├── UnknownTaskError                 404 unknown-task
 │   ├── MethodNotAllowedError            405 method-not-allowed
 │   ├── NotAcceptableError               406 not-acceptable
+│   ├── BodyTooSlowError                 408 body-too-slow
 │   ├── BodyTooLargeError                413 body-too-large
 │   ├── UnsupportedMediaTypeError        415 unsupported-media-type
 │   ├── RangeNotSatisfiableError         416 range-not-satisfiable
@@ -62,6 +63,7 @@ ServiceError                             500 internal-error
 ├── TooManyRequestsError                 429: the client exceeds a quota (retryable)
 │   ├── RateLimitError                   429 rate-limited
 │   ├── TooManyJobsError                 429 too-many-jobs
+│   ├── TooManyUploadsError              429 too-many-uploads
 │   └── QuotaExceededError               429 quota-exceeded
 ├── UnavailableError                     503: the service cannot take the request now (retryable)
 │   ├── StoreUnavailableError            503 store-unavailable
@@ -99,6 +101,7 @@ from service.errors.access import (
 from service.errors.base import ServiceError
 from service.errors.client import (
     BodyTooLargeError,
+    BodyTooSlowError,
     ClientError,
     DecodingTimeoutError,
     DuplicateParameterError,
@@ -169,6 +172,7 @@ from service.errors.rate_limits import (
     RateLimitError,
     TooManyJobsError,
     TooManyRequestsError,
+    TooManyUploadsError,
 )
 from service.errors.unavailable import (
     InferenceUnavailableError,
@@ -185,6 +189,7 @@ __all__ = [
     "BatchNotFinishedError",
     "BatchNotFoundError",
     "BodyTooLargeError",
+    "BodyTooSlowError",
     "ClientError",
     "CodecFailedError",
     "DecodingTimeoutError",
@@ -252,6 +257,7 @@ __all__ = [
     "TooManyJobsError",
     "TooManyKeysError",
     "TooManyRequestsError",
+    "TooManyUploadsError",
     "UnavailableError",
     "UnknownParameterError",
     "UnknownTaskError",

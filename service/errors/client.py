@@ -25,6 +25,12 @@ class UploadInterruptedError(ClientError):
     code, title = "upload-interrupted", "Upload interrupted"
 
 
+class BodyTooSlowError(ClientError):
+    """The body arrived too slowly."""
+
+    code, status, title = "body-too-slow", 408, "Request body too slow"
+
+
 class NotFoundError(ClientError):
     """No route has this path."""
 
