@@ -185,10 +185,7 @@ class Settings(BaseSettings):
     """Redis server without a database number: the service uses three (see `RedisDatabase`)."""
 
     triton_url: str = "127.0.0.1:8001"
-    """Triton's gRPC address, `host:port`; tiles are sent there."""
-
-    triton_http_url: str = "http://127.0.0.1:8002"
-    """Triton's HTTP address; the API checks readiness there."""
+    """Triton's gRPC address, `host:port`. The service needs no other port of it."""
 
     model_repository: Path = Path("model_repository")
     log_format: LogFormat = LogFormat.TEXT
@@ -220,13 +217,6 @@ class Settings(BaseSettings):
         if not host or "/" in value or not port.isdigit():
             raise ValueError("must look like host:port, without a scheme")
         return value
-
-    @field_validator("triton_http_url")
-    @classmethod
-    def _http_address(cls, value: str) -> str:
-        if urlsplit(value).scheme not in {"http", "https"}:
-            raise ValueError("must look like http://host:port")
-        return value.rstrip("/")
 
     @field_validator("log_level")
     @classmethod

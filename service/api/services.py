@@ -4,7 +4,6 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import httpx
 from prometheus_client import CollectorRegistry
 
 from service.api.access import Access
@@ -15,6 +14,7 @@ from service.api.tenant_jobs import TenantJobs
 from service.api.upload_slots import UploadSlots
 from service.capacity.backlog import BacklogMonitor
 from service.capacity.load import LoadStore
+from service.capacity.model_server import ModelServer
 from service.capacity.quotas import QuotaStore
 from service.capacity.readiness import Readiness
 from service.capacity.throughput import ThroughputStore
@@ -33,6 +33,8 @@ from service.webhooks.secrets import WebhookSecretStore
 from service.webhooks.store import DeliveryStore
 
 T = TypeVar("T")
+
+_TRITON_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +127,7 @@ class Services:
                 lifetimes=settings.jobs,
             )
         )
-        # Proxies of the environment are for other traffic.
-        triton = owned(httpx.Client(base_url=settings.triton_http_url, trust_env=False))
+        triton = owned(ModelServer(url=settings.triton_url, timeout_seconds=_TRITON_SECONDS))
         metrics_server = MetricsServer(
             host=settings.metrics.host,
             port=settings.metrics.api_port,

@@ -8,13 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import httpx
-
+from service.capacity.model_server import ModelServer
 from service.errors import InferenceUnavailableError, ServiceError, StoreUnavailableError
 from service.jobs.store import JobStore
 
 _FRESH_SECONDS = 2.0
-_PROBE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +34,7 @@ class Readiness:
         self,
         *,
         jobs: JobStore,
-        triton: httpx.Client,
+        triton: ModelServer,
         models: tuple[str, ...],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -85,12 +83,12 @@ class Readiness:
     def _probe_triton(self) -> str | None:
         # Server readiness first: models stay "ready" after their processes have died.
         try:
-            if not self._is_ok("/v2/health/ready"):
+            if not self._triton.is_ready():
                 return "is not ready"
             for model in self._models:
-                if not self._is_ok(f"/v2/models/{model}/ready"):
+                if not self._triton.serves(model):
                     return f"does not serve {model}"
-        except httpx.HTTPError:
+        except InferenceUnavailableError:
             return "does not answer"
         return None
 
@@ -99,6 +97,3 @@ class Readiness:
             return None if self._jobs.live_workers() else "no worker is alive"
         except ServiceError:
             return "unknown, as Redis does not answer"
-
-    def _is_ok(self, path: str) -> bool:
-        return self._triton.get(path, timeout=_PROBE_SECONDS).status_code == httpx.codes.OK

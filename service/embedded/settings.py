@@ -42,9 +42,6 @@ class StackSettings(BaseSettings):
     triton_url: str | None = None
     """gRPC address of an external Triton to use instead of starting one."""
 
-    triton_http_url: str | None = None
-    """HTTP address of that Triton; found from the gRPC port by default."""
-
     model_repository: Path = Path("model_repository")
 
     data_dir: Path = Path(".hiir")

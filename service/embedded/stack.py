@@ -63,7 +63,7 @@ async def _run(
 ) -> int | None:
     auth = settings.auth_mode
     Settings(host=settings.host, auth=auth)
-    addresses = await Addresses.choose(settings)
+    addresses = Addresses.choose(settings)
     Settings(redis_url=addresses.redis_url, triton_url=addresses.triton_url)
     console.line("up", _WHO_MAY[auth])
     state = settings.data_dir / "stack.json"
@@ -102,7 +102,6 @@ def _components(
         "HIIR_METRICS__WORKER_PORT": str(addresses.metrics_ports[1]),
         "HIIR_REDIS_URL": addresses.redis_url,
         "HIIR_TRITON_URL": addresses.triton_url,
-        "HIIR_TRITON_HTTP_URL": addresses.triton_http_url,
         "HIIR_MODEL_REPOSITORY": str(settings.model_repository.resolve()),
         "PYTHONUNBUFFERED": "1",  # so that log lines appear at once
     }
@@ -138,28 +137,25 @@ def _redis(settings: StackSettings, addresses: Addresses) -> Component:
 
 
 def _triton(settings: StackSettings, addresses: Addresses, console: Console) -> Component:
-    if addresses.triton_ports is None:
+    if addresses.triton_port is None:
         return Component(
             name="triton",
             address=addresses.triton_url,
-            is_ready=lambda: is_triton_ready(addresses.triton_http_url),
+            is_ready=lambda: is_triton_ready(addresses.triton_url),
         )
     _require_models(settings.model_repository)
-    grpc, http, metrics = addresses.triton_ports
     server = TritonServer(
         release=ensure_tritonserver(
             settings.cache_dir, on_download=lambda text: console.line("triton", text)
         ),
         model_repository=settings.model_repository.resolve(),
         work_dir=settings.data_dir.resolve() / "triton",
-        grpc_port=grpc,
-        http_port=http,
-        metrics_port=metrics,
+        port=addresses.triton_port,
         shm_prefix=unique_shm_prefix(),
     )
     return Component(
         name="triton",
-        address=f"{server.grpc_url} (gRPC) and {server.http_url}",
+        address=f"{server.url} (gRPC)",
         is_ready=server.is_ready,
         command=server.command(),
         environment={**_ALLOCATOR, **os.environ, **server.environment()},
@@ -260,7 +256,6 @@ def _write_state(path: Path, addresses: Addresses, pids: Mapping[str, int]) -> N
         "api_url": addresses.api_url,
         "redis_url": addresses.redis_url,
         "triton_url": addresses.triton_url,
-        "triton_http_url": addresses.triton_http_url,
         "metrics_urls": addresses.metrics_urls,
         "supervisor_pid": os.getpid(),
         "pids": dict(pids),

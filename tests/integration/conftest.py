@@ -56,9 +56,7 @@ def triton_server(
             release=ensure_tritonserver(StackSettings().cache_dir),
             model_repository=model_repository,
             work_dir=tmp_path_factory.mktemp("triton"),
-            grpc_port=choose_port(18_001, taken=taken_ports),
-            http_port=choose_port(18_101, taken=taken_ports),
-            metrics_port=choose_port(18_201, taken=taken_ports),
+            port=choose_port(18_001, taken=taken_ports),
             shm_prefix=unique_shm_prefix(),
         )
         server.prepare()

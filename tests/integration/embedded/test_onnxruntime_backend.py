@@ -51,7 +51,7 @@ def server(triton_server: Callable[[Path], TritonServer], repository: Path) -> T
 
 @pytest.fixture
 def client(server: TritonServer) -> Iterator[triton.InferenceServerClient]:
-    with triton.InferenceServerClient(server.grpc_url) as client:
+    with triton.InferenceServerClient(server.url) as client:
         yield client
 
 
@@ -107,9 +107,7 @@ def test_a_config_that_misdescribes_its_model_ends_the_server(
         server,
         model_repository=tmp_path / "models",
         work_dir=tmp_path,
-        grpc_port=choose_port(18_001, taken=taken_ports),
-        http_port=choose_port(18_101, taken=taken_ports),
-        metrics_port=choose_port(18_201, taken=taken_ports),
+        port=choose_port(18_001, taken=taken_ports),
         shm_prefix=unique_shm_prefix(),
     )
     other.prepare()

@@ -178,7 +178,7 @@ def test_children_die_with_a_killed_supervisor_and_the_next_start_cleans_up(
 
 
 def test_taken_ports_are_stepped_over(tmp_path: Path, identity_repository: Path) -> None:
-    defaults = (6379, 8000, 8001, 8002, 8003)
+    defaults = (6379, 8000, 8001)
     with ExitStack() as sockets:
         for port in defaults:
             holder = sockets.enter_context(socket.socket())
@@ -190,9 +190,9 @@ def test_taken_ports_are_stepped_over(tmp_path: Path, identity_repository: Path)
         with running_stack(tmp_path / "data", identity_repository) as stack:
             state = stack.state()
             assert stack.infer()
-    urls = [state[key] for key in ("api_url", "redis_url", "triton_url", "triton_http_url")]
+    urls = [state[key] for key in ("api_url", "redis_url", "triton_url")]
     chosen = {int(url.rpartition(":")[2]) for url in urls}
-    assert len(chosen) == 4
+    assert len(chosen) == 3
     assert chosen.isdisjoint(defaults)
     assert state["api_url"] in stack.log.read_text()
 
@@ -206,8 +206,7 @@ def test_given_servers_are_used_and_left_running(
     triton_given = triton_server(identity_repository)
     given = {
         "HIIR_REDIS_URL": redis_server.url,
-        "HIIR_TRITON_URL": triton_given.grpc_url,
-        "HIIR_TRITON_HTTP_URL": triton_given.http_url,
+        "HIIR_TRITON_URL": triton_given.url,
     }
     with running_stack(tmp_path / "data", identity_repository, **given) as stack:
         assert set(stack.state()["pids"]) == {"worker", "webhooks", "api"}

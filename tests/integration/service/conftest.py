@@ -89,9 +89,7 @@ def running_stack(
         release=ensure_tritonserver(StackSettings().cache_dir),
         model_repository=service_repository,
         work_dir=folder / "triton",
-        grpc_port=choose_port(28_001, taken=taken_ports),
-        http_port=choose_port(28_101, taken=taken_ports),
-        metrics_port=choose_port(28_201, taken=taken_ports),
+        port=choose_port(28_001, taken=taken_ports),
         shm_prefix=unique_shm_prefix(),
     )
     spool = tmp_path_factory.mktemp("spool")
@@ -104,8 +102,7 @@ def running_stack(
         "HIIR_METRICS__API_PORT": str(choose_port(28_401, taken=taken_ports)),
         "HIIR_METRICS__WORKER_PORT": str(choose_port(28_501, taken=taken_ports)),
         "HIIR_REDIS_URL": redis.url,
-        "HIIR_TRITON_URL": triton.grpc_url,
-        "HIIR_TRITON_HTTP_URL": triton.http_url,
+        "HIIR_TRITON_URL": triton.url,
         "HIIR_MODEL_REPOSITORY": str(service_repository),
         "TMPDIR": str(spool),
     }
@@ -167,8 +164,7 @@ def running_stack(
                 is_ready=is_api_alive,
             ),
             redis_url=redis.url,
-            triton_url=triton.grpc_url,
-            triton_http_url=triton.http_url,
+            triton_url=triton.url,
             spool=spool,
             client=client,
         )
@@ -198,7 +194,6 @@ def make_app(stack: Stack, service_repository: Path) -> Iterator[Callable[..., F
         settings = Settings(
             redis_url=stack.redis_url,
             triton_url=stack.triton_url,
-            triton_http_url=stack.triton_http_url,
             model_repository=service_repository,
             **{"auth": AuthMode.OPEN, **changes},
         )

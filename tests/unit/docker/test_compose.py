@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from service.embedded.triton import RESTRICTED_PROTOCOLS
 from service.settings import AuthMode, Settings
 
 ROOT = Path(__file__).parents[3]
@@ -124,8 +125,29 @@ def test_no_container_runs_as_root(services: dict[str, Service]) -> None:
 def test_images_are_pinned(services: dict[str, Service]) -> None:
     for service in services.values():
         if "image" in service:
-            _, _, tag = service["image"].rpartition(":")
+            _, _, tag = interpolate(service["image"]).rpartition(":")
             assert re.match(r"\d", tag), service["image"]
+
+
+def test_triton_has_the_fixes_for_known_attacks(services: dict[str, Service]) -> None:
+    # CVE-2025-23310, -23319, -23320 and -23334 are fixed in 25.07, CVE-2026-24206 in 26.05.
+    image = interpolate(services["triton-cpu"]["image"])
+    match = re.fullmatch(r"nvcr\.io/nvidia/tritonserver:(\d\d)\.(\d\d)-py3", image)
+    assert match, image
+    assert (int(match[1]), int(match[2])) >= (26, 5)
+
+
+def test_triton_answers_no_http_of_others_and_closes_what_is_not_used(
+    services: dict[str, Service],
+) -> None:
+    command = services["triton-cpu"]["command"]
+    assert "--http-address=127.0.0.1" in command
+    (restricted,) = (part for part in command if part.startswith("--grpc-restricted-protocol="))
+    protocols, _, header = restricted.partition("=")[2].partition(":")
+    assert protocols.split(",") == list(RESTRICTED_PROTOCOLS)
+    name, _, value = header.partition("=")
+    assert name != name.lower()  # HTTP/2 forbids it
+    assert not value.isascii()  # gRPC forbids it
 
 
 def test_a_password_is_required(services: dict[str, Service]) -> None:

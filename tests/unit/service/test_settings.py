@@ -73,8 +73,6 @@ def test_a_misspelt_field_in_code_is_refused():
         ("HIIR_TRITON_URL", "127.0.0.1"),
         ("HIIR_TRITON_URL", ":8001"),
         ("HIIR_TRITON_URL", "gpu:grpc"),
-        ("HIIR_TRITON_HTTP_URL", "127.0.0.1:8002"),
-        ("HIIR_TRITON_HTTP_URL", "grpc://127.0.0.1:8002"),
         ("HIIR_LOG_LEVEL", "LOUD"),
         ("HIIR_LOG_FORMAT", "xml"),
         ("HIIR_LIMITS__PIXELS", "0"),
@@ -110,10 +108,6 @@ def test_settings_cannot_be_changed():
 def test_each_database_has_its_own_address_on_the_one_server(url):
     addresses = [Settings(redis_url=url).database_url(database) for database in RedisDatabase]
     assert addresses == [f"{url.rstrip('/')}/{number}" for number in (0, 1, 2)]
-
-
-def test_a_trailing_slash_does_not_double(monkeypatch):
-    assert Settings(triton_http_url="http://gpu:8002/").triton_http_url == "http://gpu:8002"
 
 
 def test_a_log_level_may_be_written_small():

@@ -19,8 +19,7 @@ ADDRESSES = Addresses(
     redis_url="",
     redis_port=None,
     triton_url="",
-    triton_http_url="",
-    triton_ports=None,
+    triton_port=None,
     metrics_ports=(9464, 9465),
 )
 

@@ -25,7 +25,6 @@ def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StackSettings:
     return StackSettings(
         redis_url="redis://user:secret@cache:6379",
         triton_url="gpu:8001",
-        triton_http_url="http://gpu:8000",
         data_dir=tmp_path / "data",
         model_repository=tmp_path / "models",
         port=None,
@@ -40,8 +39,7 @@ def addresses(given: StackSettings) -> Addresses:
         redis_url=str(given.redis_url),
         redis_port=None,
         triton_url=str(given.triton_url),
-        triton_http_url=str(given.triton_http_url),
-        triton_ports=None,
+        triton_port=None,
         metrics_ports=(9464, 9465),
     )
 
@@ -62,7 +60,6 @@ def test_every_child_of_ours_is_told_where_the_others_are(
     for component in components[2:]:
         assert component.environment["HIIR_REDIS_URL"] == given.redis_url
         assert component.environment["HIIR_TRITON_URL"] == "gpu:8001"
-        assert component.environment["HIIR_TRITON_HTTP_URL"] == "http://gpu:8000"
         assert component.environment["HIIR_MODEL_REPOSITORY"] == str(given.model_repository)
 
 
