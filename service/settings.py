@@ -19,6 +19,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    SecretStr,
     field_validator,
     model_validator,
 )
@@ -168,7 +169,11 @@ class Settings(BaseSettings):
     """Everything that a deployment can configure."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HIIR_", env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix="HIIR_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,  # a Redis URL that is refused contains its password too
     )
 
     host: str = "127.0.0.1"
@@ -181,8 +186,9 @@ class Settings(BaseSettings):
     """How long the API keeps serving after it has reported not ready on shutdown, so that load
     balancers notice."""
 
-    redis_url: str = "redis://127.0.0.1:6379"
-    """Redis server without a database number: the service uses three (see `RedisDatabase`)."""
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379")
+    """Redis server, with its password, and without a database number: the service uses three (see
+    `RedisDatabase`)."""
 
     triton_url: str = "127.0.0.1:8001"
     """Triton's gRPC address, `host:port`. The service needs no other port of it."""
@@ -200,15 +206,16 @@ class Settings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _without_database(cls, value: str) -> str:
-        parts = urlsplit(value)
+    def _without_database(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        parts = urlsplit(url)
         if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
             raise ValueError("must look like redis://host:port")
         if parts.path.strip("/") or parts.query:
             raise ValueError(
                 "must not contain a database number or a query: the service uses databases 0 to 2"
             )
-        return value.rstrip("/")
+        return SecretStr(url.rstrip("/"))
 
     @field_validator("triton_url")
     @classmethod
@@ -235,8 +242,8 @@ class Settings(BaseSettings):
         return self
 
     def database_url(self, database: RedisDatabase) -> str:
-        """Return the URL of one database of the Redis server."""
-        return f"{self.redis_url}/{database}"
+        """Return the URL of one database of the Redis server, with the password."""
+        return f"{self.redis_url.get_secret_value()}/{database}"
 
 
 def is_loopback(host: str) -> bool:

@@ -19,18 +19,18 @@ class UploadSlots:
     def take(self, tenant: str) -> Iterator[None]:
         """Hold a slot for the block.
 
-        Raises `TooManyUploadsError` if the tenant holds its share, and `ServerBusyError` if no slot
-        is free. Call it from the event loop only: it is not locked.
+        Raises `ServerBusyError` if no slot is free, and `TooManyUploadsError` if the tenant holds
+        its share. Call it from the event loop only: it is not locked.
         """
+        if self._taken.total() >= self._count:
+            raise ServerBusyError(
+                "Too many uploads are in progress; try again shortly.", limit=self._count
+            )
         if self._taken[tenant] >= self._tenant_share:
             raise TooManyUploadsError(
                 "Too many of your uploads are in progress; finish one first.",
                 limit=self._tenant_share,
                 actual=self._taken[tenant] + 1,
-            )
-        if self._taken.total() >= self._count:
-            raise ServerBusyError(
-                "Too many uploads are in progress; try again shortly.", limit=self._count
             )
         self._taken[tenant] += 1
         try:

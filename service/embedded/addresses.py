@@ -1,9 +1,13 @@
 """Addresses of the servers of one stack: configured ones, or free local ports."""
 
+import secrets
 from dataclasses import dataclass
 from typing import Self
 
+from pydantic import SecretStr
+
 from service.embedded.ports import PortTakenError, choose_port, reserve
+from service.embedded.redis import redis_address
 from service.embedded.settings import StackSettings
 from service.embedded.supervisor import StackError
 
@@ -18,9 +22,12 @@ class Addresses:
 
     host: str
     port: int
-    redis_url: str
+    redis_url: SecretStr
+    """With the password."""
     redis_port: int | None
     """None for an external Redis."""
+    redis_password: SecretStr
+    """Of a Redis that this stack starts; a new one each time."""
     triton_url: str
     triton_port: int | None
     """None for an external Triton."""
@@ -49,9 +56,10 @@ class Addresses:
         taken = {_API_PORT, _REDIS_PORT, _TRITON_PORT}
         taken |= {_API_METRICS_PORT, _WORKER_METRICS_PORT}
         redis_url, redis_port = settings.redis_url, None
+        redis_password = SecretStr(secrets.token_urlsafe(24))
         if redis_url is None:
             redis_port = _near(_REDIS_PORT, taken)
-            redis_url = f"redis://127.0.0.1:{redis_port}"
+            redis_url = redis_address(redis_port, redis_password)
         triton_url, triton_port = settings.triton_url, None
         if triton_url is None:
             triton_port = _near(_TRITON_PORT, taken)
@@ -63,6 +71,7 @@ class Addresses:
             port=_api_port(settings, taken),
             redis_url=redis_url,
             redis_port=redis_port,
+            redis_password=redis_password,
             triton_url=triton_url,
             triton_port=triton_port,
             metrics_ports=(_near(_API_METRICS_PORT, taken), _near(_WORKER_METRICS_PORT, taken)),

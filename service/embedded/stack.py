@@ -100,7 +100,7 @@ def _components(
         "HIIR_METRICS__HOST": "127.0.0.1",
         "HIIR_METRICS__API_PORT": str(addresses.metrics_ports[0]),
         "HIIR_METRICS__WORKER_PORT": str(addresses.metrics_ports[1]),
-        "HIIR_REDIS_URL": addresses.redis_url,
+        "HIIR_REDIS_URL": addresses.redis_url.get_secret_value(),
         "HIIR_TRITON_URL": addresses.triton_url,
         "HIIR_MODEL_REPOSITORY": str(settings.model_repository.resolve()),
         "PYTHONUNBUFFERED": "1",  # so that log lines appear at once
@@ -119,16 +119,17 @@ def _redis(settings: StackSettings, addresses: Addresses) -> Component:
         return Component(
             name="redis",
             address="HIIR_REDIS_URL",  # may contain a password
-            is_ready=lambda: is_redis_ready(addresses.redis_url),
+            is_ready=lambda: is_redis_ready(addresses.redis_url.get_secret_value()),
         )
     server = RedisServer(
         data_dir=settings.data_dir.resolve() / "redis",
         port=addresses.redis_port,
         max_memory=settings.redis_max_memory,
+        password=addresses.redis_password,
     )
     return Component(
         name="redis",
-        address=server.url,
+        address=f"127.0.0.1:{server.port}",
         is_ready=server.is_ready,
         command=server.command(),
         environment=dict(os.environ),
@@ -254,7 +255,7 @@ def _write_state(path: Path, addresses: Addresses, pids: Mapping[str, int]) -> N
     """Write the state file, addresses and process ids, atomically."""
     state = {
         "api_url": addresses.api_url,
-        "redis_url": addresses.redis_url,
+        "redis_url": addresses.redis_url.get_secret_value(),
         "triton_url": addresses.triton_url,
         "metrics_urls": addresses.metrics_urls,
         "supervisor_pid": os.getpid(),

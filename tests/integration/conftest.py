@@ -11,6 +11,7 @@ from pathlib import Path
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from pydantic import SecretStr
 
 from service.embedded.ports import choose_port
 from service.embedded.redis import RedisServer
@@ -36,6 +37,7 @@ def redis_server(
         data_dir=tmp_path_factory.mktemp("redis"),
         port=choose_port(16_379, taken=taken_ports),
         max_memory="512mb",
+        password=SecretStr("s3cret/word"),
     )
     server.prepare()
     with running(server.command(), {}, server.is_ready):

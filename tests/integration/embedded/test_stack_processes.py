@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,12 +63,18 @@ class RunningStack:
 
 
 @contextmanager
-def running_stack(data_dir: Path, repository: Path, **environment: str) -> Iterator[RunningStack]:
+def running_stack(
+    data_dir: Path,
+    repository: Path,
+    *,
+    driver: Sequence[str | Path] = (DRIVER,),
+    **environment: str,
+) -> Iterator[RunningStack]:
     """Start the driver and wait until it serves; end it in any case."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("HIIR_")}
     log = data_dir / "log"
     data_dir.mkdir(exist_ok=True)
-    command = [sys.executable, DRIVER, "up", "--data-dir", data_dir]
+    command = [sys.executable, *driver, "up", "--data-dir", data_dir]
     command += ["--model-repository", repository]
     with (
         log.open("wb") as output,

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from pydantic import SecretStr
 
 from service.embedded.addresses import Addresses
 from service.embedded.settings import StackSettings
@@ -33,7 +34,12 @@ def test_every_server_gets_a_port_of_its_own() -> None:
     ports = {chosen.port, chosen.redis_port, chosen.triton_port}
     assert None not in ports
     assert len(ports) == 3
-    assert chosen.redis_url == f"redis://127.0.0.1:{chosen.redis_port}"
+    password = chosen.redis_password.get_secret_value()
+    assert chosen.redis_url.get_secret_value() == (
+        f"redis://:{password}@127.0.0.1:{chosen.redis_port}"
+    )
+    assert len(password) > 30
+    assert password not in repr(chosen)
     assert chosen.triton_url == f"127.0.0.1:{chosen.triton_port}"
 
 
@@ -43,7 +49,8 @@ def test_given_servers_get_no_port() -> None:
         triton_url="gpu:8001",
     )
     assert chosen.redis_port is chosen.triton_port is None
-    assert (chosen.redis_url, chosen.triton_url) == ("redis://cache:6379", "gpu:8001")
+    assert chosen.redis_url == SecretStr("redis://cache:6379")
+    assert chosen.triton_url == "gpu:8001"
 
 
 @pytest.mark.parametrize("url", ["gpu", "http://gpu", ":8001"])
@@ -76,8 +83,9 @@ def test_the_api_is_reached_on_this_machine(host: str, url: str) -> None:
     chosen = Addresses(
         host=host,
         port=8000,
-        redis_url="",
+        redis_url=SecretStr(""),
         redis_port=None,
+        redis_password=SecretStr(""),
         triton_url="",
         triton_port=None,
         metrics_ports=(9464, 9465),
