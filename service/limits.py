@@ -15,6 +15,9 @@ class Limits(BaseModel):
     body_bytes: PositiveInt = 50 * MIB
     """Bytes of a request body, form framing included."""
 
+    url_bytes: PositiveInt = 8192
+    """Bytes of the path and the query of a request."""
+
     form_fields: PositiveInt = 24
     """Form fields, and separately files, that are read before the request is refused."""
 

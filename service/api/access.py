@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import Scope as Connection
 
-from service.errors import KeyInvalidError, KeyMissingError, ScopeMissingError
+from service.errors import ForeignRequestError, KeyInvalidError, KeyMissingError, ScopeMissingError
 from service.jobs.job import OPEN_TENANT
 from service.keys import KeyStore, Scope
 from service.settings import AuthMode, is_loopback
@@ -34,8 +34,9 @@ class Access:
     def admit(self, connection: Connection, *, wanted: Scope | None) -> Caller:
         """Return the caller of a request that requires the scope `wanted`.
 
-        With None any valid key is enough. Raises `KeyMissingError`, `KeyInvalidError`,
-        `ScopeMissingError`, and `StoreUnavailableError` if the keys cannot be read.
+        With None any valid key is enough. Raises `ForeignRequestError` in open mode, otherwise
+        `KeyMissingError`, `KeyInvalidError`, `ScopeMissingError`, and `StoreUnavailableError` if
+        the keys cannot be read.
         """
         if self._mode is AuthMode.OPEN:
             _require_loopback(connection)
@@ -52,17 +53,32 @@ class Access:
 
 
 def _require_loopback(connection: Connection) -> None:
-    """Raise `KeyMissingError` unless the request comes from this machine.
+    """Raise `ForeignRequestError` unless the request comes from this machine.
 
     That holds whatever address the server is bound to. Pages of other sites in a local browser are
-    refused too: their `Host` differs (DNS rebinding), or `Sec-Fetch-Site` says so.
+    refused too: their `Host` differs (DNS rebinding), or `Sec-Fetch-Site` or `Origin` says so. Some
+    browsers send no `Sec-Fetch-Site`, but `Origin` comes with every form and script that could
+    change something.
     """
     headers = Headers(scope=connection)
     client = (connection.get("client") or ("", 0))[0]
     name = _PORT.sub("", headers.get("host", "")).strip("[]")
-    foreign = headers.get("sec-fetch-site") in {"cross-site", "same-site"}
-    if foreign or not (is_loopback(client) and is_loopback(name)):
-        raise KeyMissingError("Without API keys, only requests from this machine are accepted.")
+    if not (is_loopback(client) and is_loopback(name)):
+        raise ForeignRequestError("Without API keys, only requests from this machine are accepted.")
+    cross_site = headers.get("sec-fetch-site") in {"cross-site", "same-site"}
+    origin = headers.get("origin")
+    if cross_site or (origin is not None and not _is_own_origin(origin, headers["host"])):
+        raise ForeignRequestError(
+            "Without API keys, requests out of pages of other sites are refused.",
+            limit=headers["host"],
+            actual=(origin or headers["sec-fetch-site"])[:100],
+        )
+
+
+def _is_own_origin(origin: str, host: str) -> bool:
+    """Return whether a page of `origin` was served by this server, which `host` names."""
+    scheme, _, authority = origin.partition("://")
+    return scheme in {"http", "https"} and authority.lower() == host.lower()
 
 
 def _token(headers: Headers) -> str:

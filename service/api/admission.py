@@ -18,12 +18,13 @@ from service.api.rate_headers import policy_headers, quota_headers
 from service.api.route_access import AccessRule, Submits
 from service.api.route_table import RouteMatch, RouteTable, canonical
 from service.capacity.quotas import QuotaStatus, QuotaStore
-from service.errors import MethodNotAllowedError, NotFoundError, ServiceError
+from service.errors import MethodNotAllowedError, NotFoundError, ServiceError, UrlTooLongError
 from service.intake.accept import JobSubmitter
 from service.limits import TenantLimits
 from service.observability.logs import tenant_context
 
 _CALLER = "caller"
+_INSTANCE_CHARACTERS = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class AdmissionMiddleware:
         quotas: QuotaStore,
         submitter: JobSubmitter,
         limits: TenantLimits,
+        url_bytes: int,
         routes: RouteTable,
     ) -> None:
         self._app = app
@@ -53,12 +55,21 @@ class AdmissionMiddleware:
         self._quotas = quotas
         self._submitter = submitter
         self._policy = policy_headers(limits)
+        self._url_bytes = url_bytes
         self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if (size := _url_bytes(scope)) > self._url_bytes:
+            too_long = UrlTooLongError(
+                f"The URL has {size} bytes; the limit is {self._url_bytes}.",
+                limit=self._url_bytes,
+                actual=size,
+            )
+            await _refuse(too_long, RouteMatch(), scope, receive, send)
             return
         match = self._routes.find(scope)
         decision = _Decision()
@@ -115,6 +126,11 @@ class AdmissionMiddleware:
         return quota.quota_exceeded() if quota.is_spent else None
 
 
+def _url_bytes(scope: Scope) -> int:
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return len(raw) + len(scope.get("query_string", b""))
+
+
 def _is_public(match: RouteMatch, scope: Scope) -> bool:
     if match.rule is None:  # the methods of a known path are in the public document
         return scope["method"] == "OPTIONS" and bool(match.methods)
@@ -135,5 +151,6 @@ async def _refuse(
     error: ServiceError, match: RouteMatch, scope: Scope, receive: Receive, send: Send
 ) -> None:
     extra = {"Allow": _allow(match)} if isinstance(error, MethodNotAllowedError) else {}
-    answer = problem_response(error, instance=scope["path"], headers=extra)
+    instance = scope["path"][:_INSTANCE_CHARACTERS]
+    answer = problem_response(error, instance=instance, headers=extra)
     await answer(scope, receive, send)

@@ -84,6 +84,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         quotas=services.quotas,
         submitter=services.submission.submitter,
         limits=settings.tenants,
+        url_bytes=settings.limits.url_bytes,
         routes=routes,
     )
     app.add_middleware(RequestBody, limits=settings.limits)

@@ -35,7 +35,7 @@ def problem_response(
     extra = dict(headers or {})
     if error.retry_after is not None:
         extra["Retry-After"] = str(error.retry_after)
-    if isinstance(error, AccessDeniedError):
+    if isinstance(error, AccessDeniedError) and error.challenge is not None:
         extra["WWW-Authenticate"] = error.challenge
     if isinstance(error, RangeNotSatisfiableError):
         extra["Content-Range"] = f"bytes */{error.limit}"

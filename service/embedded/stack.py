@@ -221,6 +221,7 @@ def _api(addresses: Addresses, environment: Mapping[str, str]) -> Component:
         command=(
             *(sys.executable, "-m", "uvicorn", "--factory", "service.api.app:create_app"),
             *("--host", addresses.host, "--port", str(addresses.port)),
+            *("--http", "service.api.http_protocol:HttpProtocol"),
             "--no-access-log",  # the API writes its own access log, with request ids
             # Longer than a proxy's idle timeout, shorter than the grace period.
             *("--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "5"),

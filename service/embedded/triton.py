@@ -25,8 +25,8 @@ _SHM_MARK = "triton_hiir"
 _SHM_NAME = re.compile(rf"{_SHM_MARK}_(?P<pid>\d+)_(?P<started>\d+)_")
 _EXIT_TIMEOUT_S = 5  # Triton waits for all of it if a stub is dead
 _PROBE_TIMEOUT_S = 5.0
-# All but `health`, `metadata`, `inference` and `model-config`, which workers compare.
-RESTRICTED_PROTOCOLS = ("shared-memory", "model-repository", "statistics", "trace", "logging")
+# All but `health`, `metadata`, `statistics`, `inference` and `model-config`, which workers compare.
+RESTRICTED_PROTOCOLS = ("shared-memory", "model-repository", "trace", "logging")
 _UNSENDABLE = "Closed"
 _instances = itertools.count()
 

@@ -11,6 +11,7 @@ ServiceError                             500 internal-error
 │   ├── NotAcceptableError               406 not-acceptable
 │   ├── BodyTooSlowError                 408 body-too-slow
 │   ├── BodyTooLargeError                413 body-too-large
+│   ├── UrlTooLongError                  414 url-too-long
 │   ├── UnsupportedMediaTypeError        415 unsupported-media-type
 │   ├── RangeNotSatisfiableError         416 range-not-satisfiable
 │   ├── MissingFileError                 422 missing-file
@@ -44,7 +45,8 @@ ServiceError                             500 internal-error
 │   ├── KeyMissingError                  401 key-missing
 │   ├── KeyInvalidError                  401 key-invalid
 │   ├── ScopeMissingError                403 scope-missing
-│   └── OpenModeError                    403 open-mode
+│   ├── OpenModeError                    403 open-mode
+│   └── ForeignRequestError              403 foreign-request
 ├── KeyStateError                        conflicts with the tenant's API keys
 │   ├── KeyNotFoundError                 404 key-not-found
 │   └── TooManyKeysError                 409 too-many-keys
@@ -90,6 +92,7 @@ from collections.abc import Iterator
 from hiir.imaging import ImagingError
 from service.errors.access import (
     AccessDeniedError,
+    ForeignRequestError,
     KeyInvalidError,
     KeyMissingError,
     KeyNotFoundError,
@@ -138,6 +141,7 @@ from service.errors.client import (
     UnsupportedMediaTypeError,
     UnsupportedPixelModeError,
     UploadInterruptedError,
+    UrlTooLongError,
     ViewsDifferError,
 )
 from service.errors.job_state import (
@@ -196,6 +200,7 @@ __all__ = [
     "DeliveryNotFoundError",
     "DuplicateParameterError",
     "EmptyImageError",
+    "ForeignRequestError",
     "FrameNotFoundError",
     "GpuOutOfMemoryError",
     "IdempotencyKeyInvalidError",
@@ -265,6 +270,7 @@ __all__ = [
     "UnsupportedMediaTypeError",
     "UnsupportedPixelModeError",
     "UploadInterruptedError",
+    "UrlTooLongError",
     "ViewsDifferError",
     "WaitTooLongError",
     "WorkerLostError",

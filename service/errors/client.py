@@ -61,6 +61,12 @@ class BodyTooLargeError(ClientError):
     code, status, title = "body-too-large", 413, "Request body too large"
 
 
+class UrlTooLongError(ClientError):
+    """The path and the query are longer than the limit."""
+
+    code, status, title = "url-too-long", 414, "URL too long"
+
+
 class UnsupportedMediaTypeError(ClientError):
     """The body is neither a form nor an image."""
 

@@ -243,6 +243,13 @@ def _split_form(
         if isinstance(value, UploadFile):
             files.setdefault(name, []).append(value)
     fields = [(name, value) for name, value in items if isinstance(value, str)]
+    for name, value in fields:
+        if name in names:  # curl sends `-F file=photo.jpg` as text
+            raise MissingFileError(
+                f"The form field {name!r} is text, not a file. With curl, write "
+                f"-F {name}=@ and the path of the file.",
+                actual=value[:100],
+            )
     refuse_unknown([name for name, _ in fields], known=allowed_fields)
     refuse_unknown(sorted(files), known=names)
     if FILE_FIELD not in files:

@@ -23,7 +23,6 @@ RESTRICTED: dict[str, Callable[..., Any]] = {
         settings={"trace_level": ["TIMESTAMPS"]}, **more
     ),
     "logging": lambda client, **more: client.update_log_settings({"log_info": True}, **more),
-    "statistics": lambda client, **more: client.get_inference_statistics(**more),
 }
 
 

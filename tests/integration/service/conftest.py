@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from service.api.app import create_app
 from service.embedded.ports import choose_port
@@ -83,7 +84,10 @@ def running_stack(
     """The service as long as the session; a test that kills a part of it starts that again."""
     folder = tmp_path_factory.mktemp("service")
     redis = RedisServer(
-        data_dir=folder / "redis", port=choose_port(26_379, taken=taken_ports), max_memory="512mb"
+        data_dir=folder / "redis",
+        port=choose_port(26_379, taken=taken_ports),
+        max_memory="512mb",
+        password=SecretStr("s3cret/word"),
     )
     triton = TritonServer(
         release=ensure_tritonserver(StackSettings().cache_dir),
@@ -158,6 +162,7 @@ def running_stack(
                 command=python(
                     *("uvicorn", "--factory", "service.api.app:create_app"),
                     *("--host", "127.0.0.1", "--port", str(port), "--no-access-log"),
+                    *("--http", "service.api.http_protocol:HttpProtocol"),
                 ),
                 environment=environment,
                 log=folder / "api.log",

@@ -1,7 +1,7 @@
 import pytest
 
 from service.api.access import Access
-from service.errors import KeyInvalidError, KeyMissingError, ScopeMissingError
+from service.errors import ForeignRequestError, KeyInvalidError, KeyMissingError, ScopeMissingError
 from service.jobs.job import OPEN_TENANT
 from service.keys import ApiKey, Scope
 from service.settings import AuthMode
@@ -77,7 +77,7 @@ def test_open_mode_lets_in_everybody_on_this_machine(host):
     access = Access(keys=Keys(Scope.READ), mode=AuthMode.OPEN)
     assert access.admit(request("POST", host=host), wanted=Scope.WRITE).tenant == OPEN_TENANT
     assert access.admit(request(client="::1", host=host), wanted=None).tenant == OPEN_TENANT
-    own_page = {"sec_fetch_site": "same-origin"}
+    own_page = {"sec_fetch_site": "same-origin", "origin": f"http://{host}"}
     assert access.admit(request(host=host, **own_page), wanted=None).tenant == OPEN_TENANT
 
 
@@ -89,10 +89,18 @@ def test_open_mode_lets_in_everybody_on_this_machine(host):
         {"host": "evil.example:8000"},
         {"host": ""},
         {"sec_fetch_site": "cross-site"},
+        {"origin": "http://evil.example"},
+        {"origin": "http://evil.example:8000"},
+        {"origin": "null"},
+        {"origin": "http://localhost:3000"},
+        {"origin": "http://localhost:8000.evil.example"},
+        {"origin": "file://localhost:8000"},
     ],
 )
 def test_open_mode_is_for_nobody_from_elsewhere(foreign):
-    with pytest.raises(KeyMissingError):
+    with pytest.raises(ForeignRequestError) as refused:
         Access(keys=Keys(Scope.READ), mode=AuthMode.OPEN).admit(
             request("POST", **foreign), wanted=Scope.WRITE
         )
+    assert refused.value.status == 403
+    assert refused.value.challenge is None  # no key would help

@@ -67,6 +67,7 @@ def make(app=None, access=None, quotas=None):
         quotas=quotas or Quotas(),
         submitter=JobSubmitter(),
         limits=LIMITS,
+        url_bytes=8192,
         routes=ROUTES,
     )
 
@@ -188,3 +189,16 @@ def test_what_no_route_takes_is_answered_without_the_application_behind():
     assert (wrong, json.loads(body)["code"]) == (405, "method-not-allowed")
     assert headers["allow"] == "GET, HEAD, OPTIONS, POST"
     assert quotas.asked == []
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/livez"])
+def test_a_url_that_is_too_long_is_refused_before_everything_else(path):
+    async def app(scope, receive, send):
+        pytest.fail("the application was reached")
+
+    long_path = path + "/" + "a" * 8192
+    status, _, body, received = serve(make(app), long_path, content_length="5")
+    problem = json.loads(body)
+    assert (status, problem["code"], received) == (414, "url-too-long", 0)
+    assert (problem["limit"], problem["actual"]) == (8192, len(long_path))
+    assert len(body) < 4096
