@@ -119,6 +119,7 @@ class Attempt:
     def report_tiles(self, done: int, total: int) -> None:
         """Record how many tiles are done."""
         self._heartbeat.progress = Progress(stage=self._stage, tiles_done=done, tiles_total=total)
+        self._heartbeat.check_soon()
 
     def record_seconds(self, parts: Mapping[str, float]) -> None:
         """Record the parts that the current stage consisted of."""
