@@ -5,6 +5,7 @@ Public routes, health checks above all, need no key and have no limits. A reques
 takes is answered here, with 404, 405 or the path's methods: nothing behind it is reached.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
@@ -102,16 +103,22 @@ class AdmissionMiddleware:
             caller = self._access.admit(scope, wanted=wanted)
         except ServiceError as error:
             return _Decision(refusal=error)
+        if match.rule is not None and match.rule.submits is not None:
+            return self._decide_submission(scope, match.rule, caller)
+        refusal: ServiceError | None = None
         if match.rule is None:
-            unknown = MethodNotAllowedError() if match.methods else NotFoundError()
-            return _Decision(caller=caller, refusal=unknown)
-        submits = match.rule.submits is not None
+            refusal = MethodNotAllowedError() if match.methods else NotFoundError()
+        quota: QuotaStatus | None = None
+        with suppress(ServiceError):  # only submissions require Redis
+            quota = self._quotas.snapshot(caller.tenant)
+        return _Decision(caller=caller, quota=quota, refusal=refusal)
+
+    def _decide_submission(self, scope: Scope, rule: AccessRule, caller: Caller) -> _Decision:
         try:
-            read_quota = self._quotas.consume if submits else self._quotas.snapshot
-            quota = read_quota(caller.tenant)
-            refusal = self._refusal(quota, match.rule, scope) if submits else None
-        except ServiceError as error:  # only submissions require Redis
-            return _Decision(caller=caller, refusal=error if submits else None)
+            quota = self._quotas.consume(caller.tenant)
+            refusal = self._refusal(quota, rule, scope)
+        except ServiceError as error:
+            return _Decision(caller=caller, refusal=error)
         return _Decision(caller=caller, quota=quota, refusal=refusal)
 
     def _refusal(self, quota: QuotaStatus, rule: AccessRule, scope: Scope) -> ServiceError | None:

@@ -188,7 +188,8 @@ def test_what_no_route_takes_is_answered_without_the_application_behind():
     wrong, headers, body, _ = serve(make(app, quotas=quotas), "/v1/jobs", "PATCH")
     assert (wrong, json.loads(body)["code"]) == (405, "method-not-allowed")
     assert headers["allow"] == "GET, HEAD, OPTIONS, POST"
-    assert quotas.asked == []
+    assert quotas.asked == [("snapshot", "museum")] * 2
+    assert "ratelimit" in headers
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs", "/livez"])
