@@ -69,8 +69,16 @@ class Limits(BaseModel):
     """Predicted wait, by the measured throughput, above which submissions are refused."""
 
     store_percent: PositiveInt = 85
-    """Percentage of Redis's `maxmemory` above which submissions are refused; the rest is for
-    results of accepted jobs."""
+    """Percentage of Redis's `maxmemory` that accepted jobs may fill: with what is stored, and with
+    the estimated results of jobs that have not ended. Submissions beyond it are refused."""
+
+    store_lease_percent: PositiveInt = 95
+    """Percentage of Redis's `maxmemory` in use at which workers take no more jobs, and the service
+    is not ready."""
+
+    store_blob_percent: PositiveInt = 97
+    """Percentage of Redis's `maxmemory` that uploads and results may fill; the rest is for records
+    and messages, so that a job can end in a full store."""
 
     def image_limits(self) -> ImageLimits:
         """Return the limits that an image's header is checked against."""

@@ -22,17 +22,21 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from service.errors import ServiceError, StoreFaultError, StoreUnavailableError
+from service.errors import (
+    ServiceError,
+    StoreFaultError,
+    StoreFullError,
+    StoreUnavailableError,
+)
 
 _CONNECT_SECONDS = 1.0
 _REPLY_SECONDS = 3.0
 
-# Errors that pass when Redis is back, has loaded its file, has memory or has a master again.
+# Errors that pass when Redis is back, has loaded its file or has a master again.
 _AWAY = (
     BusyLoadingError,
     ClusterDownError,
     MasterDownError,
-    OutOfMemoryError,
     ReadOnlyError,
     TryAgainError,
     redis.ConnectionError,
@@ -71,7 +75,7 @@ def read_lua(package: str, name: str) -> str:
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Translate redis-py's exceptions to `StoreUnavailableError` or `StoreFaultError`."""
+    """Translate redis-py's exceptions: see `translate_redis_error`."""
     try:
         yield
     except (*_AWAY, *_FAULTS) as error:
@@ -79,7 +83,9 @@ def redis_errors() -> Iterator[None]:
 
 
 def translate_redis_error(error: Exception) -> ServiceError:
-    """Return `StoreUnavailableError` for a transient error and `StoreFaultError` for any other."""
+    """Return `StoreFullError`, `StoreUnavailableError` for an outage, or `StoreFaultError`."""
+    if isinstance(error, OutOfMemoryError):
+        return StoreFullError("The job store has no memory left; try again later.")
     refused_for_now = isinstance(error, ResponseError) and str(error).startswith(_AWAY_PREFIXES)
     if isinstance(error, _AWAY) or refused_for_now:
         return StoreUnavailableError("The job store does not answer; try again shortly.")

@@ -92,6 +92,11 @@ class JobSettings(BaseModel):
     store_retry_seconds: PositiveFloat = 120
     """How long a worker retries while Redis is down during a job."""
 
+    store_full_seconds: PositiveFloat = 3600
+    """How long a queued job waits while Redis is nearly full, and how long a worker keeps a
+    finished result that does not fit, before the job fails with `store-full`. What filled the store
+    has expired after `result_seconds`. A worker also stops at `soft_time_limit`."""
+
     drain_seconds: PositiveFloat = 15
     """How long a worker that shuts down keeps working on its jobs before it requeues them."""
 

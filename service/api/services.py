@@ -151,7 +151,12 @@ class Services:
                 deliveries=owned(DeliveryStore.from_settings(settings)),
                 secrets=owned(WebhookSecretStore.from_settings(settings)),
             ),
-            readiness=Readiness(jobs=jobs, triton=triton, models=models.names),
+            readiness=Readiness(
+                jobs=jobs,
+                triton=triton,
+                models=models.names,
+                max_memory_percent=settings.limits.store_lease_percent,
+            ),
             metrics=ApiMetrics(http=HttpMetrics(registry), server=owned(metrics_server)),
             drain=Drain(seconds=settings.drain_seconds),
             resources=resources,

@@ -65,6 +65,7 @@ ServiceError                             500 internal-error
 │   └── QuotaExceededError               429 quota-exceeded
 ├── UnavailableError                     503: the service cannot take the request now (retryable)
 │   ├── StoreUnavailableError            503 store-unavailable
+│   ├── StoreFullError                   503 store-full
 │   ├── QueueUnavailableError            503 queue-unavailable
 │   ├── InferenceUnavailableError        503 inference-unavailable
 │   ├── QueueFullError                   503 queue-full
@@ -175,6 +176,7 @@ from service.errors.unavailable import (
     QueueFullError,
     QueueUnavailableError,
     ServerBusyError,
+    StoreFullError,
     StoreUnavailableError,
     UnavailableError,
     WaitTooLongError,
@@ -245,6 +247,7 @@ __all__ = [
     "ServerBusyError",
     "ServiceError",
     "StoreFaultError",
+    "StoreFullError",
     "StoreUnavailableError",
     "SubmissionInProgressError",
     "TooManyFilesError",

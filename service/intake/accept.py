@@ -24,7 +24,7 @@ from service.catalogue.tasks import TaskRequest
 from service.errors import (
     QueueFullError,
     ServiceError,
-    StoreUnavailableError,
+    StoreFullError,
     TooManyJobsError,
     WaitTooLongError,
     translate_imaging_error,
@@ -76,7 +76,7 @@ class JobSubmitter:
     def require_capacity(self) -> None:
         """Check, before the body is read, that the service can accept a job.
 
-        Raises `QueueFullError`, `WaitTooLongError` or `StoreUnavailableError`.
+        Raises `QueueFullError`, `WaitTooLongError`, `StoreFullError` or `StoreUnavailableError`.
         """
         limits = self._limits
         depth, backlog = self._jobs.queue_depth(), self._backlog.snapshot()
@@ -95,16 +95,20 @@ class JobSubmitter:
                 actual=int(wait),
                 retry_after=clamp_retry_after(wait - limits.predicted_wait_seconds),
             )
-        percent = self._jobs.memory_percent()
+        percent = self._jobs.committed_percent()
         if percent >= limits.store_percent:
-            # Results expire evenly over their lifetime: wait until those over the limit are gone.
-            beyond = (percent - limits.store_percent + 1) / percent
-            raise StoreUnavailableError(
-                "The job store is nearly full.",
-                limit=limits.store_percent,
-                actual=percent,
-                retry_after=clamp_retry_after(beyond * self._lifetimes.result_seconds),
-            )
+            raise self._store_full(percent)
+
+    def _store_full(self, percent: int) -> StoreFullError:
+        most = self._limits.store_percent
+        # Results expire evenly over their lifetime: wait until those over the limit are gone.
+        beyond = max(percent - most, 0) + 1
+        return StoreFullError(
+            f"The job store is nearly full: {percent} % of its memory is in use or reserved.",
+            limit=most,
+            actual=percent,
+            retry_after=clamp_retry_after(beyond / 100 * self._lifetimes.result_seconds),
+        )
 
     def too_many_jobs(self, quota: QuotaStatus) -> TooManyJobsError:
         """Return the error for a job over the tenant's limit, with the time of the next try."""
@@ -131,11 +135,13 @@ class JobSubmitter:
         Without a format in the options, and if the image's own is not among `formats`, the result
         gets the first of them. If a job with this id exists, it is returned unchanged. Raises
         `ImageError` and the other errors of `UploadCheck`, `TooManyJobsError`,
-        `QuotaExceededError`, `StoreUnavailableError` or `QueueUnavailableError`.
+        `QuotaExceededError`, `StoreFullError`, `StoreUnavailableError` or `QueueUnavailableError`.
         """
         checked = self._check(upload, request, options or PhotoOptions(), formats)
         model = checked.model
-        blob = self._blobs.put(upload.pieces(), seconds=self._lifetimes.input_seconds)
+        blob = self._blobs.put(
+            upload.pieces(), seconds=self._lifetimes.input_seconds, size=upload.size
+        )
         now = time.time()
         trace = current_trace()
         job = Job(
@@ -156,6 +162,7 @@ class JobSubmitter:
             filename=upload.filename,
             source=checked.stored(blob),
             options=checked.options,
+            result_estimate=checked.result_estimate,
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
         )
@@ -171,7 +178,9 @@ class JobSubmitter:
         if pieces is None:
             return self._jobs.get(job_id)
         # A copy, because each job deletes its own upload.
-        blob = self._blobs.put(pieces, seconds=self._lifetimes.input_seconds)
+        blob = self._blobs.put(
+            pieces, seconds=self._lifetimes.input_seconds, size=job.source.blob.size
+        )
         now = time.time()
         again = Job(
             id=job_id,
@@ -189,6 +198,7 @@ class JobSubmitter:
             filename=job.filename,
             source=replace(job.source, blob=blob),
             options=job.options,
+            result_estimate=job.result_estimate,
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
         )
@@ -231,6 +241,8 @@ class JobSubmitter:
             raise translate_imaging_error(error) from error
 
     def _refusal(self, job: Job, made: Creation) -> ServiceError:
+        if made is Creation.STORE_FULL:
+            return self._store_full(self._jobs.committed_percent())
         quota = self._quotas.snapshot(job.tenant)
         if made is Creation.TOO_MANY and job.batch_id is not None:
             most = quota.limits.open_batch_jobs

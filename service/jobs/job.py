@@ -202,6 +202,8 @@ class Job:
     """Expiry of the result for a job that succeeded, of the record for any other."""
     options: PhotoOptions = field(default_factory=PhotoOptions)
     """Options for the result."""
+    result_estimate: int = 0
+    """Estimated bytes of the result; the store reserves them until the job has ended."""
     status: JobStatus = JobStatus.QUEUED
     progress: Progress = Progress()
     attempt: int = 0
@@ -267,6 +269,7 @@ class Job:
             "source": self.source.to_json(),
             "pixels": str(self.source.pixels),  # separate, for the Lua scripts
             "options": json.dumps(self.options.to_json()),
+            "result_estimate": str(self.result_estimate),
             "created_at": repr(self.created_at),
             "expires_at": repr(self.expires_at),
             "status": self.status.value,
@@ -286,6 +289,7 @@ class Job:
             filename=json.loads(fields["filename"]),
             source=StoredImage.from_json(fields["source"]),
             options=PhotoOptions.from_json(json.loads(fields.get("options", "{}"))),
+            result_estimate=int(fields.get("result_estimate", 0)),
             created_at=float(fields["created_at"]),
             expires_at=float(fields["expires_at"]),
             status=JobStatus(fields["status"]),

@@ -6,12 +6,16 @@ The script that makes a change visible to the owner also appends the event, and 
 webhook the delivery (see `webhooks.store`), so that none is missed or doubled. Scripts read the
 status before they write: an expired record must not come back as a fragment. A record expires only
 after its job has ended.
+
+All scripts but CREATE may exceed `maxmemory`: an accepted job must be able to run and to end in a
+full store.
 """
 
 from service.redis_connection import read_lua
 
-_PRELUDE = read_lua("service.jobs", "prelude")
-CREATE = _PRELUDE + read_lua("service.jobs", "create")
+_CHECKED = read_lua("service.jobs", "prelude")
+_PRELUDE = "#!lua flags=allow-oom\n" + _CHECKED
+CREATE = _CHECKED + read_lua("service.jobs", "create")
 LEASE = _PRELUDE + read_lua("service.jobs", "lease")
 REPORT = _PRELUDE + read_lua("service.jobs", "report")
 FINISH = _PRELUDE + read_lua("service.jobs", "finish")

@@ -14,7 +14,7 @@ from typing import cast
 
 import redis
 
-from service.errors import WorkerLostError
+from service.errors import StoreFullError, WorkerLostError
 from service.jobs.events import JobEvent
 from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress
 from service.jobs.scripts import (
@@ -28,16 +28,19 @@ from service.jobs.scripts import (
     REPUBLISH,
     REQUEUE,
 )
-from service.limits import TenantLimits
+from service.limits import Limits, TenantLimits
 from service.redis_connection import connect, redis_errors
 from service.settings import JobSettings, RedisDatabase, Settings
 
 QUEUED = "hiir:queued"
 LEASES = "hiir:leases"
 WORKERS = "hiir:workers"
+_RESERVED = "hiir:reserved"
 _REAPER = "hiir:reaper"
 _BATCH = 16
 _EVENTS = 100
+_WAITS, _OVERDUE = 2, 3
+"""Answers of the lease script in a full store."""
 
 
 class LeaseState(IntEnum):
@@ -51,6 +54,8 @@ class LeaseState(IntEnum):
 class Creation(IntEnum):
     """Result of creating a job."""
 
+    STORE_FULL = -3
+    """Redis has no room for the job's result."""
     OVER_QUOTA = -2
     """The tenant has used up its megapixels of the day."""
     TOO_MANY = -1
@@ -66,15 +71,23 @@ class Lease:
 
     job: Job
     token: str
+    store_full: bool = False
+    """Whether the job has waited for memory for too long, and must end."""
 
 
 class JobStore:
     """Jobs and their leases. Every method raises `StoreUnavailableError` while Redis is down."""
 
     def __init__(
-        self, *, client: redis.Redis, settings: JobSettings, tenants: TenantLimits
+        self,
+        *,
+        client: redis.Redis,
+        settings: JobSettings,
+        limits: Limits,
+        tenants: TenantLimits,
     ) -> None:
         self._redis = client
+        self._limits = limits
         self._settings = settings
         self._tenants = tenants
         self._create = client.register_script(CREATE)
@@ -94,6 +107,7 @@ class JobStore:
         return cls(
             client=connect(url, decode_responses=True),
             settings=settings.jobs,
+            limits=settings.limits,
             tenants=settings.tenants,
         )
 
@@ -107,7 +121,9 @@ class JobStore:
             self._redis.ping()
 
     def create(self, job: Job) -> Creation:
-        """Write a new, queued job, unless its id is taken or its tenant has reached a limit.
+        """Write a new, queued job and reserve memory for its result.
+
+        Unless its id is taken, its tenant has reached a limit, or the store has no room for it.
 
         The record does not expire before the job has ended.
         """
@@ -120,6 +136,7 @@ class JobStore:
                 args=[
                     *(job.id, fields["created_at"], job_key(""), fields["source"]),
                     *(most, job.source.pixels, 1_000_000 * limits.megapixels_per_day),
+                    *(job.result_estimate, self._limits.store_percent),
                     *(part for pair in fields.items() for part in pair),
                 ],
             )
@@ -195,9 +212,19 @@ class JobStore:
 
     def memory_percent(self) -> int:
         """Return the percentage of Redis's `maxmemory` in use; 0 if no maximum is set."""
+        return self._percent(reserved=0)
+
+    def committed_percent(self) -> int:
+        """Like `memory_percent`, with the memory reserved for the results of jobs to come."""
+        with redis_errors():
+            reserved = cast("str | None", self._redis.get(_RESERVED))
+        return self._percent(reserved=int(reserved or 0))
+
+    def _percent(self, *, reserved: int) -> int:
         with redis_errors():
             memory = self._redis.info("memory")
-        return int(100 * memory["used_memory"] / memory["maxmemory"]) if memory["maxmemory"] else 0
+        used, maximum = memory["used_memory"] + reserved, memory["maxmemory"]
+        return int(100 * used / maximum) if maximum else 0
 
     def cancel(self, job_id: str, *, purge: bool = True) -> Job | None:
         """Cancel a queued job, stop a running one, or with `purge` mark an ended one as purged.
@@ -218,15 +245,25 @@ class JobStore:
         return before if status == before.status else self.get(job_id)
 
     def lease(self, job_id: str, *, worker: str) -> Lease | None:
-        """Lease a queued job to a worker; None if it is no longer queued."""
+        """Lease a queued job to a worker; None if it is no longer queued.
+
+        Raises `StoreFullError` if the job must wait because Redis is nearly full.
+        """
         token = uuid.uuid4().hex
         with redis_errors():
             leased = self._lease(
                 keys=[job_key(job_id), QUEUED, LEASES],
-                args=[job_id, token, worker, self._settings.lease_seconds],
+                args=[
+                    *(job_id, token, worker, self._settings.lease_seconds),
+                    *(self._limits.store_lease_percent, self._settings.store_full_seconds),
+                ],
             )
+        if leased == _WAITS:
+            raise StoreFullError("The job store is nearly full.")
         job = self.get(job_id) if leased else None
-        return Lease(job=job, token=token) if job is not None else None
+        if job is None:
+            return None
+        return Lease(job=job, token=token, store_full=leased == _OVERDUE)
 
     def report(self, lease: Lease, progress: Progress | None = None) -> LeaseState:
         """Extend the lease, store the progress, and return whether to continue."""

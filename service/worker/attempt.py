@@ -5,6 +5,7 @@ canceled by the owner                    canceled
 time limit reached                       failed, timeout
 worker shuts down, or Triton is down     requeued, not counted
 lease lost, or Redis is down             left to the reaper
+Redis has no memory for the result        offered again, then failed, store-full
 MemoryError                              failed, out-of-memory
 a `ServiceError`                         failed, with its code
 any other exception                      failed, internal-error
@@ -28,6 +29,7 @@ from service.errors import (
     OutOfMemoryError,
     ResultTooLargeError,
     ServiceError,
+    StoreFullError,
     StoreUnavailableError,
     translate_imaging_error,
 )
@@ -45,6 +47,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _RETRY_SECONDS = 0.5
+_FULL_RETRY_SECONDS = 2.0
+"""Pause before a result is offered to a full store again."""
 _STAGE_NAMES = {Stage.QUEUED.value: "queue"}
 """Names of stages in the metrics, where they differ from the job's record."""
 
@@ -157,7 +161,10 @@ class Attempt:
         height: int,
         model: ModelContract,
     ) -> None:
-        """Store the result and end the job, retrying while Redis is down."""
+        """Store the result and end the job, retrying while Redis is down or full.
+
+        The encoded result is kept meanwhile. Raises `StoreFullError` after `store_full_seconds`.
+        """
         size = content.seek(0, os.SEEK_END)
         if size > self._limits.result_bytes:
             raise ResultTooLargeError(
@@ -173,6 +180,7 @@ class Attempt:
             blob = self._blobs.put(
                 iter(partial(content.read, MIB), b""),
                 seconds=self._settings.result_seconds,
+                size=size,
                 blob_id=self._lease.token,
             )
             self._close_stage(Stage.DONE)
@@ -198,7 +206,7 @@ class Attempt:
                 self._blobs.delete(blob)
             return state
 
-        match self._retry(hand_over):
+        match self._offer(hand_over):
             case LeaseState.LOST:
                 raise JobInterruptedError(StopReason.LEASE_LOST)
             case LeaseState.STOP:
@@ -240,6 +248,8 @@ class Attempt:
 
     def _end(self, error: Exception) -> None:
         reason = error.reason if isinstance(error, JobInterruptedError) else self._heartbeat.reason
+        if reason is StopReason.TIMED_OUT and isinstance(error, StoreFullError):
+            reason = None  # the time went by in the wait for memory
         match reason:
             case StopReason.LEASE_LOST:
                 logger.warning("lease lost: the result of this attempt is discarded")
@@ -310,6 +320,20 @@ class Attempt:
     def _keep_source(self) -> None:
         with suppress(ServiceError):  # otherwise it expires like a queued job's
             self._blobs.touch(self._job.source.blob, seconds=self._settings.result_seconds)
+
+    def _offer(self, hand_over: Callable[[], T]) -> T:
+        """Retry while the store is full; raises `StoreFullError` at the time limit."""
+        give_up = time.monotonic() + self._settings.store_full_seconds
+        while True:
+            try:
+                return self._retry(hand_over)
+            except StoreFullError:
+                reason = self._heartbeat.reason
+                if time.monotonic() >= give_up or reason is StopReason.TIMED_OUT:
+                    raise
+            self._check()
+            logger.warning("the job store is full: the result is kept and offered again")
+            time.sleep(_FULL_RETRY_SECONDS)
 
     def _retry(self, action: Callable[[], T], *, stoppable: bool = False) -> T:
         """Retry `action` while Redis is down; raises `StoreUnavailableError` at the time limit."""

@@ -1,5 +1,7 @@
 -- Part of every job script. emit() appends an event; send() makes a delivery due if the job has a
--- webhook for the event; emit_end() ends the job's events and frees its tenant's quota.
+-- webhook for the event; memory() returns the bytes in use, those reserved for results, and the
+-- maximum (0 if there is none); release() gives back what the job has reserved; emit_end() ends the
+-- job's events and frees its tenant's quota.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local status = redis.call('HGET', KEYS[1], 'status')
@@ -26,7 +28,20 @@ local function send(event)
   redis.call('EXPIRE', record, 172800)
   redis.call('ZADD', 'hiir:deliveries', now, id)
 end
+local function memory()
+  local info = redis.call('INFO', 'memory')
+  return tonumber(string.match(info, '\nused_memory:(%d+)')),
+    tonumber(redis.call('GET', 'hiir:reserved') or 0),
+    tonumber(string.match(info, '\nmaxmemory:(%d+)'))
+end
+local function release()
+  local reserved = redis.call('HGET', KEYS[1], 'reserved_bytes')
+  if not reserved then return end
+  redis.call('HDEL', KEYS[1], 'reserved_bytes')
+  redis.call('DECRBY', 'hiir:reserved', reserved)
+end
 local function emit_end(seconds)
+  release()
   local tenant = redis.call('HGET', KEYS[1], 'tenant') or 'open'
   redis.call('SREM', 'hiir:open:' .. tenant, ARGV[1])
   redis.call('SREM', 'hiir:open-batch:' .. tenant, ARGV[1])

@@ -4,7 +4,12 @@ import pytest
 import redis
 from redis import exceptions
 
-from service.errors import ServiceError, StoreFaultError, StoreUnavailableError
+from service.errors import (
+    ServiceError,
+    StoreFaultError,
+    StoreFullError,
+    StoreUnavailableError,
+)
 from service.redis_connection import connect, redis_errors, translate_redis_error
 
 # What an operator or time repairs: the client is told to come back.
@@ -17,7 +22,6 @@ PASSES = {
     exceptions.ExternalAuthProviderError,
     exceptions.MasterDownError,
     exceptions.MaxConnectionsError,
-    exceptions.OutOfMemoryError,
     exceptions.ReadOnlyError,
     exceptions.TimeoutError,
     exceptions.TryAgainError,
@@ -58,6 +62,8 @@ def test_every_exception_of_redis_is_translated(kind):
     with pytest.raises(ServiceError) as caught:
         raise_inside(error)
     expected = StoreUnavailableError if kind in PASSES else StoreFaultError
+    if kind is exceptions.OutOfMemoryError:
+        expected = StoreFullError
     assert type(caught.value) is expected
     assert caught.value.__cause__ is error
     assert "secret" not in caught.value.detail

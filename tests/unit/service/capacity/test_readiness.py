@@ -19,17 +19,23 @@ class Clock:
 
 
 class Jobs:
-    """The two questions that readiness asks the job store."""
+    """What readiness asks the job store."""
 
     def __init__(self):
         self.away = False
         self.workers = ["worker-1"]
         self.pings = 0
+        self.percent = 10
 
     def ping(self):
         self.pings += 1
         if self.away:
             raise StoreUnavailableError("No.")
+
+    def memory_percent(self):
+        if self.away:
+            raise StoreUnavailableError("No.")
+        return self.percent
 
     def live_workers(self):
         if self.away:
@@ -53,6 +59,10 @@ class Triton:
         return httpx.Response(answer)
 
 
+def build(jobs, client, clock):
+    return Readiness(jobs=jobs, triton=client, models=MODELS, max_memory_percent=95, clock=clock)
+
+
 @pytest.fixture
 def jobs():
     return Jobs()
@@ -72,13 +82,13 @@ def clock():
 def readiness(jobs, triton, clock):
     transport = httpx.MockTransport(triton)
     with httpx.Client(base_url="http://triton:8002", transport=transport) as client:
-        yield Readiness(jobs=jobs, triton=client, models=MODELS, clock=clock)
+        yield build(jobs, client, clock)
 
 
 def test_all_is_well_when_every_component_and_model_is_ready(readiness, triton):
     report = readiness.report()
     assert report.ready
-    assert report.problems == {"redis": None, "triton": None, "worker": None}
+    assert report.problems == {"redis": None, "memory": None, "triton": None, "worker": None}
     assert triton.asked == [
         "/v2/health/ready",
         "/v2/models/denoise-color/ready",
@@ -115,7 +125,8 @@ def test_a_triton_that_is_not_ready_is_named_and_keeps_jobs_away(
     triton.answers[path] = answer
     report = readiness.report()
     assert not report.ready
-    assert report.problems == {"redis": None, "triton": problem, "worker": None}
+    expected = {"redis": None, "memory": None, "triton": problem, "worker": None}
+    assert report.problems == expected
     with pytest.raises(InferenceUnavailableError):
         readiness.require_servers()
 
@@ -203,6 +214,15 @@ def test_every_question_has_a_deadline(jobs, clock):
 
     transport = httpx.MockTransport(answer)
     with httpx.Client(base_url="http://triton:8002", transport=transport) as client:
-        Readiness(jobs=jobs, triton=client, models=MODELS, clock=clock).report()
+        build(jobs, client, clock).report()
     assert len(deadlines) == 3
     assert all(0 < seconds <= 2 for deadline in deadlines for seconds in deadline.values())
+
+
+def test_nearly_full_store_is_not_ready_but_answers(readiness, jobs):
+    jobs.percent = 95
+    report = readiness.report()
+    assert not report.ready
+    assert "95 %" in report.problems["memory"]
+    assert report.problems["redis"] is None
+    readiness.require_servers()
