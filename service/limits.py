@@ -105,7 +105,10 @@ class TenantLimits(BaseModel):
     """Queued and running jobs, without those of batches."""
 
     open_batch_jobs: PositiveInt = 100
-    """Queued and running jobs of batches."""
+    """Queued and running jobs of batches; the others of accepted batches are held meanwhile."""
+
+    held_batch_jobs: PositiveInt = 1000
+    """Held jobs of batches; from then on batches are refused."""
 
     megapixels_per_day: PositiveInt = 2000
     """Megapixels of submitted images; the day begins at midnight UTC."""

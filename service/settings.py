@@ -76,6 +76,10 @@ class JobSettings(BaseModel):
     result_seconds: PositiveInt = 3600
     """Lifetime of a result."""
 
+    download_seconds: PositiveInt = 600
+    """How long the bytes of a result are kept after it has expired, for downloads that are under
+    way."""
+
     record_seconds: PositiveInt = 86_400
     """Lifetime of an ended job's record. It exceeds `result_seconds`, so that the API can answer
     410 instead of 404."""
@@ -99,6 +103,14 @@ class JobSettings(BaseModel):
 
     drain_seconds: PositiveFloat = 15
     """How long a worker that shuts down keeps working on its jobs before it requeues them."""
+
+    def result_lifetime(self, *, of_batch: bool) -> int:
+        """Return the seconds that a new result is kept.
+
+        One of a batch is kept until the batch has ended, and for `result_seconds` from then on:
+        the end of the batch shortens this lifetime.
+        """
+        return self.result_seconds + (self.input_seconds if of_batch else 0)
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -22,7 +22,8 @@ from service.observability.logs import tenant_context
 
 _CALLER = "caller"
 _SUBMISSIONS = re.compile(
-    r"POST /v1/(?:jobs|batches)/?|PUT /v1/jobs/[^/]+|POST /v1/batches/[^/]+/retry-failed"
+    r"POST /v1/(?:jobs|batches)/?|PUT /v1/(?:jobs|batches)/[^/]+"
+    r"|POST /v1/batches/[^/]+/retry-failed"
 )
 
 

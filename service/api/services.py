@@ -103,6 +103,7 @@ class Services:
         tasks = TaskCatalogue(models)
         jobs = owned(JobStore.from_settings(settings))
         blobs = owned(BlobStore.from_settings(settings))
+        batches = owned(BatchStore.from_settings(settings, jobs=jobs))
         throughput = owned(ThroughputStore.from_settings(settings))
         backlog = BacklogMonitor(
             loads=owned(LoadStore.from_settings(settings)), throughput=throughput
@@ -114,6 +115,7 @@ class Services:
         submitter = owned(
             JobSubmitter(
                 jobs=jobs,
+                batches=batches,
                 blobs=blobs,
                 queue=owned(JobQueue.from_settings(settings)),
                 quotas=quotas,
@@ -144,9 +146,7 @@ class Services:
                 batch_uploads=UploadSlots(settings.limits.concurrent_batches),
             ),
             jobs=TenantJobs(store=jobs, blobs=blobs, metrics=job_metrics),
-            batches=TenantBatches(
-                store=owned(BatchStore.from_settings(settings)), jobs=jobs, submitter=submitter
-            ),
+            batches=TenantBatches(store=batches, submitter=submitter, blobs=blobs),
             webhooks=WebhookServices(
                 deliveries=owned(DeliveryStore.from_settings(settings)),
                 secrets=owned(WebhookSecretStore.from_settings(settings)),

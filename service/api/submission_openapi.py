@@ -33,6 +33,11 @@ _RIGHT = {
 }
 _CANCELS = {"type": "string", "enum": ["true", "false"], "default": "false"}
 _WEBHOOK_URL = {"type": "string", "format": "uri", "maxLength": 2000}
+_CLIENT_METADATA = {
+    "type": "string",
+    "maxLength": 4096,
+    "description": "A JSON object of up to 16 strings, returned with the job and its webhooks.",
+}
 _WEBHOOK_EVENTS = {
     "type": "string",
     "enum": ["started", "completed", "started,completed"],
@@ -126,6 +131,7 @@ SUBMISSION: dict[str, Any] = {
                             "cancel_on_disconnect": _CANCELS,
                             "webhook_url": _WEBHOOK_URL,
                             "webhook_events": _WEBHOOK_EVENTS,
+                            "client_metadata": _CLIENT_METADATA,
                         },
                     }
                 },
@@ -162,6 +168,7 @@ SUBMISSION: dict[str, Any] = {
                 "schema": _WEBHOOK_EVENTS,
                 "description": "Comma-separated events to send webhooks for.",
             },
+            {"name": "client_metadata", "in": "query", "schema": _CLIENT_METADATA},
             {
                 "name": "Idempotency-Key",
                 "in": "header",

@@ -16,6 +16,7 @@ ServiceError                             500 internal-error
 │   ├── MissingTaskError                 422 missing-task
 │   ├── MissingParameterError            422 missing-parameter
 │   ├── NoModelForImageError             422 no-model-for-image
+│   ├── NoValidFileError                 422 no-valid-file
 │   ├── TooManyFilesError                422 too-many-files
 │   ├── ViewsDifferError                 422 views-differ
 │   ├── UnknownParameterError            422 unknown-parameter
@@ -125,6 +126,7 @@ from service.errors.client import (
     NoModelForImageError,
     NotAcceptableError,
     NotFoundError,
+    NoValidFileError,
     OutputUnsupportedError,
     RangeNotSatisfiableError,
     ResultTooLargeError,
@@ -230,6 +232,7 @@ __all__ = [
     "ModelMismatchError",
     "ModelOutputInvalidError",
     "NoModelForImageError",
+    "NoValidFileError",
     "NotAcceptableError",
     "NotFoundError",
     "OpenModeError",

@@ -11,7 +11,7 @@ A job ends exactly once: the terminal states have no way out.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Self
@@ -105,6 +105,12 @@ class WebhookEvent(StrEnum):
 
     STARTED = "started"
     COMPLETED = "completed"
+    BATCH_COMPLETED = "batch.completed"
+    """The last job of a batch has ended."""
+
+
+JOB_EVENTS = (WebhookEvent.STARTED, WebhookEvent.COMPLETED)
+"""Events of a single job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +224,8 @@ class Job:
     fingerprint: str | None = None
     """Fingerprint of the submission, if the client chose the id."""
     webhook: Webhook | None = None
+    client_metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The client's own data, not interpreted."""
     batch_id: str | None = None
     """Batch of the job. The upload of a failed job of a batch is kept for a retry."""
     request_id: str | None = None
@@ -237,6 +245,10 @@ class Job:
     def public_id(self) -> str:
         """The id that the client uses."""
         return self.client_id or self.id
+
+    def at(self, created_at: float) -> Self:
+        """Return the job with another creation time."""
+        return replace(self, created_at=created_at)
 
     @property
     def keeps_source(self) -> bool:
@@ -266,6 +278,7 @@ class Job:
             "model_sha256": self.model_sha256,
             "parameters": json.dumps(dict(self.parameters)),
             "filename": json.dumps(self.filename),
+            "client_metadata": json.dumps(dict(self.client_metadata)),
             "source": self.source.to_json(),
             "pixels": str(self.source.pixels),  # separate, for the Lua scripts
             "options": json.dumps(self.options.to_json()),
@@ -287,6 +300,7 @@ class Job:
             model_sha256=fields["model_sha256"],
             parameters=json.loads(fields.get("parameters", "{}")),
             filename=json.loads(fields["filename"]),
+            client_metadata=json.loads(fields.get("client_metadata", "{}")),
             source=StoredImage.from_json(fields["source"]),
             options=PhotoOptions.from_json(json.loads(fields.get("options", "{}"))),
             result_estimate=int(fields.get("result_estimate", 0)),

@@ -7,15 +7,14 @@ webhook the delivery (see `webhooks.store`), so that none is missed or doubled. 
 status before they write: an expired record must not come back as a fragment. A record expires only
 after its job has ended.
 
-All scripts but CREATE may exceed `maxmemory`: an accepted job must be able to run and to end in a
-full store.
+They may exceed `maxmemory`, because an accepted job must be able to run and to end in a full store;
+CREATE checks the memory itself.
 """
 
 from service.redis_connection import read_lua
 
-_CHECKED = read_lua("service.jobs", "prelude")
-_PRELUDE = "#!lua flags=allow-oom\n" + _CHECKED
-CREATE = _CHECKED + read_lua("service.jobs", "create")
+_PRELUDE = "#!lua flags=allow-oom\n" + read_lua("service.jobs", "prelude")
+CREATE = _PRELUDE + read_lua("service.jobs", "create")
 LEASE = _PRELUDE + read_lua("service.jobs", "lease")
 REPORT = _PRELUDE + read_lua("service.jobs", "report")
 FINISH = _PRELUDE + read_lua("service.jobs", "finish")

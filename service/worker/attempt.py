@@ -179,7 +179,7 @@ class Attempt:
             content.seek(0)
             blob = self._blobs.put(
                 iter(partial(content.read, MIB), b""),
-                seconds=self._settings.result_seconds,
+                seconds=self._result_seconds,
                 size=size,
                 blob_id=self._lease.token,
             )
@@ -214,6 +214,7 @@ class Attempt:
             case LeaseState.HELD:
                 logger.info("succeeded, %d bytes, %s", size, self._timings)
                 self._delete_source()
+                self._publish_started()
                 self._record_throughput(model)
                 self._report_outcome(JobStatus.SUCCEEDED)
 
@@ -269,7 +270,7 @@ class Attempt:
         match error:
             case StoreUnavailableError():
                 logger.error("the job store stayed unavailable: the lease will expire")
-            case InferenceUnavailableError() if time.time() < self._latest:
+            case InferenceUnavailableError() if self._jobs.now() < self._latest:
                 logger.warning("Triton stayed unavailable: requeuing the job")
                 self._requeue()
             case ImagingError():
@@ -300,6 +301,7 @@ class Attempt:
                 self._keep_source()
             else:
                 self._delete_source()
+            self._publish_started()
             self._report_outcome(status, failure.code if failure else "")
 
     def _requeue(self) -> None:
@@ -317,9 +319,22 @@ class Attempt:
         with suppress(ServiceError):  # otherwise it expires
             self._blobs.delete(self._job.source.blob)
 
+    @property
+    def _result_seconds(self) -> int:
+        lifetime = self._settings.result_lifetime(of_batch=self._job.batch_id is not None)
+        return lifetime + self._settings.download_seconds
+
+    def _publish_started(self) -> None:
+        """Publish the jobs of batches whose turn has come with the end of this one."""
+        if self._job.batch_id is None:
+            return
+        with suppress(ServiceError):  # otherwise the reaper publishes them
+            for job_id in self._jobs.started():
+                self._queue.publish(job_id)
+
     def _keep_source(self) -> None:
         with suppress(ServiceError):  # otherwise it expires like a queued job's
-            self._blobs.touch(self._job.source.blob, seconds=self._settings.result_seconds)
+            self._blobs.touch(self._job.source.blob, seconds=self._result_seconds)
 
     def _offer(self, hand_over: Callable[[], T]) -> T:
         """Retry while the store is full; raises `StoreFullError` at the time limit."""
