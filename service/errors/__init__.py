@@ -67,6 +67,7 @@ ServiceError                             500 internal-error
 ├── UnavailableError                     503: the service cannot take the request now (retryable)
 │   ├── StoreUnavailableError            503 store-unavailable
 │   ├── StoreFullError                   503 store-full
+│   ├── DiskFullError                    503 disk-full
 │   ├── QueueUnavailableError            503 queue-unavailable
 │   ├── InferenceUnavailableError        503 inference-unavailable
 │   ├── QueueFullError                   503 queue-full
@@ -174,6 +175,7 @@ from service.errors.rate_limits import (
     TooManyRequestsError,
 )
 from service.errors.unavailable import (
+    DiskFullError,
     InferenceUnavailableError,
     QueueFullError,
     QueueUnavailableError,
@@ -193,6 +195,7 @@ __all__ = [
     "CodecFailedError",
     "DecodingTimeoutError",
     "DeliveryNotFoundError",
+    "DiskFullError",
     "DuplicateParameterError",
     "EmptyImageError",
     "FrameNotFoundError",
@@ -284,6 +287,7 @@ def translate_imaging_error(error: ImagingError) -> ServiceError:
     kinds: tuple[type[ServiceError], ...] = (
         *_leaves(ImageError),
         CodecFailedError,
+        DiskFullError,
         ModelOutputInvalidError,
     )
     for kind in kinds:

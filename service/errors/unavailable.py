@@ -23,6 +23,13 @@ class StoreFullError(UnavailableError):
     retry_after = 30
 
 
+class DiskFullError(UnavailableError):
+    """There is no disk space left for temporary files."""
+
+    code, title = "disk-full", "Disk full"
+    retry_after = 30
+
+
 class QueueUnavailableError(UnavailableError):
     """The message broker did not accept the message."""
 

@@ -240,6 +240,8 @@ class Job:
     warnings: tuple[Note, ...] = ()
     """Changes to the photo other than its restoration."""
     failure: Failure | None = None
+    last_event: str | None = None
+    """Id of the event that ended the job."""
 
     @property
     def public_id(self) -> str:
@@ -325,6 +327,7 @@ class Job:
             result=StoredImage.from_json(fields["result"]) if "result" in fields else None,
             warnings=_warnings(fields),
             failure=Failure.from_json(fields["failure"]) if "failure" in fields else None,
+            last_event=fields.get("last_event"),
         )
 
 

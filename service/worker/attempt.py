@@ -4,6 +4,7 @@ no exception                             succeeded (by the step that stored the 
 canceled by the owner                    canceled
 time limit reached                       failed, timeout
 worker shuts down, or Triton is down     requeued, not counted
+no disk space for temporary files        requeued, not counted, later; then failed, disk-full
 lease lost, or Redis is down             left to the reaper
 Redis has no memory for the result        offered again, then failed, store-full
 MemoryError                              failed, out-of-memory
@@ -11,6 +12,7 @@ a `ServiceError`                         failed, with its code
 any other exception                      failed, internal-error
 """
 
+import errno
 import logging
 import os
 import time
@@ -20,9 +22,10 @@ from functools import partial
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
-from hiir.imaging import EncodedPhoto, ImagingError, ModelContract
+from hiir.imaging import DiskFull, EncodedPhoto, ImagingError, ModelContract
 from service.capacity.throughput import ThroughputStore
 from service.errors import (
+    DiskFullError,
     InferenceUnavailableError,
     InputExpiredError,
     JobTimeoutError,
@@ -273,6 +276,8 @@ class Attempt:
             case InferenceUnavailableError() if self._jobs.now() < self._latest:
                 logger.warning("Triton stayed unavailable: requeuing the job")
                 self._requeue()
+            case DiskFull() | OSError(errno=errno.ENOSPC | errno.EDQUOT):
+                self._end_without_disk()
             case ImagingError():
                 self._fail(translate_imaging_error(error))
             case ServiceError():
@@ -282,6 +287,15 @@ class Attempt:
             case _:
                 logger.error("internal error", exc_info=error)
                 self._fail(ServiceError("The job failed because of an internal error."))
+
+    def _end_without_disk(self) -> None:
+        """Requeue for a while. The reaper publishes the job, so that it is not tried in a loop."""
+        begun = self._job.started_at or self._job.created_at
+        if self._jobs.now() < begun + self._settings.store_full_seconds:
+            logger.warning("no disk space left: requeuing the job for later")
+            self._requeue(publish=False)
+        else:
+            self._fail(DiskFullError("There is no disk space left for temporary files."))
 
     @property
     def _latest(self) -> float:
@@ -304,12 +318,14 @@ class Attempt:
             self._publish_started()
             self._report_outcome(status, failure.code if failure else "")
 
-    def _requeue(self) -> None:
+    def _requeue(self, *, publish: bool = True) -> None:
         match self._retry(lambda: self._jobs.requeue(self._lease)):
             case LeaseState.STOP:
                 self._finish(JobStatus.CANCELED)
             case LeaseState.HELD:
                 logger.info("requeued")
+                if not publish:
+                    return
                 with suppress(ServiceError):  # otherwise the reaper publishes it
                     self._queue.publish(self._job.id)
             case LeaseState.LOST:

@@ -10,7 +10,7 @@ if status == 'queued' then
   local spent = 'hiir:pixels:' .. tenant .. ':' .. math.floor(created / 86400)
   if not started and redis.call('EXISTS', spent) == 1 then redis.call('DECRBY', spent, pixels) end
   redis.call('EXPIRE', KEYS[1], ARGV[2])
-  emit_end(ARGV[2])
+  emit_end()
 elseif status == 'running' then
   if redis.call('HSETNX', KEYS[1], 'cancel_requested', '1') == 1 then emit('status') end
 elseif status and ARGV[3] == '1' then

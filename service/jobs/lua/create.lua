@@ -35,7 +35,7 @@ if refused then
   redis.call('HSET', KEYS[1], 'status', 'failed', 'failure', failure, 'finished_at', stamp(now),
     'expires_at', stamp(now + ARGV[13]))
   redis.call('EXPIRE', KEYS[1], ARGV[13])
-  emit_end(ARGV[13])
+  emit_end()
   return refused
 end
 redis.call('HSET', KEYS[1], 'reserved_bytes', ARGV[8])

@@ -2,7 +2,8 @@
 -- webhook for the event; memory() returns the bytes in use, those reserved for results, and the
 -- maximum (0 if there is none); release() frees what the job has reserved; start_next() queues
 -- the next job of a tenant's batches that has waited for its turn; emit_end() ends the job's events,
--- frees its tenant's quota and ends its batch if it was the last one.
+-- frees its tenant's quota and ends its batch if it was the last one. The events are kept for ten
+-- minutes from then on.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local status = redis.call('HGET', KEYS[1], 'status')
@@ -17,7 +18,7 @@ local function emit(kind)
       event[#event + 1] = value
     end
   end
-  redis.call('XADD', 'hiir:events:' .. ARGV[1], 'MAXLEN', '~', 1024, '*', unpack(event))
+  return redis.call('XADD', 'hiir:events:' .. ARGV[1], 'MAXLEN', '~', 1024, '*', unpack(event))
 end
 local function deliver(id, owner, event, subject, subject_id)
   local url, wanted, tenant =
@@ -77,14 +78,14 @@ local function end_batch(batch)
   deliver('msg_' .. batch .. '_' .. times, record, 'batch.completed', 'batch_id', batch)
   redis.call('RPUSH', 'hiir:ended-batches', batch)
 end
-local function emit_end(seconds)
+local function emit_end()
   release()
   local tenant = redis.call('HGET', KEYS[1], 'tenant') or 'open'
   redis.call('SREM', 'hiir:open:' .. tenant, ARGV[1])
   if redis.call('SREM', 'hiir:open-batch:' .. tenant, ARGV[1]) == 1 then start_next(tenant) end
-  emit('completed')
+  redis.call('HSET', KEYS[1], 'last_event', emit('completed'))
   send('completed')
-  redis.call('EXPIRE', 'hiir:events:' .. ARGV[1], seconds)
+  redis.call('EXPIRE', 'hiir:events:' .. ARGV[1], 600)
   local batch = redis.call('HGET', KEYS[1], 'batch_id')
   if not batch then return end
   local open = 'hiir:batch-open:' .. batch

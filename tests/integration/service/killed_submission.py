@@ -3,10 +3,13 @@
 python -m tests.integration.service.killed_submission STEP
 """
 
+import asyncio
 import os
 import signal
 import sys
 from typing import Any
+
+import httpx
 
 from service.api.app import create_app
 from service.intake.idempotency import IdempotencyStore
@@ -14,7 +17,7 @@ from service.jobs.batch_store import BatchStore
 from service.jobs.blobs import BlobStore
 from service.jobs.queue import JobQueue
 from service.settings import Settings
-from tests.integration.service.callers import PNG, ask
+from tests.integration.service.callers import PNG
 
 STEPS = {
     "claimed": (IdempotencyStore, "begin", 1),
@@ -43,13 +46,14 @@ def kill_after(owner: type, name: str, calls: int) -> None:
     setattr(owner, name, deadly)
 
 
+async def submit(key: str) -> None:
+    transport = httpx.ASGITransport(create_app(Settings()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        await client.post(
+            "/v1/batches", data={"task": TASK}, files=FILES, headers={"idempotency-key": key}
+        )
+
+
 if __name__ == "__main__":
     kill_after(*STEPS[sys.argv[1]])
-    ask(
-        create_app(Settings()),
-        "POST",
-        "/v1/batches",
-        data={"task": TASK},
-        files=FILES,
-        headers={"idempotency-key": f"{KEY} {sys.argv[1]}".replace(" ", "-")},
-    )
+    asyncio.run(submit(f"{KEY} {sys.argv[1]}".replace(" ", "-")))

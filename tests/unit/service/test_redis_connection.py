@@ -106,3 +106,16 @@ def test_a_client_has_deadlines_and_its_own_database():
     assert 0 < settings["socket_connect_timeout"] <= 2
     assert 0 < settings["socket_timeout"] <= 5
     client.close()
+
+
+def test_clients_of_one_database_share_a_bounded_pool():
+    urls = ("redis://127.0.0.1:1/1", "redis://127.0.0.1:1/1", "redis://127.0.0.1:1/2")
+    first, second, other = (connect(url, decode_responses=True) for url in urls)
+    assert first.connection_pool is second.connection_pool
+    assert first.connection_pool is not other.connection_pool
+    taken = [first.connection_pool.make_connection() for _ in range(3)]
+    assert len(taken) == 3
+    assert first.connection_pool.max_connections == 64
+    first.close()
+    with pytest.raises(redis.ConnectionError):
+        second.ping()
