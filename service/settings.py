@@ -104,6 +104,11 @@ class JobSettings(BaseModel):
     drain_seconds: PositiveFloat = 15
     """How long a worker that shuts down keeps working on its jobs before it requeues them."""
 
+    @property
+    def batch_seconds(self) -> int:
+        """Lifetime of a batch: none of its jobs is kept for longer."""
+        return self.input_seconds + self.record_seconds
+
     def result_lifetime(self, *, of_batch: bool) -> int:
         """Return the seconds that a new result is kept.
 

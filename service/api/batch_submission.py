@@ -203,8 +203,7 @@ class _BatchSubmitter:
                 webhook=webhook,
                 client_metadata=metadata,
                 created_at=now,
-                # No job of the batch is kept for longer.
-                expires_at=now + settings.jobs.input_seconds + settings.jobs.record_seconds,
+                expires_at=now + settings.jobs.batch_seconds,
                 items=tuple(items),
             )
             return BatchView.of(submitter.create_batch(batch, jobs))

@@ -190,10 +190,15 @@ class _Submitter:
         return self._answer(view, job_id=job_id, replayed=True)
 
     def _claimed(self, claim: Claim) -> Job:
+        """Accept the job; the claim is given up only if it is certain that no job exists."""
         try:
             return self._accept(claim.job_id)
         except BaseException:
-            self._abandon(claim)
+            with contextlib.suppress(ServiceError):  # otherwise it becomes stale
+                if self.services.jobs.store.get(claim.job_id) is None:
+                    self.services.submission.idempotency.abandon(claim)
+                else:
+                    self.services.submission.idempotency.release(claim)
             raise
 
     def _abandon(self, claim: Claim) -> None:

@@ -43,6 +43,12 @@ _WEBHOOK_EVENTS = {
     "enum": ["started", "completed", "started,completed"],
     "default": "completed",
 }
+_BATCH_EVENTS = {
+    "type": "string",
+    "pattern": "^(started|completed|batch[.]completed)(,(started|completed|batch[.]completed))*$",
+    "default": "completed,batch.completed",
+    "description": "Comma-separated events of the jobs and of the batch.",
+}
 _PHOTO: dict[str, dict[str, Any]] = {
     "format": {
         "type": "string",
@@ -212,6 +218,7 @@ BATCH_SUBMISSION: dict[str, Any] = {
                                 for name, schema in _FORM["properties"].items()
                                 if name not in _NOT_OF_BATCHES
                             },
+                            "webhook_events": _BATCH_EVENTS,
                             "file": {
                                 "type": "array",
                                 "items": {"type": "string", "format": "binary"},

@@ -227,11 +227,18 @@ class JobSubmitter:
         """
         self._batches.create(batch, jobs)
         try:
-            return self._batches.state(batch)
+            state = self._batches.state(batch)
+            for job in jobs:  # some may be held for longer than a single job waits
+                self._blobs.touch(job.source.blob, seconds=self._lifetimes.batch_seconds)
         finally:
             self.publish_started()
-            for job in jobs:
-                self._metrics.count(job.task, JobStatus.QUEUED)
+        for made in state.jobs:
+            if made is None:
+                continue
+            self._metrics.count(made.task, JobStatus.QUEUED)
+            if made.failure is not None:  # lacks quota or memory
+                self._metrics.count(made.task, made.status, made.failure.code)
+        return state
 
     def discard(self, jobs: Iterable[Job]) -> None:
         """Delete the uploads of prepared jobs that were not created."""
@@ -339,7 +346,9 @@ class JobSubmitter:
         return self._jobs.get(job.id) or job
 
     def _roll_back(self, job: Job, blob: Blob) -> None:
-        with contextlib.suppress(ServiceError):
+        try:
             self._jobs.discard(job)
+        except ServiceError:
+            return  # the job may exist, and would need its upload
         with contextlib.suppress(ServiceError):
             self._blobs.delete(blob)

@@ -300,7 +300,8 @@ class Attempt:
     @property
     def _latest(self) -> float:
         """Deadline of the wait for Triton, in seconds since the epoch."""
-        return self._job.created_at + self._settings.input_seconds
+        begun = self._job.started_at or self._job.created_at
+        return begun + self._settings.input_seconds
 
     def _fail(self, error: ServiceError) -> None:
         logger.warning("failed: %s %s", error.code, error.detail, exc_info=error.__cause__)

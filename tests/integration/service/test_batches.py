@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -422,3 +423,21 @@ def test_batch_lives_as_long_as_its_jobs_can(stack: Stack) -> None:
     with stack.database(1) as redis:
         left = redis.ttl(f"hiir:batch:{made['id']}")
     assert 86_400 + 21_600 - 60 < left <= 86_400 + 21_600
+
+
+def test_change_of_a_batch_that_has_changed_meanwhile_is_not_written(
+    stack: Stack, make_app: Callable[..., FastAPI]
+) -> None:
+    store = make_app().state.services.batches.store
+    made = submit(stack, [("a.png", write(photo(*SOME_TILES))), ("b.png", b"no image")])
+    wait_ended(stack, made["id"])
+    before = store.get(made["id"])
+    first, second = (
+        replace(before, items=(replace(before.items[0], job_id=job_id), before.items[1]))
+        for job_id in ("a" * 32, "b" * 32)
+    )
+    assert store.replace(before, first)
+    assert not store.replace(before, second)
+    assert store.get(made["id"]) == first
+    with stack.database(1) as redis:
+        assert redis.ttl(f"hiir:batch:{made['id']}") > 86_400
