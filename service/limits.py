@@ -78,8 +78,16 @@ class Limits(BaseModel):
     """Predicted wait, by the measured throughput, above which submissions are refused."""
 
     store_percent: PositiveInt = 85
-    """Percentage of Redis's `maxmemory` above which submissions are refused; the rest is for
-    results of accepted jobs."""
+    """Percentage of Redis's `maxmemory` that accepted jobs may fill: with what is stored, and with
+    the estimated results of jobs that have not ended. Submissions beyond it are refused."""
+
+    store_lease_percent: PositiveInt = 95
+    """Percentage of Redis's `maxmemory` in use at which workers take no more jobs, and the service
+    is not ready."""
+
+    store_blob_percent: PositiveInt = 97
+    """Percentage of Redis's `maxmemory` that uploads and results may fill; the rest is for records
+    and messages, so that a job can end in a full store."""
 
     def image_limits(self) -> ImageLimits:
         """Return the limits that an image's header is checked against."""
@@ -106,7 +114,10 @@ class TenantLimits(BaseModel):
     """Queued and running jobs, without those of batches."""
 
     open_batch_jobs: PositiveInt = 100
-    """Queued and running jobs of batches."""
+    """Queued and running jobs of batches; the others of accepted batches are held meanwhile."""
+
+    held_batch_jobs: PositiveInt = 1000
+    """Held jobs of batches; from then on batches are refused."""
 
     concurrent_uploads: PositiveInt = 4
     """Bodies received at once of one tenant, out of the `concurrent_uploads` of all. In open mode

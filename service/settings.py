@@ -77,6 +77,10 @@ class JobSettings(BaseModel):
     result_seconds: PositiveInt = 3600
     """Lifetime of a result."""
 
+    download_seconds: PositiveInt = 600
+    """How long the bytes of a result are kept after it has expired, for downloads that are under
+    way."""
+
     record_seconds: PositiveInt = 86_400
     """Lifetime of an ended job's record. It exceeds `result_seconds`, so that the API can answer
     410 instead of 404."""
@@ -93,8 +97,26 @@ class JobSettings(BaseModel):
     store_retry_seconds: PositiveFloat = 120
     """How long a worker retries while Redis is down during a job."""
 
+    store_full_seconds: PositiveFloat = 3600
+    """How long a queued job waits while Redis is nearly full, and how long a worker keeps a
+    finished result that does not fit, before the job fails with `store-full`. What filled the store
+    has expired after `result_seconds`. A worker also stops at `soft_time_limit`."""
+
     drain_seconds: PositiveFloat = 15
     """How long a worker that shuts down keeps working on its jobs before it requeues them."""
+
+    @property
+    def batch_seconds(self) -> int:
+        """Lifetime of a batch: none of its jobs is kept for longer."""
+        return self.input_seconds + self.record_seconds
+
+    def result_lifetime(self, *, of_batch: bool) -> int:
+        """Return the seconds that a new result is kept.
+
+        One of a batch is kept until the batch has ended, and for `result_seconds` from then on:
+        the end of the batch shortens this lifetime.
+        """
+        return self.result_seconds + (self.input_seconds if of_batch else 0)
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -25,6 +25,7 @@ from service.limits import TenantLimits
 from service.observability.logs import tenant_context
 
 _CALLER = "caller"
+_IDENTIFIED = frozenset({Submits.IDENTIFIED_JOB, Submits.IDENTIFIED_BATCH})
 _INSTANCE_CHARACTERS = 2000
 
 
@@ -125,7 +126,7 @@ class AdmissionMiddleware:
         if quota.wait:
             return quota.rate_limited()
         # A repeated request may find its job; the body decides.
-        if rule.submits is Submits.IDENTIFIED_JOB or "idempotency-key" in Headers(scope=scope):
+        if rule.submits in _IDENTIFIED or "idempotency-key" in Headers(scope=scope):
             return None
         # Jobs of batches are counted separately.
         if not quota.free_jobs and rule.submits is not Submits.BATCH:

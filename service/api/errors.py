@@ -7,9 +7,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from hiir.imaging import DISK_FULL_ERRNOS
 from service.errors import (
     AccessDeniedError,
     BodyTooLargeError,
+    DiskFullError,
     InvalidRequestError,
     MethodNotAllowedError,
     NotFoundError,
@@ -50,11 +52,20 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, _on_service_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(OSError, _on_os_error)
 
 
 def _on_service_error(request: Request, error: Exception) -> Response:
     known = error if isinstance(error, ServiceError) else ServiceError()
     return problem_response(known, instance=request.url.path)
+
+
+def _on_os_error(request: Request, error: Exception) -> Response:
+    """Answer for an upload that did not fit on the disk; any other error is internal."""
+    if not isinstance(error, OSError) or error.errno not in DISK_FULL_ERRNOS:
+        raise error
+    full = DiskFullError("There is no disk space left for uploads; try again later.")
+    return problem_response(full, instance=request.url.path, headers={"Connection": "close"})
 
 
 def _on_http_exception(request: Request, error: Exception) -> Response:

@@ -22,6 +22,7 @@ class Submits(StrEnum):
     IDENTIFIED_JOB = "identified-job"
     """A job under the client's own id: a repeated request finds the same job."""
     BATCH = "batch"
+    IDENTIFIED_BATCH = "identified-batch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,6 +105,7 @@ class Services:
         tasks = TaskCatalogue(models)
         jobs = owned(JobStore.from_settings(settings))
         blobs = owned(BlobStore.from_settings(settings))
+        batches = owned(BatchStore.from_settings(settings, jobs=jobs))
         throughput = owned(ThroughputStore.from_settings(settings))
         backlog = BacklogMonitor(
             loads=owned(LoadStore.from_settings(settings)), throughput=throughput
@@ -118,6 +119,7 @@ class Services:
         submitter = owned(
             JobSubmitter(
                 jobs=jobs,
+                batches=batches,
                 blobs=blobs,
                 queue=owned(JobQueue.from_settings(settings)),
                 quotas=quotas,
@@ -153,14 +155,17 @@ class Services:
                 ),
             ),
             jobs=TenantJobs(store=jobs, blobs=blobs, metrics=job_metrics),
-            batches=TenantBatches(
-                store=owned(BatchStore.from_settings(settings)), jobs=jobs, submitter=submitter
-            ),
+            batches=TenantBatches(store=batches, submitter=submitter, blobs=blobs),
             webhooks=WebhookServices(
                 deliveries=owned(DeliveryStore.from_settings(settings)),
                 secrets=owned(WebhookSecretStore.from_settings(settings)),
             ),
-            readiness=Readiness(jobs=jobs, triton=triton, models=models.names),
+            readiness=Readiness(
+                jobs=jobs,
+                triton=triton,
+                models=models.names,
+                max_memory_percent=settings.limits.store_lease_percent,
+            ),
             metrics=ApiMetrics(http=HttpMetrics(registry), server=owned(metrics_server)),
             drain=Drain(seconds=settings.drain_seconds),
             resources=resources,

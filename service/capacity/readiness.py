@@ -1,4 +1,4 @@
-"""Whether jobs can run now: Redis, Triton with every model, and at least one worker.
+"""Whether jobs can run now: Redis with memory, Triton with every model, and at least one worker.
 
 Checked by the readiness route and before each upload; cached for two seconds.
 """
@@ -36,11 +36,13 @@ class Readiness:
         jobs: JobStore,
         triton: ModelServer,
         models: tuple[str, ...],
+        max_memory_percent: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._jobs = jobs
         self._triton = triton
         self._models = models
+        self._max_memory_percent = max_memory_percent
         self._clock = clock
         self._lock = threading.Lock()
         self._asked_at: float | None = None
@@ -54,6 +56,7 @@ class Readiness:
                 self._report = ReadinessReport(
                     problems={
                         "redis": self._probe_redis(),
+                        "memory": self._probe_memory(),
                         "triton": self._probe_triton(),
                         "worker": self._probe_worker(),
                     }
@@ -65,7 +68,8 @@ class Readiness:
     def require_servers(self) -> None:
         """Raise `StoreUnavailableError` or `InferenceUnavailableError` if no job can be accepted.
 
-        A missing worker is no reason: the queue keeps the job until there is one.
+        A missing worker is no reason: the queue keeps the job until there is one. A full store is
+        refused with more detail where memory is reserved.
         """
         problems = self.report().problems
         if problems["redis"] is not None:
@@ -79,6 +83,15 @@ class Readiness:
         except ServiceError:
             return "does not answer"
         return None
+
+    def _probe_memory(self) -> str | None:
+        try:
+            percent = self._jobs.memory_percent()
+        except ServiceError:
+            return "unknown, as Redis does not answer"
+        if percent < self._max_memory_percent:
+            return None
+        return f"{percent} % of Redis's memory is in use, so workers take no jobs"
 
     def _probe_triton(self) -> str | None:
         # Server readiness first: models stay "ready" after their processes have died.

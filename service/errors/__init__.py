@@ -18,6 +18,7 @@ ServiceError                             500 internal-error
 │   ├── MissingTaskError                 422 missing-task
 │   ├── MissingParameterError            422 missing-parameter
 │   ├── NoModelForImageError             422 no-model-for-image
+│   ├── NoValidFileError                 422 no-valid-file
 │   ├── TooManyFilesError                422 too-many-files
 │   ├── ViewsDifferError                 422 views-differ
 │   ├── UnknownParameterError            422 unknown-parameter
@@ -69,6 +70,8 @@ ServiceError                             500 internal-error
 │   └── QuotaExceededError               429 quota-exceeded
 ├── UnavailableError                     503: the service cannot take the request now (retryable)
 │   ├── StoreUnavailableError            503 store-unavailable
+│   ├── StoreFullError                   503 store-full
+│   ├── DiskFullError                    503 disk-full
 │   ├── QueueUnavailableError            503 queue-unavailable
 │   ├── InferenceUnavailableError        503 inference-unavailable
 │   ├── QueueFullError                   503 queue-full
@@ -130,6 +133,7 @@ from service.errors.client import (
     NoModelForImageError,
     NotAcceptableError,
     NotFoundError,
+    NoValidFileError,
     OutputUnsupportedError,
     RangeNotSatisfiableError,
     ResultTooLargeError,
@@ -179,10 +183,12 @@ from service.errors.rate_limits import (
     TooManyUploadsError,
 )
 from service.errors.unavailable import (
+    DiskFullError,
     InferenceUnavailableError,
     QueueFullError,
     QueueUnavailableError,
     ServerBusyError,
+    StoreFullError,
     StoreUnavailableError,
     UnavailableError,
     WaitTooLongError,
@@ -198,6 +204,7 @@ __all__ = [
     "CodecFailedError",
     "DecodingTimeoutError",
     "DeliveryNotFoundError",
+    "DiskFullError",
     "DuplicateParameterError",
     "EmptyImageError",
     "ForeignRequestError",
@@ -238,6 +245,7 @@ __all__ = [
     "ModelMismatchError",
     "ModelOutputInvalidError",
     "NoModelForImageError",
+    "NoValidFileError",
     "NotAcceptableError",
     "NotFoundError",
     "OpenModeError",
@@ -255,6 +263,7 @@ __all__ = [
     "ServerBusyError",
     "ServiceError",
     "StoreFaultError",
+    "StoreFullError",
     "StoreUnavailableError",
     "SubmissionInProgressError",
     "TooManyFilesError",
@@ -290,6 +299,7 @@ def translate_imaging_error(error: ImagingError) -> ServiceError:
     kinds: tuple[type[ServiceError], ...] = (
         *_leaves(ImageError),
         CodecFailedError,
+        DiskFullError,
         ModelOutputInvalidError,
     )
     for kind in kinds:

@@ -109,6 +109,12 @@ class ViewsDifferError(ClientError):
     code, status, title = "views-differ", 422, "Views differ"
 
 
+class NoValidFileError(ClientError):
+    """None of a batch's files can be restored; `errors` has the reason for each."""
+
+    code, status, title = "no-valid-file", 422, "No valid file"
+
+
 class TooManyFilesError(ClientError):
     """The form has more files than the request may have."""
 

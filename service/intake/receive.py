@@ -55,6 +55,11 @@ class Upload:
         """Offset of the right view in the bytes of `pieces`."""
         return None if self.right is None else self.file.seek(0, os.SEEK_END)
 
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.seek(0, os.SEEK_END) for file in self.views)
+
     def pieces(self) -> Iterator[bytes]:
         """Yield the bytes of all files, one after the other."""
         for file in self.views:

@@ -31,6 +31,7 @@ EXPECTED = {
     ("GET", "/v1/jobs/{job_id}/events"): READ,
     ("GET", "/v1/jobs/{job_id}/result"): READ,
     ("GET", "/v1/jobs/{job_id}/deliveries"): READ,
+    ("GET", "/v1/batches"): READ,
     ("GET", "/v1/batches/{batch_id}"): READ,
     ("GET", "/v1/batches/{batch_id}/results.zip"): READ,
     ("POST", "/v1/jobs"): WRITE,
@@ -39,6 +40,7 @@ EXPECTED = {
     ("DELETE", "/v1/jobs/{job_id}"): WRITE,
     ("POST", "/v1/jobs/{job_id}/deliveries/{delivery_id}/redeliver"): WRITE,
     ("POST", "/v1/batches"): WRITE,
+    ("PUT", "/v1/batches/{batch_id}"): WRITE,
     ("POST", "/v1/batches/{batch_id}/retry-failed"): WRITE,
     ("POST", "/v1/batches/{batch_id}/cancel"): WRITE,
     ("DELETE", "/v1/batches/{batch_id}"): WRITE,
@@ -52,6 +54,7 @@ SUBMISSIONS = {
     ("POST", "/v1/jobs"),
     ("PUT", "/v1/jobs/{job_id}"),
     ("POST", "/v1/batches"),
+    ("PUT", "/v1/batches/{batch_id}"),
     ("POST", "/v1/batches/{batch_id}/retry-failed"),
 }
 INCLUDED = {READ: {READ}, WRITE: {WRITE}, ADMIN: {READ, WRITE, ADMIN}}

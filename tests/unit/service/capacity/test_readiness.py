@@ -18,17 +18,23 @@ class Clock:
 
 
 class Jobs:
-    """The two questions that readiness asks the job store."""
+    """What readiness asks the job store."""
 
     def __init__(self):
         self.away = False
         self.workers = ["worker-1"]
         self.pings = 0
+        self.percent = 10
 
     def ping(self):
         self.pings += 1
         if self.away:
             raise StoreUnavailableError("No.")
+
+    def memory_percent(self):
+        if self.away:
+            raise StoreUnavailableError("No.")
+        return self.percent
 
     def live_workers(self):
         if self.away:
@@ -54,6 +60,10 @@ class Triton:
         return answer
 
 
+def build(jobs, client, clock):
+    return Readiness(jobs=jobs, triton=client, models=MODELS, max_memory_percent=95, clock=clock)
+
+
 @pytest.fixture
 def jobs():
     return Jobs()
@@ -71,13 +81,13 @@ def clock():
 
 @pytest.fixture
 def readiness(jobs, triton, clock):
-    return Readiness(jobs=jobs, triton=triton, models=MODELS, clock=clock)
+    return build(jobs, triton, clock)
 
 
 def test_all_is_well_when_every_component_and_model_is_ready(readiness, triton):
     report = readiness.report()
     assert report.ready
-    assert report.problems == {"redis": None, "triton": None, "worker": None}
+    assert report.problems == {"redis": None, "memory": None, "triton": None, "worker": None}
     assert triton.asked == ["server", "denoise-color", "derain"]
     readiness.require_servers()
 
@@ -108,7 +118,8 @@ def test_a_triton_that_is_not_ready_is_named_and_keeps_jobs_away(
     triton.answers[what] = answer
     report = readiness.report()
     assert not report.ready
-    assert report.problems == {"redis": None, "triton": problem, "worker": None}
+    expected = {"redis": None, "memory": None, "triton": problem, "worker": None}
+    assert report.problems == expected
     with pytest.raises(InferenceUnavailableError):
         readiness.require_servers()
 
@@ -185,3 +196,12 @@ def test_many_askers_at_once_ask_the_servers_once(readiness, jobs):
         thread.join()
     assert jobs.pings == 1
     assert len({id(report) for report in reports}) == 1
+
+
+def test_nearly_full_store_is_not_ready_but_answers(readiness, jobs):
+    jobs.percent = 95
+    report = readiness.report()
+    assert not report.ready
+    assert "95 %" in report.problems["memory"]
+    assert report.problems["redis"] is None
+    readiness.require_servers()
