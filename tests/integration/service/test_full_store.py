@@ -13,6 +13,7 @@ from tests.integration.service.stack import Stack, photo, wait_until, write
 pytestmark = pytest.mark.integration
 MIB = 2**20
 PHOTO = write(photo(800, 1000))  # some 2 MB; its result, an uncompressed BMP, has 9.6 MB
+RESULT_BYTES = 1600 * 2000 * 3
 BALLAST = "hiir:test:ballast"
 
 
@@ -21,6 +22,7 @@ def small(stack: Stack) -> Iterator["Redis[bytes]"]:
     """The blobs' database of a Redis that has 64 MiB left, without a worker."""
     stack.worker.kill()
     with stack.database(2) as redis:
+        redis.flushdb()  # the results of earlier tests
         before = redis.config_get("maxmemory")["maxmemory"]
         redis.config_set("maxmemory", redis.info("memory")["used_memory"] + 64 * MIB)
         try:
@@ -31,11 +33,14 @@ def small(stack: Stack) -> Iterator["Redis[bytes]"]:
 
 
 def fill(redis: "Redis[bytes]", percent: float) -> None:
-    """Fill Redis to this percentage of its memory."""
-    memory = redis.info("memory")
-    missing = int(memory["maxmemory"] * percent / 100 - memory["used_memory"])
-    for number in range(missing // (MIB // 4)):
-        redis.set(f"{BALLAST}:{number}", np.random.default_rng(number).bytes(MIB // 4), ex=300)
+    """Fill Redis to this percentage of its memory, and again after its buffers have shrunk."""
+    for turn in range(3):
+        memory = redis.info("memory")
+        missing = int(memory["maxmemory"] * percent / 100 - memory["used_memory"])
+        for number in range(max(missing, 0) // (MIB // 4)):
+            content = np.random.default_rng(number).bytes(MIB // 4)
+            redis.set(f"{BALLAST}:{turn}:{number}", content, ex=300)
+        time.sleep(0.5)
 
 
 def empty(redis: "Redis[bytes]") -> None:
@@ -69,7 +74,7 @@ def test_no_more_is_accepted_than_fits_with_its_results(
         (503, "store-full")
     }
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
-    assert reserved(stack) == len(accepted) * 1600 * 2000 * 3
+    assert reserved(stack) == len(accepted) * RESULT_BYTES
     stack.worker.start()
     jobs = [stack.wait_end(job_id) for job_id in accepted]
     assert [(job["status"], job["attempt"]) for job in jobs] == len(accepted) * [("succeeded", 1)]
@@ -94,7 +99,7 @@ def test_result_that_does_not_fit_is_kept_until_it_does(
 def test_jobs_in_a_store_that_stays_full_end_as_store_full(
     stack: Stack, small: "Redis[bytes]"
 ) -> None:
-    jobs = accept(stack, 4)
+    jobs = accept(stack, 3)
     fill(small, 92)
     stack.worker.start()
     ended = [stack.wait_end(job_id) for job_id in jobs]
@@ -126,3 +131,49 @@ def test_nearly_full_store_starts_no_jobs_and_is_not_ready(
     empty(small)
     second = wait_until(lambda: (got := submit(stack)).status_code == 202 and got, "room")
     assert stack.wait_end(second.json()["id"])["status"] == "succeeded"
+
+
+def test_worker_that_shuts_down_requeues_a_result_that_does_not_fit(
+    stack: Stack, small: "Redis[bytes]"
+) -> None:
+    (job_id,) = accept(stack, 1)
+    fill(small, 92)
+    stack.worker.start()
+    stack.wait_for(job_id, lambda job: job["progress"]["stage"] == "store", "the store stage")
+    stack.worker.terminate()
+    job = stack.job(job_id)
+    assert (job["status"], job["attempt"]) == ("queued", 0)
+    assert reserved(stack) == RESULT_BYTES
+    empty(small)
+    stack.worker.start()
+    ended = stack.wait_end(job_id)
+    assert (ended["status"], ended["attempt"]) == ("succeeded", 1)
+
+
+def test_retry_cures_the_files_of_a_batch_that_found_no_room(
+    stack: Stack, small: "Redis[bytes]"
+) -> None:
+    fields = {"task": "super-resolution", "scale": "2", "format": "bmp"}
+    files = [("file", (f"{number}.png", PHOTO)) for number in range(6)]
+    made = stack.client.post("/v1/batches", data=fields, files=files).json()
+    counts = made["counts"]
+    assert counts["queued"] + counts["failed"] == 6
+    assert counts["failed"] >= 1
+    errors = {item["error"]["code"] for item in made["items"] if item["error"]}
+    assert errors == {"store-full"}
+    stack.worker.start()
+    path = made["urls"]["self"]
+
+    def ended() -> bool:
+        return bool(stack.client.get(path).json()["ended"])
+
+    wait_until(ended, "the first jobs to end")
+    for item in stack.client.get(path).json()["items"]:
+        if item["status"] == "succeeded":  # downloaded, and no longer needed
+            stack.client.delete(item["urls"]["self"])
+    again = stack.client.post(made["urls"]["retry_failed"])
+    assert again.status_code == 202, again.text
+    wait_until(ended, "the others to end")
+    items = stack.client.get(path).json()["items"]
+    assert [(item["status"], item["error"]) for item in items] == 6 * [("succeeded", None)]
+    assert reserved(stack) == 0
