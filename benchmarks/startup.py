@@ -82,9 +82,7 @@ def measure(contracts: Sequence[ModelContract], repository: Path, folder: Path) 
         release=ensure_tritonserver(StackSettings().cache_dir),
         model_repository=repository,
         work_dir=folder / "triton",
-        grpc_port=choose_port(38_001, taken=taken),
-        http_port=choose_port(38_101, taken=taken),
-        metrics_port=choose_port(38_201, taken=taken),
+        port=choose_port(38_001, taken=taken),
         shm_prefix=unique_shm_prefix(),
     )
     server.prepare()
@@ -101,7 +99,7 @@ def measure(contracts: Sequence[ModelContract], repository: Path, folder: Path) 
                 f"{cpu_seconds(process.pid):.1f} s of CPU, load {os.getloadavg()[0]:.1f}"
             )
             print_memory("when ready", process.pid)
-            ask(contracts, server.grpc_url)
+            ask(contracts, server.url)
             print_memory("after a tile of every model", process.pid)
         finally:
             process.terminate()

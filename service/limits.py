@@ -15,6 +15,9 @@ class Limits(BaseModel):
     body_bytes: PositiveInt = 50 * MIB
     """Bytes of a request body, form framing included."""
 
+    url_bytes: PositiveInt = 8192
+    """Bytes of the path and the query of a request."""
+
     form_fields: PositiveInt = 24
     """Form fields, and separately files, that are read before the request is refused."""
 
@@ -52,6 +55,12 @@ class Limits(BaseModel):
     concurrent_batches: PositiveInt = 2
     """Batches received at once; each may take `batch_bytes` of disk."""
 
+    body_grace_seconds: PositiveFloat = 10.0
+    """Time that a client has for its body, beside that for the bytes that it sends."""
+
+    body_bytes_per_second: PositiveInt = 32_768
+    """Bytes that add a second to the time of a body: the slowest transfer that is accepted."""
+
     concurrent_checks: PositiveInt = 2
     """Uploads decoded at once to validate them; each may take `codec_bytes` of memory."""
 
@@ -69,8 +78,16 @@ class Limits(BaseModel):
     """Predicted wait, by the measured throughput, above which submissions are refused."""
 
     store_percent: PositiveInt = 85
-    """Percentage of Redis's `maxmemory` above which submissions are refused; the rest is for
-    results of accepted jobs."""
+    """Percentage of Redis's `maxmemory` that accepted jobs may fill: with what is stored, and with
+    the estimated results of jobs that have not ended. Submissions beyond it are refused."""
+
+    store_lease_percent: PositiveInt = 95
+    """Percentage of Redis's `maxmemory` in use at which workers take no more jobs, and the service
+    is not ready."""
+
+    store_blob_percent: PositiveInt = 97
+    """Percentage of Redis's `maxmemory` that uploads and results may fill; the rest is for records
+    and messages, so that a job can end in a full store."""
 
     def image_limits(self) -> ImageLimits:
         """Return the limits that an image's header is checked against."""
@@ -97,7 +114,17 @@ class TenantLimits(BaseModel):
     """Queued and running jobs, without those of batches."""
 
     open_batch_jobs: PositiveInt = 100
-    """Queued and running jobs of batches."""
+    """Queued and running jobs of batches; the others of accepted batches are held meanwhile."""
+
+    held_batch_jobs: PositiveInt = 1000
+    """Held jobs of batches; from then on batches are refused."""
+
+    concurrent_uploads: PositiveInt = 4
+    """Bodies received at once of one tenant, out of the `concurrent_uploads` of all. In open mode
+    there is one tenant, which has them all."""
+
+    concurrent_batches: PositiveInt = 1
+    """The same for batches."""
 
     megapixels_per_day: PositiveInt = 2000
     """Megapixels of submitted images; the day begins at midnight UTC."""

@@ -1,8 +1,10 @@
 """The Redis client, and the one translation of its errors, for all stores."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
+from weakref import WeakValueDictionary
 
 import redis
 from redis.backoff import NoBackoff
@@ -22,17 +24,27 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from service.errors import ServiceError, StoreFaultError, StoreUnavailableError
+from service.errors import (
+    ServiceError,
+    StoreFaultError,
+    StoreFullError,
+    StoreUnavailableError,
+)
 
 _CONNECT_SECONDS = 1.0
 _REPLY_SECONDS = 3.0
+_MAX_CONNECTIONS = 64
+"""More than the threads of a process."""
 
-# Errors that pass when Redis is back, has loaded its file, has memory or has a master again.
+_lock = threading.Lock()
+_pools: WeakValueDictionary[tuple[str, bool], redis.ConnectionPool] = WeakValueDictionary()
+"""By URL and whether replies are decoded; a pool lives as long as its clients."""
+
+# Errors that pass when Redis is back, has loaded its file or has a master again.
 _AWAY = (
     BusyLoadingError,
     ClusterDownError,
     MasterDownError,
-    OutOfMemoryError,
     ReadOnlyError,
     TryAgainError,
     redis.ConnectionError,
@@ -52,16 +64,25 @@ _FAULTS = (
 def connect(url: str, *, decode_responses: bool) -> redis.Redis:
     """Return a client with short timeouts; it connects on first use.
 
-    One immediate retry replaces a pooled connection that died with the server. Longer retries are
-    the caller's decision: the API answers 503, a worker keeps trying.
+    All clients of a process for one database share a bounded pool; a caller that waits for a
+    connection in vain gets a `ConnectionError`. One immediate retry replaces a pooled connection
+    that died with the server. Longer retries are the caller's decision: the API answers 503, a
+    worker keeps trying.
     """
-    return redis.Redis.from_url(
-        url,
-        decode_responses=decode_responses,
-        socket_connect_timeout=_CONNECT_SECONDS,
-        socket_timeout=_REPLY_SECONDS,
-        retry=Retry(NoBackoff(), 1),
-    )
+    with _lock:
+        pool = _pools.get((url, decode_responses))
+        if pool is None:
+            pool = redis.BlockingConnectionPool.from_url(
+                url,
+                decode_responses=decode_responses,
+                max_connections=_MAX_CONNECTIONS,
+                timeout=_REPLY_SECONDS,
+                socket_connect_timeout=_CONNECT_SECONDS,
+                socket_timeout=_REPLY_SECONDS,
+                retry=Retry(NoBackoff(), 1),
+            )
+            _pools[url, decode_responses] = pool
+    return redis.Redis(connection_pool=pool)
 
 
 def read_lua(package: str, name: str) -> str:
@@ -71,7 +92,7 @@ def read_lua(package: str, name: str) -> str:
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Translate redis-py's exceptions to `StoreUnavailableError` or `StoreFaultError`."""
+    """Translate redis-py's exceptions: see `translate_redis_error`."""
     try:
         yield
     except (*_AWAY, *_FAULTS) as error:
@@ -79,7 +100,9 @@ def redis_errors() -> Iterator[None]:
 
 
 def translate_redis_error(error: Exception) -> ServiceError:
-    """Return `StoreUnavailableError` for a transient error and `StoreFaultError` for any other."""
+    """Return `StoreFullError`, `StoreUnavailableError` for an outage, or `StoreFaultError`."""
+    if isinstance(error, OutOfMemoryError):
+        return StoreFullError("The job store has no memory left; try again later.")
     refused_for_now = isinstance(error, ResponseError) and str(error).startswith(_AWAY_PREFIXES)
     if isinstance(error, _AWAY) or refused_for_now:
         return StoreUnavailableError("The job store does not answer; try again shortly.")

@@ -19,6 +19,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    SecretStr,
     field_validator,
     model_validator,
 )
@@ -76,6 +77,10 @@ class JobSettings(BaseModel):
     result_seconds: PositiveInt = 3600
     """Lifetime of a result."""
 
+    download_seconds: PositiveInt = 600
+    """How long the bytes of a result are kept after it has expired, for downloads that are under
+    way."""
+
     record_seconds: PositiveInt = 86_400
     """Lifetime of an ended job's record. It exceeds `result_seconds`, so that the API can answer
     410 instead of 404."""
@@ -92,8 +97,26 @@ class JobSettings(BaseModel):
     store_retry_seconds: PositiveFloat = 120
     """How long a worker retries while Redis is down during a job."""
 
+    store_full_seconds: PositiveFloat = 3600
+    """How long a queued job waits while Redis is nearly full, and how long a worker keeps a
+    finished result that does not fit, before the job fails with `store-full`. What filled the store
+    has expired after `result_seconds`. A worker also stops at `soft_time_limit`."""
+
     drain_seconds: PositiveFloat = 15
     """How long a worker that shuts down keeps working on its jobs before it requeues them."""
+
+    @property
+    def batch_seconds(self) -> int:
+        """Lifetime of a batch: none of its jobs is kept for longer."""
+        return self.input_seconds + self.record_seconds
+
+    def result_lifetime(self, *, of_batch: bool) -> int:
+        """Return the seconds that a new result is kept.
+
+        One of a batch is kept until the batch has ended, and for `result_seconds` from then on:
+        the end of the batch shortens this lifetime.
+        """
+        return self.result_seconds + (self.input_seconds if of_batch else 0)
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -168,7 +191,11 @@ class Settings(BaseSettings):
     """Everything that a deployment can configure."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HIIR_", env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix="HIIR_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,  # a Redis URL that is refused contains its password too
     )
 
     host: str = "127.0.0.1"
@@ -181,14 +208,12 @@ class Settings(BaseSettings):
     """How long the API keeps serving after it has reported not ready on shutdown, so that load
     balancers notice."""
 
-    redis_url: str = "redis://127.0.0.1:6379"
-    """Redis server without a database number: the service uses three (see `RedisDatabase`)."""
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379")
+    """Redis server, with its password, and without a database number: the service uses three (see
+    `RedisDatabase`)."""
 
     triton_url: str = "127.0.0.1:8001"
-    """Triton's gRPC address, `host:port`; tiles are sent there."""
-
-    triton_http_url: str = "http://127.0.0.1:8002"
-    """Triton's HTTP address; the API checks readiness there."""
+    """Triton's gRPC address, `host:port`. The service needs no other port of it."""
 
     model_repository: Path = Path("model_repository")
     log_format: LogFormat = LogFormat.TEXT
@@ -203,15 +228,16 @@ class Settings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _without_database(cls, value: str) -> str:
-        parts = urlsplit(value)
+    def _without_database(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        parts = urlsplit(url)
         if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
             raise ValueError("must look like redis://host:port")
         if parts.path.strip("/") or parts.query:
             raise ValueError(
                 "must not contain a database number or a query: the service uses databases 0 to 2"
             )
-        return value.rstrip("/")
+        return SecretStr(url.rstrip("/"))
 
     @field_validator("triton_url")
     @classmethod
@@ -220,13 +246,6 @@ class Settings(BaseSettings):
         if not host or "/" in value or not port.isdigit():
             raise ValueError("must look like host:port, without a scheme")
         return value
-
-    @field_validator("triton_http_url")
-    @classmethod
-    def _http_address(cls, value: str) -> str:
-        if urlsplit(value).scheme not in {"http", "https"}:
-            raise ValueError("must look like http://host:port")
-        return value.rstrip("/")
 
     @field_validator("log_level")
     @classmethod
@@ -245,8 +264,8 @@ class Settings(BaseSettings):
         return self
 
     def database_url(self, database: RedisDatabase) -> str:
-        """Return the URL of one database of the Redis server."""
-        return f"{self.redis_url}/{database}"
+        """Return the URL of one database of the Redis server, with the password."""
+        return f"{self.redis_url.get_secret_value()}/{database}"
 
 
 def is_loopback(host: str) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         CodecFailed,
         ContractError,
         DecodingTimeout,
+        DiskFull,
         EmptyImage,
         FrameNotFound,
         ImageCorrupt,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from hiir.imaging.tiled import TileEngine, restore_bands, restore_tiled, restored_shape
 
 __all__ = [
+    "DISK_FULL_ERRNOS",
     "MAX_NOISE_LEVEL",
     "BayerPattern",
     "Codec",
@@ -70,6 +72,7 @@ __all__ = [
     "DecodingTimeout",
     "DemosaickedRows",
     "Development",
+    "DiskFull",
     "EmptyImage",
     "EncodedPhoto",
     "FloatPixels",
@@ -132,6 +135,8 @@ _MODULES = {
     "BayerPattern": "bayer",
     "Codec": "codec",
     "CodecFailed": "errors",
+    "DISK_FULL_ERRNOS": "pixel_file",
+    "DiskFull": "errors",
     "ColorPolicy": "options",
     "ContractError": "errors",
     "DecodedImage": "photo",

@@ -30,13 +30,14 @@ from hiir.imaging.codec_messages import (
 )
 from hiir.imaging.decoder import open_photo, probe
 from hiir.imaging.encoder import encode_to
-from hiir.imaging.errors import CodecFailed, ImageTooLarge, ImagingError
+from hiir.imaging.errors import CodecFailed, DiskFull, ImageTooLarge, ImagingError
 from hiir.imaging.limits import ImageLimits
 from hiir.imaging.options import PhotoOptions
 from hiir.imaging.photo import DecodedImage, PhotoInfo
-from hiir.imaging.pixel_file import PixelFile
+from hiir.imaging.pixel_file import DISK_FULL_ERRNOS, PixelFile
 
 Files = list[int]
+_LEAST_FREE_BYTES = 64 * 1024
 
 
 def main(arguments: list[str]) -> None:
@@ -86,10 +87,25 @@ def _answer(request: Message, files: Files) -> tuple[Message, Files]:
         problem = error
     except MemoryError:
         problem = ImageTooLarge("The image needs more memory than there is for one.")
-    except Exception:  # noqa: BLE001 - told to whoever asked, who is another process
-        traceback.print_exc()
-        problem = CodecFailed("The codec failed in an unexpected way.")
+    except Exception as error:  # noqa: BLE001 - sent to the process that asked
+        if isinstance(error, OSError) and _disk_is_full(error, files):
+            problem = DiskFull("There is no disk space left for temporary files.")
+        else:
+            traceback.print_exc()
+            problem = CodecFailed("The codec failed in an unexpected way.")
     return {"error": error_to_json(problem)}, []
+
+
+def _disk_is_full(error: OSError, files: Files) -> bool:
+    """Return whether a write failed for lack of space: an encoder does not say why it failed."""
+    if error.errno in DISK_FULL_ERRNOS:
+        return True
+    return any(_free_bytes(file) < _LEAST_FREE_BYTES for file in files)
+
+
+def _free_bytes(file: int) -> int:
+    status = os.fstatvfs(file)
+    return status.f_bavail * status.f_frsize
 
 
 def _probe(request: Message, files: Files) -> tuple[Message, Files]:

@@ -13,6 +13,7 @@
     |-- UnsupportedPixelMode    unsupported-pixel-mode    LAB, floating point, 12 bits, ...
     |-- OutputUnsupported       output-unsupported        the format cannot hold what is asked
     |-- DecodingTimeout         decoding-timeout          takes too long to decode
+    |-- DiskFull                disk-full                 no room for temporary files
     |-- CodecFailed             codec-failed              the codec's process does not work
     |-- ModelOutputInvalid      model-output-invalid      wrong shape, not finite, or dead
     |-- ContractError           contract-invalid          a model's contract does not hold
@@ -107,6 +108,12 @@ class DecodingTimeout(ImagingError):
     """The file takes longer to decode than a file may."""
 
     code = "decoding-timeout"
+
+
+class DiskFull(ImagingError):
+    """The disk of the temporary files has no room left."""
+
+    code = "disk-full"
 
 
 class CodecFailed(ImagingError):

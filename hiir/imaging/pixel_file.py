@@ -1,5 +1,6 @@
 """Pixels in an unnamed file: an image of any size that takes no memory."""
 
+import errno
 import os
 import tempfile
 from types import TracebackType
@@ -9,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hiir.imaging.pixels import Pixels
+
+DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Errors of a write to a disk, or to the quota of a user, that has no room left."""
 
 
 class PixelFile:

@@ -4,12 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from service.api.admission import AdmissionMiddleware
 from service.api.errors import install_error_handlers
+from service.api.head_requests import HeadRequests
 from service.api.middleware import RequestContext
 from service.api.openapi import install_document
-from service.api.route_labels import RouteLabels
+from service.api.request_body import RequestBody
+from service.api.route_access import public
+from service.api.route_table import RouteTable
 from service.api.routes import (
     batches,
     deliveries,
@@ -63,6 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary="Restores photos: submit one, follow the job, download the result.",
         version="1",
         lifespan=lifespan,
+        redirect_slashes=False,
         responses={
             "default": {
                 "model": Problem,
@@ -71,18 +76,30 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         },
     )
     app.state.services = services
+    routes = RouteTable([*_documentation(app), *(r for m in _ROUTES for r in m.router.routes)])
+    app.add_middleware(HeadRequests)
     app.add_middleware(
         AdmissionMiddleware,
         access=services.access,
         quotas=services.quotas,
         submitter=services.submission.submitter,
         limits=settings.tenants,
+        url_bytes=settings.limits.url_bytes,
+        routes=routes,
     )
-    labels = RouteLabels(route for module in _ROUTES for route in module.router.routes)
+    app.add_middleware(RequestBody, limits=settings.limits)
     # The outermost middleware, because it is added last.
-    app.add_middleware(RequestContext, metrics=services.metrics.http, labels=labels)
+    app.add_middleware(RequestContext, metrics=services.metrics.http, routes=routes)
     install_error_handlers(app)
     for module in _ROUTES:
         app.include_router(module.router)
-    install_document(app)
+    install_document(app, routes)
     return app
+
+
+def _documentation(app: FastAPI) -> list[Route]:
+    """Return FastAPI's own routes, `/docs` and the document, which are public."""
+    routes = [route for route in app.routes if isinstance(route, Route)]
+    for route in routes:
+        public(route.endpoint)
+    return routes

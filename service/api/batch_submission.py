@@ -1,33 +1,46 @@
-"""Submit a batch: each file becomes a job or is refused with a reason."""
+"""Submit a batch: each file becomes a job or is refused with a reason.
+
+All files are checked and stored first. Then the batch and its jobs are created in one transaction:
+a process that is killed before leaves no job, and one that is killed after leaves all of them; a
+request with the same idempotency key or id finds them.
+"""
 
 import contextlib
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import Request
-from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from hiir.imaging import PhotoOptions
+from service.api.client_metadata import read_client_metadata
 from service.api.services import Services
-from service.api.submission import BATCH_PARAMETERS, read_idempotency_key, read_task
+from service.api.submission import (
+    BATCH_PARAMETERS,
+    CLIENT_ID,
+    read_idempotency_key,
+    read_task,
+)
 from service.api.webhook_fields import read_webhook
-from service.catalogue.tasks import TaskRequest
 from service.errors import (
     BodyTooLargeError,
-    JobNotFoundError,
+    IdempotencyKeyReusedError,
+    InvalidJobIdError,
+    JobIdTakenError,
+    NoValidFileError,
     ServiceError,
     TooManyRequestsError,
     UnavailableError,
 )
-from service.intake.idempotency import fingerprint_of
+from service.intake.idempotency import Claim, fingerprint_of
 from service.intake.photo_parameters import read_photo_options
 from service.intake.receive import Upload, receive_uploads, refuse_unknown
-from service.jobs.batch import Batch, BatchItem, BatchState, item_job_id
-from service.jobs.job import Failure, Job, Webhook
+from service.jobs.batch import Batch, BatchItem, derive_batch_id, item_job_id
+from service.jobs.job import Failure, Job
 from service.schemas.batch import BatchView
+
+_ORDER_SECONDS = 1e-6
+"""Difference of the creation times of two jobs, which puts them in the order of the files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,20 +49,31 @@ class BatchSubmission:
 
     view: BatchView
     replayed: bool = False
-    """Whether it was accepted before, with the same idempotency key."""
+    """Whether it was accepted before, with the same idempotency key or id."""
 
 
-async def submit_batch(request: Request, services: Services, *, tenant: str) -> BatchSubmission:
+async def submit_batch(
+    request: Request, services: Services, *, tenant: str, client_id: str | None = None
+) -> BatchSubmission:
     """Receive, validate and queue several images.
 
-    Errors of single files are part of the batch. Errors of the form or its fields, and those that
-    keep the service from accepting any file, are raised.
+    Errors of single files are part of the batch, unless no file is valid. Errors of the form or its
+    fields, and those that keep the service from accepting any file, are raised.
     """
     query = request.query_params.multi_items()
     refuse_unknown([name for name, _ in query], known=BATCH_PARAMETERS)
     key = read_idempotency_key(request)
-    await run_in_threadpool(_require_service, services)
-    async with services.submission.batch_uploads.take():
+    if client_id is not None and not CLIENT_ID.fullmatch(client_id):
+        raise InvalidJobIdError(
+            "A batch id has 1 to 128 letters, digits, dots, dashes and underscores."
+        )
+    # A repeated request is answered whatever the state of the service: see `_create`.
+    repeatable = key is not None or client_id is not None
+    if not repeatable:
+        declared = request.headers.get("content-length", "")
+        new_bytes = int(declared) if declared.isdecimal() else 0
+        await run_in_threadpool(_require_service, services, tenant, new_bytes)
+    with services.submission.batch_uploads.take(tenant):
         uploads = await receive_uploads(
             headers=request.headers,
             stream=request.stream(),
@@ -59,13 +83,22 @@ async def submit_batch(request: Request, services: Services, *, tenant: str) -> 
         with contextlib.ExitStack() as files:
             for upload in uploads:
                 files.enter_context(contextlib.closing(upload))
-            sender = _BatchSubmitter(services=services, tenant=tenant, uploads=uploads, query=query)
-            return await run_in_threadpool(sender.send, key)
+            sender = _BatchSubmitter(
+                services=services,
+                tenant=tenant,
+                uploads=uploads,
+                query=query,
+                checked=not repeatable,
+            )
+            if client_id is not None:
+                return await run_in_threadpool(sender.put, client_id)
+            return await run_in_threadpool(sender.post, key)
 
 
-def _require_service(services: Services) -> None:
+def _require_service(services: Services, tenant: str, new_bytes: int) -> None:
     services.readiness.require_servers()
-    services.submission.submitter.require_capacity()
+    services.submission.submitter.require_batch_places(tenant)
+    services.submission.submitter.require_capacity(new_bytes=new_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,99 +107,172 @@ class _BatchSubmitter:
     tenant: str
     uploads: Sequence[Upload]
     query: Sequence[tuple[str, str]]
+    checked: bool
+    """Whether the service was found able to accept a batch, before the body was read."""
 
-    def send(self, key: str | None) -> BatchSubmission:
+    def post(self, key: str | None) -> BatchSubmission:
         """Create a batch; with a key, only if the key is new."""
-        given = [*self.query, *self.uploads[0].fields.items()]
-        refuse_unknown([name for name, _ in given], known=BATCH_PARAMETERS)
-        task = read_task(self.services, dict(given))
-        options = read_photo_options(dict(given))
-        webhook = read_webhook(dict(given), self.services.settings.webhooks)
         batch_id = uuid.uuid4().hex
         if key is None:
-            return BatchSubmission(view=self._make(batch_id, task, options, webhook))
+            return BatchSubmission(view=self._create(batch_id))
         idempotency = self.services.submission.idempotency
         claim = idempotency.begin(
             tenant=self.tenant,
             key=f"batch:{key}",
-            fingerprint=self._fingerprint(given),
+            fingerprint=self._fingerprint(),
             job_id=batch_id,
         )
         if claim.answer is not None:
-            return BatchSubmission(view=self._replay(claim.job_id, claim.answer), replayed=True)
+            with contextlib.suppress(ValueError):  # written by another release of the service
+                view = BatchView.model_validate_json(claim.answer)
+                return BatchSubmission(view=view, replayed=True)
+        view, replayed = self._claimed(claim)
+        with contextlib.suppress(ServiceError):  # a retry claims the key and finds the batch
+            idempotency.complete(claim, view.model_dump_json())
+        return BatchSubmission(view=view, replayed=replayed)
+
+    def put(self, client_id: str) -> BatchSubmission:
+        """Create the batch with this id, or return the one that the same submission created."""
+        batch_id = derive_batch_id(self.tenant, client_id)
+        fingerprint = self._fingerprint()
+        taken = JobIdTakenError(
+            "Another submission has created a batch with this id.", actual=client_id
+        )
         try:
-            view = self._make(claim.job_id, task, options, webhook)
+            claim = self.services.submission.idempotency.begin(
+                tenant=self.tenant,
+                key=f"put-batch:{batch_id}",
+                fingerprint=fingerprint,
+                job_id=batch_id,
+            )
+        except IdempotencyKeyReusedError:
+            raise taken from None
+        try:
+            found = self.services.batches.store.get(batch_id)
+            if found is None:
+                return BatchSubmission(view=self._create(batch_id, client_id, fingerprint))
+            if found.fingerprint != fingerprint:
+                raise taken
+            return BatchSubmission(view=self._view(found), replayed=True)
+        finally:  # the batch's own record decides from now on
+            with contextlib.suppress(ServiceError):  # otherwise it becomes stale
+                self.services.submission.idempotency.abandon(claim)
+
+    def _claimed(self, claim: Claim) -> tuple[BatchView, bool]:
+        """Create the batch of a claim, or find the one that an interrupted request has created.
+
+        The claim is given up only if it is certain that no job exists.
+        """
+        store, idempotency = self.services.batches.store, self.services.submission.idempotency
+        try:
+            found = store.get(claim.job_id)
+            if found is not None:
+                return self._view(found), True
+            return self._create(claim.job_id), False
         except BaseException:
             with contextlib.suppress(ServiceError):  # otherwise it becomes stale
-                idempotency.abandon(claim)
+                if store.get(claim.job_id) is None:
+                    idempotency.abandon(claim)
+                else:
+                    idempotency.release(claim)
             raise
-        with contextlib.suppress(ServiceError):  # a retry claims the key and creates the same batch
-            idempotency.complete(claim, view.model_dump_json())
-        return BatchSubmission(view=view)
 
-    def _make(
-        self, batch_id: str, task: TaskRequest, options: PhotoOptions, webhook: Webhook | None
+    def _create(
+        self, batch_id: str, client_id: str | None = None, fingerprint: str | None = None
     ) -> BatchView:
-        now = time.time()
+        given = self._given()
+        refuse_unknown([name for name, _ in given], known=BATCH_PARAMETERS)
+        if not self.checked:
+            _require_service(self.services, self.tenant, sum(item.size for item in self.uploads))
+        settings = self.services.settings
+        webhook = read_webhook(dict(given), settings.webhooks, of_batch=True)
+        metadata = read_client_metadata(dict(given))
+        submitter = self.services.submission.submitter
         items: list[BatchItem] = []
-        jobs: list[Job | None] = []
-        refused: TooManyRequestsError | UnavailableError | None = None
-        for index, upload in enumerate(self.uploads):
-            try:
-                self._check_size(upload)
-                self.services.submission.submitter.require_capacity()
-                job = self.services.submission.submitter.accept(
-                    upload,
-                    task,
-                    options=options,
-                    job_id=item_job_id(batch_id, index),
-                    tenant=self.tenant,
-                    webhook=webhook,
-                    batch_id=batch_id,
-                )
-            except ServiceError as error:
-                refused = (
-                    error if isinstance(error, TooManyRequestsError | UnavailableError) else refused
-                )
-                refusal = Failure.from_error(error)
-                items.append(BatchItem(filename=upload.filename, refusal=refusal))
-                jobs.append(None)
-            else:
-                items.append(BatchItem(filename=upload.filename, job_id=job.id))
-                jobs.append(job)
-        if refused is not None and not any(jobs):
-            raise refused
-        lifetimes = self.services.settings.jobs
-        batch = Batch(
-            id=batch_id,
-            tenant=self.tenant,
-            created_at=now,
-            # No job of the batch is kept for longer.
-            expires_at=now + lifetimes.input_seconds + lifetimes.record_seconds,
-            items=tuple(items),
-        )
-        self.services.batches.store.put(batch)
-        return BatchView.of(BatchState(batch=batch, jobs=tuple(jobs)))
+        jobs: list[Job] = []
+        try:
+            for index, upload in enumerate(self.uploads):
+                items.append(self._prepare(batch_id, index, upload, dict(given), jobs))
+            _require_jobs(jobs, items)
+            now = self.services.jobs.store.now()
+            batch = Batch(
+                id=batch_id,
+                tenant=self.tenant,
+                client_id=client_id,
+                fingerprint=fingerprint,
+                webhook=webhook,
+                client_metadata=metadata,
+                created_at=now,
+                expires_at=now + settings.jobs.batch_seconds,
+                items=tuple(items),
+            )
+            return BatchView.of(submitter.create_batch(batch, jobs))
+        except BaseException:
+            with contextlib.suppress(ServiceError):
+                # The reply to the transaction may be lost.
+                if self.services.batches.store.get(batch_id) is None:
+                    submitter.discard(jobs)
+            raise
+
+    def _prepare(
+        self, batch_id: str, index: int, upload: Upload, given: dict[str, str], jobs: list[Job]
+    ) -> BatchItem:
+        """Check and store one file; append its job to `jobs`, unless the file is refused."""
+        task = read_task(self.services, given)
+        options = read_photo_options(given)
+        webhook = read_webhook(given, self.services.settings.webhooks, of_batch=True)
+        metadata = read_client_metadata(given)
+        try:
+            self._check_size(upload)
+            job = self.services.submission.submitter.prepare(
+                upload,
+                task,
+                options=options,
+                job_id=item_job_id(batch_id, index),
+                tenant=self.tenant,
+                webhook=webhook,
+                client_metadata=metadata,
+                batch_id=batch_id,
+            )
+        except (TooManyRequestsError, UnavailableError):
+            raise  # of the service, not of the file
+        except ServiceError as error:
+            return BatchItem(filename=upload.filename, refusal=Failure.from_error(error))
+        jobs.append(job.at(job.created_at + index * _ORDER_SECONDS))
+        return BatchItem(filename=upload.filename, job_id=job.id)
+
+    def _view(self, batch: Batch) -> BatchView:
+        return BatchView.of(self.services.batches.store.state(batch))
 
     def _check_size(self, upload: Upload) -> None:
         limit = self.services.settings.limits.body_bytes
-        size = upload.file.seek(0, 2)
-        if size > limit:
+        if upload.size > limit:
             raise BodyTooLargeError(
-                f"The file has {size} bytes; the limit is {limit}.", limit=limit, actual=size
+                f"The file has {upload.size} bytes; the limit is {limit}.",
+                limit=limit,
+                actual=upload.size,
             )
 
-    def _replay(self, batch_id: str, answer: str) -> BatchView:
-        try:
-            return BatchView.model_validate_json(answer)
-        except ValidationError:  # written by another release of the service
-            batch = self.services.batches.store.get(batch_id)
-            if batch is None:
-                raise JobNotFoundError("The batch of this idempotency key has expired.") from None
-            return BatchView.of(self.services.batches.state(batch))
+    def _given(self) -> list[tuple[str, str]]:
+        return [*self.query, *self.uploads[0].fields.items()]
 
-    def _fingerprint(self, given: Sequence[tuple[str, str]]) -> str:
+    def _fingerprint(self) -> str:
         names = [(f"filename {n}", item.filename or "") for n, item in enumerate(self.uploads)]
-        sizes = [(f"bytes {n}", str(item.file.seek(0, 2))) for n, item in enumerate(self.uploads)]
+        sizes = [(f"bytes {n}", str(item.size)) for n, item in enumerate(self.uploads)]
         pieces = (piece for upload in self.uploads for piece in upload.pieces())
-        return fingerprint_of([*given, *names, *sizes], pieces)
+        return fingerprint_of([*self._given(), *names, *sizes], pieces)
+
+
+def _require_jobs(jobs: Sequence[Job], items: Sequence[BatchItem]) -> None:
+    if jobs:
+        return
+    refusals = [(item.filename, item.refusal) for item in items if item.refusal is not None]
+    raise NoValidFileError(
+        "None of the files can be restored.",
+        limit=1,
+        actual=0,
+        errors=[
+            {"name": (name or "")[:100], "problem": f"{refusal.code}: {refusal.detail}"}
+            for name, refusal in refusals
+        ],
+    )

@@ -7,9 +7,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from hiir.imaging import DISK_FULL_ERRNOS
 from service.errors import (
     AccessDeniedError,
     BodyTooLargeError,
+    DiskFullError,
     InvalidRequestError,
     MethodNotAllowedError,
     NotFoundError,
@@ -35,12 +37,8 @@ def problem_response(
     extra = dict(headers or {})
     if error.retry_after is not None:
         extra["Retry-After"] = str(error.retry_after)
-    if isinstance(error, AccessDeniedError):
+    if isinstance(error, AccessDeniedError) and error.challenge is not None:
         extra["WWW-Authenticate"] = error.challenge
-    if isinstance(error, BodyTooLargeError):
-        extra["Connection"] = (
-            "close"  # otherwise the server would read and drop the rest of the body
-        )
     if isinstance(error, RangeNotSatisfiableError):
         extra["Content-Range"] = f"bytes */{error.limit}"
     problem = Problem.of(error, instance=instance, request_id=current_request_id() or "")
@@ -54,11 +52,20 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, _on_service_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(OSError, _on_os_error)
 
 
 def _on_service_error(request: Request, error: Exception) -> Response:
     known = error if isinstance(error, ServiceError) else ServiceError()
     return problem_response(known, instance=request.url.path)
+
+
+def _on_os_error(request: Request, error: Exception) -> Response:
+    """Answer for an upload that did not fit on the disk; any other error is internal."""
+    if not isinstance(error, OSError) or error.errno not in DISK_FULL_ERRNOS:
+        raise error
+    full = DiskFullError("There is no disk space left for uploads; try again later.")
+    return problem_response(full, instance=request.url.path, headers={"Connection": "close"})
 
 
 def _on_http_exception(request: Request, error: Exception) -> Response:

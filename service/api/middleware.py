@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.admission import caller_of
 from service.api.errors import problem_response
-from service.api.route_labels import RouteLabels
+from service.api.route_table import RouteTable
 from service.errors import ServiceError
 from service.observability.logs import request_context, tenant_context, trace_context
 from service.observability.metrics import HttpMetrics
@@ -29,10 +29,10 @@ class RequestContext:
     A valid `X-Request-Id` of the client is kept, and its trace is continued; both are sent back.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, labels: RouteLabels) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, routes: RouteTable) -> None:
         self._app = app
         self._metrics = metrics
-        self._labels = labels
+        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -60,8 +60,8 @@ class RequestContext:
                 answer = problem_response(ServiceError(), instance=scope["path"])
                 await answer(scope, receive, exchange.send)
             finally:
-                exchange.log(scope)
-                label = self._labels.of(scope["path"])
+                label = self._routes.find(scope).label
+                exchange.log(scope, label)
                 self._metrics.count(label, exchange.status, seconds=exchange.seconds)
 
 
@@ -85,9 +85,9 @@ class _Exchange:
             MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
         await self._send(message)
 
-    def log(self, scope: Scope) -> None:
+    def log(self, scope: Scope, label: str) -> None:
         # Health checks come every few seconds; only failures are worth a line.
-        quiet = scope["path"] in {"/livez", "/readyz"} and self.status == 200
+        quiet = label in {"/livez", "/readyz"} and self.status == 200
         milliseconds = 1000 * self.seconds
         level = logging.DEBUG if quiet else logging.INFO
         what = f"{scope['method']} {scope['path']} {self.status}"

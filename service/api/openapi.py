@@ -8,15 +8,16 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from service.api.access import PUBLIC
 from service.api.errors import PROBLEM_TYPE
+from service.api.route_table import RouteTable
+from service.keys import Scope
 
 _SCHEMES = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "An API key from `hiir keys create`. Reading requires the scope "
-        "`jobs:read`, everything else `jobs:write`.",
+        "description": "An API key from `hiir keys create`. Each operation names the scope "
+        "that it requires.",
     },
     "key": {
         "type": "apiKey",
@@ -38,8 +39,8 @@ _QUOTA = {
 }
 
 
-def install_document(app: FastAPI) -> None:
-    """Install the corrected document."""
+def install_document(app: FastAPI, routes: RouteTable) -> None:
+    """Install the corrected document; `routes` has the scope of each operation."""
     made_by_fastapi = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -47,11 +48,14 @@ def install_document(app: FastAPI) -> None:
         document["components"]["securitySchemes"] = _SCHEMES
         document["security"] = [{name: []} for name in _SCHEMES]
         for path, operations in document["paths"].items():
-            for operation in operations.values():
-                if path in PUBLIC:
+            for method, operation in operations.items():
+                wanted = _scope_of(routes, method, path)
+                if wanted is None:
                     operation["security"] = []
+                else:
+                    operation["x-required-scope"] = wanted.value
                 for response in operation["responses"].values():
-                    response.setdefault("headers", {}).update(_document_limits(path))
+                    response.setdefault("headers", {}).update(_document_limits(wanted))
                 error = operation["responses"]["default"]
                 error["content"] = {
                     PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}
@@ -61,8 +65,13 @@ def install_document(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way
 
 
-def _document_limits(path: str) -> dict[str, Any]:
-    headers = _POLICY if path in PUBLIC else {**_POLICY, **_QUOTA}
+def _scope_of(routes: RouteTable, method: str, path: str) -> Scope | None:
+    rule = routes.find({"type": "http", "method": method.upper(), "path": path}).rule
+    return Scope.ADMIN if rule is None else rule.scope
+
+
+def _document_limits(wanted: Scope | None) -> dict[str, Any]:
+    headers = _POLICY if wanted is None else {**_POLICY, **_QUOTA}
     return {
         name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()
     }

@@ -1,6 +1,5 @@
 """A batch's results as a ZIP archive, streamed chunk by chunk."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -10,7 +9,7 @@ from zipstream import ZipStream
 from service.errors import BatchNotFinishedError, ResultExpiredError
 from service.jobs.batch import BatchItem, BatchState, ItemStatus
 from service.jobs.blobs import BlobStore
-from service.jobs.job import Job, StoredImage
+from service.jobs.job import Job
 from service.schemas.batch import Manifest, ManifestItem
 from service.schemas.job import FailureView
 from service.schemas.view import to_datetime
@@ -31,28 +30,36 @@ class ResultsArchive:
         return iter(self._stream)
 
     @classmethod
-    def of(cls, state: BatchState, blobs: BlobStore) -> "ResultsArchive":
+    def of(
+        cls, state: BatchState, blobs: BlobStore, *, now: float, partial: bool = False
+    ) -> "ResultsArchive":
         """Build the archive of all available results and a manifest of all files.
+
+        `now` is the time by Redis's clock. With `partial`, the batch need not have ended.
 
         Images are stored uncompressed, as compression would not shrink them. Raises
         `BatchNotFinishedError`, or `ResultExpiredError` if all results have expired.
         """
-        if not state.ended:
+        if not state.ended and not partial:
             left = sum(job is not None and not job.status.is_terminal for job in state.jobs)
-            raise BatchNotFinishedError("The batch has not ended yet.", limit=0, actual=left)
+            raise BatchNotFinishedError(
+                "The batch has not ended yet; partial=true returns the results so far.",
+                limit=0,
+                actual=left,
+            )
         archive = cls()
         listed = []
         missing = 0
         for index, (item, job) in enumerate(zip(state.batch.items, state.jobs, strict=True)):
             result = None
             if job is not None and job.result is not None:
-                result = archive._add(index, item, job, job.result, blobs)
+                result = archive._add(index, item, job, blobs, now)
                 missing += result is None
             listed.append(_list_item(index, item, job, result))
         if missing and not any(entry.file for entry in listed):
             raise ResultExpiredError("The results were deleted or have expired.")
         manifest = Manifest(
-            batch=state.batch.id,
+            batch=state.batch.public_id,
             created_at=to_datetime(state.batch.created_at),
             items=listed,
         )
@@ -60,13 +67,14 @@ class ResultsArchive:
         return archive
 
     def _add(
-        self, index: int, item: BatchItem, job: Job, result: StoredImage, blobs: BlobStore
+        self, index: int, item: BatchItem, job: Job, blobs: BlobStore, now: float
     ) -> str | None:
         """Add a result and return its filename, or None if it has expired."""
+        result = job.result
         pieces = None
-        if not job.purged and job.expires_at > time.time():
+        if result is not None and not job.purged and job.expires_at > now:
             pieces = blobs.open(result.blob)
-        if pieces is None:
+        if result is None or pieces is None:
             return None
         # The number makes the name unique and keeps the order.
         stem = PurePath(item.filename or "photo").stem

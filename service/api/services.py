@@ -4,7 +4,6 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import httpx
 from prometheus_client import CollectorRegistry
 
 from service.api.access import Access
@@ -15,6 +14,7 @@ from service.api.tenant_jobs import TenantJobs
 from service.api.upload_slots import UploadSlots
 from service.capacity.backlog import BacklogMonitor
 from service.capacity.load import LoadStore
+from service.capacity.model_server import ModelServer
 from service.capacity.quotas import QuotaStore
 from service.capacity.readiness import Readiness
 from service.capacity.throughput import ThroughputStore
@@ -28,11 +28,13 @@ from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore
 from service.keys import KeyStore
 from service.observability.metrics import HttpMetrics, JobMetrics, MetricsServer
-from service.settings import Settings
+from service.settings import AuthMode, Settings
 from service.webhooks.secrets import WebhookSecretStore
 from service.webhooks.store import DeliveryStore
 
 T = TypeVar("T")
+
+_TRITON_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,17 +105,21 @@ class Services:
         tasks = TaskCatalogue(models)
         jobs = owned(JobStore.from_settings(settings))
         blobs = owned(BlobStore.from_settings(settings))
+        batches = owned(BatchStore.from_settings(settings, jobs=jobs))
         throughput = owned(ThroughputStore.from_settings(settings))
         backlog = BacklogMonitor(
             loads=owned(LoadStore.from_settings(settings)), throughput=throughput
         )
         quotas = owned(QuotaStore.from_settings(settings))
         keys = owned(KeyStore.from_settings(settings))
+        # In open mode there is one tenant, which shares with no other.
+        shares = settings.tenants if settings.auth is AuthMode.KEYS else settings.limits
         registry = CollectorRegistry()
         job_metrics = JobMetrics(registry)
         submitter = owned(
             JobSubmitter(
                 jobs=jobs,
+                batches=batches,
                 blobs=blobs,
                 queue=owned(JobQueue.from_settings(settings)),
                 quotas=quotas,
@@ -123,8 +129,7 @@ class Services:
                 lifetimes=settings.jobs,
             )
         )
-        # Proxies of the environment are for other traffic.
-        triton = owned(httpx.Client(base_url=settings.triton_http_url, trust_env=False))
+        triton = owned(ModelServer(url=settings.triton_url, timeout_seconds=_TRITON_SECONDS))
         metrics_server = MetricsServer(
             host=settings.metrics.host,
             port=settings.metrics.api_port,
@@ -140,18 +145,27 @@ class Services:
             submission=SubmissionServices(
                 submitter=submitter,
                 idempotency=owned(IdempotencyStore.from_settings(settings)),
-                uploads=UploadSlots(settings.limits.concurrent_uploads),
-                batch_uploads=UploadSlots(settings.limits.concurrent_batches),
+                uploads=UploadSlots(
+                    settings.limits.concurrent_uploads,
+                    tenant_share=shares.concurrent_uploads,
+                ),
+                batch_uploads=UploadSlots(
+                    settings.limits.concurrent_batches,
+                    tenant_share=shares.concurrent_batches,
+                ),
             ),
             jobs=TenantJobs(store=jobs, blobs=blobs, metrics=job_metrics),
-            batches=TenantBatches(
-                store=owned(BatchStore.from_settings(settings)), jobs=jobs, submitter=submitter
-            ),
+            batches=TenantBatches(store=batches, submitter=submitter, blobs=blobs),
             webhooks=WebhookServices(
                 deliveries=owned(DeliveryStore.from_settings(settings)),
                 secrets=owned(WebhookSecretStore.from_settings(settings)),
             ),
-            readiness=Readiness(jobs=jobs, triton=triton, models=models.names),
+            readiness=Readiness(
+                jobs=jobs,
+                triton=triton,
+                models=models.names,
+                max_memory_percent=settings.limits.store_lease_percent,
+            ),
             metrics=ApiMetrics(http=HttpMetrics(registry), server=owned(metrics_server)),
             drain=Drain(seconds=settings.drain_seconds),
             resources=resources,

@@ -10,6 +10,7 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from service.api.client_metadata import read_client_metadata
 from service.api.services import Services
 from service.api.webhook_fields import read_webhook
 from service.catalogue.tasks import TASK_PARAMETERS, TaskRequest
@@ -28,11 +29,18 @@ from service.intake.receive import RIGHT_FIELD, Upload, receive_upload, refuse_u
 from service.jobs.job import Job, derive_job_id
 from service.schemas.job import JobView
 
-BATCH_PARAMETERS = ("task", *TASK_PARAMETERS, *PHOTO_PARAMETERS, "webhook_url", "webhook_events")
+BATCH_PARAMETERS = (
+    "task",
+    *TASK_PARAMETERS,
+    *PHOTO_PARAMETERS,
+    "webhook_url",
+    "webhook_events",
+    "client_metadata",
+)
 PARAMETERS = (*BATCH_PARAMETERS, "cancel_on_disconnect")
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _TRUTH = {"true": True, "false": False}
 
 
@@ -60,12 +68,15 @@ async def submit(
         )
     refuse_unknown([name for name, _ in query], known=PARAMETERS)
     key = read_idempotency_key(request)
-    if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
+    if client_id is not None and not CLIENT_ID.fullmatch(client_id):
         raise InvalidJobIdError(
             "A job id has 1 to 128 letters, digits, dots, dashes and underscores."
         )
-    await run_in_threadpool(_require_service, services, dict(query).get("task"))
-    async with services.submission.uploads.take():
+    # A repeated request is answered whatever the state of the service: see `_Submitter._accept`.
+    repeatable = key is not None or client_id is not None
+    if not repeatable:
+        await run_in_threadpool(_require_service, services, dict(query).get("task"))
+    with services.submission.uploads.take(tenant):
         upload = await receive_upload(
             headers=request.headers,
             stream=request.stream(),
@@ -78,6 +89,7 @@ async def submit(
             upload=upload,
             query=query,
             accept=request.headers.get("accept", ""),
+            checked=not repeatable,
         )
         if client_id is not None:
             return await run_in_threadpool(sender.put, client_id)
@@ -118,6 +130,8 @@ class _Submitter:
     query: Sequence[tuple[str, str]]
     accept: str
     """Value of the header, which may select formats."""
+    checked: bool
+    """Whether the service was found able to accept a job, before the body was read."""
 
     def post(self, key: str | None) -> Submission:
         """Create a job; with a key, only if the key is new."""
@@ -176,10 +190,15 @@ class _Submitter:
         return self._answer(view, job_id=job_id, replayed=True)
 
     def _claimed(self, claim: Claim) -> Job:
+        """Accept the job; the claim is given up only if it is certain that no job exists."""
         try:
             return self._accept(claim.job_id)
         except BaseException:
-            self._abandon(claim)
+            with contextlib.suppress(ServiceError):  # otherwise it becomes stale
+                if self.services.jobs.store.get(claim.job_id) is None:
+                    self.services.submission.idempotency.abandon(claim)
+                else:
+                    self.services.submission.idempotency.release(claim)
             raise
 
     def _abandon(self, claim: Claim) -> None:
@@ -192,6 +211,8 @@ class _Submitter:
         given = self._given()
         refuse_unknown([name for name, _ in given], known=PARAMETERS)
         self._cancels()
+        if not self.checked:
+            _require_service(self.services, dict(given).get("task"))
         options = read_photo_options(dict(given))
         return self.services.submission.submitter.accept(
             self.upload,
@@ -203,6 +224,7 @@ class _Submitter:
             client_id=client_id,
             fingerprint=fingerprint,
             webhook=read_webhook(dict(given), self.services.settings.webhooks),
+            client_metadata=read_client_metadata(dict(given)),
         )
 
     def _submission(self, job: Job, *, replayed: bool = False) -> Submission:

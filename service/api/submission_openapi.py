@@ -33,10 +33,21 @@ _RIGHT = {
 }
 _CANCELS = {"type": "string", "enum": ["true", "false"], "default": "false"}
 _WEBHOOK_URL = {"type": "string", "format": "uri", "maxLength": 2000}
+_CLIENT_METADATA = {
+    "type": "string",
+    "maxLength": 4096,
+    "description": "A JSON object of up to 16 strings, returned with the job and its webhooks.",
+}
 _WEBHOOK_EVENTS = {
     "type": "string",
     "enum": ["started", "completed", "started,completed"],
     "default": "completed",
+}
+_BATCH_EVENTS = {
+    "type": "string",
+    "pattern": "^(started|completed|batch[.]completed)(,(started|completed|batch[.]completed))*$",
+    "default": "completed,batch.completed",
+    "description": "Comma-separated events of the jobs and of the batch.",
 }
 _PHOTO: dict[str, dict[str, Any]] = {
     "format": {
@@ -126,6 +137,7 @@ SUBMISSION: dict[str, Any] = {
                             "cancel_on_disconnect": _CANCELS,
                             "webhook_url": _WEBHOOK_URL,
                             "webhook_events": _WEBHOOK_EVENTS,
+                            "client_metadata": _CLIENT_METADATA,
                         },
                     }
                 },
@@ -162,6 +174,7 @@ SUBMISSION: dict[str, Any] = {
                 "schema": _WEBHOOK_EVENTS,
                 "description": "Comma-separated events to send webhooks for.",
             },
+            {"name": "client_metadata", "in": "query", "schema": _CLIENT_METADATA},
             {
                 "name": "Idempotency-Key",
                 "in": "header",
@@ -205,6 +218,7 @@ BATCH_SUBMISSION: dict[str, Any] = {
                                 for name, schema in _FORM["properties"].items()
                                 if name not in _NOT_OF_BATCHES
                             },
+                            "webhook_events": _BATCH_EVENTS,
                             "file": {
                                 "type": "array",
                                 "items": {"type": "string", "format": "binary"},

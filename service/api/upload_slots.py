@@ -1,25 +1,41 @@
-"""Limits the number of request bodies that are received at once."""
+"""Limits the number of request bodies that are received at once, in all and of one tenant."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from service.errors import ServerBusyError
+from service.errors import ServerBusyError, TooManyUploadsError
 
 
 class UploadSlots:
     """A fixed number of slots; a request that finds none is refused, not queued."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, tenant_share: int) -> None:
         self._count = count
-        self._slots = asyncio.Semaphore(count)
+        self._tenant_share = tenant_share
+        self._taken: Counter[str] = Counter()
 
-    @asynccontextmanager
-    async def take(self) -> AsyncIterator[None]:
-        """Hold a slot for the block; raises `ServerBusyError` if none is free."""
-        if self._slots.locked():
+    @contextmanager
+    def take(self, tenant: str) -> Iterator[None]:
+        """Hold a slot for the block.
+
+        Raises `ServerBusyError` if no slot is free, and `TooManyUploadsError` if the tenant holds
+        its share. Call it from the event loop only: it is not locked.
+        """
+        if self._taken.total() >= self._count:
             raise ServerBusyError(
                 "Too many uploads are in progress; try again shortly.", limit=self._count
             )
-        async with self._slots:
+        if self._taken[tenant] >= self._tenant_share:
+            raise TooManyUploadsError(
+                "Too many of your uploads are in progress; finish one first.",
+                limit=self._tenant_share,
+                actual=self._taken[tenant] + 1,
+            )
+        self._taken[tenant] += 1
+        try:
             yield
+        finally:
+            self._taken[tenant] -= 1
+            if not self._taken[tenant]:
+                del self._taken[tenant]

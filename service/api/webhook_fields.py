@@ -3,13 +3,18 @@
 from collections.abc import Mapping
 
 from service.errors import InvalidParameterError
-from service.jobs.job import Webhook, WebhookEvent
+from service.jobs.job import JOB_EVENTS, Webhook, WebhookEvent
 from service.settings import WebhookSettings
 from service.webhooks.target import WebhookTarget
 
 
-def read_webhook(fields: Mapping[str, str], settings: WebhookSettings) -> Webhook | None:
-    """Return the webhook; raises `InvalidWebhookUrlError` or `InvalidParameterError`."""
+def read_webhook(
+    fields: Mapping[str, str], settings: WebhookSettings, *, of_batch: bool = False
+) -> Webhook | None:
+    """Return the webhook of a job, or of a batch and its jobs.
+
+    Raises `InvalidWebhookUrlError` or `InvalidParameterError`.
+    """
     url, events = fields.get("webhook_url"), fields.get("webhook_events")
     if url is None:
         if events is not None:
@@ -17,8 +22,9 @@ def read_webhook(fields: Mapping[str, str], settings: WebhookSettings) -> Webhoo
         return None
     WebhookTarget.parse(url, settings)
     if events is None:
-        return Webhook(url=url)
-    known = tuple(event.value for event in WebhookEvent)
+        default = (WebhookEvent.COMPLETED, WebhookEvent.BATCH_COMPLETED)
+        return Webhook(url=url, events=default if of_batch else default[:1])
+    known = tuple(event.value for event in (WebhookEvent if of_batch else JOB_EVENTS))
     names = [name.strip() for name in events.split(",")]
     if any(name not in known for name in names):
         raise InvalidParameterError(

@@ -6,7 +6,8 @@ from typing import Any, cast
 
 import redis
 
-from service.jobs.store import LEASES, QUEUED, WORKERS, job_key, slots_key
+from service.jobs.keys import QUEUED, job_key, slots_key
+from service.jobs.store import LEASES, WORKERS
 from service.redis_connection import connect, read_lua, redis_errors
 from service.settings import RedisDatabase, Settings
 

@@ -103,6 +103,11 @@ class QuotaStore:
         """Close the connections."""
         self._redis.close()
 
+    @property
+    def limits(self) -> TenantLimits:
+        """The limits of each tenant."""
+        return self._limits
+
     def consume(self, tenant: str) -> QuotaStatus:
         """Take one submission from the bucket; the status has a `wait` if none is left."""
         return self._read(tenant, wanted=1)

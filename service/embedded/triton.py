@@ -1,5 +1,6 @@
 """Triton as a child process: backend directory, command line, environment and probe."""
 
+import asyncio
 import contextlib
 import ctypes
 import importlib.resources
@@ -7,22 +8,26 @@ import importlib.util
 import itertools
 import os
 import re
+import secrets
 import shutil
 import sys
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
+from service.capacity.model_server import ModelServer
 from service.embedded.process_table import has_dead_child, started_at
 from service.embedded.triton_release import TritonRelease, TritonUnavailableError
+from service.errors import InferenceUnavailableError
 
 _SHM_DIR = Path("/dev/shm")  # noqa: S108 - where Triton's Python backend puts its regions
 _SHM_MARK = "triton_hiir"
 _SHM_NAME = re.compile(rf"{_SHM_MARK}_(?P<pid>\d+)_(?P<started>\d+)_")
 _EXIT_TIMEOUT_S = 5  # Triton waits for all of it if a stub is dead
 _PROBE_TIMEOUT_S = 5.0
+# All but `health`, `metadata`, `statistics`, `inference` and `model-config`, which workers compare.
+RESTRICTED_PROTOCOLS = ("shared-memory", "model-repository", "trace", "logging")
+_UNSENDABLE = "Closed"
 _instances = itertools.count()
 
 
@@ -33,25 +38,21 @@ class TritonServer:
     release: TritonRelease
     model_repository: Path
     work_dir: Path
-    grpc_port: int
-    http_port: int
-    metrics_port: int
+    port: int
     shm_prefix: str
 
     @property
-    def http_url(self) -> str:
-        """URL of the HTTP endpoint."""
-        return f"http://127.0.0.1:{self.http_port}"
-
-    @property
-    def grpc_url(self) -> str:
+    def url(self) -> str:
         """Address of the gRPC endpoint, without a scheme."""
-        return f"127.0.0.1:{self.grpc_port}"
+        return f"127.0.0.1:{self.port}"
 
     def command(self) -> tuple[str, ...]:
-        """Command line: local addresses only; clients cannot load models.
+        """Command line: gRPC on this machine, for inference and health alone.
 
-        A client that may load a model may upload its files, and so run its own code.
+        Web pages can send requests to a local HTTP port, and Triton 2.51's can be crashed by one
+        request (CVE-2025-23310): it is off, with that of the metrics. A client that may load a
+        model may upload its files, and so run its own code: that, shared memory, traces and
+        logging are off or restricted.
         """
         return (
             str(self.release.server),
@@ -60,17 +61,15 @@ class TritonServer:
             "--model-control-mode=none",
             "--exit-on-error=true",
             "--disable-auto-complete-config",
-            "--http-address=127.0.0.1",
-            f"--http-port={self.http_port}",
+            "--allow-http=false",
+            "--allow-metrics=false",
             "--grpc-address=127.0.0.1",
-            f"--grpc-port={self.grpc_port}",
-            "--metrics-address=127.0.0.1",
-            f"--metrics-port={self.metrics_port}",
+            f"--grpc-port={self.port}",
+            restrict_protocols(secrets.token_hex(16)),
             f"--backend-config=python,shm-region-prefix-name={self.shm_prefix}",
             f"--exit-timeout-secs={_EXIT_TIMEOUT_S}",
             # CPU inference only: do not search for GPU libraries.
             "--pinned-memory-pool-byte-size=0",
-            "--allow-gpu-metrics=false",
             "--log-info=false",
         )
 
@@ -107,7 +106,7 @@ class TritonServer:
 
     async def is_ready(self) -> bool:
         """Return whether the server and all its models are ready."""
-        return await is_triton_ready(self.http_url)
+        return await is_triton_ready(self.url)
 
     async def is_healthy(self, pid: int) -> bool:
         """Return whether the server with this process id can still infer.
@@ -127,14 +126,24 @@ class TritonServer:
         return self.work_dir / "backends"
 
 
-async def is_triton_ready(http_url: str) -> bool:
-    """Ask a server over HTTP whether it is ready."""
-    try:
-        async with httpx.AsyncClient(timeout=_PROBE_TIMEOUT_S, trust_env=False) as client:
-            response = await client.get(f"{http_url}/v2/health/ready")
-    except httpx.HTTPError:
-        return False
-    return response.status_code == httpx.codes.OK
+async def is_triton_ready(url: str) -> bool:
+    """Ask a server over gRPC whether it is ready."""
+    server = ModelServer(url=url, timeout_seconds=_PROBE_TIMEOUT_S)
+    with contextlib.closing(server):
+        try:
+            return await asyncio.to_thread(server.is_ready)
+        except InferenceUnavailableError:
+            return False
+
+
+def restrict_protocols(value: str) -> str:
+    """Return the option that closes all protocols that the service does not use.
+
+    Triton compares a header of each call with a fixed value. Command lines can be read by every
+    user of the machine, so the value is no secret; but the header's name has an uppercase letter,
+    which HTTP/2 forbids, so that no call can carry it.
+    """
+    return f"--grpc-restricted-protocol={','.join(RESTRICTED_PROTOCOLS)}:{_UNSENDABLE}={value}"
 
 
 def unique_shm_prefix() -> str:

@@ -9,13 +9,16 @@ ServiceError                             500 internal-error
 │   ├── UnknownTaskError                 404 unknown-task
 │   ├── MethodNotAllowedError            405 method-not-allowed
 │   ├── NotAcceptableError               406 not-acceptable
+│   ├── BodyTooSlowError                 408 body-too-slow
 │   ├── BodyTooLargeError                413 body-too-large
+│   ├── UrlTooLongError                  414 url-too-long
 │   ├── UnsupportedMediaTypeError        415 unsupported-media-type
 │   ├── RangeNotSatisfiableError         416 range-not-satisfiable
 │   ├── MissingFileError                 422 missing-file
 │   ├── MissingTaskError                 422 missing-task
 │   ├── MissingParameterError            422 missing-parameter
 │   ├── NoModelForImageError             422 no-model-for-image
+│   ├── NoValidFileError                 422 no-valid-file
 │   ├── TooManyFilesError                422 too-many-files
 │   ├── ViewsDifferError                 422 views-differ
 │   ├── UnknownParameterError            422 unknown-parameter
@@ -43,7 +46,8 @@ ServiceError                             500 internal-error
 │   ├── KeyMissingError                  401 key-missing
 │   ├── KeyInvalidError                  401 key-invalid
 │   ├── ScopeMissingError                403 scope-missing
-│   └── OpenModeError                    403 open-mode
+│   ├── OpenModeError                    403 open-mode
+│   └── ForeignRequestError              403 foreign-request
 ├── KeyStateError                        conflicts with the tenant's API keys
 │   ├── KeyNotFoundError                 404 key-not-found
 │   └── TooManyKeysError                 409 too-many-keys
@@ -62,9 +66,12 @@ ServiceError                             500 internal-error
 ├── TooManyRequestsError                 429: the client exceeds a quota (retryable)
 │   ├── RateLimitError                   429 rate-limited
 │   ├── TooManyJobsError                 429 too-many-jobs
+│   ├── TooManyUploadsError              429 too-many-uploads
 │   └── QuotaExceededError               429 quota-exceeded
 ├── UnavailableError                     503: the service cannot take the request now (retryable)
 │   ├── StoreUnavailableError            503 store-unavailable
+│   ├── StoreFullError                   503 store-full
+│   ├── DiskFullError                    503 disk-full
 │   ├── QueueUnavailableError            503 queue-unavailable
 │   ├── InferenceUnavailableError        503 inference-unavailable
 │   ├── QueueFullError                   503 queue-full
@@ -88,6 +95,7 @@ from collections.abc import Iterator
 from hiir.imaging import ImagingError
 from service.errors.access import (
     AccessDeniedError,
+    ForeignRequestError,
     KeyInvalidError,
     KeyMissingError,
     KeyNotFoundError,
@@ -99,6 +107,7 @@ from service.errors.access import (
 from service.errors.base import ServiceError
 from service.errors.client import (
     BodyTooLargeError,
+    BodyTooSlowError,
     ClientError,
     DecodingTimeoutError,
     DuplicateParameterError,
@@ -124,6 +133,7 @@ from service.errors.client import (
     NoModelForImageError,
     NotAcceptableError,
     NotFoundError,
+    NoValidFileError,
     OutputUnsupportedError,
     RangeNotSatisfiableError,
     ResultTooLargeError,
@@ -135,6 +145,7 @@ from service.errors.client import (
     UnsupportedMediaTypeError,
     UnsupportedPixelModeError,
     UploadInterruptedError,
+    UrlTooLongError,
     ViewsDifferError,
 )
 from service.errors.job_state import (
@@ -169,12 +180,15 @@ from service.errors.rate_limits import (
     RateLimitError,
     TooManyJobsError,
     TooManyRequestsError,
+    TooManyUploadsError,
 )
 from service.errors.unavailable import (
+    DiskFullError,
     InferenceUnavailableError,
     QueueFullError,
     QueueUnavailableError,
     ServerBusyError,
+    StoreFullError,
     StoreUnavailableError,
     UnavailableError,
     WaitTooLongError,
@@ -185,12 +199,15 @@ __all__ = [
     "BatchNotFinishedError",
     "BatchNotFoundError",
     "BodyTooLargeError",
+    "BodyTooSlowError",
     "ClientError",
     "CodecFailedError",
     "DecodingTimeoutError",
     "DeliveryNotFoundError",
+    "DiskFullError",
     "DuplicateParameterError",
     "EmptyImageError",
+    "ForeignRequestError",
     "FrameNotFoundError",
     "GpuOutOfMemoryError",
     "IdempotencyKeyInvalidError",
@@ -228,6 +245,7 @@ __all__ = [
     "ModelMismatchError",
     "ModelOutputInvalidError",
     "NoModelForImageError",
+    "NoValidFileError",
     "NotAcceptableError",
     "NotFoundError",
     "OpenModeError",
@@ -245,6 +263,7 @@ __all__ = [
     "ServerBusyError",
     "ServiceError",
     "StoreFaultError",
+    "StoreFullError",
     "StoreUnavailableError",
     "SubmissionInProgressError",
     "TooManyFilesError",
@@ -252,6 +271,7 @@ __all__ = [
     "TooManyJobsError",
     "TooManyKeysError",
     "TooManyRequestsError",
+    "TooManyUploadsError",
     "UnavailableError",
     "UnknownParameterError",
     "UnknownTaskError",
@@ -259,6 +279,7 @@ __all__ = [
     "UnsupportedMediaTypeError",
     "UnsupportedPixelModeError",
     "UploadInterruptedError",
+    "UrlTooLongError",
     "ViewsDifferError",
     "WaitTooLongError",
     "WorkerLostError",
@@ -278,6 +299,7 @@ def translate_imaging_error(error: ImagingError) -> ServiceError:
     kinds: tuple[type[ServiceError], ...] = (
         *_leaves(ImageError),
         CodecFailedError,
+        DiskFullError,
         ModelOutputInvalidError,
     )
     for kind in kinds:

@@ -2,6 +2,8 @@
 
 from service.errors.base import ServiceError
 
+_CHALLENGE = 'Bearer realm="hiir"'
+
 
 class AccessDeniedError(ServiceError):
     """The client may not make this request."""
@@ -9,9 +11,9 @@ class AccessDeniedError(ServiceError):
     code, status, title = "access-denied", 401, "Access denied"
 
     @property
-    def challenge(self) -> str:
-        """Value of the `WWW-Authenticate` header (RFC 6750)."""
-        return 'Bearer realm="hiir"'
+    def challenge(self) -> str | None:
+        """Value of the `WWW-Authenticate` header (RFC 6750); None if no key would help."""
+        return _CHALLENGE
 
 
 class KeyMissingError(AccessDeniedError):
@@ -28,7 +30,7 @@ class KeyInvalidError(AccessDeniedError):
     @property
     def challenge(self) -> str:
         """Add the error code for an invalid token."""
-        return f'{super().challenge}, error="invalid_token"'
+        return f'{_CHALLENGE}, error="invalid_token"'
 
 
 class ScopeMissingError(AccessDeniedError):
@@ -39,13 +41,21 @@ class ScopeMissingError(AccessDeniedError):
     @property
     def challenge(self) -> str:
         """Add the error code and the required scope."""
-        return f'{super().challenge}, error="insufficient_scope", scope="{self.limit}"'
+        return f'{_CHALLENGE}, error="insufficient_scope", scope="{self.limit}"'
 
 
 class OpenModeError(AccessDeniedError):
     """API keys can be managed only where the service requires them."""
 
     code, status, title = "open-mode", 403, "API keys are disabled"
+    challenge = None
+
+
+class ForeignRequestError(AccessDeniedError):
+    """The service runs without API keys, for this machine alone, and the request is not its own."""
+
+    code, status, title = "foreign-request", 403, "Request from elsewhere"
+    challenge = None
 
 
 class KeyStateError(ServiceError):

@@ -25,6 +25,12 @@ class UploadInterruptedError(ClientError):
     code, title = "upload-interrupted", "Upload interrupted"
 
 
+class BodyTooSlowError(ClientError):
+    """The body arrived too slowly."""
+
+    code, status, title = "body-too-slow", 408, "Request body too slow"
+
+
 class NotFoundError(ClientError):
     """No route has this path."""
 
@@ -53,6 +59,12 @@ class BodyTooLargeError(ClientError):
     """The body, or its announced length, exceeds the limit."""
 
     code, status, title = "body-too-large", 413, "Request body too large"
+
+
+class UrlTooLongError(ClientError):
+    """The path and the query are longer than the limit."""
+
+    code, status, title = "url-too-long", 414, "URL too long"
 
 
 class UnsupportedMediaTypeError(ClientError):
@@ -95,6 +107,12 @@ class ViewsDifferError(ClientError):
     """The two views of a dual-pixel sensor differ in size, format, depth or color."""
 
     code, status, title = "views-differ", 422, "Views differ"
+
+
+class NoValidFileError(ClientError):
+    """None of a batch's files can be restored; `errors` has the reason for each."""
+
+    code, status, title = "no-valid-file", 422, "No valid file"
 
 
 class TooManyFilesError(ClientError):

@@ -22,6 +22,12 @@ class TooManyJobsError(TooManyRequestsError):
     code, title = "too-many-jobs", "Too many jobs at once"
 
 
+class TooManyUploadsError(TooManyRequestsError):
+    """The client uploads as many files at once as it may."""
+
+    code, title = "too-many-uploads", "Share of uploads exceeded"
+
+
 class QuotaExceededError(TooManyRequestsError):
     """The client has used up its megapixels of the day."""
 

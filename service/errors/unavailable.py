@@ -16,6 +16,20 @@ class StoreUnavailableError(UnavailableError):
     code, title = "store-unavailable", "Job store unavailable"
 
 
+class StoreFullError(UnavailableError):
+    """Redis has no memory left for the upload or the result."""
+
+    code, title = "store-full", "Job store full"
+    retry_after = 30
+
+
+class DiskFullError(UnavailableError):
+    """There is no disk space left for temporary files."""
+
+    code, title = "disk-full", "Disk full"
+    retry_after = 30
+
+
 class QueueUnavailableError(UnavailableError):
     """The message broker did not accept the message."""
 

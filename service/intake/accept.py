@@ -9,8 +9,7 @@ job runs although nobody asks for it.
 
 import contextlib
 import logging
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from hiir.imaging import (
@@ -24,7 +23,7 @@ from service.catalogue.tasks import TaskRequest
 from service.errors import (
     QueueFullError,
     ServiceError,
-    StoreUnavailableError,
+    StoreFullError,
     TooManyJobsError,
     WaitTooLongError,
     translate_imaging_error,
@@ -32,10 +31,13 @@ from service.errors import (
 from service.intake.check import CheckedUpload, UploadCheck
 from service.intake.codec_pool import CodecPool
 from service.intake.receive import Upload
+from service.jobs.batch import Batch, BatchState
+from service.jobs.batch_store import BatchStore
 from service.jobs.blobs import BlobStore
+from service.jobs.creation import Creation
 from service.jobs.job import Blob, Job, JobStatus, Webhook
 from service.jobs.queue import JobQueue
-from service.jobs.store import Creation, JobStore
+from service.jobs.store import JobStore
 from service.limits import Limits
 from service.observability.logs import current_request_id, current_trace, job_context
 from service.observability.metrics import JobMetrics
@@ -51,6 +53,7 @@ class JobSubmitter:
         self,
         *,
         jobs: JobStore,
+        batches: BatchStore,
         blobs: BlobStore,
         queue: JobQueue,
         quotas: QuotaStore,
@@ -60,6 +63,7 @@ class JobSubmitter:
         lifetimes: JobSettings,
     ) -> None:
         self._jobs = jobs
+        self._batches = batches
         self._blobs = blobs
         self._queue = queue
         self._quotas = quotas
@@ -73,10 +77,10 @@ class JobSubmitter:
         """End the codec processes."""
         self._codecs.close()
 
-    def require_capacity(self) -> None:
-        """Check, before the body is read, that the service can accept a job.
+    def require_capacity(self, *, new_bytes: int = 0) -> None:
+        """Check that the service can accept a job, or a batch whose files have `new_bytes`.
 
-        Raises `QueueFullError`, `WaitTooLongError` or `StoreUnavailableError`.
+        Raises `QueueFullError`, `WaitTooLongError`, `StoreFullError` or `StoreUnavailableError`.
         """
         limits = self._limits
         depth, backlog = self._jobs.queue_depth(), self._backlog.snapshot()
@@ -95,22 +99,37 @@ class JobSubmitter:
                 actual=int(wait),
                 retry_after=clamp_retry_after(wait - limits.predicted_wait_seconds),
             )
-        percent = self._jobs.memory_percent()
+        percent = self._jobs.committed_percent(new_bytes=new_bytes)
         if percent >= limits.store_percent:
-            # Results expire evenly over their lifetime: wait until those over the limit are gone.
-            beyond = (percent - limits.store_percent + 1) / percent
-            raise StoreUnavailableError(
-                "The job store is nearly full.",
-                limit=limits.store_percent,
-                actual=percent,
-                retry_after=clamp_retry_after(beyond * self._lifetimes.result_seconds),
-            )
+            raise self._store_full(percent)
+
+    def _store_full(self, percent: int) -> StoreFullError:
+        most = self._limits.store_percent
+        # Results expire evenly over their lifetime: wait until those over the limit are gone.
+        beyond = max(percent - most, 0) + 1
+        return StoreFullError(
+            f"The job store is nearly full: {percent} % of its memory is in use or reserved.",
+            limit=most,
+            actual=percent,
+            retry_after=clamp_retry_after(beyond / 100 * self._lifetimes.result_seconds),
+        )
 
     def too_many_jobs(self, quota: QuotaStatus) -> TooManyJobsError:
         """Return the error for a job over the tenant's limit, with the time of the next try."""
         backlog = self._backlog.snapshot()
         share = (backlog.load.waiting + backlog.load.running) / max(quota.open_jobs, 1)
         return quota.too_many_jobs(pause=backlog.retry_after(share))
+
+    def require_batch_places(self, tenant: str) -> None:
+        """Raise `TooManyJobsError` if too many jobs of the tenant's batches wait already."""
+        held, most = self._jobs.held(tenant), self._quotas.limits.held_batch_jobs
+        if held >= most:
+            raise TooManyJobsError(
+                f"{held} jobs of earlier batches wait for their turn.",
+                limit=most,
+                actual=held,
+                retry_after=self._backlog.snapshot().retry_after(1),
+            )
 
     def accept(
         self,
@@ -124,26 +143,64 @@ class JobSubmitter:
         client_id: str | None = None,
         fingerprint: str | None = None,
         webhook: Webhook | None = None,
-        batch_id: str | None = None,
+        client_metadata: Mapping[str, str] | None = None,
     ) -> Job:
         """Validate the image, store it and queue the job; a failure leaves nothing behind.
 
+        The arguments are those of `prepare`, and so are the errors. Raises also
+        `TooManyJobsError`, `QuotaExceededError` or `QueueUnavailableError`. If a job with this id
+        exists, it is returned unchanged.
+        """
+        return self._enqueue(
+            self.prepare(
+                upload,
+                request,
+                options=options,
+                formats=formats,
+                job_id=job_id,
+                tenant=tenant,
+                client_id=client_id,
+                fingerprint=fingerprint,
+                webhook=webhook,
+                client_metadata=client_metadata,
+            )
+        )
+
+    def prepare(
+        self,
+        upload: Upload,
+        request: TaskRequest,
+        *,
+        options: PhotoOptions | None = None,
+        formats: Sequence[ImageFormat] = (),
+        job_id: str,
+        tenant: str,
+        client_id: str | None = None,
+        fingerprint: str | None = None,
+        webhook: Webhook | None = None,
+        client_metadata: Mapping[str, str] | None = None,
+        batch_id: str | None = None,
+    ) -> Job:
+        """Validate the image and store it; the job is not created yet.
+
         Without a format in the options, and if the image's own is not among `formats`, the result
-        gets the first of them. If a job with this id exists, it is returned unchanged. Raises
-        `ImageError` and the other errors of `UploadCheck`, `TooManyJobsError`,
-        `QuotaExceededError`, `StoreUnavailableError` or `QueueUnavailableError`.
+        gets the first of them. Raises `ImageError` and the other errors of `UploadCheck`,
+        `StoreFullError` or `StoreUnavailableError`.
         """
         checked = self._check(upload, request, options or PhotoOptions(), formats)
         model = checked.model
-        blob = self._blobs.put(upload.pieces(), seconds=self._lifetimes.input_seconds)
-        now = time.time()
+        blob = self._blobs.put(
+            upload.pieces(), seconds=self._lifetimes.input_seconds, size=upload.size
+        )
+        now = self._jobs.now()
         trace = current_trace()
-        job = Job(
+        return Job(
             id=job_id,
             tenant=tenant,
             client_id=client_id,
             fingerprint=fingerprint,
             webhook=webhook,
+            client_metadata=client_metadata or {},
             batch_id=batch_id,
             request_id=current_request_id(),
             traceparent=trace.traceparent if trace else None,
@@ -156,13 +213,47 @@ class JobSubmitter:
             filename=upload.filename,
             source=checked.stored(blob),
             options=checked.options,
+            result_estimate=checked.result_estimate,
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
         )
-        return self._enqueue(job)
+
+    def create_batch(self, batch: Batch, jobs: Sequence[Job]) -> BatchState:
+        """Create a batch with its prepared jobs, all or nothing, and publish them.
+
+        Returns the state before any of them runs.
+
+        Raises `StoreUnavailableError` or `StoreFullError`; then the caller discards the jobs.
+        """
+        self._batches.create(batch, jobs)
+        try:
+            state = self._batches.state(batch)
+            for job in jobs:  # some may be held for longer than a single job waits
+                self._blobs.touch(job.source.blob, seconds=self._lifetimes.batch_seconds)
+        finally:
+            self.publish_started()
+        for made in state.jobs:
+            if made is None:
+                continue
+            self._metrics.count(made.task, JobStatus.QUEUED)
+            if made.failure is not None:  # lacks quota or memory
+                self._metrics.count(made.task, made.status, made.failure.code)
+        return state
+
+    def discard(self, jobs: Iterable[Job]) -> None:
+        """Delete the uploads of prepared jobs that were not created."""
+        for job in jobs:
+            with contextlib.suppress(ServiceError):  # otherwise it expires
+                self._blobs.delete(job.source.blob)
+
+    def publish_started(self) -> None:
+        """Publish the jobs of batches whose turn has come."""
+        with contextlib.suppress(ServiceError):  # otherwise the reaper publishes them
+            for job_id in self._jobs.started():
+                self._queue.publish(job_id)
 
     def repeat(self, job: Job, *, job_id: str) -> Job | None:
-        """Queue a failed job again as a new one; None if its upload has expired.
+        """Queue a failed job of a batch again as a new one; None if its upload has expired.
 
         If a job with this id exists, it is returned unchanged. Raises `StoreUnavailableError` or
         `QueueUnavailableError`.
@@ -171,11 +262,14 @@ class JobSubmitter:
         if pieces is None:
             return self._jobs.get(job_id)
         # A copy, because each job deletes its own upload.
-        blob = self._blobs.put(pieces, seconds=self._lifetimes.input_seconds)
-        now = time.time()
+        blob = self._blobs.put(
+            pieces, seconds=self._lifetimes.input_seconds, size=job.source.blob.size
+        )
+        now = self._jobs.now()
         again = Job(
             id=job_id,
             tenant=job.tenant,
+            client_metadata=job.client_metadata,
             webhook=job.webhook,
             batch_id=job.batch_id,
             request_id=current_request_id(),
@@ -189,13 +283,21 @@ class JobSubmitter:
             filename=job.filename,
             source=replace(job.source, blob=blob),
             options=job.options,
+            result_estimate=job.result_estimate,
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
         )
-        made = self._enqueue(again)
-        with contextlib.suppress(ServiceError):  # otherwise it expires
-            self._blobs.delete(job.source.blob)
-        return made
+        try:
+            made = self._jobs.create(again)
+        except ServiceError:
+            self.discard([again])
+            raise
+        if made is Creation.TAKEN:
+            return self._existing_job(again, blob)
+        self.publish_started()
+        self._metrics.count(again.task, JobStatus.QUEUED)
+        self.discard([job])
+        return self._jobs.get(job_id) or again
 
     def _enqueue(self, job: Job) -> Job:
         """Create and publish a job whose upload is stored; rolls everything back on an error."""
@@ -231,12 +333,9 @@ class JobSubmitter:
             raise translate_imaging_error(error) from error
 
     def _refusal(self, job: Job, made: Creation) -> ServiceError:
+        if made is Creation.STORE_FULL:
+            return self._store_full(self._jobs.committed_percent())
         quota = self._quotas.snapshot(job.tenant)
-        if made is Creation.TOO_MANY and job.batch_id is not None:
-            most = quota.limits.open_batch_jobs
-            return TooManyJobsError(
-                f"At most {most} jobs of batches may be queued or running at once.", limit=most
-            )
         if made is Creation.TOO_MANY:
             return self.too_many_jobs(quota)
         return quota.quota_exceeded(pixels=job.source.pixels)
@@ -247,7 +346,9 @@ class JobSubmitter:
         return self._jobs.get(job.id) or job
 
     def _roll_back(self, job: Job, blob: Blob) -> None:
-        with contextlib.suppress(ServiceError):
+        try:
             self._jobs.discard(job)
+        except ServiceError:
+            return  # the job may exist, and would need its upload
         with contextlib.suppress(ServiceError):
             self._blobs.delete(blob)

@@ -1,7 +1,8 @@
 """Idempotency keys: one record for each key that a client has sent.
 
     begin ──> accept the job ──> complete        the answer is stored and replayed
-         └──> refused or unavailable ──> abandon    as if the key had never been used
+         ├──> refused or unavailable ──> abandon    as if the key had never been used
+         └──> unknown whether it exists ──> release  the next request resumes it
 
 The record holds the job's id from the start: a retry that resumes an interrupted submission creates
 the same job, or finds it.
@@ -39,6 +40,7 @@ class IdempotencyStore:
         self._seconds = settings.idempotency_seconds
         self._begin = client.register_script(read_lua("service.intake", "begin"))
         self._complete = client.register_script(read_lua("service.intake", "complete"))
+        self._release = client.register_script(read_lua("service.intake", "release"))
         self._abandon = client.register_script(read_lua("service.intake", "abandon"))
 
     @classmethod
@@ -80,6 +82,11 @@ class IdempotencyStore:
         """Store the answer for replays."""
         with redis_errors():
             self._complete(keys=[claim.record], args=[claim.job_id, answer, self._seconds])
+
+    def release(self, claim: Claim) -> None:
+        """Let the next request with this key resume the submission, with the same job's id."""
+        with redis_errors():
+            self._release(keys=[claim.record], args=[claim.job_id])
 
     def abandon(self, claim: Claim) -> None:
         """Release the key, unless the submission was answered: it may be retried or changed."""

@@ -55,6 +55,11 @@ class Upload:
         """Offset of the right view in the bytes of `pieces`."""
         return None if self.right is None else self.file.seek(0, os.SEEK_END)
 
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.seek(0, os.SEEK_END) for file in self.views)
+
     def pieces(self) -> Iterator[bytes]:
         """Yield the bytes of all files, one after the other."""
         for file in self.views:
@@ -243,6 +248,13 @@ def _split_form(
         if isinstance(value, UploadFile):
             files.setdefault(name, []).append(value)
     fields = [(name, value) for name, value in items if isinstance(value, str)]
+    for name, value in fields:
+        if name in names:  # curl sends `-F file=photo.jpg` as text
+            raise MissingFileError(
+                f"The form field {name!r} is text, not a file. With curl, write "
+                f"-F {name}=@ and the path of the file.",
+                actual=value[:100],
+            )
     refuse_unknown([name for name, _ in fields], known=allowed_fields)
     refuse_unknown(sorted(files), known=names)
     if FILE_FIELD not in files:

@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
-from service.jobs.job import Failure, Job, JobStatus
+from service.jobs.job import Failure, Job, JobStatus, Webhook, WebhookEvent
 
 
 class ItemStatus(StrEnum):
@@ -48,6 +48,18 @@ class Batch:
     created_at: float
     expires_at: float
     items: tuple[BatchItem, ...]
+    client_id: str | None = None
+    """Id that the client chose, unique to its tenant; `id` is derived from it."""
+    fingerprint: str | None = None
+    """Fingerprint of the submission, if the client chose the id."""
+    webhook: Webhook | None = None
+    client_metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The client's own data, not interpreted."""
+
+    @property
+    def public_id(self) -> str:
+        """The id that the client uses."""
+        return self.client_id or self.id
 
     def job_ids(self) -> list[str]:
         """Return the ids of the jobs, in the order of the files."""
@@ -61,7 +73,8 @@ class Batch:
     def from_json(cls, text: str) -> Self:
         """Parse what `to_json` wrote."""
         values = json.loads(text)
-        return cls(**{**values, "items": tuple(_read_item(item) for item in values["items"])})
+        items = tuple(_read_item(item) for item in values["items"])
+        return cls(**{**values, "items": items, "webhook": _read_webhook(values.get("webhook"))})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +94,11 @@ class BatchState:
         """Number of files in each status."""
         found = [item.status(job) for item, job in zip(self.batch.items, self.jobs, strict=True)]
         return {status: found.count(status) for status in ItemStatus}
+
+
+def derive_batch_id(tenant: str, client_id: str) -> str:
+    """Return the store's id for a client's id: two tenants may choose the same."""
+    return hashlib.sha256(f"batch-id\0{tenant}\0{client_id}".encode()).hexdigest()[:32]
 
 
 def item_job_id(batch_id: str, index: int) -> str:
@@ -105,6 +123,13 @@ def _read_item(values: Mapping[str, object]) -> BatchItem:
         job_id=_text(values["job_id"]),
         refusal=Failure(**refusal) if isinstance(refusal, dict) else None,
     )
+
+
+def _read_webhook(values: Mapping[str, Any] | None) -> Webhook | None:
+    if values is None:
+        return None
+    events = tuple(WebhookEvent(event) for event in values["events"])
+    return Webhook(url=values["url"], events=events)
 
 
 def _text(value: object) -> str | None:

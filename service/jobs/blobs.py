@@ -12,7 +12,7 @@ from typing import cast
 
 import redis
 
-from service.errors import StoreFaultError
+from service.errors import StoreFaultError, StoreFullError
 from service.jobs.job import Blob
 from service.limits import MIB
 from service.redis_connection import connect, redis_errors
@@ -24,40 +24,59 @@ _CHUNK_BYTES = MIB
 class BlobStore:
     """Blobs by id. Every method raises `StoreUnavailableError` while Redis is down."""
 
-    def __init__(self, *, client: redis.Redis) -> None:
+    def __init__(self, *, client: redis.Redis, max_percent: int) -> None:
         self._redis = client
+        self._max_percent = max_percent
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "BlobStore":
         """Build the store on the blob database."""
         return cls(
-            client=connect(settings.database_url(RedisDatabase.BLOBS), decode_responses=False)
+            client=connect(settings.database_url(RedisDatabase.BLOBS), decode_responses=False),
+            max_percent=settings.limits.store_blob_percent,
         )
 
     def close(self) -> None:
         """Close the connections."""
         self._redis.close()
 
-    def put(self, pieces: Iterable[bytes], *, seconds: int, blob_id: str | None = None) -> Blob:
+    def put(
+        self,
+        pieces: Iterable[bytes],
+        *,
+        seconds: int,
+        size: int = 0,
+        blob_id: str | None = None,
+    ) -> Blob:
         """Store the bytes of `pieces` for `seconds`; a failure leaves nothing behind.
 
-        A caller that may have to store the same bytes again passes `blob_id`, which replaces the
-        first copy.
+        A caller that knows the total passes `size`, so that nothing is written in vain. One that
+        may have to store the same bytes again passes `blob_id`, which replaces the first copy.
+        Raises `StoreFullError` rather than take the memory that records and messages need.
         """
+        self._require_memory(size)
         blob_id = blob_id or uuid.uuid4().hex
-        size, digest = 0, hashlib.sha256()
+        written, digest = 0, hashlib.sha256()
         count = 0
         try:
             for chunk in _rechunk(pieces):
+                self._require_memory(len(chunk))
                 with redis_errors():
                     self._redis.set(_key(blob_id, count), chunk, ex=seconds)
                 count += 1
-                size += len(chunk)
+                written += len(chunk)
                 digest.update(chunk)
         except BaseException:
             self._unlink(blob_id, count + 1)
             raise
-        return Blob(id=blob_id, size=size, sha256=digest.hexdigest())
+        return Blob(id=blob_id, size=written, sha256=digest.hexdigest())
+
+    def _require_memory(self, size: int) -> None:
+        with redis_errors():
+            memory = self._redis.info("memory")
+        limit = memory["maxmemory"] * self._max_percent // 100
+        if limit and memory["used_memory"] + size > limit:
+            raise StoreFullError("The job store has no memory left; try again later.")
 
     def open(self, blob: Blob) -> Iterator[bytes] | None:
         """Return the blob in chunks, or None if any part of it has expired.

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from service.jobs.job import Failure, JobStatus, Progress
+from service.jobs.job import Failure, Job, JobStatus, Progress
+
+
+def event_position(event_id: str) -> tuple[int, int]:
+    """Return the two numbers of an event's id, which order the events of a job."""
+    milliseconds, _, number = event_id.partition("-")
+    return int(milliseconds), int(number)
 
 
 class EventKind(StrEnum):
@@ -29,6 +35,26 @@ class JobEvent:
     attempt: int
     cancel_requested: bool
     failure: Failure | None
+
+    @classmethod
+    def last_of(cls, job: Job) -> Self | None:
+        """Return the event that ended the job, which outlives the stream of its events."""
+        if job.last_event is None:
+            return None
+        return cls(
+            id=job.last_event,
+            kind=EventKind.COMPLETED,
+            status=job.status,
+            progress=job.progress,
+            attempt=job.attempt,
+            cancel_requested=job.cancel_requested,
+            failure=job.failure,
+        )
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Position among all events of a job."""
+        return event_position(self.id)
 
     @classmethod
     def from_fields(cls, event_id: str, fields: Mapping[str, str]) -> Self:

@@ -11,7 +11,7 @@ A job ends exactly once: the terminal states have no way out.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Self
@@ -105,6 +105,12 @@ class WebhookEvent(StrEnum):
 
     STARTED = "started"
     COMPLETED = "completed"
+    BATCH_COMPLETED = "batch.completed"
+    """The last job of a batch has ended."""
+
+
+JOB_EVENTS = (WebhookEvent.STARTED, WebhookEvent.COMPLETED)
+"""Events of a single job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +208,8 @@ class Job:
     """Expiry of the result for a job that succeeded, of the record for any other."""
     options: PhotoOptions = field(default_factory=PhotoOptions)
     """Options for the result."""
+    result_estimate: int = 0
+    """Estimated bytes of the result; the store reserves them until the job has ended."""
     status: JobStatus = JobStatus.QUEUED
     progress: Progress = Progress()
     attempt: int = 0
@@ -216,6 +224,8 @@ class Job:
     fingerprint: str | None = None
     """Fingerprint of the submission, if the client chose the id."""
     webhook: Webhook | None = None
+    client_metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The client's own data, not interpreted."""
     batch_id: str | None = None
     """Batch of the job. The upload of a failed job of a batch is kept for a retry."""
     request_id: str | None = None
@@ -230,11 +240,17 @@ class Job:
     warnings: tuple[Note, ...] = ()
     """Changes to the photo other than its restoration."""
     failure: Failure | None = None
+    last_event: str | None = None
+    """Id of the event that ended the job."""
 
     @property
     def public_id(self) -> str:
         """The id that the client uses."""
         return self.client_id or self.id
+
+    def at(self, created_at: float) -> Self:
+        """Return the job with another creation time."""
+        return replace(self, created_at=created_at)
 
     @property
     def keeps_source(self) -> bool:
@@ -264,9 +280,11 @@ class Job:
             "model_sha256": self.model_sha256,
             "parameters": json.dumps(dict(self.parameters)),
             "filename": json.dumps(self.filename),
+            "client_metadata": json.dumps(dict(self.client_metadata)),
             "source": self.source.to_json(),
             "pixels": str(self.source.pixels),  # separate, for the Lua scripts
             "options": json.dumps(self.options.to_json()),
+            "result_estimate": str(self.result_estimate),
             "created_at": repr(self.created_at),
             "expires_at": repr(self.expires_at),
             "status": self.status.value,
@@ -284,8 +302,10 @@ class Job:
             model_sha256=fields["model_sha256"],
             parameters=json.loads(fields.get("parameters", "{}")),
             filename=json.loads(fields["filename"]),
+            client_metadata=json.loads(fields.get("client_metadata", "{}")),
             source=StoredImage.from_json(fields["source"]),
             options=PhotoOptions.from_json(json.loads(fields.get("options", "{}"))),
+            result_estimate=int(fields.get("result_estimate", 0)),
             created_at=float(fields["created_at"]),
             expires_at=float(fields["expires_at"]),
             status=JobStatus(fields["status"]),
@@ -307,6 +327,7 @@ class Job:
             result=StoredImage.from_json(fields["result"]) if "result" in fields else None,
             warnings=_warnings(fields),
             failure=Failure.from_json(fields["failure"]) if "failure" in fields else None,
+            last_event=fields.get("last_event"),
         )
 
 

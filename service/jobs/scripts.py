@@ -6,11 +6,14 @@ The script that makes a change visible to the owner also appends the event, and 
 webhook the delivery (see `webhooks.store`), so that none is missed or doubled. Scripts read the
 status before they write: an expired record must not come back as a fragment. A record expires only
 after its job has ended.
+
+They may exceed `maxmemory`, because an accepted job must be able to run and to end in a full store;
+CREATE checks the memory itself.
 """
 
 from service.redis_connection import read_lua
 
-_PRELUDE = read_lua("service.jobs", "prelude")
+_PRELUDE = "#!lua flags=allow-oom\n" + read_lua("service.jobs", "prelude")
 CREATE = _PRELUDE + read_lua("service.jobs", "create")
 LEASE = _PRELUDE + read_lua("service.jobs", "lease")
 REPORT = _PRELUDE + read_lua("service.jobs", "report")

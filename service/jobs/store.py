@@ -14,9 +14,11 @@ from typing import cast
 
 import redis
 
-from service.errors import WorkerLostError
+from service.errors import StoreFullError, WorkerLostError
+from service.jobs.creation import Creation, CreationCall, creation_keys
 from service.jobs.events import JobEvent
 from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress
+from service.jobs.keys import QUEUED, held_key, index_key, job_key, slots_key
 from service.jobs.scripts import (
     CANCEL,
     CREATE,
@@ -28,16 +30,20 @@ from service.jobs.scripts import (
     REPUBLISH,
     REQUEUE,
 )
-from service.limits import TenantLimits
+from service.limits import Limits, TenantLimits
 from service.redis_connection import connect, redis_errors
 from service.settings import JobSettings, RedisDatabase, Settings
 
-QUEUED = "hiir:queued"
 LEASES = "hiir:leases"
 WORKERS = "hiir:workers"
+_RESERVED = "hiir:reserved"
+_STARTED = "hiir:started"
+_STARTED_COUNT = 100
 _REAPER = "hiir:reaper"
 _BATCH = 16
 _EVENTS = 100
+_WAITS, _OVERDUE = 2, 3
+"""Answers of the lease script in a full store."""
 
 
 class LeaseState(IntEnum):
@@ -48,33 +54,29 @@ class LeaseState(IntEnum):
     STOP = 2
 
 
-class Creation(IntEnum):
-    """Result of creating a job."""
-
-    OVER_QUOTA = -2
-    """The tenant has used up its megapixels of the day."""
-    TOO_MANY = -1
-    """The tenant has the maximum number of jobs that have not ended."""
-    TAKEN = 0
-    """A job with this id exists."""
-    MADE = 1
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """The right to work on a job, until it is finished, requeued or expires."""
 
     job: Job
     token: str
+    store_full: bool = False
+    """Whether the job has waited for memory for too long, and must end."""
 
 
 class JobStore:
     """Jobs and their leases. Every method raises `StoreUnavailableError` while Redis is down."""
 
     def __init__(
-        self, *, client: redis.Redis, settings: JobSettings, tenants: TenantLimits
+        self,
+        *,
+        client: redis.Redis,
+        settings: JobSettings,
+        limits: Limits,
+        tenants: TenantLimits,
     ) -> None:
         self._redis = client
+        self._limits = limits
         self._settings = settings
         self._tenants = tenants
         self._create = client.register_script(CREATE)
@@ -94,6 +96,7 @@ class JobStore:
         return cls(
             client=connect(url, decode_responses=True),
             settings=settings.jobs,
+            limits=settings.limits,
             tenants=settings.tenants,
         )
 
@@ -107,28 +110,42 @@ class JobStore:
             self._redis.ping()
 
     def create(self, job: Job) -> Creation:
-        """Write a new, queued job, unless its id is taken or its tenant has reached a limit.
+        """Write a new, queued job and reserve memory for its result.
+
+        Unless its id is taken, its tenant has reached a limit, or the store has no room for it. A
+        job of a batch is written in any case: one over a limit has failed, and one too many is held
+        until another has ended.
 
         The record does not expire before the job has ended.
         """
-        fields = job.to_fields()
-        limits = self._tenants
-        most = limits.open_jobs if job.batch_id is None else limits.open_batch_jobs
+        call = self.creation(job)
         with redis_errors():
-            made = self._create(
-                keys=_keys(job),
-                args=[
-                    *(job.id, fields["created_at"], job_key(""), fields["source"]),
-                    *(most, job.source.pixels, 1_000_000 * limits.megapixels_per_day),
-                    *(part for pair in fields.items() for part in pair),
-                ],
-            )
-        return Creation(made)
+            return Creation(self._create(keys=call.keys, args=call.args))
+
+    def creation(self, job: Job) -> CreationCall:
+        """Return the call of the script that creates the job."""
+        return CreationCall.of(
+            job,
+            limits=self._limits,
+            tenants=self._tenants,
+            record_seconds=self._settings.record_seconds,
+        )
+
+    def started(self) -> tuple[str, ...]:
+        """Return the jobs of batches whose turn has come since the last call, to publish them."""
+        with redis_errors():
+            ids = cast("list[str] | None", self._redis.lpop(_STARTED, _STARTED_COUNT))
+        return tuple(ids or ())
+
+    def held(self, tenant: str) -> int:
+        """Return how many jobs of the tenant's batches wait for their turn."""
+        with redis_errors():
+            return int(self._redis.zcard(held_key(tenant)))
 
     def discard(self, job: Job) -> None:
         """Remove a job whose submission failed, and what was counted for it."""
         with redis_errors():
-            self._discard(keys=_keys(job), args=[job.id, job.source.pixels])
+            self._discard(keys=creation_keys(job), args=[job.id, job.source.pixels])
 
     def get(self, job_id: str) -> Job | None:
         """Return the job, or None if it does not exist."""
@@ -156,7 +173,7 @@ class JobStore:
         with redis_errors():
             # More than requested: the first of the next page, and those of the last microsecond.
             listed = self._redis.zrange(
-                _index(tenant),
+                index_key(tenant),
                 edge,
                 "-inf",
                 desc=True,
@@ -195,9 +212,19 @@ class JobStore:
 
     def memory_percent(self) -> int:
         """Return the percentage of Redis's `maxmemory` in use; 0 if no maximum is set."""
+        return self._percent(reserved=0)
+
+    def committed_percent(self, *, new_bytes: int = 0) -> int:
+        """Like `memory_percent`, with `new_bytes` and what is reserved for results to come."""
+        with redis_errors():
+            reserved = cast("str | None", self._redis.get(_RESERVED))
+        return self._percent(reserved=int(reserved or 0) + new_bytes)
+
+    def _percent(self, *, reserved: int) -> int:
         with redis_errors():
             memory = self._redis.info("memory")
-        return int(100 * memory["used_memory"] / memory["maxmemory"]) if memory["maxmemory"] else 0
+        used, maximum = memory["used_memory"] + reserved, memory["maxmemory"]
+        return int(100 * used / maximum) if maximum else 0
 
     def cancel(self, job_id: str, *, purge: bool = True) -> Job | None:
         """Cancel a queued job, stop a running one, or with `purge` mark an ended one as purged.
@@ -218,15 +245,25 @@ class JobStore:
         return before if status == before.status else self.get(job_id)
 
     def lease(self, job_id: str, *, worker: str) -> Lease | None:
-        """Lease a queued job to a worker; None if it is no longer queued."""
+        """Lease a queued job to a worker; None if it is no longer queued.
+
+        Raises `StoreFullError` if the job must wait because Redis is nearly full.
+        """
         token = uuid.uuid4().hex
         with redis_errors():
             leased = self._lease(
                 keys=[job_key(job_id), QUEUED, LEASES],
-                args=[job_id, token, worker, self._settings.lease_seconds],
+                args=[
+                    *(job_id, token, worker, self._settings.lease_seconds),
+                    *(self._limits.store_lease_percent, self._settings.store_full_seconds),
+                ],
             )
+        if leased == _WAITS:
+            raise StoreFullError("The job store is nearly full.")
         job = self.get(job_id) if leased else None
-        return Lease(job=job, token=token) if job is not None else None
+        if job is None:
+            return None
+        return Lease(job=job, token=token, store_full=leased == _OVERDUE)
 
     def report(self, lease: Lease, progress: Progress | None = None) -> LeaseState:
         """Extend the lease, store the progress, and return whether to continue."""
@@ -243,12 +280,13 @@ class JobStore:
         """
         succeeded = outcome.status is JobStatus.SUCCEEDED
         record = self._settings.record_seconds
+        lifetime = self._settings.result_lifetime(of_batch=lease.job.batch_id is not None)
         with redis_errors():
             state = self._finish(
                 keys=[job_key(lease.job.id), LEASES],
                 args=[
                     *(lease.job.id, lease.token, outcome.status.value, record),
-                    self._settings.result_seconds if succeeded else record,
+                    lifetime if succeeded else record,
                     *(part for pair in outcome.to_fields().items() for part in pair),
                 ],
             )
@@ -341,34 +379,18 @@ class JobStore:
         with redis_errors():
             return int(self._redis.zcount(WORKERS, self._now(), "+inf"))
 
+    def now(self) -> float:
+        """Return the time by Redis's clock, in seconds since the epoch.
+
+        All times that are compared come from this clock.
+        """
+        with redis_errors():
+            return self._now()
+
     def _now(self) -> float:
         seconds, microseconds = self._redis.time()
         return float(seconds) + float(microseconds) / 1e6
 
 
-def _index(tenant: str) -> str:
-    return f"hiir:jobs:{tenant}"
-
-
 def _events(job_id: str) -> str:
     return f"hiir:events:{job_id}"
-
-
-def _keys(job: Job) -> list[str]:
-    """Keys for creating or discarding a job: its own, and its tenant's counters."""
-    day = int(job.created_at // 86_400)
-    kind = "open" if job.batch_id is None else "open-batch"
-    return [
-        *(job_key(job.id), QUEUED, _index(job.tenant)),
-        *(f"hiir:{kind}:{job.tenant}", f"hiir:pixels:{job.tenant}:{day}"),
-    ]
-
-
-def slots_key(worker: str) -> str:
-    """Key of a live worker's number of slots."""
-    return f"hiir:slots:{worker}"
-
-
-def job_key(job_id: str) -> str:
-    """Key of a job's record."""
-    return f"hiir:job:{job_id}"

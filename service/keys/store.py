@@ -1,6 +1,5 @@
 """API keys in Redis: a hash for each, which expires with the key, and one index."""
 
-import time
 from collections.abc import Mapping
 from typing import cast
 
@@ -44,7 +43,9 @@ class KeyStore:
         Raises `ValueError` like `ApiKey.make`, and `KeyLimitError` if the tenant has two live keys
         already. Two allow a new one to be rolled out before the old one is revoked.
         """
-        now = time.time()
+        with redis_errors():  # the clock that ends the key
+            seconds_now, microseconds = self._redis.time()
+        now = seconds_now + microseconds / 1e6
         seconds = None if days is None else days * _SECONDS_A_DAY
         key, token = ApiKey.make(
             tenant=tenant,

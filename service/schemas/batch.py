@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import ConfigDict
 
-from service.jobs.batch import BatchItem, BatchState, ItemStatus
+from service.jobs.batch import Batch, BatchItem, BatchState, ItemStatus
 from service.jobs.job import Job
 from service.schemas.job import FailureView, JobUrls, ProgressView
 from service.schemas.view import View, to_datetime
@@ -24,6 +24,7 @@ _EXAMPLE: dict[str, Any] = {
         "refused": 1,
         "expired": 0,
     },
+    "client_metadata": {"album": "summer"},
     "created_at": "2026-01-01T12:00:00Z",
     "expires_at": "2026-01-02T18:00:00Z",
     "items": [
@@ -102,6 +103,17 @@ class BatchUrls(View):
     cancel: str
     retry_failed: str
 
+    @classmethod
+    def of(cls, batch_id: str) -> Self:
+        """Build the URLs for a batch's public id."""
+        here = f"/v1/batches/{batch_id}"
+        return cls(
+            self=here,
+            results=f"{here}/results.zip",
+            cancel=f"{here}/cancel",
+            retry_failed=f"{here}/retry-failed",
+        )
+
 
 class BatchView(View):
     """A batch as its owner sees it."""
@@ -113,6 +125,8 @@ class BatchView(View):
     """Whether all jobs have ended."""
     counts: dict[ItemStatus, int]
     """Number of files by status."""
+    client_metadata: dict[str, str]
+    """As submitted."""
     created_at: datetime
     expires_at: datetime
     items: list[BatchItemView]
@@ -123,24 +137,53 @@ class BatchView(View):
     def of(cls, state: BatchState) -> Self:
         """Build the view of a batch."""
         batch = state.batch
-        here = f"/v1/batches/{batch.id}"
         return cls(
-            id=batch.id,
+            id=batch.public_id,
             ended=state.ended,
             counts=state.counts,
+            client_metadata=dict(batch.client_metadata),
             created_at=to_datetime(batch.created_at),
             expires_at=to_datetime(batch.expires_at),
             items=[
                 BatchItemView.of(index, item, job)
                 for index, (item, job) in enumerate(zip(batch.items, state.jobs, strict=True))
             ],
-            urls=BatchUrls(
-                self=here,
-                results=f"{here}/results.zip",
-                cancel=f"{here}/cancel",
-                retry_failed=f"{here}/retry-failed",
-            ),
+            urls=BatchUrls.of(batch.public_id),
         )
+
+
+class BatchSummary(View):
+    """A batch in a list."""
+
+    id: str
+    files: int
+    open_jobs: int
+    """Jobs that have not ended."""
+    client_metadata: dict[str, str]
+    created_at: datetime
+    expires_at: datetime
+    urls: BatchUrls
+
+    @classmethod
+    def of(cls, batch: Batch, *, open_jobs: int) -> Self:
+        """Build the summary of a batch."""
+        return cls(
+            id=batch.public_id,
+            files=len(batch.items),
+            open_jobs=open_jobs,
+            client_metadata=dict(batch.client_metadata),
+            created_at=to_datetime(batch.created_at),
+            expires_at=to_datetime(batch.expires_at),
+            urls=BatchUrls.of(batch.public_id),
+        )
+
+
+class BatchList(View):
+    """One page of batches, newest first."""
+
+    batches: list[BatchSummary]
+    next_cursor: str | None
+    """`cursor` of the next page; null on the last page."""
 
 
 class ManifestItem(View):

@@ -125,6 +125,10 @@ class JobView(View):
 
     id: str
     status: JobStatus
+    filename: str | None
+    """As submitted."""
+    client_metadata: dict[str, str]
+    """As submitted."""
     task: str
     parameters: dict[str, str]
     """Parameters of the task, normalized."""
@@ -161,6 +165,8 @@ class JobView(View):
         return cls(
             id=job.public_id,
             status=job.status,
+            filename=job.filename,
+            client_metadata=dict(job.client_metadata),
             task=job.task,
             parameters=dict(job.parameters),
             model=job.model,

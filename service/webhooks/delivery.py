@@ -44,7 +44,8 @@ class Delivery:
 
     id: str
     """The `webhook-id`, the same in every attempt, so that receivers can drop duplicates."""
-    job_id: str
+    job_id: str | None
+    """The job, or None if the event is about a batch."""
     tenant: str
     event: WebhookEvent
     url: str
@@ -57,6 +58,7 @@ class Delivery:
     """Attempts since the delivery was created or redelivered."""
     attempts: tuple[DeliveryAttempt, ...] = ()
     """The latest ones, oldest first."""
+    batch_id: str | None = None
     body: str | None = None
     """The request's body, identical in every attempt."""
 
@@ -66,7 +68,8 @@ class Delivery:
         status = DeliveryStatus(fields["status"])
         return cls(
             id=fields["id"],
-            job_id=fields["job_id"],
+            job_id=fields.get("job_id"),
+            batch_id=fields.get("batch_id"),
             tenant=fields["tenant"],
             event=WebhookEvent(fields["event"]),
             url=fields["url"],

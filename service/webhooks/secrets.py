@@ -6,7 +6,7 @@ After a rotation both secrets sign for a while, so that a receiver that knows ei
 
 import base64
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import redis
@@ -22,8 +22,8 @@ _BYTES = 32
 class WebhookSecrets:
     """The secrets that sign a tenant's webhooks now."""
 
-    secret: str
-    previous: str | None = None
+    secret: str = field(repr=False)
+    previous: str | None = field(default=None, repr=False)
     previous_until: float | None = None
     """Seconds since the epoch."""
 

@@ -11,7 +11,7 @@ from typing import cast
 
 import redis
 
-from service.jobs.job import Job, WebhookEvent
+from service.jobs.job import JOB_EVENTS, Job
 from service.redis_connection import connect, read_lua, redis_errors
 from service.settings import JobSettings, RedisDatabase, Settings
 from service.webhooks.delivery import (
@@ -51,7 +51,7 @@ class DeliveryStore:
 
     def of_job(self, job: Job) -> list[Delivery]:
         """Return a job's deliveries, in the order of its events."""
-        found = (self.get(delivery_id(job.id, event)) for event in WebhookEvent)
+        found = (self.get(delivery_id(job.id, event)) for event in JOB_EVENTS)
         return [delivery for delivery in found if delivery is not None]
 
     def get(self, delivery: str) -> Delivery | None:

@@ -16,6 +16,7 @@ from celery.worker.state import active_requests
 from prometheus_client import CollectorRegistry
 
 from service.catalogue.models import ModelCatalogue
+from service.jobs.batch_store import BatchStore
 from service.jobs.blobs import BlobStore
 from service.jobs.queue import JobQueue, build_celery
 from service.jobs.store import JobStore
@@ -75,6 +76,7 @@ def _build_housekeeping(
     reaper = Reaper(
         owner=uuid.uuid4().hex,
         jobs=jobs,
+        batches=BatchStore.from_settings(settings, jobs=jobs),
         blobs=BlobStore.from_settings(settings),
         queue=JobQueue.from_settings(settings),
         settings=settings.jobs,

@@ -4,12 +4,15 @@ no exception                             succeeded (by the step that stored the 
 canceled by the owner                    canceled
 time limit reached                       failed, timeout
 worker shuts down, or Triton is down     requeued, not counted
+no disk space for temporary files        requeued, not counted, later; then failed, disk-full
 lease lost, or Redis is down             left to the reaper
+Redis has no memory for the result        offered again, then failed, store-full
 MemoryError                              failed, out-of-memory
 a `ServiceError`                         failed, with its code
 any other exception                      failed, internal-error
 """
 
+import errno
 import logging
 import os
 import time
@@ -19,15 +22,17 @@ from functools import partial
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
-from hiir.imaging import EncodedPhoto, ImagingError, ModelContract
+from hiir.imaging import DiskFull, EncodedPhoto, ImagingError, ModelContract
 from service.capacity.throughput import ThroughputStore
 from service.errors import (
+    DiskFullError,
     InferenceUnavailableError,
     InputExpiredError,
     JobTimeoutError,
     OutOfMemoryError,
     ResultTooLargeError,
     ServiceError,
+    StoreFullError,
     StoreUnavailableError,
     translate_imaging_error,
 )
@@ -45,6 +50,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _RETRY_SECONDS = 0.5
+_FULL_RETRY_SECONDS = 2.0
+"""Pause before a result is offered to a full store again."""
 _STAGE_NAMES = {Stage.QUEUED.value: "queue"}
 """Names of stages in the metrics, where they differ from the job's record."""
 
@@ -119,6 +126,7 @@ class Attempt:
     def report_tiles(self, done: int, total: int) -> None:
         """Record how many tiles are done."""
         self._heartbeat.progress = Progress(stage=self._stage, tiles_done=done, tiles_total=total)
+        self._heartbeat.check_soon()
 
     def record_seconds(self, parts: Mapping[str, float]) -> None:
         """Record the parts that the current stage consisted of."""
@@ -157,7 +165,10 @@ class Attempt:
         height: int,
         model: ModelContract,
     ) -> None:
-        """Store the result and end the job, retrying while Redis is down."""
+        """Store the result and end the job, retrying while Redis is down or full.
+
+        The encoded result is kept meanwhile. Raises `StoreFullError` after `store_full_seconds`.
+        """
         size = content.seek(0, os.SEEK_END)
         if size > self._limits.result_bytes:
             raise ResultTooLargeError(
@@ -172,7 +183,8 @@ class Attempt:
             content.seek(0)
             blob = self._blobs.put(
                 iter(partial(content.read, MIB), b""),
-                seconds=self._settings.result_seconds,
+                seconds=self._result_seconds,
+                size=size,
                 blob_id=self._lease.token,
             )
             self._close_stage(Stage.DONE)
@@ -198,7 +210,7 @@ class Attempt:
                 self._blobs.delete(blob)
             return state
 
-        match self._retry(hand_over):
+        match self._offer(hand_over):
             case LeaseState.LOST:
                 raise JobInterruptedError(StopReason.LEASE_LOST)
             case LeaseState.STOP:
@@ -206,6 +218,7 @@ class Attempt:
             case LeaseState.HELD:
                 logger.info("succeeded, %d bytes, %s", size, self._timings)
                 self._delete_source()
+                self._publish_started()
                 self._record_throughput(model)
                 self._report_outcome(JobStatus.SUCCEEDED)
 
@@ -240,6 +253,8 @@ class Attempt:
 
     def _end(self, error: Exception) -> None:
         reason = error.reason if isinstance(error, JobInterruptedError) else self._heartbeat.reason
+        if reason is StopReason.TIMED_OUT and isinstance(error, StoreFullError):
+            reason = None  # the time went by in the wait for memory
         match reason:
             case StopReason.LEASE_LOST:
                 logger.warning("lease lost: the result of this attempt is discarded")
@@ -259,9 +274,11 @@ class Attempt:
         match error:
             case StoreUnavailableError():
                 logger.error("the job store stayed unavailable: the lease will expire")
-            case InferenceUnavailableError() if time.time() < self._latest:
+            case InferenceUnavailableError() if self._jobs.now() < self._latest:
                 logger.warning("Triton stayed unavailable: requeuing the job")
                 self._requeue()
+            case DiskFull() | OSError(errno=errno.ENOSPC | errno.EDQUOT):
+                self._end_without_disk()
             case ImagingError():
                 self._fail(translate_imaging_error(error))
             case ServiceError():
@@ -272,10 +289,20 @@ class Attempt:
                 logger.error("internal error", exc_info=error)
                 self._fail(ServiceError("The job failed because of an internal error."))
 
+    def _end_without_disk(self) -> None:
+        """Requeue for a while. The reaper publishes the job, so that it is not tried in a loop."""
+        begun = self._job.started_at or self._job.created_at
+        if self._jobs.now() < begun + self._settings.store_full_seconds:
+            logger.warning("no disk space left: requeuing the job for later")
+            self._requeue(publish=False)
+        else:
+            self._fail(DiskFullError("There is no disk space left for temporary files."))
+
     @property
     def _latest(self) -> float:
         """Deadline of the wait for Triton, in seconds since the epoch."""
-        return self._job.created_at + self._settings.input_seconds
+        begun = self._job.started_at or self._job.created_at
+        return begun + self._settings.input_seconds
 
     def _fail(self, error: ServiceError) -> None:
         logger.warning("failed: %s %s", error.code, error.detail, exc_info=error.__cause__)
@@ -290,14 +317,17 @@ class Attempt:
                 self._keep_source()
             else:
                 self._delete_source()
+            self._publish_started()
             self._report_outcome(status, failure.code if failure else "")
 
-    def _requeue(self) -> None:
+    def _requeue(self, *, publish: bool = True) -> None:
         match self._retry(lambda: self._jobs.requeue(self._lease)):
             case LeaseState.STOP:
                 self._finish(JobStatus.CANCELED)
             case LeaseState.HELD:
                 logger.info("requeued")
+                if not publish:
+                    return
                 with suppress(ServiceError):  # otherwise the reaper publishes it
                     self._queue.publish(self._job.id)
             case LeaseState.LOST:
@@ -307,9 +337,36 @@ class Attempt:
         with suppress(ServiceError):  # otherwise it expires
             self._blobs.delete(self._job.source.blob)
 
+    @property
+    def _result_seconds(self) -> int:
+        lifetime = self._settings.result_lifetime(of_batch=self._job.batch_id is not None)
+        return lifetime + self._settings.download_seconds
+
+    def _publish_started(self) -> None:
+        """Publish the jobs of batches whose turn has come with the end of this one."""
+        if self._job.batch_id is None:
+            return
+        with suppress(ServiceError):  # otherwise the reaper publishes them
+            for job_id in self._jobs.started():
+                self._queue.publish(job_id)
+
     def _keep_source(self) -> None:
         with suppress(ServiceError):  # otherwise it expires like a queued job's
-            self._blobs.touch(self._job.source.blob, seconds=self._settings.result_seconds)
+            self._blobs.touch(self._job.source.blob, seconds=self._result_seconds)
+
+    def _offer(self, hand_over: Callable[[], T]) -> T:
+        """Retry while the store is full; raises `StoreFullError` at the time limit."""
+        give_up = time.monotonic() + self._settings.store_full_seconds
+        while True:
+            try:
+                return self._retry(hand_over)
+            except StoreFullError:
+                reason = self._heartbeat.reason
+                if time.monotonic() >= give_up or reason is StopReason.TIMED_OUT:
+                    raise
+            self._check()
+            logger.warning("the job store is full: the result is kept and offered again")
+            time.sleep(_FULL_RETRY_SECONDS)
 
     def _retry(self, action: Callable[[], T], *, stoppable: bool = False) -> T:
         """Retry `action` while Redis is down; raises `StoreUnavailableError` at the time limit."""

@@ -21,6 +21,8 @@ from service.settings import JobSettings
 logger = logging.getLogger(__name__)
 
 _BEAT_SECONDS = 0.5
+_TILE_SECONDS = 0.05
+"""Shortest pause between two checks after tiles: a GPU does many tiles in it."""
 
 
 class StopReason(Enum):
@@ -45,7 +47,11 @@ class JobInterruptedError(Exception):
 
 
 class Heartbeat:
-    """Reports for one lease, at most twice a second, from `start` to `end`."""
+    """Reports for one lease, from `start` to `end`.
+
+    Progress is written at most twice a second. After each tile the owner's wish to cancel is read
+    too, so that a canceled job stops at its next tile.
+    """
 
     def __init__(
         self,
@@ -61,6 +67,7 @@ class Heartbeat:
         self._should_drain = should_drain
         self._deadline = time.monotonic() + settings.soft_time_limit
         self._ended = threading.Event()
+        self._wake = threading.Event()
         self._lock = threading.Lock()
         self._reason: StopReason | None = None
         self._interrupt: Callable[[], None] | None = None
@@ -79,7 +86,12 @@ class Heartbeat:
     def end(self) -> None:
         """Stop reporting."""
         self._ended.set()
+        self._wake.set()
         self._thread.join()
+
+    def check_soon(self) -> None:
+        """Check for a reason to stop now, not at the next beat; called after each tile."""
+        self._wake.set()
 
     @property
     def reason(self) -> StopReason | None:
@@ -101,17 +113,25 @@ class Heartbeat:
 
     def _beat_until_end(self) -> None:
         pause = min(_BEAT_SECONDS, self._settings.lease_seconds / 3)
-        while not self._ended.wait(pause):
-            reason = self._report() or self._check_limits()
+        next_beat = time.monotonic() + pause
+        while not self._ended.wait(min(_TILE_SECONDS, pause)):
+            self._wake.wait(max(next_beat - time.monotonic(), 0.0))
+            self._wake.clear()
+            if self._ended.is_set():
+                return
+            is_beat = time.monotonic() >= next_beat
+            reason = self._report(self.progress if is_beat else None) or self._check_limits()
+            if is_beat:
+                next_beat = time.monotonic() + pause
             if reason is not None and self._reason is None:
                 with self._lock:
                     self._reason = reason
                     if self._interrupt is not None:
                         self._interrupt()
 
-    def _report(self) -> StopReason | None:
+    def _report(self, progress: Progress | None) -> StopReason | None:
         try:
-            state = self._jobs.report(self._lease, self.progress)
+            state = self._jobs.report(self._lease, progress)
         except ServiceError as error:
             if not self._away:
                 logger.warning("heartbeat failed, retrying: %s", error.code)

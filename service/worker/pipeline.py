@@ -22,7 +22,7 @@ from hiir.imaging import (
 )
 from service.capacity.throughput import ThroughputStore
 from service.catalogue.models import ModelCatalogue
-from service.errors import ModelMismatchError, StoreUnavailableError
+from service.errors import ModelMismatchError, StoreFullError, StoreUnavailableError
 from service.inference.triton import TritonClient
 from service.intake.codec_pool import build_codec
 from service.jobs.blobs import BlobStore
@@ -97,6 +97,9 @@ class Pipeline:
                     "the job store is not available: the reaper will publish the job again"
                 )
                 return
+            except StoreFullError:
+                logger.warning("the job store is nearly full: the job stays in the queue")
+                return
             if lease is None:
                 logger.info("nothing to do: the job has ended or is leased to another worker")
                 return
@@ -110,6 +113,8 @@ class Pipeline:
                 ),
                 self._attempt(lease) as attempt,
             ):
+                if lease.store_full:
+                    raise StoreFullError("The job store was full for too long; submit it again.")
                 self._restore(job, attempt)
 
     def _restore(self, job: Job, attempt: Attempt) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from service.errors import ServiceError, StoreUnavailableError
+from service.jobs.batch_store import BatchStore
 from service.jobs.blobs import BlobStore
 from service.jobs.job import Job, JobStatus
 from service.jobs.queue import JobQueue
@@ -30,6 +31,7 @@ class Reaper:
         *,
         owner: str,
         jobs: JobStore,
+        batches: BatchStore,
         blobs: BlobStore,
         queue: JobQueue,
         settings: JobSettings,
@@ -38,6 +40,7 @@ class Reaper:
     ) -> None:
         self._owner = owner
         self._jobs = jobs
+        self._batches = batches
         self._blobs = blobs
         self._queue = queue
         self._settings = settings
@@ -67,11 +70,26 @@ class Reaper:
             return
         if self._clock() >= self._reclaims_from:
             self._reclaim()
+        self._end_batches()
+        for job_id in self._jobs.started():
+            self._publish(job_id)
         waiting = self._jobs.unpublished()
         for job_id in waiting:
             self._publish(job_id)
         if waiting:
             logger.info("republished %d queued jobs whose messages may be lost", len(waiting))
+
+    def _end_batches(self) -> None:
+        """Shorten the lifetime of what is stored for batches that have ended."""
+        seconds = self._settings.result_seconds + self._settings.download_seconds
+        while (batch := self._batches.take_ended()) is not None:
+            state = self._batches.state(batch)
+            for job in state.jobs:
+                if job is None or not state.ended:  # jobs were retried meanwhile
+                    continue
+                for image in (job.source, job.result):
+                    if image is not None:
+                        self._blobs.touch(image.blob, seconds=seconds)
 
     def _reclaim(self) -> None:
         for job in self._jobs.reclaim_expired():

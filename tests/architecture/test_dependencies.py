@@ -30,7 +30,7 @@ CARRIED_BY = {
     "starlette": "fastapi",
 }
 # Never imported by us: the API's server, what Starlette reads forms with, torch's curves.
-UNSEEN = {"python-multipart", "tensorboard", "uvicorn"}
+UNSEEN = {"python-multipart", "tensorboard"}
 # Done without where it is not installed: one format less.
 OPTIONAL_FORMATS = {"pillow-heif"}
 OURS = {"benchmarks", "hiir", "service", "tests"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from service.embedded.settings import StackSettings
 from service.errors import error_types
@@ -175,6 +175,7 @@ def defaults(model: type[BaseModel], prefix: str = "HIIR_") -> Iterator[tuple[st
         else:
             # A list is given as JSON.
             shown = json.dumps(list(value)) if isinstance(value, tuple) else value
+            shown = shown.get_secret_value() if isinstance(shown, SecretStr) else shown
             yield f"{prefix}{name.upper()}", shown
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from pydantic import SecretStr
 
 from service.embedded.ports import choose_port
 from service.embedded.redis import RedisServer
@@ -36,6 +37,7 @@ def redis_server(
         data_dir=tmp_path_factory.mktemp("redis"),
         port=choose_port(16_379, taken=taken_ports),
         max_memory="512mb",
+        password=SecretStr("s3cret/word"),
     )
     server.prepare()
     with running(server.command(), {}, server.is_ready):
@@ -56,9 +58,7 @@ def triton_server(
             release=ensure_tritonserver(StackSettings().cache_dir),
             model_repository=model_repository,
             work_dir=tmp_path_factory.mktemp("triton"),
-            grpc_port=choose_port(18_001, taken=taken_ports),
-            http_port=choose_port(18_101, taken=taken_ports),
-            metrics_port=choose_port(18_201, taken=taken_ports),
+            port=choose_port(18_001, taken=taken_ports),
             shm_prefix=unique_shm_prefix(),
         )
         server.prepare()

@@ -3,7 +3,9 @@
 from fastapi import APIRouter, Depends
 
 from service.api.dependencies import ServicesDependency, TenantDependency, refuse_parameters
+from service.api.route_access import requires
 from service.errors import DeliveryNotFoundError
+from service.keys import Scope
 from service.webhooks.views import DeliveryList, DeliveryView
 
 router = APIRouter(
@@ -14,6 +16,7 @@ router = APIRouter(
 
 
 @router.get("")
+@requires(Scope.READ)
 def list_deliveries(
     job_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> DeliveryList:
@@ -24,6 +27,7 @@ def list_deliveries(
 
 
 @router.post("/{delivery_id}/redeliver", status_code=202)
+@requires(Scope.WRITE)
 def redeliver(
     job_id: str, delivery_id: str, services: ServicesDependency, tenant: TenantDependency
 ) -> DeliveryView:

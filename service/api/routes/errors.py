@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
 from service.api.dependencies import refuse_parameters
+from service.api.route_access import public
 from service.errors import ServiceError, error_types
 from service.schemas.problem import ERROR_CATALOGUE
 
@@ -37,6 +38,7 @@ _SECTION = """<section id="{code}">
 
 
 @router.get(ERROR_CATALOGUE, response_class=HTMLResponse)
+@public
 def show_errors() -> HTMLResponse:
     """Show the reference of all error codes."""
     return HTMLResponse(_render(), headers={"Cache-Control": "public, max-age=3600"})

@@ -15,10 +15,12 @@ from service.api.dependencies import (
     TenantDependency,
     refuse_parameters,
 )
+from service.api.route_access import requires
 from service.api.services import Services
 from service.errors import InvalidParameterError, ServiceError
-from service.jobs.events import EventKind, JobEvent
+from service.jobs.events import EventKind, JobEvent, event_position
 from service.jobs.job import Job
+from service.keys import Scope
 from service.schemas.event import EventView
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -59,6 +61,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     response_class=Response,
     responses=_RESPONSES,
 )
+@requires(Scope.READ)
 async def stream_events(
     job_id: str,
     services: ServicesDependency,
@@ -73,7 +76,10 @@ async def stream_events(
     job = await run_in_threadpool(services.jobs.find, job_id, tenant=tenant)
     first = await run_in_threadpool(services.jobs.store.events, job.id, after=last_event_id)
     if job.status.is_terminal and not first:
-        return Response(status_code=204)
+        last = JobEvent.last_of(job)
+        if last is None or last.position <= event_position(last_event_id):
+            return Response(status_code=204)
+        first = [last]  # the others have expired
     return StreamingResponse(
         _stream(services, job, first, last_event_id),
         media_type="text/event-stream",

@@ -3,18 +3,21 @@
 from fastapi import APIRouter, Response
 
 from service.api.dependencies import ServicesDependency
+from service.api.route_access import public
 from service.schemas.health import HealthView
 
 router = APIRouter(tags=["health"])
 
 
 @router.get("/livez")
+@public
 async def live() -> dict[str, str]:
     """Return 200 while the process is alive."""
     return {"status": "alive"}
 
 
 @router.get("/readyz", responses={503: {"description": "Not ready.", "model": HealthView}})
+@public
 def ready(services: ServicesDependency, response: Response) -> HealthView:
     """Return the readiness of Redis, Triton and the workers; 503 unless all are ready."""
     report = services.readiness.report()

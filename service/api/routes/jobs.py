@@ -16,6 +16,7 @@ from service.api.dependencies import (
     refuse_parameters,
 )
 from service.api.preferences import Preferences
+from service.api.route_access import Submits, requires
 from service.api.routes.results import result_response
 from service.api.services import Services
 from service.api.submission import Submission, submit
@@ -28,6 +29,7 @@ from service.errors import (
     ServiceError,
 )
 from service.jobs.job import Job, JobStatus
+from service.keys import Scope
 from service.schemas.job import JobList, JobView
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -42,6 +44,7 @@ _STOPS: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("", status_code=202, response_model=JobView, **SUBMISSION)
+@requires(Scope.WRITE, submits=Submits.JOB)
 async def submit_job(
     request: Request, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
@@ -50,6 +53,7 @@ async def submit_job(
 
 
 @router.put("/{job_id}", status_code=202, response_model=JobView, **SUBMISSION)
+@requires(Scope.WRITE, submits=Submits.IDENTIFIED_JOB)
 async def put_job(
     job_id: str, request: Request, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
@@ -59,6 +63,7 @@ async def put_job(
 
 
 @router.get("", dependencies=[Depends(accept_parameters("status", "task", "limit", "cursor"))])
+@requires(Scope.READ)
 def list_jobs(  # noqa: PLR0917 - FastAPI reads them by name
     services: ServicesDependency,
     tenant: TenantDependency,
@@ -87,6 +92,7 @@ def list_jobs(  # noqa: PLR0917 - FastAPI reads them by name
 
 
 @router.get("/{job_id}", dependencies=[Depends(accept_parameters("wait"))])
+@requires(Scope.READ)
 async def follow_job(
     job_id: str,
     request: Request,
@@ -102,6 +108,7 @@ async def follow_job(
 
 
 @router.post("/{job_id}/cancel", dependencies=[Depends(refuse_parameters)], responses=_STOPS)
+@requires(Scope.WRITE)
 def cancel_job(
     job_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> JobView:
@@ -117,6 +124,7 @@ def cancel_job(
 
 
 @router.delete("/{job_id}", dependencies=[Depends(refuse_parameters)], responses=_STOPS)
+@requires(Scope.WRITE)
 def delete_job(
     job_id: str, response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> JobView:

@@ -11,6 +11,7 @@ from service.api.dependencies import (
     accept_parameters,
     refuse_parameters,
 )
+from service.api.route_access import requires
 from service.errors import InvalidParameterError, KeyNotFoundError, OpenModeError, TooManyKeysError
 from service.keys import KeyLimitError, Scope
 from service.schemas.key import KeyList, KeyView, NewKeyView
@@ -27,6 +28,7 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[Depends(requi
 
 
 @router.get("", dependencies=[Depends(refuse_parameters)])
+@requires(Scope.ADMIN)
 def list_keys(services: ServicesDependency, tenant: TenantDependency) -> KeyList:
     """List the live keys of your tenant, without their secrets."""
     return KeyList(keys=[KeyView.of(key) for key in services.keys.live(tenant)])
@@ -35,6 +37,7 @@ def list_keys(services: ServicesDependency, tenant: TenantDependency) -> KeyList
 @router.post(
     "", status_code=201, dependencies=[Depends(accept_parameters("scopes", "name", "days"))]
 )
+@requires(Scope.ADMIN)
 def create_key(
     response: Response,
     services: ServicesDependency,
@@ -64,6 +67,7 @@ def create_key(
 
 
 @router.delete("/{key_id}", status_code=204, dependencies=[Depends(refuse_parameters)])
+@requires(Scope.ADMIN)
 def revoke_key(key_id: str, services: ServicesDependency, tenant: TenantDependency) -> None:
     """Revoke a key of your tenant, effective with the next request; it may be the key in use."""
     key = services.keys.get(key_id)

@@ -1,6 +1,5 @@
 """Download of a job's result, with ranges and caching."""
 
-import time
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +14,7 @@ from service.api.dependencies import (
     TenantDependency,
     refuse_parameters,
 )
+from service.api.route_access import requires
 from service.api.services import Services
 from service.errors import (
     JobCanceledError,
@@ -24,6 +24,7 @@ from service.errors import (
 )
 from service.intake.photo_parameters import accepts
 from service.jobs.job import Job, JobStatus, StoredImage
+from service.keys import Scope
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -58,6 +59,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     response_class=Response,
     responses=_RESPONSES,
 )
+@requires(Scope.READ)
 def fetch_result(
     job_id: str, request: Request, services: ServicesDependency, tenant: TenantDependency
 ) -> Response:
@@ -67,14 +69,15 @@ def fetch_result(
 
 def result_response(services: Services, job: Job, asked: Headers) -> Response:
     """Return the response with the result, or with the requested part of it."""
-    result = result_of(job)
+    now = services.jobs.store.now()
+    result = result_of(job, now=now)
     if not accepts(asked.get("accept", ""), result.media_type):
         raise NotAcceptableError(
             f"The result is {result.media_type}, which `Accept` does not allow.",
             limit=result.media_type,
             actual=asked["accept"],
         )
-    headers = result_headers(job, result)
+    headers = result_headers(job, result, now=now)
     if is_unchanged(asked, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     size = result.blob.size
@@ -93,27 +96,27 @@ def result_response(services: Services, job: Job, asked: Headers) -> Response:
     )
 
 
-def result_of(job: Job) -> StoredImage:
-    """Return the job's result; raises the reason why there is none."""
+def result_of(job: Job, *, now: float) -> StoredImage:
+    """Return the job's result at `now` by Redis's clock; raises the reason why there is none."""
     match job.status:
         case JobStatus.FAILED if job.failure is not None:
             raise job.failure.to_error()
         case JobStatus.CANCELED:
             raise JobCanceledError("The job was canceled.")
         case JobStatus.SUCCEEDED if job.result is not None:
-            if job.purged or job.expires_at <= time.time():
+            if job.purged or job.expires_at <= now:
                 raise _expired()
             return job.result
         case _:
             raise JobNotFinishedError("The job has not ended yet.", actual=job.status.value)
 
 
-def result_headers(job: Job, result: StoredImage) -> dict[str, str]:
+def result_headers(job: Job, result: StoredImage, *, now: float) -> dict[str, str]:
     """Return the headers except for the length."""
     # A suggested filename for display, made from the uploaded one.
     name = f"{PurePath(job.filename or job.id).stem}-restored{result.extension}"
     plain = name.encode("ascii", "replace").decode().translate({ord(c): "_" for c in '"\\?%'})
-    left = max(int(job.expires_at - time.time()), 0)
+    left = max(int(job.expires_at - now), 0)
     return {
         "ETag": f'"{result.blob.sha256}"',
         "Accept-Ranges": "bytes",

@@ -3,6 +3,8 @@
 from fastapi import APIRouter, Depends, Response
 
 from service.api.dependencies import ServicesDependency, TenantDependency, refuse_parameters
+from service.api.route_access import requires
+from service.keys import Scope
 from service.webhooks.secrets import WebhookSecrets
 from service.webhooks.views import WebhookSecretView
 
@@ -12,6 +14,7 @@ router = APIRouter(
 
 
 @router.get("")
+@requires(Scope.WRITE)
 def show_secret(
     response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> WebhookSecretView:
@@ -20,6 +23,7 @@ def show_secret(
 
 
 @router.post("/rotate")
+@requires(Scope.WRITE)
 def rotate_secret(
     response: Response, services: ServicesDependency, tenant: TenantDependency
 ) -> WebhookSecretView:

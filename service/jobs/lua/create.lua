@@ -1,20 +1,54 @@
--- KEYS: job, queued, the tenant's jobs, the tenant's open jobs, the tenant's pixels of the day.
--- ARGV: id, created at, prefix of records, source, max open jobs, pixels, max pixels, field,
--- value, ...
+-- KEYS: job, queued, the tenant's jobs, the tenant's open jobs, the tenant's pixels of the day, the
+-- tenant's held jobs.
+-- ARGV: id, created at, prefix of records, source, max open jobs, pixels, max pixels, bytes to
+-- reserve, max percentage of memory, batch or '', failure for the pixels, failure for the memory,
+-- lifetime of a failed job, field, value, ...
 -- Returns 1 if the job was created, now or by an earlier call; 0 if another job has this id; -1 if
--- the tenant has too many open jobs; -2 if it has used up its pixels.
+-- the tenant has too many open jobs; -2 if it has used up its pixels; -3 if the store has no room
+-- for the result. A job of a batch is created in any case: one without pixels or memory has failed,
+-- so that it can be retried, and one too many is held until another one has ended.
 if status then return redis.call('HGET', KEYS[1], 'source') == ARGV[4] and 1 or 0 end
-if redis.call('SCARD', KEYS[4]) >= tonumber(ARGV[5]) then return -1 end
-if (redis.call('GET', KEYS[5]) or 0) + ARGV[6] > tonumber(ARGV[7]) then return -2 end
-redis.call('SADD', KEYS[4], ARGV[1])
-redis.call('INCRBY', KEYS[5], ARGV[6])
-redis.call('EXPIRE', KEYS[5], 172800)
-redis.call('HSET', KEYS[1], unpack(ARGV, 8))
-redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+local batch = ARGV[10] ~= ''
+local most = tonumber(ARGV[5])
+if not batch and redis.call('SCARD', KEYS[4]) >= most then return -1 end
+local refused, failure
+if (redis.call('GET', KEYS[5]) or 0) + ARGV[6] > tonumber(ARGV[7]) then
+  refused, failure = -2, ARGV[11]
+else
+  local used, reserved, maximum = memory()
+  if maximum > 0 and used + reserved + ARGV[8] > maximum * ARGV[9] / 100 then
+    refused, failure = -3, ARGV[12]
+  end
+end
+if refused and not batch then return refused end
+redis.call('HSET', KEYS[1], unpack(ARGV, 14))
 -- Keep the list as short as the records: each new job removes up to two expired ones.
 for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, 1)) do
   if redis.call('EXISTS', ARGV[3] .. id) == 0 then redis.call('ZREM', KEYS[3], id) end
 end
 redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
+if batch then
+  redis.call('SADD', 'hiir:batch-jobs:' .. ARGV[10], ARGV[1])
+  redis.call('SADD', 'hiir:batch-open:' .. ARGV[10], ARGV[1])
+end
+if refused then
+  redis.call('HSET', KEYS[1], 'status', 'failed', 'failure', failure, 'finished_at', stamp(now),
+    'expires_at', stamp(now + ARGV[13]))
+  redis.call('EXPIRE', KEYS[1], ARGV[13])
+  emit_end()
+  return refused
+end
+redis.call('HSET', KEYS[1], 'reserved_bytes', ARGV[8])
+redis.call('INCRBY', 'hiir:reserved', ARGV[8])
+redis.call('INCRBY', KEYS[5], ARGV[6])
+redis.call('EXPIRE', KEYS[5], 172800)
 emit('status')
+if not batch then
+  redis.call('SADD', KEYS[4], ARGV[1])
+  redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+  return 1
+end
+redis.call('ZADD', KEYS[6], ARGV[2], ARGV[1])
+local tenant = redis.call('HGET', KEYS[1], 'tenant')
+while redis.call('SCARD', KEYS[4]) < most and start_next(tenant) do end
 return 1

@@ -1,6 +1,7 @@
 -- KEYS: job, queued, the tenant's jobs, the tenant's open jobs, the tenant's pixels of the day.
 -- ARGV: id, pixels. Removes the job and what was counted for it.
 if not status then return 0 end
+release()
 redis.call('DEL', KEYS[1], 'hiir:events:' .. ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])

@@ -12,5 +12,5 @@ redis.call('HSET', KEYS[1], 'status', ARGV[3], 'finished_by', ARGV[2],
 redis.call('HDEL', KEYS[1], 'lease')
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
-emit_end(ARGV[4])
+emit_end()
 return 1

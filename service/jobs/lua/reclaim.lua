@@ -20,5 +20,5 @@ end
 redis.call('HSET', KEYS[1], 'status', status, 'finished_at', at,
   'expires_at', string.format('%.3f', now + ARGV[3]))
 redis.call('EXPIRE', KEYS[1], ARGV[3])
-emit_end(ARGV[3])
+emit_end()
 return status

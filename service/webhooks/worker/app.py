@@ -10,6 +10,7 @@ from typing import Any
 from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning
 
+from service.jobs.batch_store import BatchStore
 from service.jobs.queue import DELIVER_TASK_NAME, DeliveryQueue, build_celery
 from service.jobs.store import JobStore
 from service.observability.logs import configure_logging
@@ -33,10 +34,12 @@ def create_webhook_worker(settings: Settings) -> Celery:
         worker_max_memory_per_child=None,
     )
     deliveries = DeliveryStore.from_settings(settings)
+    jobs = JobStore.from_settings(settings)
     deliverer = WebhookDeliverer(
         deliveries=deliveries,
         secrets=WebhookSecretStore.from_settings(settings),
-        jobs=JobStore.from_settings(settings),
+        jobs=jobs,
+        batches=BatchStore.from_settings(settings, jobs=jobs),
         sender=WebhookSender(settings=settings.webhooks),
         settings=settings.webhooks,
     )

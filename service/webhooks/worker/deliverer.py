@@ -12,12 +12,17 @@ import json
 import logging
 import random
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from service.errors import ServiceError
+from service.jobs.batch import BatchState
+from service.jobs.batch_store import BatchStore
 from service.jobs.job import Job, WebhookEvent
 from service.jobs.store import JobStore
-from service.observability.logs import current_trace, job_context, origin_context
+from service.observability.logs import current_trace, job_context, origin_context, tenant_context
+from service.schemas.batch import BatchView
 from service.schemas.job import JobView
 from service.settings import WebhookSettings
 from service.webhooks.delivery import Delivery, DeliveryStatus
@@ -44,12 +49,14 @@ class WebhookDeliverer:
         deliveries: DeliveryStore,
         secrets: WebhookSecretStore,
         jobs: JobStore,
+        batches: BatchStore,
         sender: WebhookSender,
         settings: WebhookSettings,
     ) -> None:
         self._deliveries = deliveries
         self._secrets = secrets
         self._jobs = jobs
+        self._batches = batches
         self._sender = sender
         self._settings = settings
 
@@ -57,9 +64,12 @@ class WebhookDeliverer:
         """Send a delivery if it is pending; if Redis is down, it becomes due again."""
         try:
             taken = self._deliveries.claim(delivery_id, seconds=self.hold_seconds)
-            job = self._jobs.get(taken.job_id) if taken is not None else None
             if taken is None:
                 return
+            if taken.batch_id is not None:
+                self._deliver_batch(taken, taken.batch_id)
+                return
+            job = self._jobs.get(taken.job_id) if taken.job_id is not None else None
             if job is None:  # the record has expired
                 self._deliveries.settle(taken, DeliveryStatus.FAILED)
                 return
@@ -72,7 +82,7 @@ class WebhookDeliverer:
                 ),
                 job_context(job.id),
             ):
-                self._deliver(taken, job)
+                self._deliver(taken, lambda: write_body(taken, job))
         except ServiceError as error:
             logger.warning("delivery postponed: %s", error.code)
 
@@ -81,14 +91,22 @@ class WebhookDeliverer:
         """Longest duration of one attempt, from message to response."""
         return self._settings.timeout_seconds + _MARGIN_SECONDS
 
-    def _deliver(self, delivery: Delivery, job: Job) -> None:
+    def _deliver_batch(self, delivery: Delivery, batch_id: str) -> None:
+        batch = self._batches.get(batch_id)
+        if batch is None:  # the record has expired
+            self._deliveries.settle(delivery, DeliveryStatus.FAILED)
+            return
+        with tenant_context(batch.tenant):
+            self._deliver(delivery, lambda: write_batch_body(delivery, self._batches.state(batch)))
+
+    def _deliver(self, delivery: Delivery, write: Callable[[], str]) -> None:
         if self._deliveries.is_disabled(delivery.tenant, delivery.url):
             logger.info("%s webhook not sent: its address is disabled", delivery.event.value)
             self._deliveries.settle(delivery, DeliveryStatus.DISABLED)
             return
         body = delivery.body
         if body is None:
-            body = write_body(delivery, job)
+            body = write()
             self._deliveries.save_body(delivery, body)
         answer = self._sender.send(
             delivery.url, headers=self._headers(delivery, body.encode()), body=body.encode()
@@ -142,6 +160,15 @@ def write_body(delivery: Delivery, job: Job) -> str:
         # The state at that time: the job may have continued since.
         view |= {"status": "running", "finished_at": None, "output": None, "error": None}
         view |= {"timings": {}, "progress": {**view["progress"], "stage": "decode"}}
+    return _write(delivery, f"job.{delivery.event.value}", view)
+
+
+def write_batch_body(delivery: Delivery, state: BatchState) -> str:
+    """Build the body: the event, its time, and the batch."""
+    return _write(delivery, delivery.event.value, BatchView.of(state).model_dump(mode="json"))
+
+
+def _write(delivery: Delivery, kind: str, data: Mapping[str, Any]) -> str:
     timestamp = datetime.fromtimestamp(delivery.created_at, UTC).isoformat()
-    body = {"type": f"job.{delivery.event.value}", "timestamp": timestamp, "data": view}
+    body = {"type": kind, "timestamp": timestamp, "data": data}
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False)

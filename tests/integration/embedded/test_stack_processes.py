@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,12 +63,18 @@ class RunningStack:
 
 
 @contextmanager
-def running_stack(data_dir: Path, repository: Path, **environment: str) -> Iterator[RunningStack]:
+def running_stack(
+    data_dir: Path,
+    repository: Path,
+    *,
+    driver: Sequence[str | Path] = (DRIVER,),
+    **environment: str,
+) -> Iterator[RunningStack]:
     """Start the driver and wait until it serves; end it in any case."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("HIIR_")}
     log = data_dir / "log"
     data_dir.mkdir(exist_ok=True)
-    command = [sys.executable, DRIVER, "up", "--data-dir", data_dir]
+    command = [sys.executable, *driver, "up", "--data-dir", data_dir]
     command += ["--model-repository", repository]
     with (
         log.open("wb") as output,
@@ -178,7 +184,7 @@ def test_children_die_with_a_killed_supervisor_and_the_next_start_cleans_up(
 
 
 def test_taken_ports_are_stepped_over(tmp_path: Path, identity_repository: Path) -> None:
-    defaults = (6379, 8000, 8001, 8002, 8003)
+    defaults = (6379, 8000, 8001)
     with ExitStack() as sockets:
         for port in defaults:
             holder = sockets.enter_context(socket.socket())
@@ -190,9 +196,9 @@ def test_taken_ports_are_stepped_over(tmp_path: Path, identity_repository: Path)
         with running_stack(tmp_path / "data", identity_repository) as stack:
             state = stack.state()
             assert stack.infer()
-    urls = [state[key] for key in ("api_url", "redis_url", "triton_url", "triton_http_url")]
+    urls = [state[key] for key in ("api_url", "redis_url", "triton_url")]
     chosen = {int(url.rpartition(":")[2]) for url in urls}
-    assert len(chosen) == 4
+    assert len(chosen) == 3
     assert chosen.isdisjoint(defaults)
     assert state["api_url"] in stack.log.read_text()
 
@@ -206,8 +212,7 @@ def test_given_servers_are_used_and_left_running(
     triton_given = triton_server(identity_repository)
     given = {
         "HIIR_REDIS_URL": redis_server.url,
-        "HIIR_TRITON_URL": triton_given.grpc_url,
-        "HIIR_TRITON_HTTP_URL": triton_given.http_url,
+        "HIIR_TRITON_URL": triton_given.url,
     }
     with running_stack(tmp_path / "data", identity_repository, **given) as stack:
         assert set(stack.state()["pids"]) == {"worker", "webhooks", "api"}

@@ -13,13 +13,21 @@ MakeKey = Callable[..., str]
 PNG = write(photo(40, 50))
 
 
-def ask(app: FastAPI, method: str, path: str, *, key: str | None = None, **more: Any) -> Any:
+def ask(
+    app: FastAPI,
+    method: str,
+    path: str,
+    *,
+    key: str | None = None,
+    base_url: str = "http://test",
+    **more: Any,
+) -> Any:
     """One request to an application of the test's own."""
 
     async def send() -> httpx.Response:
         headers = {**more.pop("headers", {}), **({"X-API-Key": key} if key else {})}
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url=base_url) as client:
             return await client.request(method, path, headers=headers, **more)
 
     return asyncio.run(send())

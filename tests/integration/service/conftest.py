@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from service.api.app import create_app
 from service.embedded.ports import choose_port
@@ -42,6 +43,7 @@ SETTINGS = {
     "HIIR_JOBS__REAPER_SECONDS": "0.5",
     "HIIR_JOBS__REPUBLISH_SECONDS": "2",
     "HIIR_JOBS__DRAIN_SECONDS": "1",
+    "HIIR_JOBS__STORE_FULL_SECONDS": "8",
     "HIIR_INFERENCE__OUTAGE_SECONDS": "12",
     "HIIR_LIMITS__PIXELS": "13000000",
     "HIIR_LIMITS__SIDE": "5000",
@@ -83,15 +85,16 @@ def running_stack(
     """The service as long as the session; a test that kills a part of it starts that again."""
     folder = tmp_path_factory.mktemp("service")
     redis = RedisServer(
-        data_dir=folder / "redis", port=choose_port(26_379, taken=taken_ports), max_memory="512mb"
+        data_dir=folder / "redis",
+        port=choose_port(26_379, taken=taken_ports),
+        max_memory="512mb",
+        password=SecretStr("s3cret/word"),
     )
     triton = TritonServer(
         release=ensure_tritonserver(StackSettings().cache_dir),
         model_repository=service_repository,
         work_dir=folder / "triton",
-        grpc_port=choose_port(28_001, taken=taken_ports),
-        http_port=choose_port(28_101, taken=taken_ports),
-        metrics_port=choose_port(28_201, taken=taken_ports),
+        port=choose_port(28_001, taken=taken_ports),
         shm_prefix=unique_shm_prefix(),
     )
     spool = tmp_path_factory.mktemp("spool")
@@ -104,8 +107,7 @@ def running_stack(
         "HIIR_METRICS__API_PORT": str(choose_port(28_401, taken=taken_ports)),
         "HIIR_METRICS__WORKER_PORT": str(choose_port(28_501, taken=taken_ports)),
         "HIIR_REDIS_URL": redis.url,
-        "HIIR_TRITON_URL": triton.grpc_url,
-        "HIIR_TRITON_HTTP_URL": triton.http_url,
+        "HIIR_TRITON_URL": triton.url,
         "HIIR_MODEL_REPOSITORY": str(service_repository),
         "TMPDIR": str(spool),
     }
@@ -161,14 +163,14 @@ def running_stack(
                 command=python(
                     *("uvicorn", "--factory", "service.api.app:create_app"),
                     *("--host", "127.0.0.1", "--port", str(port), "--no-access-log"),
+                    *("--http", "service.api.http_protocol:HttpProtocol"),
                 ),
                 environment=environment,
                 log=folder / "api.log",
                 is_ready=is_api_alive,
             ),
             redis_url=redis.url,
-            triton_url=triton.grpc_url,
-            triton_http_url=triton.http_url,
+            triton_url=triton.url,
             spool=spool,
             client=client,
         )
@@ -198,7 +200,6 @@ def make_app(stack: Stack, service_repository: Path) -> Iterator[Callable[..., F
         settings = Settings(
             redis_url=stack.redis_url,
             triton_url=stack.triton_url,
-            triton_http_url=stack.triton_http_url,
             model_repository=service_repository,
             **{"auth": AuthMode.OPEN, **changes},
         )

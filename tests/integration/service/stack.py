@@ -112,7 +112,6 @@ class Stack:
     api: Process
     redis_url: str
     triton_url: str
-    triton_http_url: str
     spool: Path
     client: httpx.Client
 

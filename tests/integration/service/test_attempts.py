@@ -3,6 +3,7 @@
 Jobs are made without a message, and taken before the running worker can hear of them.
 """
 
+import errno
 import threading
 import time
 import uuid
@@ -12,7 +13,7 @@ from typing import BinaryIO
 
 import pytest
 
-from hiir.imaging import Codec, EncodedPhoto, ImageFormat
+from hiir.imaging import Codec, DiskFull, EncodedPhoto, ImageFormat, PixelFile
 from service.catalogue.models import ModelCatalogue
 from service.errors import StoreUnavailableError
 from service.jobs.blobs import BlobStore
@@ -311,3 +312,50 @@ def test_reply_that_was_lost_leaves_one_result(
     assert calls == [LeaseState.HELD, LeaseState.HELD]
     stack.ends_succeeded_once(job_id, photo(*SOME_TILES))
     assert len(stack.blob_keys() - before) == 1
+
+
+def test_full_disk_puts_the_job_back_for_a_while(
+    stack: Stack, make_pipeline: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_: object) -> PixelFile:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    stack.worker.kill()
+    pipeline = make_pipeline(jobs=JobSettings(lease_seconds=6, store_full_seconds=1))
+    job_id = create(pipeline, "identity")
+    with monkeypatch.context() as patched:
+        patched.setattr("service.worker.pipeline.PixelFile", no_space)
+        job = run(pipeline, job_id)
+        assert (job.status, job.attempt) == (JobStatus.QUEUED, 0)
+        with stack.database(0) as redis:
+            waiting = redis.lrange("interactive", 0, -1)
+        assert not any(job_id in message for message in waiting), "the reaper publishes it later"
+        time.sleep(1.1)
+        job = run(pipeline, job_id)
+    assert failure_code(job) == "disk-full"
+    assert job.failure is not None
+    assert job.failure.retryable
+
+
+def test_full_disk_is_over_before_the_time_limit(
+    stack: Stack, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_: object, **__: object) -> EncodedPhoto:
+        raise DiskFull("There is no disk space left for temporary files.")
+
+    stack.worker.kill()
+    job_id = create(pipeline, "identity")
+    with monkeypatch.context() as patched:
+        patched.setattr(Codec, "encode", no_space)
+        assert run(pipeline, job_id).status is JobStatus.QUEUED
+    assert run(pipeline, job_id).status is JobStatus.SUCCEEDED
+
+
+def test_bytes_of_a_result_outlive_it_for_downloads_under_way(
+    stack: Stack, pipeline: Pipeline
+) -> None:
+    job = run(pipeline, create(pipeline, "identity"))
+    assert job.result is not None
+    with stack.database(2) as redis:
+        left = redis.ttl(f"hiir:blob:{job.result.blob.id}:0")
+    assert job.expires_at - pipeline.jobs.now() + 590 < left

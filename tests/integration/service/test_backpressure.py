@@ -86,7 +86,7 @@ def test_nearly_full_store_takes_no_more_jobs(stack: Stack, make_app: MakeApp) -
             answer = asyncio.run(send())
         finally:
             redis.delete("ballast")
-    assert (answer.status_code, answer.json()["code"]) == (503, "store-unavailable")
+    assert (answer.status_code, answer.json()["code"]) == (503, "store-full")
     assert answer.json()["limit"] == 1
     assert answer.json()["actual"] >= 3
     assert int(answer.headers["retry-after"]) >= 1

@@ -5,6 +5,8 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -12,7 +14,11 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from service.limits import TenantLimits
+from service.errors import StoreUnavailableError
+from service.jobs.batch import Batch
+from service.jobs.batch_store import BatchStore
+from service.jobs.job import Job
+from service.limits import Limits, TenantLimits
 from service.settings import AuthMode
 from tests.integration.service.callers import PNG, MakeKey, ask
 from tests.integration.service.callers import submit as post
@@ -132,9 +138,17 @@ def test_archive_waits_for_the_end_and_tells_what_is_gone(stack: Stack) -> None:
     before = stack.blob_keys()
     files = [("a.png", write(photo(*MANY_TILES))), ("b.png", write(photo(*SOME_TILES)))]
     made = submit(stack, files, task="slow-identity")
-    early = stack.client.get(f"/v1/batches/{made['id']}/results.zip")
+    path = f"/v1/batches/{made['id']}/results.zip"
+    early = stack.client.get(path)
     assert (early.status_code, early.json()["code"]) == (409, "batch-not-finished")
     assert int(early.headers["retry-after"]) > 0
+    growing = stack.client.get(path, params={"partial": "true"})
+    assert growing.status_code == 200
+    with zipfile.ZipFile(io.BytesIO(growing.content)) as archive:
+        listed = json.loads(archive.read("manifest.json"))["items"]
+        names = [item["file"] for item in listed if item["file"]]
+        assert {*archive.namelist()} == {*names, "manifest.json"}
+    assert {item["status"] for item in listed} & {"queued", "running"}
     wait_ended(stack, made["id"])
     stack.client.delete(f"/v1/jobs/{made['items'][0]['job_id']}")
     archive, manifest = open_archive(stack, made["id"])
@@ -223,23 +237,185 @@ def test_another_tenants_batch_and_deliveries_do_not_exist(
     assert len(secrets) == 2
 
 
-def test_jobs_of_batches_have_a_limit_of_their_own(
+def test_jobs_beyond_the_limit_wait_for_their_turn(
     stack: Stack, make_app: Callable[..., FastAPI], make_key: MakeKey
 ) -> None:
     stack.worker.kill()
     app = make_app(auth=AuthMode.KEYS, tenants=TenantLimits(open_jobs=1, open_batch_jobs=2))
     key = make_key("museum")
-    files = 3 * [("file", ("a.png", PNG))]
-    form = {"data": {"task": "identity"}, "files": files}
-    made = ask(app, "POST", "/v1/batches", key=key, **form).json()
-    assert [item["status"] for item in made["items"]] == ["queued", "queued", "refused"]
-    assert made["items"][2]["error"]["code"] == "too-many-jobs"
+    form = {"data": {"task": "identity"}, "files": 5 * [("file", ("a.png", PNG))]}
+    made = [ask(app, "POST", "/v1/batches", key=key, **form).json() for _ in range(2)]
+    assert [some_counts(batch) for batch in made] == 2 * [{"queued": 5}]
+    with stack.database(1) as redis:
+        first = [item["job_id"] for item in made[0]["items"]]
+        assert redis.zrange("hiir:queued", 0, -1) == first[:2]
     assert post(app, key).status_code == 202, "a single job has a place of its own"
-    none = ask(app, "POST", "/v1/batches", key=key, **form)
-    assert (none.status_code, none.json()["code"]) == (429, "too-many-jobs")
-    canceled = ask(app, "DELETE", made["urls"]["self"], key=key).json()
-    assert some_counts(canceled) == {"canceled": 2, "refused": 1}
+    canceled = ask(app, "POST", f"{made[1]['urls']['self']}/cancel", key=key).json()
+    assert some_counts(canceled) == {"canceled": 5}
+    stack.worker.start()
+
+    def ended() -> dict[str, Any] | None:
+        found = ask(app, "GET", made[0]["urls"]["self"], key=key).json()
+        return found if found["ended"] else None
+
+    assert some_counts(wait_until(ended, "the batch to end")) == {"succeeded": 5}
+
+
+def test_batch_is_refused_as_a_whole_when_too_many_of_its_tenant_wait(
+    stack: Stack, make_app: Callable[..., FastAPI], make_key: MakeKey
+) -> None:
+    stack.worker.kill()
+    limits = TenantLimits(open_batch_jobs=1, held_batch_jobs=2)
+    app, key = make_app(auth=AuthMode.KEYS, tenants=limits), make_key("museum")
+    form = {"data": {"task": "identity"}, "files": 3 * [("file", ("a.png", PNG))]}
+    made = ask(app, "POST", "/v1/batches", key=key, **form).json()
+    refused = ask(app, "POST", "/v1/batches", key=key, **form)
+    assert (refused.status_code, refused.json()["code"]) == (429, "too-many-jobs")
+    ask(app, "DELETE", made["urls"]["self"], key=key)
     assert ask(app, "POST", "/v1/batches", key=key, **form).status_code == 202
+
+
+def test_quota_of_canceled_jobs_is_given_back_and_retry_cures_what_lacked_it(
+    stack: Stack, make_app: Callable[..., FastAPI], make_key: MakeKey
+) -> None:
+    stack.worker.kill()
+    megapixel = write(np.zeros((1000, 1000), np.uint8))
+    app = make_app(auth=AuthMode.KEYS, tenants=TenantLimits(megapixels_per_day=2))
+    key = make_key("museum")
+    form = {"data": {"task": "identity"}, "files": 3 * [("file", ("a.png", megapixel))]}
+    made = ask(app, "POST", "/v1/batches", key=key, **form).json()
+    assert some_counts(made) == {"queued": 2, "failed": 1}
+    assert made["items"][2]["error"]["code"] == "quota-exceeded"
+    assert made["items"][2]["error"]["retryable"]
+    retry = f"{made['urls']['self']}/retry-failed"
+    still = ask(app, "POST", retry, key=key)
+    assert (still.status_code, still.json()["code"]) == (429, "quota-exceeded")
+    ask(app, "POST", made["items"][0]["urls"]["cancel"], key=key)
+    again = ask(app, "POST", retry, key=key)
+    assert again.status_code == 202, again.text
+    assert some_counts(again.json()) == {"queued": 2, "canceled": 1}
+    ask(app, "DELETE", made["urls"]["self"], key=key)
+
+
+def test_batch_without_a_valid_file_is_refused(stack: Stack) -> None:
+    before = stack.stored()
+    files = [("a.png", b"no image"), ("b.png", b"")]
+    refused = send(stack, files, key="nothing-valid")
+    assert (refused.status_code, refused.json()["code"]) == (422, "no-valid-file")
+    assert [error["name"] for error in refused.json()["errors"]] == ["a.png", "b.png"]
+    assert stack.stored() == before
+    good = send(stack, [("a.png", write(photo(*SOME_TILES)))], key="nothing-valid")
+    assert (good.status_code, "idempotent-replayed" in good.headers) == (202, False)
+
+
+def test_results_live_until_the_batch_has_ended(stack: Stack) -> None:
+    slow = [(f"{n}.png", write(photo(*MANY_TILES, seed=n))) for n in range(3)]
+    made = submit(stack, [("small.png", write(photo(*SOME_TILES))), *slow], task="slow-identity")
+    first = made["items"][0]["job_id"]
+    job = stack.wait_end(first)
+    assert not look(stack, made["id"])["ended"]
+
+    def result_ttl() -> int:
+        blob = json.loads(stack.record(first)["result"])["blob"]["id"]
+        with stack.database(2) as redis:
+            return int(redis.ttl(f"hiir:blob:{blob}:0"))
+
+    assert result_ttl() > 21_600
+    wait_ended(stack, made["id"])
+    assert stack.job(first)["expires_at"] < job["expires_at"]
+    ended = wait_until(lambda: 3600 < result_ttl() <= 4200 and stack.job(first), "a shorter life")
+    last = [stack.job(item["job_id"])["finished_at"] for item in made["items"]]
+    lifetime = datetime.fromisoformat(ended["expires_at"]) - datetime.fromisoformat(max(last))
+    assert abs(lifetime.total_seconds() - 3600) < 1
+
+
+def test_batch_under_an_id_of_its_clients_is_made_once_and_listed(stack: Stack) -> None:
+    form = {
+        "data": {"task": "identity", "client_metadata": json.dumps({"album": "summer"})},
+        "files": [("file", ("a.png", write(photo(*SOME_TILES)))), ("file", ("b.png", b"no"))],
+    }
+    before = stack.job_keys()
+    answers = [stack.client.put("/v1/batches/summer-1", **form) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[1].headers["idempotent-replayed"] == "true"
+    assert len(stack.job_keys() - before) == 1
+    batch = wait_ended(stack, "summer-1")
+    assert some_counts(batch) == {"succeeded": 1, "refused": 1}
+    assert batch["client_metadata"] == {"album": "summer"}
+    job = stack.job(batch["items"][0]["job_id"])
+    assert (job["filename"], job["client_metadata"]) == ("a.png", {"album": "summer"})
+    form["data"]["task"] = "large-identity"
+    other = stack.client.put("/v1/batches/summer-1", **form)
+    assert (other.status_code, other.json()["code"]) == (409, "job-id-taken")
+    newest = stack.client.get("/v1/batches", params={"limit": 1}).json()
+    assert [(item["id"], item["files"], item["open_jobs"]) for item in newest["batches"]] == [
+        ("summer-1", 2, 0)
+    ]
+    page = stack.client.get("/v1/batches", params={"limit": 1, "cursor": newest["next_cursor"]})
+    assert page.json()["batches"][0]["id"] != "summer-1"
+
+
+@pytest.mark.parametrize("value", ["no json", "[1]", '{"a": 1}', '{"a": "' + 600 * "b" + '"}'])
+def test_metadata_that_is_no_small_object_of_strings_is_refused(stack: Stack, value: str) -> None:
+    refused = send(stack, [("a.png", write(photo(*SOME_TILES)))], client_metadata=value)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid-parameter")
+
+
+def test_replay_is_answered_when_the_queue_is_full(
+    stack: Stack, make_app: Callable[..., FastAPI], make_key: MakeKey
+) -> None:
+    stack.worker.kill()
+    app, key = make_app(auth=AuthMode.KEYS, limits=Limits(queue_depth=2)), make_key("museum")
+    batch = {"data": {"task": "identity"}, "files": 2 * [("file", ("a.png", PNG))]}
+    sent = {"headers": {"idempotency-key": "full"}, **batch}
+    first, second = (ask(app, "POST", "/v1/batches", key=key, **sent) for _ in range(2))
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json() == second.json()
+    new = ask(app, "POST", "/v1/batches", key=key, **{**batch, "headers": {"idempotency-key": "b"}})
+    assert (new.status_code, new.json()["code"]) == (503, "queue-full")
+    ask(app, "DELETE", first.json()["urls"]["self"], key=key)
+    form = {"data": {"task": "identity"}, "files": {"file": ("a.png", PNG)}}
+    jobs = [
+        ask(app, "POST", "/v1/jobs", key=key, headers={"idempotency-key": name}, **form)
+        for name in ("one", "two", "one")
+    ]
+    assert [job.status_code for job in jobs] == [202, 202, 202]
+    assert jobs[2].headers["idempotent-replayed"] == "true"
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_batch_whose_creation_fails_is_made_once_when_it_is_sent_again(
+    stack: Stack,
+    make_app: Callable[..., FastAPI],
+    make_key: MakeKey,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    after: bool,
+) -> None:
+    stack.worker.kill()
+    app, key = make_app(auth=AuthMode.KEYS), make_key("museum")
+    store = app.state.services.batches.store
+    create = type(store).create
+
+    def fail(self: BatchStore, batch: Batch, jobs: list[Job]) -> None:
+        if after:  # the reply is lost
+            create(self, batch, jobs)
+        raise StoreUnavailableError("No.")
+
+    before = stack.job_keys()
+    form = {
+        "data": {"task": "identity"},
+        "files": 3 * [("file", ("a.png", PNG))],
+        "headers": {"idempotency-key": "again"},
+    }
+    with monkeypatch.context() as patched:
+        patched.setattr(BatchStore, "create", fail)
+        assert ask(app, "POST", "/v1/batches", key=key, **form).status_code == 503
+    made = ask(app, "POST", "/v1/batches", key=key, **form)
+    assert made.status_code == 202, made.text
+    assert len(stack.job_keys() - before) == 3
+    assert {f"hiir:job:{item['job_id']}" for item in made.json()["items"]} <= stack.job_keys()
+    ask(app, "DELETE", made.json()["urls"]["self"], key=key)
 
 
 def test_batch_lives_as_long_as_its_jobs_can(stack: Stack) -> None:
@@ -247,3 +423,21 @@ def test_batch_lives_as_long_as_its_jobs_can(stack: Stack) -> None:
     with stack.database(1) as redis:
         left = redis.ttl(f"hiir:batch:{made['id']}")
     assert 86_400 + 21_600 - 60 < left <= 86_400 + 21_600
+
+
+def test_change_of_a_batch_that_has_changed_meanwhile_is_not_written(
+    stack: Stack, make_app: Callable[..., FastAPI]
+) -> None:
+    store = make_app().state.services.batches.store
+    made = submit(stack, [("a.png", write(photo(*SOME_TILES))), ("b.png", b"no image")])
+    wait_ended(stack, made["id"])
+    before = store.get(made["id"])
+    first, second = (
+        replace(before, items=(replace(before.items[0], job_id=job_id), before.items[1]))
+        for job_id in ("a" * 32, "b" * 32)
+    )
+    assert store.replace(before, first)
+    assert not store.replace(before, second)
+    assert store.get(made["id"]) == first
+    with stack.database(1) as redis:
+        assert redis.ttl(f"hiir:batch:{made['id']}") > 86_400

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from service.embedded.redis import RedisServer
-from service.errors import StoreFaultError, StoreUnavailableError
+from service.errors import StoreFaultError, StoreFullError
 from service.jobs.blobs import BlobStore
 from service.settings import Settings
 
@@ -107,15 +107,18 @@ def test_failed_upload_leaves_nothing(store: BlobStore, redis: "Redis[bytes]") -
     assert not redis.keys()
 
 
-def test_full_redis_is_unavailable_and_keeps_what_it_has(
+def test_full_redis_takes_no_bytes_and_keeps_what_it_has(
     store: BlobStore, redis: "Redis[bytes]"
 ) -> None:
     kept = store.put([noise(MIB)], seconds=60)
     limit = redis.config_get("maxmemory")["maxmemory"]
-    redis.config_set("maxmemory", redis.info("memory")["used_memory"])
+    used = redis.info("memory")["used_memory"]
+    redis.config_set("maxmemory", used + 3 * MIB)
     try:
-        with pytest.raises(StoreUnavailableError):
+        with pytest.raises(StoreFullError):
             store.put([noise(4 * MIB)], seconds=60)
+        assert redis.set("record", b"small") is True
+        redis.delete("record")
     finally:
         redis.config_set("maxmemory", limit)
     assert b"".join(store.open(kept) or ()) == noise(MIB)

@@ -72,8 +72,6 @@ def test_who_has_heard_the_end_need_not_come_back(stack: Stack) -> None:
     url = f"/v1/jobs/{job_id}/events"
     again = stack.client.get(url, headers={"last-event-id": last})
     assert (again.status_code, again.content) == (204, b"")
-    with stack.database(1) as redis:
-        assert 86_000 < redis.ttl(f"hiir:events:{job_id}") <= 86_400
 
 
 def test_attempts_and_cancellation_are_told(stack: Stack) -> None:
@@ -138,3 +136,18 @@ def test_id_that_is_none_of_an_event_is_refused(stack: Stack, last: str) -> None
 def test_events_of_an_unknown_job_are_not_found(stack: Stack) -> None:
     answer = stack.client.get(f"/v1/jobs/{'0' * 32}/events")
     assert (answer.status_code, answer.json()["code"]) == (404, "job-not-found")
+
+
+def test_end_is_known_after_the_other_events_have_expired(stack: Stack) -> None:
+    job_id = stack.submit(write(photo(*SOME_TILES)), "identity")["id"]
+    stack.wait_end(job_id)
+    path = f"/v1/jobs/{job_id}/events"
+    whole = stack.client.get(path).text
+    with stack.database(1) as redis:
+        assert 0 < redis.ttl(f"hiir:events:{job_id}") <= 600
+        redis.delete(f"hiir:events:{job_id}")
+    late = stack.client.get(path)
+    assert late.status_code == 200
+    assert late.text.partition("id: ")[2] == whole.rpartition("id: ")[2]
+    last = late.text.partition("id: ")[2].partition("\n")[0]
+    assert stack.client.get(path, headers={"last-event-id": last}).status_code == 204

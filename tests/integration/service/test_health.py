@@ -25,7 +25,12 @@ def test_ready_service_says_so(stack: Stack) -> None:
     assert answer.status_code == 200
     assert answer.json() == {
         "ready": True,
-        "components": {"redis": "ready", "triton": "ready", "worker": "ready"},
+        "components": {
+            "redis": "ready",
+            "memory": "ready",
+            "triton": "ready",
+            "worker": "ready",
+        },
     }
     assert stack.client.get("/livez").json() == {"status": "alive"}
     assert worker_health(stack) == 0

@@ -178,7 +178,7 @@ def test_finished_jobs_leave_their_result_alone(stack: Stack) -> None:
     (left,) = wait_until(lambda: len(blobs()) == 1 and blobs(), "the upload to be deleted")
     assert left.decode().split(":")[2] in result
     with stack.database(2) as redis:
-        assert 3500 < redis.ttl(left) <= 3600
+        assert 4100 < redis.ttl(left) <= 4200
 
 
 def test_many_jobs_at_once_each_get_their_own_pixels(stack: Stack) -> None:

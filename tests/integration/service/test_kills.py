@@ -1,5 +1,7 @@
 """`kill -9` of any process in the middle of a job: it still ends, once, with the right result."""
 
+import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +9,8 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from tests.integration.service.stack import Stack, photo, wait_until, write
+from tests.integration.service.killed_submission import FILES, KEY, STEPS, TASK
+from tests.integration.service.stack import ROOT, Stack, photo, python, wait_until, write
 
 pytestmark = pytest.mark.integration
 SOME_TILES = (110, 160)
@@ -154,3 +157,36 @@ def test_doubled_messages_are_dropped(stack: Stack) -> None:
     with stack.database(0) as redis:
         wait_until(lambda: redis.llen("interactive") == 0, "the messages to be dropped")
     assert stack.job(job_id) == ended
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_api_at_each_step_of_a_batch_makes_no_job_twice(stack: Stack, step: str) -> None:
+    stack.worker.kill()
+    before = stack.job_keys()
+    killed = subprocess.run(
+        python("tests.integration.service.killed_submission", step),
+        env={**stack.api.environment, "HIIR_METRICS__API_PORT": "0"},
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
+    made_before = stack.job_keys() - before
+    assert len(made_before) in {0, 3}, "all jobs of a batch are created, or none"
+    with stack.database(1) as redis:  # as if a minute had passed
+        for key in redis.keys("hiir:idempotency:*"):
+            if not redis.hexists(key, "answer"):
+                redis.hset(key, "begun_at", 0)
+    stack.worker.start()
+    again = stack.client.post(
+        "/v1/batches",
+        data={"task": TASK},
+        files=FILES,
+        headers={"idempotency-key": f"{KEY} {step}".replace(" ", "-")},
+    )
+    assert again.status_code == 202, again.text
+    made = stack.job_keys() - before
+    assert len(made) == 3
+    assert made_before <= made
+    jobs = [stack.wait_end(item["job_id"]) for item in again.json()["items"]]
+    assert [job["status"] for job in jobs] == 3 * ["succeeded"]

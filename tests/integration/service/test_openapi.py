@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 from typing import Any
 
 import pytest
@@ -100,7 +101,8 @@ def exercise(operation: Any, known: dict[str, list[str]], base: str, seen: set[i
             if name in (case.path_parameters or {}) and data.draw(st.sampled_from([1, 1, 0])):
                 case.path_parameters[name] = data.draw(st.sampled_from(values))
         if operation.method == "put":  # not under the id of a job that is to be found again
-            case.path_parameters["job_id"] = data.draw(st.uuids()).hex
+            (name,) = path_names(operation)
+            case.path_parameters[name] = data.draw(st.uuids()).hex
         send(case)
 
     def send(case: Any) -> None:
@@ -118,9 +120,13 @@ def takes_form(operation: Any) -> bool:
     return any("multipart" in body.media_type for body in operation.body)
 
 
+def path_names(operation: Any) -> list[str]:
+    return re.findall(r"\{(\w+)\}", operation.path)
+
+
 def submit_well(operation: Any, base: str) -> int:
     """A good submission: what is drawn hardly ever holds an image."""
-    named = {"job_id": "of-mine"} if "{job_id}" in operation.path else {}
+    named = dict.fromkeys(path_names(operation), "of-mine")
     case = operation.Case(path_parameters=named, media_type="multipart/form-data", body={})
     form = {"data": {"task": "identity"}, "files": {"file": ("a.png", PNG)}}
     response = case.call(base_url=base, timeout=60, **form)

@@ -271,7 +271,7 @@ def test_type_of_a_problem_is_a_page_that_explains_it(stack: Stack) -> None:
 def test_wrong_method_is_a_problem(stack: Stack) -> None:
     answer = stack.client.put("/v1/tasks")
     expect(answer, 405, "method-not-allowed")
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
 def raw_request(stack: Stack, header: str, *, kind: str = "image/png") -> socket.socket:

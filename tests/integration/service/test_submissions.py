@@ -1,12 +1,18 @@
 """One submission, however often it is sent; and an answer in the way that its sender likes."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
 
+from service.errors import StoreUnavailableError
+from service.jobs.queue import JobQueue
+from service.jobs.store import JobStore
+from tests.integration.service.callers import ask
 from tests.integration.service.stack import Stack, photo, read, wait_until, write
 
 pytestmark = pytest.mark.integration
@@ -254,3 +260,49 @@ def test_jobs_are_listed_by_page_and_filter(stack: Stack) -> None:
     ]:
         answer = stack.client.get("/v1/jobs", params=query)
         assert answer.json()["code"] == code
+
+
+def test_key_of_a_job_that_may_exist_is_not_given_up(
+    stack: Stack, make_app: Callable[..., FastAPI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, before = make_app(), stack.stored()
+
+    def send() -> httpx.Response:
+        return ask(
+            app,
+            "POST",
+            "/v1/jobs",
+            base_url="http://localhost",
+            data={"task": "identity"},
+            files={"file": ("a.png", PNG)},
+            headers={"idempotency-key": "may-exist"},
+        )
+
+    def unheard(*_: object) -> None:
+        raise StoreUnavailableError("No.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JobQueue, "publish", unheard)
+        patched.setattr(JobStore, "discard", unheard)
+        assert send().status_code == 503
+    made = send()
+    assert made.status_code == 202, made.text
+    (key,) = stack.job_keys() - before[0]
+    assert key == f"hiir:job:{made.json()['id']}"
+    stack.ends_succeeded_once(made.json()["id"], PIXELS)
+
+
+def test_clock_of_the_api_does_not_matter(
+    stack: Stack, make_app: Callable[..., FastAPI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, real = make_app(), time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 86_400)
+    form = {"data": {"task": "identity"}, "files": {"file": ("a.png", PNG)}}
+    made = ask(app, "POST", "/v1/jobs", base_url="http://localhost", **form).json()
+    stack.wait_end(made["id"])
+    with stack.database(1) as redis:
+        assert abs(float(stack.record(made["id"])["created_at"]) - redis.time()[0]) < 60
+    result = ask(app, "GET", made["urls"]["result"], base_url="http://localhost")
+    assert result.status_code == 200
+    age = int(result.headers["cache-control"].rpartition("=")[2])
+    assert 3500 < age <= 3600

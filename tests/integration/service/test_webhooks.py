@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import json
 import time
 from typing import Any
 
@@ -87,6 +88,41 @@ def test_owner_is_told_of_the_start_and_of_the_end(hooks: Stack) -> None:
         assert abs(time.time() - int(headers["webhook-timestamp"])) < 60
         assert headers["content-type"] == "application/json"
         assert headers["traceparent"].startswith("00-")
+
+
+def test_owner_of_a_batch_is_told_of_its_end_once(hooks: Stack) -> None:
+    metadata = {"album": "summer"}
+    with receiving() as receiver:
+        made = hooks.client.post(
+            "/v1/batches",
+            data={
+                "task": "identity",
+                "webhook_url": receiver.url,
+                "webhook_events": "batch.completed",
+                "client_metadata": json.dumps(metadata),
+            },
+            files=[("file", (f"{n}.png", write(photo(*SOME_TILES, seed=n)))) for n in range(3)],
+        ).json()
+        wait_until(lambda: receiver.received, "the webhook")
+        time.sleep(1)  # for a second one
+    (body,) = receiver.bodies()
+    assert body["type"] == "batch.completed"
+    assert body["data"] == hooks.client.get(made["urls"]["self"]).json()
+    assert (body["data"]["ended"], body["data"]["client_metadata"]) == (True, metadata)
+    assert [item["filename"] for item in body["data"]["items"]] == ["0.png", "1.png", "2.png"]
+
+
+def test_event_of_batches_is_refused_for_a_single_job(hooks: Stack) -> None:
+    refused = hooks.client.post(
+        "/v1/jobs",
+        data={
+            "task": "identity",
+            "webhook_url": "http://127.0.0.2/",
+            "webhook_events": "batch.completed",
+        },
+        files={"file": ("a.png", write(photo(*SOME_TILES)))},
+    )
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid-parameter")
 
 
 def test_completed_alone_is_told_unless_asked_for_more_and_nothing_without_a_webhook(

@@ -1,14 +1,22 @@
 """docker-compose.yml: valid, safe, and in agreement with the service's settings."""
 
+import asyncio
+import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pydantic import SecretStr
+from redis import Redis
 
+from service.embedded.ports import choose_port
+from service.embedded.redis import RedisServer, is_redis_ready
+from service.embedded.triton import RESTRICTED_PROTOCOLS
 from service.settings import AuthMode, Settings
 
 ROOT = Path(__file__).parents[3]
@@ -124,14 +132,63 @@ def test_no_container_runs_as_root(services: dict[str, Service]) -> None:
 def test_images_are_pinned(services: dict[str, Service]) -> None:
     for service in services.values():
         if "image" in service:
-            _, _, tag = service["image"].rpartition(":")
+            _, _, tag = interpolate(service["image"]).rpartition(":")
             assert re.match(r"\d", tag), service["image"]
+
+
+def test_triton_has_the_fixes_for_known_attacks(services: dict[str, Service]) -> None:
+    # CVE-2025-23310, -23319, -23320 and -23334 are fixed in 25.07, CVE-2026-24206 in 26.05.
+    image = interpolate(services["triton-cpu"]["image"])
+    match = re.fullmatch(r"nvcr\.io/nvidia/tritonserver:(\d\d)\.(\d\d)-py3", image)
+    assert match, image
+    assert (int(match[1]), int(match[2])) >= (26, 5)
+
+
+def test_triton_answers_no_http_of_others_and_closes_what_is_not_used(
+    services: dict[str, Service],
+) -> None:
+    command = services["triton-cpu"]["command"]
+    assert "--http-address=127.0.0.1" in command
+    (restricted,) = (part for part in command if part.startswith("--grpc-restricted-protocol="))
+    protocols, _, header = restricted.partition("=")[2].partition(":")
+    assert protocols.split(",") == list(RESTRICTED_PROTOCOLS)
+    name, _, value = header.partition("=")
+    assert name != name.lower()  # HTTP/2 forbids it
+    assert not value.isascii()  # gRPC forbids it
 
 
 def test_a_password_is_required(services: dict[str, Service]) -> None:
     with pytest.raises(KeyError, match="HIIR_REDIS_PASSWORD"):
         interpolate(services["api"]["environment"]["HIIR_REDIS_URL"])
-    assert any("HIIR_REDIS_PASSWORD:?" in part for part in services["redis"]["command"])
+    with pytest.raises(KeyError, match="HIIR_REDIS_PASSWORD"):
+        interpolate(services["redis"]["environment"]["REDISCLI_AUTH"])
+
+
+def test_the_password_of_redis_is_on_no_command_line(
+    services: dict[str, Service], tmp_path: Path
+) -> None:
+    for service in services.values():
+        assert "PASSWORD" not in str(service.get("command", ""))
+    shell, option, script = services["redis"]["command"]
+    port = choose_port(16_579, taken=set())
+    script = interpolate(script).replace("$$", "$").replace("<<EOF\n", f"<<EOF\nport {port}\n")
+    server = RedisServer(data_dir=tmp_path, port=0, max_memory="", password=SecretStr(""))
+    (tmp_path / "valkey-server").symlink_to(server.command()[0])
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REDISCLI_AUTH": "s3cret-word"}
+    with subprocess.Popen([shell, option, script], cwd=tmp_path, env=environment) as process:
+        try:
+            url = f"redis://:s3cret-word@127.0.0.1:{port}"
+            deadline = time.monotonic() + 30
+            while not asyncio.run(is_redis_ready(url)):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert not asyncio.run(is_redis_ready(f"redis://127.0.0.1:{port}"))
+            assert "s3cret-word" not in Path(f"/proc/{process.pid}/cmdline").read_text()
+            with Redis.from_url(url, decode_responses=True) as client:
+                assert client.config_get("appendonly") == {"appendonly": "yes"}
+                assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+        finally:
+            process.terminate()
 
 
 @pytest.mark.parametrize("name", ["api", "worker", "webhooks"])
@@ -147,7 +204,7 @@ def test_what_the_containers_are_told_is_what_the_settings_read(
     for variable, value in environment.items():
         monkeypatch.setenv(variable, interpolate(value, HIIR_REDIS_PASSWORD="s3cret"))
     settings = Settings()
-    assert settings.redis_url == "redis://:s3cret@redis:6379"
+    assert settings.redis_url.get_secret_value() == "redis://:s3cret@redis:6379"
     assert settings.auth is AuthMode.KEYS
     assert settings.metrics.host == "0.0.0.0"  # and its port is not published
     triton = services["triton-cpu"]
@@ -173,9 +230,8 @@ def test_everyone_sees_the_same_models_and_nobody_can_change_them(
 
 
 def test_jobs_survive_a_restart_of_redis(services: dict[str, Service]) -> None:
-    command = services["redis"]["command"]
-    options = dict(zip(command[1::2], command[2::2], strict=True))
-    assert (options["--appendonly"], options["--maxmemory-policy"]) == ("yes", "noeviction")
+    script = services["redis"]["command"][-1]
+    assert {"appendonly yes", "maxmemory-policy noeviction"} <= set(script.splitlines())
     assert services["redis"]["volumes"] == ["redis-data:/data"]
 
 

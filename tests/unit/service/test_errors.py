@@ -10,6 +10,7 @@ from service import errors
 from service.errors import (
     ClientError,
     CodecFailedError,
+    DiskFullError,
     ImageError,
     JobFailedError,
     ModelOutputInvalidError,
@@ -125,9 +126,9 @@ def imaging_errors():
 
 
 def test_every_error_of_imaging_is_known_here():
-    assert len(imaging_errors()) == 15
+    assert len(imaging_errors()) == 16
     translated = {kind.code for kind in classes(ImageError) if not kind.__subclasses__()}
-    translated |= {CodecFailedError.code, ModelOutputInvalidError.code}
+    translated |= {CodecFailedError.code, DiskFullError.code, ModelOutputInvalidError.code}
     assert translated | NOT_TRANSLATED == {kind.code for kind in imaging_errors()}
 
 

@@ -4,7 +4,12 @@ import pytest
 import redis
 from redis import exceptions
 
-from service.errors import ServiceError, StoreFaultError, StoreUnavailableError
+from service.errors import (
+    ServiceError,
+    StoreFaultError,
+    StoreFullError,
+    StoreUnavailableError,
+)
 from service.redis_connection import connect, redis_errors, translate_redis_error
 
 # What an operator or time repairs: the client is told to come back.
@@ -17,7 +22,6 @@ PASSES = {
     exceptions.ExternalAuthProviderError,
     exceptions.MasterDownError,
     exceptions.MaxConnectionsError,
-    exceptions.OutOfMemoryError,
     exceptions.ReadOnlyError,
     exceptions.TimeoutError,
     exceptions.TryAgainError,
@@ -58,6 +62,8 @@ def test_every_exception_of_redis_is_translated(kind):
     with pytest.raises(ServiceError) as caught:
         raise_inside(error)
     expected = StoreUnavailableError if kind in PASSES else StoreFaultError
+    if kind is exceptions.OutOfMemoryError:
+        expected = StoreFullError
     assert type(caught.value) is expected
     assert caught.value.__cause__ is error
     assert "secret" not in caught.value.detail
@@ -100,3 +106,16 @@ def test_a_client_has_deadlines_and_its_own_database():
     assert 0 < settings["socket_connect_timeout"] <= 2
     assert 0 < settings["socket_timeout"] <= 5
     client.close()
+
+
+def test_clients_of_one_database_share_a_bounded_pool():
+    urls = ("redis://127.0.0.1:1/1", "redis://127.0.0.1:1/1", "redis://127.0.0.1:1/2")
+    first, second, other = (connect(url, decode_responses=True) for url in urls)
+    assert first.connection_pool is second.connection_pool
+    assert first.connection_pool is not other.connection_pool
+    taken = [first.connection_pool.make_connection() for _ in range(3)]
+    assert len(taken) == 3
+    assert first.connection_pool.max_connections == 64
+    first.close()
+    with pytest.raises(redis.ConnectionError):
+        second.ping()

@@ -73,8 +73,6 @@ def test_a_misspelt_field_in_code_is_refused():
         ("HIIR_TRITON_URL", "127.0.0.1"),
         ("HIIR_TRITON_URL", ":8001"),
         ("HIIR_TRITON_URL", "gpu:grpc"),
-        ("HIIR_TRITON_HTTP_URL", "127.0.0.1:8002"),
-        ("HIIR_TRITON_HTTP_URL", "grpc://127.0.0.1:8002"),
         ("HIIR_LOG_LEVEL", "LOUD"),
         ("HIIR_LOG_FORMAT", "xml"),
         ("HIIR_LIMITS__PIXELS", "0"),
@@ -112,10 +110,6 @@ def test_each_database_has_its_own_address_on_the_one_server(url):
     assert addresses == [f"{url.rstrip('/')}/{number}" for number in (0, 1, 2)]
 
 
-def test_a_trailing_slash_does_not_double(monkeypatch):
-    assert Settings(triton_http_url="http://gpu:8002/").triton_http_url == "http://gpu:8002"
-
-
 def test_a_log_level_may_be_written_small():
     assert Settings(log_level="debug").log_level == "DEBUG"
 
@@ -140,3 +134,28 @@ def test_open_mode_is_refused_on_any_other_address(monkeypatch, host):
 )
 def test_an_address_of_this_machine_is_known(host, local):
     assert is_loopback(host) is local
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:S3cretPw@redis:6379/0",
+        "redis://:S3cretPw@redis:6379?db=1",
+        "http://:S3cretPw@redis",
+        ":S3cretPw@redis",
+    ],
+)
+def test_a_refused_redis_url_is_not_repeated_in_the_error(monkeypatch, url):
+    monkeypatch.setenv("HIIR_REDIS_URL", url)
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert "redis_url" in str(refused.value)
+    assert "S3cretPw" not in str(refused.value)
+    assert "S3cretPw" not in repr(refused.value)
+
+
+def test_settings_do_not_show_the_password():
+    settings = Settings(redis_url="redis://:S3cretPw@redis:6379")
+    assert "S3cretPw" in settings.database_url(RedisDatabase.STATE)
+    for shown in (repr(settings), str(settings), settings.model_dump_json()):
+        assert "S3cretPw" not in shown

@@ -19,6 +19,7 @@ from hiir.imaging import (
     Codec,
     CodecFailed,
     DecodingTimeout,
+    DiskFull,
     ImageCorrupt,
     ImageFormat,
     ImageLimits,
@@ -216,3 +217,13 @@ def test_rows_of_a_file_are_those_that_were_written(make_pixels):
             rows[0:2] = samples[:1]
         with pytest.raises(ValueError, match="uint16"):
             rows[0:2] = samples.astype(np.uint8)
+
+
+def test_a_full_disk_is_named(codec, stored, photo):
+    image = codec.decode(stored(photo), ImageLimits(), PhotoOptions())
+    with closing(image), Path("/dev/full").open("r+b", buffering=0) as target:
+        for name in (ImageFormat.TIFF, ImageFormat.PNG, ImageFormat.WEBP):
+            with pytest.raises(DiskFull):
+                codec.encode(
+                    image.pixels, like=image, options=PhotoOptions(format=name), target=target
+                )

@@ -9,6 +9,8 @@ from starlette.responses import PlainTextResponse
 
 from service.api.access import Caller
 from service.api.admission import AdmissionMiddleware, caller_of
+from service.api.route_table import RouteTable
+from service.api.routes import batches, health, jobs, tasks
 from service.capacity.quotas import QuotaStatus
 from service.errors import KeyMissingError, StoreUnavailableError
 from service.limits import TenantLimits
@@ -16,15 +18,18 @@ from service.observability.logs import JsonFormatter
 from tests.unit.service.observability.test_logs import record
 
 LIMITS = TenantLimits()
+ROUTES = RouteTable(
+    route for module in (batches, health, jobs, tasks) for route in module.router.routes
+)
 
 
 class Refusing:
-    def admit(self, connection):
+    def admit(self, connection, *, wanted):
         raise KeyMissingError("No.")
 
 
 class Admitting:
-    def admit(self, connection):
+    def admit(self, connection, *, wanted):
         return Caller(tenant="museum", key_id="k")
 
 
@@ -62,6 +67,8 @@ def make(app=None, access=None, quotas=None):
         quotas=quotas or Quotas(),
         submitter=JobSubmitter(),
         limits=LIMITS,
+        url_bytes=8192,
+        routes=ROUTES,
     )
 
 
@@ -88,24 +95,18 @@ def serve(app, path="/v1/jobs", method="POST", **headers):
     return sent[0]["status"], start, sent[1]["body"], received
 
 
-def test_a_refused_upload_is_answered_unread_and_its_connection_ends():
+def test_a_refused_upload_is_answered_unread():
     app = make(access=Refusing())
     status, headers, body, received = serve(app, content_length="67108864")
     assert (status, received) == (401, 0)
     assert headers["content-type"] == "application/problem+json"
     assert headers["www-authenticate"].startswith("Bearer")
-    assert headers["connection"] == "close"
     assert json.loads(body)["code"] == "key-missing"
-
-
-def test_a_refusal_without_a_body_keeps_its_connection():
-    _, headers, _, _ = serve(make(access=Refusing()), content_length="0")
-    assert "connection" not in headers
 
 
 def test_what_is_public_is_neither_asked_for_a_key_nor_held_to_a_limit():
     quotas = Quotas(wait=9.0)
-    status, headers, _, _ = serve(make(access=Refusing(), quotas=quotas), path="/livez")
+    status, headers, _, _ = serve(make(access=Refusing(), quotas=quotas), "/livez", "GET")
     assert (status, quotas.asked) == (404, [])  # of the application behind
     assert "ratelimit-policy" in headers
 
@@ -175,3 +176,30 @@ def test_without_redis_only_a_submission_is_refused():
     status, headers, _, _ = serve(app, "/v1/tasks", "GET")
     assert status == 404  # of the application behind
     assert "ratelimit" not in headers
+
+
+def test_what_no_route_takes_is_answered_without_the_application_behind():
+    async def app(scope, receive, send):
+        pytest.fail("the application was reached")
+
+    quotas = Quotas()
+    unknown, _, body, _ = serve(make(app, quotas=quotas), "/nowhere", content_length="0")
+    assert (unknown, json.loads(body)["code"]) == (404, "not-found")
+    wrong, headers, body, _ = serve(make(app, quotas=quotas), "/v1/jobs", "PATCH")
+    assert (wrong, json.loads(body)["code"]) == (405, "method-not-allowed")
+    assert headers["allow"] == "GET, HEAD, OPTIONS, POST"
+    assert quotas.asked == [("snapshot", "museum")] * 2
+    assert "ratelimit" in headers
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/livez"])
+def test_a_url_that_is_too_long_is_refused_before_everything_else(path):
+    async def app(scope, receive, send):
+        pytest.fail("the application was reached")
+
+    long_path = path + "/" + "a" * 8192
+    status, _, body, received = serve(make(app), long_path, content_length="5")
+    problem = json.loads(body)
+    assert (status, problem["code"], received) == (414, "url-too-long", 0)
+    assert (problem["limit"], problem["actual"]) == (8192, len(long_path))
+    assert len(body) < 4096

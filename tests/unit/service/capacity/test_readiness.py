@@ -1,7 +1,6 @@
 import threading
 import time
 
-import httpx
 import pytest
 
 from service.capacity.readiness import Readiness
@@ -19,17 +18,23 @@ class Clock:
 
 
 class Jobs:
-    """The two questions that readiness asks the job store."""
+    """What readiness asks the job store."""
 
     def __init__(self):
         self.away = False
         self.workers = ["worker-1"]
         self.pings = 0
+        self.percent = 10
 
     def ping(self):
         self.pings += 1
         if self.away:
             raise StoreUnavailableError("No.")
+
+    def memory_percent(self):
+        if self.away:
+            raise StoreUnavailableError("No.")
+        return self.percent
 
     def live_workers(self):
         if self.away:
@@ -38,19 +43,25 @@ class Jobs:
 
 
 class Triton:
-    """Answers by path: a status, or an error of the connection."""
+    """Answers each question, of the server or of a model, by its readiness or an error."""
 
     def __init__(self):
         self.answers = {}
         self.asked = []
 
-    def __call__(self, request):
-        path = request.url.path
-        self.asked.append(path)
-        answer = self.answers.get(path, 200)
+    def is_ready(self):
+        return self.serves("server")
+
+    def serves(self, model):
+        self.asked.append(model)
+        answer = self.answers.get(model, True)
         if isinstance(answer, Exception):
             raise answer
-        return httpx.Response(answer)
+        return answer
+
+
+def build(jobs, client, clock):
+    return Readiness(jobs=jobs, triton=client, models=MODELS, max_memory_percent=95, clock=clock)
 
 
 @pytest.fixture
@@ -70,20 +81,14 @@ def clock():
 
 @pytest.fixture
 def readiness(jobs, triton, clock):
-    transport = httpx.MockTransport(triton)
-    with httpx.Client(base_url="http://triton:8002", transport=transport) as client:
-        yield Readiness(jobs=jobs, triton=client, models=MODELS, clock=clock)
+    return build(jobs, triton, clock)
 
 
 def test_all_is_well_when_every_component_and_model_is_ready(readiness, triton):
     report = readiness.report()
     assert report.ready
-    assert report.problems == {"redis": None, "triton": None, "worker": None}
-    assert triton.asked == [
-        "/v2/health/ready",
-        "/v2/models/denoise-color/ready",
-        "/v2/models/derain/ready",
-    ]
+    assert report.problems == {"redis": None, "memory": None, "triton": None, "worker": None}
+    assert triton.asked == ["server", "denoise-color", "derain"]
     readiness.require_servers()
 
 
@@ -99,31 +104,30 @@ def test_an_absent_redis_is_named_and_keeps_jobs_away(readiness, jobs):
 
 
 @pytest.mark.parametrize(
-    ("path", "answer", "problem"),
+    ("what", "answer", "problem"),
     [
-        ("/v2/health/ready", 503, "is not ready"),
-        ("/v2/health/ready", 404, "is not ready"),
-        ("/v2/models/derain/ready", 400, "does not serve derain"),
-        ("/v2/health/ready", httpx.ConnectError("refused"), "does not answer"),
-        ("/v2/health/ready", httpx.ReadTimeout("slow"), "does not answer"),
-        ("/v2/models/derain/ready", httpx.RemoteProtocolError("cut"), "does not answer"),
+        ("server", False, "is not ready"),
+        ("derain", False, "does not serve derain"),
+        ("server", InferenceUnavailableError("Away."), "does not answer"),
+        ("derain", InferenceUnavailableError("Away."), "does not answer"),
     ],
 )
 def test_a_triton_that_is_not_ready_is_named_and_keeps_jobs_away(
-    readiness, triton, path, answer, problem
+    readiness, triton, what, answer, problem
 ):
-    triton.answers[path] = answer
+    triton.answers[what] = answer
     report = readiness.report()
     assert not report.ready
-    assert report.problems == {"redis": None, "triton": problem, "worker": None}
+    expected = {"redis": None, "memory": None, "triton": problem, "worker": None}
+    assert report.problems == expected
     with pytest.raises(InferenceUnavailableError):
         readiness.require_servers()
 
 
 def test_the_server_is_asked_before_its_models(readiness, triton):
-    triton.answers["/v2/health/ready"] = 503
+    triton.answers["server"] = False
     readiness.report()
-    assert triton.asked == ["/v2/health/ready"]
+    assert triton.asked == ["server"]
 
 
 def test_absent_workers_are_named_but_jobs_can_wait_for_them(readiness, jobs):
@@ -136,7 +140,7 @@ def test_absent_workers_are_named_but_jobs_can_wait_for_them(readiness, jobs):
 
 def test_redis_is_named_first_when_both_servers_are_away(readiness, jobs, triton):
     jobs.away = True
-    triton.answers["/v2/health/ready"] = 503
+    triton.answers["server"] = False
     with pytest.raises(StoreUnavailableError):
         readiness.require_servers()
 
@@ -194,15 +198,10 @@ def test_many_askers_at_once_ask_the_servers_once(readiness, jobs):
     assert len({id(report) for report in reports}) == 1
 
 
-def test_every_question_has_a_deadline(jobs, clock):
-    deadlines = []
-
-    def answer(request):
-        deadlines.append(request.extensions["timeout"])
-        return httpx.Response(200)
-
-    transport = httpx.MockTransport(answer)
-    with httpx.Client(base_url="http://triton:8002", transport=transport) as client:
-        Readiness(jobs=jobs, triton=client, models=MODELS, clock=clock).report()
-    assert len(deadlines) == 3
-    assert all(0 < seconds <= 2 for deadline in deadlines for seconds in deadline.values())
+def test_nearly_full_store_is_not_ready_but_answers(readiness, jobs):
+    jobs.percent = 95
+    report = readiness.report()
+    assert not report.ready
+    assert "95 %" in report.problems["memory"]
+    assert report.problems["redis"] is None
+    readiness.require_servers()

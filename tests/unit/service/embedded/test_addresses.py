@@ -1,12 +1,11 @@
 """Addresses of a stack that is about to start."""
 
-import asyncio
 import socket
 from collections.abc import Iterator
 
 import pytest
+from pydantic import SecretStr
 
-from service.embedded import addresses as module
 from service.embedded.addresses import Addresses
 from service.embedded.settings import StackSettings
 from service.embedded.supervisor import StackError
@@ -26,56 +25,36 @@ def busy_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-@pytest.fixture
-def ready_urls(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """HTTP addresses at which a Triton is ready: those that the test adds."""
-    urls: set[str] = set()
-
-    async def is_ready(url: str) -> bool:
-        return url in urls
-
-    monkeypatch.setattr(module, "is_triton_ready", is_ready)
-    return urls
-
-
 def choose(**given: object) -> Addresses:
-    return asyncio.run(Addresses.choose(StackSettings(**given)))
+    return Addresses.choose(StackSettings(**given))
 
 
 def test_every_server_gets_a_port_of_its_own() -> None:
     chosen = choose()
-    assert chosen.triton_ports is not None
-    ports = {chosen.port, chosen.redis_port, *chosen.triton_ports}
-    assert len(ports) == 5
-    assert chosen.redis_url == f"redis://127.0.0.1:{chosen.redis_port}"
-    assert chosen.triton_url == f"127.0.0.1:{chosen.triton_ports[0]}"
-    assert chosen.triton_http_url == f"http://127.0.0.1:{chosen.triton_ports[1]}"
+    ports = {chosen.port, chosen.redis_port, chosen.triton_port}
+    assert None not in ports
+    assert len(ports) == 3
+    password = chosen.redis_password.get_secret_value()
+    assert chosen.redis_url.get_secret_value() == (
+        f"redis://:{password}@127.0.0.1:{chosen.redis_port}"
+    )
+    assert len(password) > 30
+    assert password not in repr(chosen)
+    assert chosen.triton_url == f"127.0.0.1:{chosen.triton_port}"
 
 
-def test_given_servers_get_no_port(ready_urls: set[str]) -> None:
+def test_given_servers_get_no_port() -> None:
     chosen = choose(
         redis_url="redis://cache:6379",
         triton_url="gpu:8001",
-        triton_http_url="http://gpu:8000",
     )
-    assert chosen.redis_port is chosen.triton_ports is None
-    assert (chosen.redis_url, chosen.triton_url) == ("redis://cache:6379", "gpu:8001")
-    assert chosen.triton_http_url == "http://gpu:8000"
-
-
-@pytest.mark.parametrize("http", [8000, 8002])
-def test_http_address_of_a_given_triton_is_found(ready_urls: set[str], http: int) -> None:
-    ready_urls.add(f"http://gpu:{http}")
-    assert choose(triton_url="gpu:8001").triton_http_url == f"http://gpu:{http}"
-
-
-def test_a_given_triton_that_does_not_answer_is_an_error(ready_urls: set[str]) -> None:
-    with pytest.raises(StackError, match="HIIR_TRITON_HTTP_URL"):
-        choose(triton_url="gpu:8001")
+    assert chosen.redis_port is chosen.triton_port is None
+    assert chosen.redis_url == SecretStr("redis://cache:6379")
+    assert chosen.triton_url == "gpu:8001"
 
 
 @pytest.mark.parametrize("url", ["gpu", "http://gpu", ":8001"])
-def test_a_triton_address_without_host_and_port_is_refused(ready_urls: set[str], url: str) -> None:
+def test_a_triton_address_without_host_and_port_is_refused(url: str) -> None:
     with pytest.raises(StackError, match="host:port"):
         choose(triton_url=url)
 
@@ -104,11 +83,11 @@ def test_the_api_is_reached_on_this_machine(host: str, url: str) -> None:
     chosen = Addresses(
         host=host,
         port=8000,
-        redis_url="",
+        redis_url=SecretStr(""),
         redis_port=None,
+        redis_password=SecretStr(""),
         triton_url="",
-        triton_http_url="",
-        triton_ports=None,
+        triton_port=None,
         metrics_ports=(9464, 9465),
     )
     assert chosen.api_url == url

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from service.embedded import __main__ as command_line
 from service.embedded.addresses import Addresses
@@ -16,11 +17,11 @@ Work = Callable[[Addresses], Awaitable[int]]
 ADDRESSES = Addresses(
     host="127.0.0.1",
     port=8000,
-    redis_url="",
+    redis_url=SecretStr(""),
     redis_port=None,
+    redis_password=SecretStr(""),
     triton_url="",
-    triton_http_url="",
-    triton_ports=None,
+    triton_port=None,
     metrics_ports=(9464, 9465),
 )
 

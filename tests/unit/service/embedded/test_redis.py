@@ -2,22 +2,37 @@
 
 import asyncio
 import os
+import stat
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
+from redis import Redis
+from redis.exceptions import AuthenticationError
 
+from service.embedded.ports import choose_port
 from service.embedded.redis import RedisServer, is_redis_ready
 from service.embedded.supervisor import StackError
+
+PASSWORD = 'with "quotes", spaces, a / and a \\'
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> RedisServer:
-    return RedisServer(data_dir=tmp_path / "redis", port=6379, max_memory="64mb")
+    return RedisServer(
+        data_dir=tmp_path / "a folder",
+        port=choose_port(16_479, taken=set()),
+        max_memory="64mb",
+        password=SecretStr(PASSWORD),
+    )
 
 
-def options(command: tuple[str, ...]) -> dict[str, str]:
-    return dict(zip(command[1::2], command[2::2], strict=True))
+def configuration(server: RedisServer) -> list[str]:
+    server.prepare()
+    return Path(server.command()[1]).read_text().splitlines()
 
 
 def test_its_binary_can_be_run(server: RedisServer) -> None:
@@ -25,18 +40,41 @@ def test_its_binary_can_be_run(server: RedisServer) -> None:
 
 
 def test_it_listens_on_this_machine_alone(server: RedisServer) -> None:
-    assert options(server.command())["--bind"] == "127.0.0.1"
+    assert 'bind "127.0.0.1"' in configuration(server)
 
 
 def test_it_keeps_every_write_and_evicts_nothing(server: RedisServer) -> None:
-    given = options(server.command())
-    assert (given["--appendonly"], given["--appendfsync"]) == ("yes", "everysec")
-    assert (given["--maxmemory"], given["--maxmemory-policy"]) == ("64mb", "noeviction")
+    assert {
+        'appendonly "yes"',
+        'appendfsync "everysec"',
+        'maxmemory "64mb"',
+        'maxmemory-policy "noeviction"',
+    } <= set(configuration(server))
 
 
-def test_its_folder_is_made(server: RedisServer) -> None:
+def test_its_password_is_for_its_owner_alone(server: RedisServer) -> None:
+    configuration(server)
+    configuration(server)  # a file that exists is replaced, with its mode
+    assert stat.S_IMODE(Path(server.command()[1]).stat().st_mode) == 0o600
+    assert not any(PASSWORD in part for part in server.command())
+    assert PASSWORD not in repr(server)
+
+
+def test_it_asks_for_its_password(server: RedisServer) -> None:
     server.prepare()
-    assert server.data_dir.is_dir()
+    with subprocess.Popen(server.command()) as process:
+        try:
+            deadline = time.monotonic() + 30
+            while not asyncio.run(server.is_ready()):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            with (
+                Redis(port=server.port) as stranger,
+                pytest.raises(AuthenticationError),
+            ):
+                stranger.ping()
+        finally:
+            process.terminate()
 
 
 def test_nobody_at_the_address_is_not_ready() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from service.embedded.settings import StackSettings
 from service.settings import AuthMode
@@ -26,7 +26,7 @@ def test_the_environment_sets_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HIIR_REDIS_URL", "redis://elsewhere:6379")
     settings = StackSettings()
     assert settings.port == 9000
-    assert settings.redis_url == "redis://elsewhere:6379"
+    assert settings.redis_url == SecretStr("redis://elsewhere:6379")
 
 
 def test_an_option_beats_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

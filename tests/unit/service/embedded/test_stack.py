@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from service.embedded import stack as module
 from service.embedded.addresses import Addresses
@@ -25,7 +25,6 @@ def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StackSettings:
     return StackSettings(
         redis_url="redis://user:secret@cache:6379",
         triton_url="gpu:8001",
-        triton_http_url="http://gpu:8000",
         data_dir=tmp_path / "data",
         model_repository=tmp_path / "models",
         port=None,
@@ -37,11 +36,11 @@ def addresses(given: StackSettings) -> Addresses:
     return Addresses(
         host="127.0.0.1",
         port=8000,
-        redis_url=str(given.redis_url),
+        redis_url=given.redis_url,
         redis_port=None,
+        redis_password=SecretStr(""),
         triton_url=str(given.triton_url),
-        triton_http_url=str(given.triton_http_url),
-        triton_ports=None,
+        triton_port=None,
         metrics_ports=(9464, 9465),
     )
 
@@ -60,9 +59,8 @@ def test_every_child_of_ours_is_told_where_the_others_are(
     names = [component.name for component in components]
     assert names == ["redis", "triton", "worker", "webhooks", "api"]
     for component in components[2:]:
-        assert component.environment["HIIR_REDIS_URL"] == given.redis_url
+        assert component.environment["HIIR_REDIS_URL"] == "redis://user:secret@cache:6379"
         assert component.environment["HIIR_TRITON_URL"] == "gpu:8001"
-        assert component.environment["HIIR_TRITON_HTTP_URL"] == "http://gpu:8000"
         assert component.environment["HIIR_MODEL_REPOSITORY"] == str(given.model_repository)
 
 
@@ -123,7 +121,7 @@ def test_settings_that_the_children_refuse_are_refused_before_they_start(
     given: StackSettings,
 ) -> None:
     with pytest.raises(ValidationError, match="databases 0 to 2"):
-        run(given.model_copy(update={"redis_url": "redis://cache:6379/3"}))
+        run(given.model_copy(update={"redis_url": SecretStr("redis://cache:6379/3")}))
 
 
 def test_open_mode_is_refused_where_others_could_reach_it(given: StackSettings) -> None:

@@ -30,21 +30,32 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TritonServer:
         release=release,
         model_repository=tmp_path / "models",
         work_dir=tmp_path / "work",
-        grpc_port=1,
-        http_port=2,
-        metrics_port=3,
+        port=1,
         shm_prefix=unique_shm_prefix(),
     )
 
 
-def test_it_listens_on_this_machine_alone(server: TritonServer) -> None:
+def test_it_listens_on_this_machine_alone_and_not_for_http(server: TritonServer) -> None:
     command = server.command()
-    for endpoint in ("http", "grpc", "metrics"):
-        assert f"--{endpoint}-address=127.0.0.1" in command
+    assert "--grpc-address=127.0.0.1" in command
+    assert {"--allow-http=false", "--allow-metrics=false"} <= set(command)
 
 
 def test_no_client_may_load_models(server: TritonServer) -> None:
     assert "--model-control-mode=none" in server.command()
+
+
+def test_what_the_service_does_not_use_is_closed_under_a_new_value_each_time(
+    server: TritonServer,
+) -> None:
+    first, second = (
+        next(part for part in server.command() if part.startswith("--grpc-restricted-protocol="))
+        for _ in range(2)
+    )
+    protocols = first.removeprefix("--grpc-restricted-protocol=").partition(":")[0].split(",")
+    assert set(protocols) >= {"shared-memory", "model-repository", "trace", "logging"}
+    assert not {"health", "inference", "model-config"} & set(protocols)
+    assert first != second
 
 
 def test_its_stub_is_this_interpreter(server: TritonServer) -> None:

@@ -237,11 +237,6 @@ def test_a_form_without_a_file_is_refused(body):
         receive(body)
 
 
-def test_a_file_field_that_is_text_is_not_a_file():
-    with pytest.raises(UnknownParameterError):
-        receive(form(part("file", "photo.jpg")))
-
-
 def test_a_file_under_another_name_is_told_the_right_one():
     with pytest.raises(UnknownParameterError) as caught:
         receive(form(photo("image")))
@@ -350,3 +345,10 @@ def test_names_are_cut_before_they_are_sent_back():
 def test_known_names_that_differ_pass():
     refuse_unknown(["a", "b"], known=("a", "b", "c"))
     refuse_unknown([], known=())
+
+
+@pytest.mark.parametrize("name", ["file", "file_right"])
+def test_a_path_instead_of_a_file_is_answered_with_what_was_meant(name):
+    with pytest.raises(MissingFileError, match=f"-F {name}=@") as refused:
+        receive(form(part("task", "denoise-color"), part(name, "photo.jpg")))
+    assert refused.value.actual == "photo.jpg"

@@ -21,9 +21,14 @@ class Store:
     def __init__(self) -> None:
         self.answer: LeaseState | Exception = LeaseState.HELD
         self.heard: list[tuple[float, Progress]] = []
+        self.checks: list[float] = []
+        """Times of the reports without progress."""
 
-    def report(self, _: Lease, progress: Progress) -> LeaseState:
-        self.heard.append((time.monotonic(), progress))
+    def report(self, _: Lease, progress: Progress | None = None) -> LeaseState:
+        if progress is None:
+            self.checks.append(time.monotonic())
+        else:
+            self.heard.append((time.monotonic(), progress))
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -143,3 +148,31 @@ def test_block_is_interrupted_once_and_only_inside(start: Callable[..., Beating]
     assert calls == ["inside"]
     with beating.heartbeat.interrupting(lambda: calls.append("late")):
         assert calls == ["inside", "late"]
+
+
+def test_a_cancellation_is_seen_after_a_tile_before_the_next_beat(
+    start: Callable[..., Beating],
+) -> None:
+    beating = start(lease_seconds=30)
+    beating.wait_beats(1)  # the next one is half a second away
+    beating.store.answer = LeaseState.STOP
+    beating.heartbeat.check_soon()
+    assert beating.wait_reason() is StopReason.CANCELED
+    assert len(beating.store.heard) == 1
+
+
+def test_many_tiles_are_few_checks_and_no_more_progress(start: Callable[..., Beating]) -> None:
+    beating = start(lease_seconds=30)
+    began = time.monotonic()
+    while time.monotonic() < began + 1.2:
+        beating.heartbeat.check_soon()
+        time.sleep(0.001)
+    seconds = time.monotonic() - began
+    assert 3 <= len(beating.store.checks) <= seconds / 0.05 + 1
+    assert 1 <= len(beating.store.heard) <= seconds / 0.5 + 1
+
+
+def test_without_tiles_there_are_beats_alone(start: Callable[..., Beating]) -> None:
+    beating = start(lease_seconds=0.3)
+    beating.wait_beats(3)
+    assert beating.store.checks == []

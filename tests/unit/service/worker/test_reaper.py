@@ -18,6 +18,7 @@ class World:
 
     expired: list[Job] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
+    turns: list[str] = field(default_factory=list)
     is_reaper: bool = True
     error: Exception | None = None
     queue_error: Exception | None = None
@@ -40,6 +41,13 @@ class World:
     def unpublished(self) -> tuple[str, ...]:
         return tuple(self.waiting)
 
+    def started(self) -> tuple[str, ...]:
+        found, self.turns = tuple(self.turns), []
+        return found
+
+    def take_ended(self) -> None:
+        return None
+
     def publish(self, job_id: str) -> None:
         if self.queue_error is not None:
             raise self.queue_error
@@ -59,6 +67,7 @@ def reaper(world: World) -> Reaper:
     return Reaper(
         owner="me",
         jobs=world,  # type: ignore[arg-type]
+        batches=world,  # type: ignore[arg-type]
         blobs=world,  # type: ignore[arg-type]
         queue=world,  # type: ignore[arg-type]
         settings=JobSettings(lease_seconds=30, reaper_seconds=5),
@@ -100,6 +109,13 @@ def test_waiting_jobs_are_announced_again(world: World, reaper: Reaper) -> None:
     world.waiting = ["one", "two"]
     reaper.run_once()
     assert world.published == ["one", "two"]
+
+
+def test_jobs_whose_turn_has_come_are_published(world: World, reaper: Reaper) -> None:
+    world.turns = ["three"]
+    reaper.run_once()
+    reaper.run_once()
+    assert world.published == ["three"]
 
 
 def test_other_reaper_is_left_to_it(

@@ -27,7 +27,12 @@ def delivery(**changes):
 def judge(*, code=None, error=None, tries=0, retry_after=None):
     settings = WebhookSettings(retry_seconds=(10, 100), jitter=0.5)
     deliverer = WebhookDeliverer(
-        deliveries=None, secrets=None, jobs=None, sender=None, settings=settings
+        deliveries=None,
+        secrets=None,
+        jobs=None,
+        batches=None,
+        sender=None,
+        settings=settings,
     )
     attempt = DeliveryAttempt(at=0, seconds=0, status_code=code, error=error)
     answer = Answer(attempt=attempt, retry_after=retry_after)

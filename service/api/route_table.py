@@ -1,0 +1,68 @@
+"""Finds the route of a request exactly as the router will, before the router runs.
+
+Admission, metrics, `HEAD`, `OPTIONS` and `Allow` all depend on it. Matching is left to the routes
+themselves, so that a root path (`uvicorn --root-path`, or a mounted application) and encoded
+characters mean the same to all of them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
+
+from service.api.route_access import AccessRule, rule_of
+
+_NO_ROUTE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteMatch:
+    """What the table knows of a request."""
+
+    label: str = _NO_ROUTE
+    """Template of the path for metrics, never the client's text."""
+    rule: AccessRule | None = None
+    """None if no route has this path and method."""
+    methods: frozenset[str] = frozenset()
+    """Methods of the path, for `Allow`; empty if no route has this path."""
+
+
+class RouteTable:
+    """The routes of the application."""
+
+    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+        self._routes = tuple(route for route in routes if isinstance(route, Route))
+
+    def find(self, scope: Scope) -> RouteMatch:
+        """Return the route of a request; its path is matched as `canonical` writes it.
+
+        `HEAD` finds the route of `GET`. `OPTIONS` finds a path, but never a rule.
+        """
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        wanted = {**canonical(scope), "method": method}
+        label, rule, methods = _NO_ROUTE, None, set[str]()
+        for route in self._routes:
+            match, _ = route.matches(wanted)
+            if match is Match.NONE:
+                continue
+            methods |= route.methods or set()
+            if label == _NO_ROUTE or (match is Match.FULL and rule is None):
+                label = route.path
+            if match is Match.FULL and rule is None:
+                rule = rule_of(route.endpoint)
+        if "GET" in methods:
+            methods.add("HEAD")
+        if methods:
+            methods.add("OPTIONS")
+        return RouteMatch(label=label, rule=rule, methods=frozenset(methods))
+
+
+def canonical(scope: Scope) -> Scope:
+    """Return the request with its path free of trailing slashes.
+
+    The router would answer such a path with a redirect: a client would send its image twice, and
+    would be counted twice.
+    """
+    path: str = scope["path"]
+    return {**scope, "path": path.rstrip("/") or "/"} if path.endswith("/") else scope

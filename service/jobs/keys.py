@@ -1,0 +1,23 @@
+"""Keys of jobs in Redis that several modules use. The Lua scripts build the same ones."""
+
+QUEUED = "hiir:queued"
+
+
+def index_key(tenant: str) -> str:
+    """Key of a tenant's jobs by creation time."""
+    return f"hiir:jobs:{tenant}"
+
+
+def held_key(tenant: str) -> str:
+    """Key of the jobs of a tenant's batches that wait for their turn."""
+    return f"hiir:held:{tenant}"
+
+
+def slots_key(worker: str) -> str:
+    """Key of a live worker's number of slots."""
+    return f"hiir:slots:{worker}"
+
+
+def job_key(job_id: str) -> str:
+    """Key of a job's record."""
+    return f"hiir:job:{job_id}"
