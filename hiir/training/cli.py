@@ -127,7 +127,16 @@ def add_training_commands(commands: "Commands") -> None:
     release.add_argument("run_dir", type=Path, help="folder of the run")
     release.add_argument("--test-set", type=Path, action="append", default=[], metavar="DIR")
     release.add_argument("--test-pairs", type=Path, action="append", default=[], metavar="DIR")
-    release.add_argument("--overlap", type=int, help="of tiles, instead of the configuration's")
+    release.add_argument(
+        "--overlap",
+        type=int,
+        help="pixels that tiles share, instead of the configuration's; more makes seams fainter",
+    )
+    release.add_argument(
+        "--below-gate",
+        action="store_true",
+        help="release weights that change clean photos, drawings or flat colors too much",
+    )
     release.set_defaults(run=_release)
 
 
@@ -206,7 +215,7 @@ def _unpack_run(options: argparse.Namespace) -> int:
 
 
 def _release(options: argparse.Namespace) -> int:
-    from hiir.evaluation.tiling import MAX_SEAM, tiling_from_quality
+    from hiir.evaluation.release_gate import gate_failures
     from hiir.models.release import zoo_path
     from hiir.training.release import release_run
     from hiir.training.run_folder import RunFolder
@@ -220,13 +229,9 @@ def _release(options: argparse.Namespace) -> int:
         test_sets=options.test_set,
         test_pairs=options.test_pairs,
         overlap=options.overlap,
+        below_gate=options.below_gate,
     )
     print(json.dumps(dict(contract.quality), indent=2))
-    for picture, found in tiling_from_quality(contract.quality).items():
-        if found.seam > MAX_SEAM:
-            print(
-                f"hiir: tiles show in the {picture}, by {found.seam:.1f} levels of 255: "
-                f"release it with more than --overlap {contract.overlap}",
-                file=sys.stderr,
-            )
+    for failure in gate_failures(contract.quality):
+        print(f"hiir: {failure}", file=sys.stderr)
     return 0

@@ -13,12 +13,13 @@ from hiir.evaluation.baselines import build_baseline
 from hiir.evaluation.benchmark import Evaluation, evaluate
 from hiir.evaluation.conventions import convention_for
 from hiir.evaluation.degradation import degradation_of
+from hiir.evaluation.release_gate import ColorShift, drawing_figures, gate_failures
 from hiir.evaluation.restorer import Restorer, TiledRestorer
 from hiir.evaluation.samples import PairedSet, SampleSet, SyntheticSet
 from hiir.evaluation.tiling import first_photo, measure_tiling, tiling_pictures, to_quality
 from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.imaging import FloatPixels, ModelContract, Uint8Pixels
-from hiir.models.release import read_release, write_release
+from hiir.models.release import ReleaseError, read_release, write_release
 from hiir.training.config import ConfigError
 from hiir.training.run_folder import RunFolder
 from hiir.training.trained_model import contract_of, state_of
@@ -38,6 +39,7 @@ def release_run(
     test_sets: Sequence[Path],
     test_pairs: Sequence[Path] = (),
     overlap: int | None = None,
+    below_gate: bool = False,
 ) -> ModelContract:
     """Write the run's averaged weights to ``path`` and measure them.
 
@@ -48,7 +50,9 @@ def release_run(
     the configuration's.
 
     Raises:
-        ReleaseError: for a run without a checkpoint.
+        ReleaseError: for a run without a checkpoint, and for weights that change clean photos,
+            drawings or flat colors by more than `hiir.evaluation.release_gate.GATE` allows, unless
+            ``below_gate``; nothing is written then.
         ConfigError: for a run of a changed preset, which no name would build again.
         DatasetError: for a test set that is empty or cannot be read.
     """
@@ -72,7 +76,8 @@ def release_run(
         draft = Path(scratch) / path.name
         write_release(draft, weights=weights, contract=contract, dtype=_DTYPE)
         release = read_release(draft)
-    restorer = _Timed(TiledRestorer(contract=contract, engine=TorchTiles(release)))
+    tiled = TiledRestorer(contract=contract, engine=TorchTiles(release))
+    restorer = _Timed(tiled)
     sets: dict[str, SampleSet] = {
         f"{folder.name.lower()}-{item.label}": SyntheticSet(
             folder=folder, degradation=degradation_of(item.degradation, seed=_SEED)
@@ -90,17 +95,22 @@ def release_run(
     if contract.scale == 1 and contract.image_channels == contract.output_channels:
         for folder in test_sets:
             clean = SyntheticSet(folder=folder, degradation=degradation_of(_CLEAN, seed=_SEED))
-            after = _measure(restorer, clean, contract)
+            shift = ColorShift(restorer)
+            after = _measure(shift, clean, contract)
             worst = min(image.psnr for image in after.images)
             name = f"{folder.name.lower()}-clean"
             quality[f"{name}-psnr"] = round(after.psnr, 2)
             quality[f"{name}-worst-psnr"] = round(worst, 2)
+            quality[f"{name}-color-shift"] = round(shift.largest, 2)
     if restorer.megapixels:
         quality["cpu-seconds-per-megapixel"] = round(restorer.seconds / restorer.megapixels, 1)
     photo = next(
         (first_photo(item, convention_for(contract).colour) for item in sets.values()), None
     )
     quality |= to_quality(measure_tiling(release, tiling_pictures(contract, photo)))
+    quality |= drawing_figures(tiled, contract)
+    if (failures := gate_failures(quality)) and not below_gate:
+        raise ReleaseError(f"{config.name} is not released: " + "; ".join(failures))
     write_release(path, weights=weights, contract=replace(contract, quality=quality), dtype=_DTYPE)
     return read_release(path).contract
 

@@ -228,7 +228,7 @@ def test_data_is_packed_into_parts(photos: Path, tmp_path: Path, capsys) -> None
     assert [path.name for path in parts.iterdir()] == ["part-01.tar"]
 
 
-def test_a_release_that_shows_its_tiles_says_so(monkeypatch, capsys, tmp_path: Path) -> None:
+def test_a_release_below_the_gate_says_what_it_misses(monkeypatch, capsys, tmp_path: Path) -> None:
     shipped = load_release("denoise-color").contract
     quality = to_quality({"photo": TilingFigures(seam=1.26, agreement=40, difference=9)})
     contract = replace(shipped, quality=quality)
@@ -238,5 +238,5 @@ def test_a_release_that_shows_its_tiles_says_so(monkeypatch, capsys, tmp_path: P
     RunFolder(run).save(
         Checkpoint(step=1, weights={}, average={}, first_moment={}, second_moment={})
     )
-    assert cli.main(["release", str(run)]) == 0
-    assert "tiles show in the photo, by 1.3 levels" in capsys.readouterr().err
+    assert cli.main(["release", str(run), "--below-gate"]) == 0
+    assert "tiles-photo-seam is 1.26 levels, must be at most 1" in capsys.readouterr().err

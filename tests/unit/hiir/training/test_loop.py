@@ -234,12 +234,16 @@ def test_a_released_run_carries_what_it_reached(make_config, photos: Path, tmp_p
     run = RunFolder(tmp_path / "run")
     train(make_config("model={}", steps=1), run)
     path = tmp_path / "model.safetensors"
-    contract = release_run(run, path, test_sets=[photos / "validation"])
+    with pytest.raises(ReleaseError, match=r"drawn-text-psnr is .* dB, must be at least 35"):
+        release_run(run, path, test_sets=[photos / "validation"])
+    assert not path.exists()
+    contract = release_run(run, path, test_sets=[photos / "validation"], below_gate=True)
     assert read_release(path).contract == contract
     assert contract.quality["validation-sigma25-psnr"] == pytest.approx(20.2, abs=1)
     assert contract.quality["validation-sigma25-input-psnr"] == pytest.approx(20.2, abs=0.3)
     worst, mean = (contract.quality[f"validation-clean{kind}-psnr"] for kind in ("-worst", ""))
     assert 20 < worst <= mean <= 99
+    assert contract.quality["validation-clean-color-shift"] > 0
     assert contract.quality["cpu-seconds-per-megapixel"] > 0
     assert set(tiling_from_quality(contract.quality)) == {"gradient", "noise", "photo"}
     assert contract.provenance["steps"] == "1"
@@ -265,7 +269,7 @@ def test_a_run_starts_from_a_released_model_where_it_fits(make_config, tmp_path:
     # A whole preset: what is released is built again by its name.
     train(make_config("model={}", steps=1), first)
     released = tmp_path / "first.safetensors"
-    release_run(first, released, test_sets=[])
+    release_run(first, released, test_sets=[], below_gate=True)
     learned = load_file(released)
     gray = RunFolder(tmp_path / "gray")
     train(

@@ -1,0 +1,101 @@
+"""What every released model must leave alone: clean photos, drawings, flat colors, mean color."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+import numpy as np
+
+from hiir.datasets.photo import Colour, to_gray
+from hiir.evaluation.conventions import convention_for
+from hiir.evaluation.drawings import DRAWINGS, FLAT_COLORS, draw_flat_color
+from hiir.evaluation.metrics import MAX_PSNR, psnr
+from hiir.evaluation.restorer import Restorer
+from hiir.evaluation.tiling import MAX_SEAM
+from hiir.imaging import FloatPixels, ModelContract, Uint8Pixels, to_unit
+
+__all__ = ["GATE", "Bound", "ColorShift", "drawing_figures", "gate_failures"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """What figures of a contract's `quality` must reach, or not exceed."""
+
+    figures: str
+    """Pattern of their names, as of `fnmatch`."""
+    minimum: float = -np.inf
+    maximum: float = np.inf
+    unit: str
+
+
+GATE = (
+    Bound(figures="*-clean-psnr", minimum=45, unit="dB"),
+    Bound(figures="*-clean-worst-psnr", minimum=36, unit="dB"),
+    Bound(figures="*-clean-color-shift", maximum=0.5, unit="levels"),
+    Bound(figures="drawn-*-psnr", minimum=35, unit="dB"),
+    Bound(figures="flat-shift", maximum=1, unit="levels"),
+    Bound(figures="tiles-*-seam", maximum=MAX_SEAM, unit="levels"),
+)
+"""Levels are those of 8 bits."""
+
+
+def gate_failures(quality: Mapping[str, float]) -> list[str]:
+    """Say which figures miss their bound, each with the bound and the actual value."""
+    failures = []
+    for name, value in sorted(quality.items()):
+        for bound in GATE:
+            if not fnmatch(name, bound.figures) or bound.minimum <= value <= bound.maximum:
+                continue
+            least = value < bound.minimum
+            limit = f"at least {bound.minimum:g}" if least else f"at most {bound.maximum:g}"
+            failures.append(f"{name} is {value:g} {bound.unit}, must be {limit}")
+    return failures
+
+
+class ColorShift:
+    """Restores as another restorer does and keeps how far it moved an image's mean color."""
+
+    def __init__(self, restorer: Restorer) -> None:
+        self._restorer = restorer
+        self.largest = 0.0
+        """Of the channels and images so far, in levels of 8 bits."""
+
+    def restore(self, image: FloatPixels) -> Uint8Pixels | FloatPixels:
+        """Map ``(H, W, C)`` float32 on the scale of [0, 1] to ``(H, W, C)``."""
+        restored = self._restorer.restore(image)
+        levels = restored.mean(axis=(0, 1), dtype=np.float64)
+        if restored.dtype != np.uint8:
+            levels *= 255
+        shift = np.abs(levels - 255 * image.mean(axis=(0, 1), dtype=np.float64)).max()
+        self.largest = max(self.largest, float(shift))
+        return restored
+
+
+def drawing_figures(restorer: Restorer, contract: ModelContract) -> dict[str, float]:
+    """Measure what a model does to drawings and flat colors.
+
+    ``drawn-KIND-psnr`` in dB, where the result has the size of the input, and ``flat-shift``: the
+    largest difference of any pixel of a flat color, in levels of 8 bits.
+    """
+    gray = convention_for(contract).colour is not Colour.RGB
+    views = contract.image_channels // contract.output_channels
+
+    def restore(picture: Uint8Pixels) -> Uint8Pixels:
+        restored = restorer.restore(np.tile(to_unit(picture), (1, 1, views)))
+        levels = restored if restored.dtype == np.uint8 else np.float32(255) * restored
+        return np.rint(levels).clip(0, 255).astype(np.uint8)
+
+    figures: dict[str, float] = {}
+    if contract.scale == 1:
+        for name, draw in DRAWINGS.items():
+            picture = to_gray(draw()) if gray else draw()
+            figures[f"drawn-{name}-psnr"] = round(min(psnr(picture, restore(picture)), MAX_PSNR), 2)
+    shifts = []
+    for color in FLAT_COLORS:
+        if gray and len(set(color)) > 1:
+            continue
+        plane = draw_flat_color(color)
+        plane = plane[..., :1] if gray else plane
+        restored = restore(plane).astype(int)
+        shifts.append(int(np.abs(restored - plane[0, 0].astype(int)).max()))
+    return figures | {"flat-shift": float(max(shifts))}
