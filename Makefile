@@ -5,12 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Nothing is compiled ahead: of torch's thousands of modules a run imports a fraction.
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
+# One process for each core, but no more than four: each may start a Redis, a Triton and a service.
+# The tests of one file stay in one process, and in the order of collection: the slowest come first.
+PYTEST := $(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # What .venv holds is compiled when it is first imported, whatever the caller's shell prefers.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up export models train test lint bench lock clean
+.PHONY: help install up export models train test check coverage lint bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,7 +34,13 @@ train: install ## train a model, for example: make train ARGS=denoise-color
 	$(BIN)/hiir train $(ARGS)
 
 test: $(VENV)/.dev models ## run every test; the servers that they need are started by them
-	$(BIN)/pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+
+check: lint ## lint and the unit tests without the slow ones: what to run after every change
+	$(PYTEST) tests/unit -m "not slow" $(ARGS)
+
+coverage: $(VENV)/.dev ## run the unit tests and list the lines that none of them reaches
+	$(PYTEST) tests/unit --cov $(ARGS)
 
 lint: $(VENV)/.dev ## check style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -23,7 +23,7 @@ EXTRAS = {"dev": ("embedded", "train", "dev"), "train": ("embedded", "train"), "
 OLDER = 'async-timeout==5.0.1 ; python_full_version < "3.11.3"'
 HEADER = "# Written by `make lock` from pyproject.toml; {what}. Do not edit.\n"
 CONTENTS = {
-    "dev": "everything that `make test` and `make lint` need",
+    "dev": "everything that `make check`, `make test` and `make coverage` need",
     "train": "what `make up` needs: the embedded stack, training and export",
     "runtime": "what API and worker need in their images",
 }

@@ -141,7 +141,7 @@ def test_a_command_that_is_shown_exists(shown: str) -> None:
 
 def test_the_commands_that_everybody_needs_are_shown() -> None:
     shown = {" ".join(words) for words in COMMANDS.values()}
-    assert {"make install", "make up", "make up ONCE=1", "make test", "make lint"} <= shown
+    assert {"make install", "make up", "make up ONCE=1", "make check", "make test"} <= shown
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

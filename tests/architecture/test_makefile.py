@@ -10,7 +10,14 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize(
     ("target", "program"),
-    [("up", "hiir up"), ("test", "pytest"), ("export", "hiir export"), ("train", "hiir train")],
+    [
+        ("up", "hiir up"),
+        ("test", "pytest"),
+        ("check", "pytest"),
+        ("coverage", "pytest"),
+        ("export", "hiir export"),
+        ("train", "hiir train"),
+    ],
 )
 def test_args_reach_one_command(target: str, program: str) -> None:
     shown = subprocess.run(

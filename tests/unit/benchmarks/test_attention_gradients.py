@@ -32,6 +32,7 @@ def test_short_queries_make_the_cosines_gradient_large_and_the_dot_products_smal
     assert short["cosine"].median() > 100 * short["dot"].median()
 
 
+@pytest.mark.slow
 def test_the_script_prints_and_plots(tmp_path: Path, capsys) -> None:
     main(["--samples", "500", "--plot", str(tmp_path / "gradients.png")])
     shown = capsys.readouterr().out

@@ -51,6 +51,7 @@ def test_outputs_that_differ_are_not_compared(monkeypatch) -> None:
         run._agree(torch.ones(2), torch.zeros(2) + 0.5)
 
 
+@pytest.mark.slow
 def test_the_script_prints_figures_and_ratios(capsys) -> None:
     run.main(["--quick", "--only", "layer", "pixels", "compact", "gpu"])
     shown = capsys.readouterr().out

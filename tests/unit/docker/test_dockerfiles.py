@@ -97,6 +97,7 @@ def test_it_copies_what_exists_and_nothing_wholesale(image: str) -> None:
             assert (ROOT / source).exists(), source
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("image", SERVING)
 def test_what_it_copies_and_installs_is_enough(image: str, tmp_path: Path) -> None:
     for copy in arguments(image, "COPY"):

@@ -66,6 +66,7 @@ def test_padding_is_that_of_the_size_multiple(preset) -> None:
         torch.testing.assert_close(model(cut), model(padded)[..., :-scale, :-scale])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", list(Precision))
 def test_its_graph_computes_what_it_computes(
     preset, precision, scale_up, make_contract, tmp_path: Path

@@ -30,6 +30,8 @@ from hiir.models.release import Release, load_release
 from service.catalogue.models import ModelCatalogue
 
 PRESET = "ushape-compact-color"
+# One layer a stage: what is exported has every kind of layer, and a graph takes half the time.
+SHALLOW = {"layers": [1, 1, 1], "decoder_layers": [1, 1]}
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def contract(make_contract) -> ModelContract:
 @pytest.fixture
 def model(scale_up):
     torch.manual_seed(0)
-    return scale_up(build_model(PRESET))
+    return scale_up(build_model(PRESET, SHALLOW))
 
 
 def test_the_parity_check_sees_the_position_bias(model, contract, tmp_path: Path) -> None:
@@ -80,6 +82,7 @@ def test_a_graph_of_any_size_pads_what_does_not_fit(model, contract, tmp_path: P
         assert np.abs(actual - expected).max() <= MAX_RELATIVE_ERROR * np.abs(expected).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", list(Precision))
 def test_a_graph_of_bytes_scales_clips_and_rounds(model, contract, tmp_path, precision) -> None:
     path = tmp_path / "model.onnx"
@@ -92,6 +95,7 @@ def test_a_graph_of_bytes_scales_clips_and_rounds(model, contract, tmp_path, pre
     assert (restored.shape, restored.dtype) == (pixels.shape, np.uint8)
 
 
+@pytest.mark.slow
 def test_half_precision_is_half_as_large(model, contract, tmp_path: Path) -> None:
     full, half = tmp_path / "model.onnx", tmp_path / "model.fp16.onnx"
     export_onnx(model, contract, full)
@@ -99,6 +103,7 @@ def test_half_precision_is_half_as_large(model, contract, tmp_path: Path) -> Non
     assert half.stat().st_size < 0.65 * full.stat().st_size
 
 
+@pytest.mark.slow
 def test_half_precision_that_is_too_far_off_is_refused(model, contract, tmp_path: Path) -> None:
     path, form = tmp_path / "model.onnx", GraphForm(precision=Precision.FP16)
     export_onnx(model, contract, path, form=form)
@@ -108,6 +113,7 @@ def test_half_precision_that_is_too_far_off_is_refused(model, contract, tmp_path
         check_parity(model, contract, path, form=form)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", list(Samples))
 def test_half_precision_that_overflows_on_a_gpu_is_refused(tmp_path: Path, samples) -> None:
     """ONNX Runtime's CPU provider does not see it: there the graph agrees to 79 dB."""
@@ -127,6 +133,7 @@ def test_half_precision_that_overflows_on_a_gpu_is_refused(tmp_path: Path, sampl
         check_parity(model, contract, path, form=form)
 
 
+@pytest.mark.slow
 def test_bytes_that_differ_by_more_than_a_rounding_are_refused(model, contract, tmp_path) -> None:
     path, form = tmp_path / "model.onnx", GraphForm(samples=Samples.UINT8)
     export_onnx(model, contract, path, form=form)
@@ -197,6 +204,7 @@ def release(model, contract) -> Release:
     return Release(model=model, contract=contract)
 
 
+@pytest.mark.slow
 def test_an_export_is_repeated_only_if_something_changed(release, tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     assert export_release(release, repository)
@@ -214,6 +222,7 @@ def test_a_tile_that_does_not_fit_the_network_is_not_exported(release, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_graph_that_differs_is_not_served(release, tmp_path: Path, monkeypatch) -> None:
     repository = tmp_path / "repository"
     export_release(release, repository)
@@ -221,7 +230,7 @@ def test_a_graph_that_differs_is_not_served(release, tmp_path: Path, monkeypatch
     before = graph.read_bytes()
 
     def export_another(model, contract, path, **options) -> None:
-        export_onnx(build_model(PRESET).eval().freeze(), contract, path, **options)
+        export_onnx(build_model(PRESET, SHALLOW).eval().freeze(), contract, path, **options)
 
     monkeypatch.setattr(triton, "export_onnx", export_another)
     other = replace(release, contract=replace(release.contract, sha256="f" * 64))
@@ -231,6 +240,7 @@ def test_a_graph_that_differs_is_not_served(release, tmp_path: Path, monkeypatch
     assert list(graph.parent.iterdir()) == [graph]
 
 
+@pytest.mark.slow
 def test_every_form_is_written_once(release, tmp_path: Path) -> None:
     written = dict(export_artifacts(release, tmp_path))
     assert {path.name for path in written} == {

@@ -13,7 +13,7 @@ def kinds():
 
 def test_every_error_has_its_own_kebab_case_code():
     codes = [kind.code for kind in kinds()]
-    assert len(set(codes)) == len(codes) == 15
+    assert len(set(codes)) == len(codes) == 16
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", code) for code in codes)
 
 

@@ -166,6 +166,7 @@ def marked(text: str) -> str:
     return f"<!-- matrix -->\n{text}\n<!-- /matrix -->"
 
 
+@pytest.mark.slow
 def test_every_format_into_every_other_does_what_the_docs_say() -> None:
     assert marked(table()) in PAGE.read_text()
 

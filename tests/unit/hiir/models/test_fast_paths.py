@@ -38,6 +38,7 @@ def fresh_compiler() -> Iterator[None]:
     torch.compiler.reset()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fresh_compiler")
 def test_the_compiler_sees_one_graph(frozen, tile) -> None:
     compiled = torch.compile(frozen, fullgraph=True, backend="eager")
