@@ -26,10 +26,12 @@ local function deliver(id, owner, event, subject, subject_id)
   if not url or not string.find(',' .. wanted .. ',', ',' .. event .. ',', 1, true) then return end
   local record = 'hiir:delivery:' .. id
   if redis.call('HSETNX', record, 'created_at', stamp(now)) == 0 then return end
+  local receiver = tenant .. ' ' .. string.lower(string.match(url, '^%a+://[^/?#]+') or url)
   redis.call('HSET', record, 'id', id, subject, subject_id, 'event', event, 'url', url,
-    'tenant', tenant, 'status', 'pending')
+    'tenant', tenant, 'receiver', receiver, 'status', 'pending')
   redis.call('EXPIRE', record, 172800)
-  redis.call('ZADD', 'hiir:deliveries', now, id)
+  redis.call('ZADD', 'hiir:receiver-due:' .. receiver, now, id)
+  redis.call('ZADD', 'hiir:receivers', 'LT', now, receiver)
 end
 local function send(event)
   deliver('msg_' .. ARGV[1] .. '_' .. event, KEYS[1], event, 'job_id', ARGV[1])
