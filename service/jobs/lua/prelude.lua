@@ -1,4 +1,4 @@
--- Part of every job script. emit() appends an event; send() makes a delivery due if the job has a
+-- Part of every job script. emit() appends an event and publishes it; send() makes a delivery due if the job has a
 -- webhook for the event; memory() returns the bytes in use, those reserved for results, and the
 -- maximum (0 if there is none); release() frees what the job has reserved; start_next() queues
 -- the next job of a tenant's batches that has waited for its turn; emit_end() ends the job's events,
@@ -18,7 +18,9 @@ local function emit(kind)
       event[#event + 1] = value
     end
   end
-  return redis.call('XADD', 'hiir:events:' .. ARGV[1], 'MAXLEN', '~', 1024, '*', unpack(event))
+  local id = redis.call('XADD', 'hiir:events:' .. ARGV[1], 'MAXLEN', '~', 1024, '*', unpack(event))
+  redis.call('PUBLISH', 'hiir:events', cjson.encode({ARGV[1], id, unpack(event)}))
+  return id
 end
 local function deliver(id, owner, event, subject, subject_id)
   local url, wanted, tenant =
