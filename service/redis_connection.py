@@ -33,7 +33,7 @@ from service.errors import (
 
 _CONNECT_SECONDS = 1.0
 _REPLY_SECONDS = 3.0
-_MAX_CONNECTIONS = 64
+_MAX_CONNECTIONS = 128
 """More than the threads of a process."""
 
 _lock = threading.Lock()

@@ -170,6 +170,27 @@ class WebhookSettings(BaseModel):
     poll_seconds: PositiveFloat = 0.5
     """Interval at which due deliveries are polled."""
 
+    in_flight: PositiveInt = 256
+    """Deliveries that one process sends at once."""
+
+    tenant_in_flight: PositiveInt = 32
+    """Deliveries of one tenant that are sent at once."""
+
+    receiver_in_flight: PositiveInt = 8
+    """Deliveries of one tenant to one host and port that are sent at once."""
+
+    breaker_failures: PositiveInt = 5
+    """Attempts in a row without a response after which a receiver is left alone for a while."""
+
+    breaker_seconds: PositiveFloat = 30
+    """For how long; then one delivery is tried. Each failure doubles the time."""
+
+    longest_breaker_seconds: PositiveFloat = 600
+    """Longest time that a receiver is left alone."""
+
+    redeliveries_per_minute: PositiveInt = 30
+    """Redeliveries that a tenant may ask for in a minute."""
+
     gone_seconds: PositiveInt = 86_400
     """How long nothing is sent to an address that answered 410, unless its owner asks."""
 

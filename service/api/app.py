@@ -1,5 +1,6 @@
 """The API's application factory: `uvicorn --factory service.api.app:create_app`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -58,8 +59,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         services.metrics.server.start()
+        feeding = asyncio.create_task(services.feed.run())
         with services.drain.on_signals():
             yield
+        feeding.cancel()
         services.close()
 
     app = FastAPI(

@@ -91,8 +91,8 @@ async def submit_batch(
                 checked=not repeatable,
             )
             if client_id is not None:
-                return await run_in_threadpool(sender.put, client_id)
-            return await run_in_threadpool(sender.post, key)
+                return await services.threads.for_upload(sender.put, client_id)
+            return await services.threads.for_upload(sender.post, key)
 
 
 def _require_service(services: Services, tenant: str, new_bytes: int) -> None:

@@ -8,7 +8,7 @@ and wait for the last of them.
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -16,8 +16,9 @@ from types import FrameType
 class Drain:
     """State of the shutdown."""
 
-    def __init__(self, *, seconds: float) -> None:
+    def __init__(self, *, seconds: float, on_stop: Callable[[], None]) -> None:
         self._seconds = seconds
+        self._on_stop = on_stop
         self.is_draining = False
         """Whether the process was asked to stop."""
         self.is_stopping = False
@@ -34,6 +35,7 @@ class Drain:
 
         def stop(number: int) -> None:
             self.is_draining = self.is_stopping = True
+            loop.call_soon_threadsafe(self._on_stop)  # in the event loop, not in the signal handler
             handler = before[signal.Signals(number)]
             if callable(handler):
                 handler(number, None)

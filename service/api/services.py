@@ -11,6 +11,7 @@ from service.api.drain import Drain
 from service.api.queue_metrics import QueueMetrics
 from service.api.tenant_batches import TenantBatches
 from service.api.tenant_jobs import TenantJobs
+from service.api.threads import Threads
 from service.api.upload_slots import UploadSlots
 from service.capacity.backlog import BacklogMonitor
 from service.capacity.load import LoadStore
@@ -24,6 +25,7 @@ from service.intake.accept import JobSubmitter
 from service.intake.idempotency import IdempotencyStore
 from service.jobs.batch_store import BatchStore
 from service.jobs.blobs import BlobStore
+from service.jobs.event_feed import EventFeed
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore
 from service.keys import KeyStore
@@ -88,6 +90,8 @@ class Services:
     readiness: Readiness
     metrics: ApiMetrics
     drain: Drain
+    feed: EventFeed
+    threads: Threads
     resources: ExitStack
     """Closes every connection, in reverse order."""
 
@@ -136,6 +140,7 @@ class Services:
             registry=registry,
             common=QueueMetrics(backlog=backlog, jobs=jobs, tasks=tasks.names),
         )
+        feed = EventFeed.from_settings(settings)
         return cls(
             settings=settings,
             access=Access(keys=keys, mode=settings.auth),
@@ -167,7 +172,11 @@ class Services:
                 max_memory_percent=settings.limits.store_lease_percent,
             ),
             metrics=ApiMetrics(http=HttpMetrics(registry), server=owned(metrics_server)),
-            drain=Drain(seconds=settings.drain_seconds),
+            drain=Drain(seconds=settings.drain_seconds, on_stop=feed.wake_all),
+            feed=feed,
+            threads=Threads(
+                uploads=settings.limits.concurrent_uploads + settings.limits.concurrent_batches
+            ),
             resources=resources,
         )
 

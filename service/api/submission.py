@@ -92,8 +92,8 @@ async def submit(
             checked=not repeatable,
         )
         if client_id is not None:
-            return await run_in_threadpool(sender.put, client_id)
-        return await run_in_threadpool(sender.post, key)
+            return await services.threads.for_upload(sender.put, client_id)
+        return await services.threads.for_upload(sender.post, key)
 
 
 def read_idempotency_key(request: Request) -> str | None:

@@ -1,31 +1,32 @@
 """Long polling: wait for the end of a job."""
 
-import asyncio
 import time
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 
 from service.api.services import Services
+from service.jobs.events import EventKind
 from service.jobs.job import Job
 
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 0.2
+_DISCONNECT_SECONDS = 1.0
+"""Interval at which the connection of a waiting client is checked."""
 
 
 async def wait_for_end(request: Request, services: Services, job: Job, *, seconds: float) -> Job:
     """Wait up to `seconds` for the job to end, and return its current state.
 
-    Returns early if the client disconnects or the process shuts down. It polls with growing pauses,
-    so that a waiting client holds no thread and no connection. Raises `StoreUnavailableError`.
+    Returns early if the client disconnects or the process shuts down. A waiting client holds no
+    thread and asks Redis for nothing. Raises `StoreUnavailableError`.
     """
     deadline = time.monotonic() + seconds
-    pause = _FIRST_PAUSE_SECONDS
-    while not job.status.is_terminal:
-        left = deadline - time.monotonic()
-        if left <= 0 or services.drain.is_stopping or await request.is_disconnected():
-            break
-        await asyncio.sleep(min(pause, left))
-        pause = min(1.5 * pause, _LONGEST_PAUSE_SECONDS)
-        found = await run_in_threadpool(services.jobs.store.get, job.id)
-        job = found or job
+    with services.feed.listen(job.id) as listener:
+        while not job.status.is_terminal:
+            left = deadline - time.monotonic()
+            if left <= 0 or services.drain.is_stopping or await request.is_disconnected():
+                break
+            events = await listener.wait(seconds=min(left, _DISCONNECT_SECONDS))
+            ended = any(event.kind is EventKind.COMPLETED for event in events)
+            if listener.is_behind() or ended:
+                found = await services.threads.for_stream(services.jobs.store.get, job.id)
+                job = found or job
     return job

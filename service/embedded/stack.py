@@ -23,7 +23,6 @@ from service.embedded.triton_release import ensure_tritonserver
 from service.settings import AuthMode, Settings
 
 _PROBE_TIMEOUT_S = 5.0
-_WEBHOOK_THREADS = 8  # which wait for receivers
 _WORKER_GRACE_S = 30.0  # lets a short job finish
 # glibc gives each thread an arena, whose free memory no other thread can use; with two arenas a
 # server's memory stops growing after its first jobs.
@@ -188,11 +187,7 @@ def _webhooks(environment: Mapping[str, str]) -> Component:
         name="webhooks",
         address="",
         is_ready=_is_started,
-        command=(
-            *(sys.executable, "-m", "celery", "--quiet", "-A", "service.webhooks.worker.app"),
-            *("worker", "-n", "webhooks@%h", "-Q", "webhooks", "-c", str(_WEBHOOK_THREADS)),
-            *("--without-gossip", "--without-mingle", "-l", "info"),
-        ),
+        command=(sys.executable, "-m", "service.webhooks.worker"),
         environment=environment,
         stop_grace_s=_WORKER_GRACE_S,
         death_signal=signal.SIGKILL,  # an interrupted delivery becomes due again

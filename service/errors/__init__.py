@@ -67,6 +67,7 @@ ServiceError                             500 internal-error
 │   ├── RateLimitError                   429 rate-limited
 │   ├── TooManyJobsError                 429 too-many-jobs
 │   ├── TooManyUploadsError              429 too-many-uploads
+│   ├── TooManyRedeliveriesError         429 too-many-redeliveries
 │   └── QuotaExceededError               429 quota-exceeded
 ├── UnavailableError                     503: the service cannot take the request now (retryable)
 │   ├── StoreUnavailableError            503 store-unavailable
@@ -179,6 +180,7 @@ from service.errors.rate_limits import (
     QuotaExceededError,
     RateLimitError,
     TooManyJobsError,
+    TooManyRedeliveriesError,
     TooManyRequestsError,
     TooManyUploadsError,
 )
@@ -270,6 +272,7 @@ __all__ = [
     "TooManyFramesError",
     "TooManyJobsError",
     "TooManyKeysError",
+    "TooManyRedeliveriesError",
     "TooManyRequestsError",
     "TooManyUploadsError",
     "UnavailableError",

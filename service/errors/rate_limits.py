@@ -28,6 +28,12 @@ class TooManyUploadsError(TooManyRequestsError):
     code, title = "too-many-uploads", "Share of uploads exceeded"
 
 
+class TooManyRedeliveriesError(TooManyRequestsError):
+    """The client asks for webhooks to be sent again more often than it may."""
+
+    code, title = "too-many-redeliveries", "Too many redeliveries"
+
+
 class QuotaExceededError(TooManyRequestsError):
     """The client has used up its megapixels of the day."""
 

@@ -1,11 +1,10 @@
 """Celery's configuration, and publishing. A message carries an id only.
 
-The API publishes; workers consume: one kind restores images, the other sends webhooks, each from
-its own queue. A lost or duplicate message does no harm: the lease of a job or delivery decides who
-works on it, and what nobody took is published again.
+The API publishes, and workers consume. A lost or duplicate message does no harm: the lease of a job
+decides who works on it, and what nobody took is published again.
 """
 
-from typing import ClassVar, Self
+from typing import Self
 
 from celery import Celery
 from kombu.exceptions import KombuError
@@ -15,8 +14,6 @@ from service.settings import RedisDatabase, Settings
 
 TASK_NAME = "hiir.restore"
 INTERACTIVE = "interactive"
-DELIVER_TASK_NAME = "hiir.deliver"
-WEBHOOKS = "webhooks"
 
 _PUBLISH_SECONDS = 2.0
 # Longer than the broker's blocking read, and than the health check of the connection.
@@ -38,9 +35,7 @@ def build_celery(settings: Settings, *, consumes: bool) -> Celery:
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
-        task_queues={
-            name: {"exchange": name, "routing_key": name} for name in (INTERACTIVE, WEBHOOKS)
-        },
+        task_queues={INTERACTIVE: {"exchange": INTERACTIVE, "routing_key": INTERACTIVE}},
         task_default_queue=INTERACTIVE,
         task_create_missing_queues=False,
         # A killed process must not lose its message; the attempt count ends poison messages.
@@ -82,9 +77,6 @@ def build_celery(settings: Settings, *, consumes: bool) -> Celery:
 class JobQueue:
     """Publishes accepted jobs to the workers."""
 
-    task: ClassVar[str] = TASK_NAME
-    name: ClassVar[str] = INTERACTIVE
-
     def __init__(self, *, celery: Celery) -> None:
         self._celery = celery
         with celery.connection_for_write() as connection:
@@ -101,20 +93,13 @@ class JobQueue:
         """A queue to publish to, with its own Celery application."""
         return cls(celery=build_celery(settings, consumes=False))
 
-    def publish(self, subject_id: str) -> None:
+    def publish(self, job_id: str) -> None:
         """Send one message without retries; raises `QueueUnavailableError` within 2 seconds."""
         try:
-            self._celery.send_task(self.task, args=[subject_id], queue=self.name, retry=False)
+            self._celery.send_task(TASK_NAME, args=[job_id], queue=INTERACTIVE, retry=False)
         except self._broker_errors as error:
             raise QueueUnavailableError("The queue does not answer; try again shortly.") from error
 
     def close(self) -> None:
         """Close the connections."""
         self._celery.close()
-
-
-class DeliveryQueue(JobQueue):
-    """Publishes due deliveries to the webhook workers."""
-
-    task = DELIVER_TASK_NAME
-    name = WEBHOOKS

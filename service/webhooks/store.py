@@ -1,8 +1,8 @@
-"""Deliveries in Redis: one hash for each, and a sorted set of pending ones by due time.
+"""Deliveries in Redis: one hash for each, and for each receiver a sorted set of pending ones.
 
 The job store's scripts create them in the same transaction as the event. A sender claims a delivery
 for a limited time, after which it is due again. So a delivery is never lost, and after a crash it
-may be sent twice with the same id.
+may be sent twice with the same id. `lua/claim_due.lua` describes the other keys.
 """
 
 import hashlib
@@ -11,9 +11,10 @@ from typing import cast
 
 import redis
 
+from service.errors import TooManyRedeliveriesError
 from service.jobs.job import JOB_EVENTS, Job
 from service.redis_connection import connect, read_lua, redis_errors
-from service.settings import JobSettings, RedisDatabase, Settings
+from service.settings import JobSettings, RedisDatabase, Settings, WebhookSettings
 from service.webhooks.delivery import (
     Delivery,
     DeliveryAttempt,
@@ -22,20 +23,24 @@ from service.webhooks.delivery import (
     write_attempts,
 )
 
-_DUE = "hiir:deliveries"
+_RECEIVERS = "hiir:receivers"
 _SENDERS = "hiir:webhook-sender:"
 _LOGGED = 20
 """Number of attempts that are stored for a delivery."""
+_CLAIM_MARGIN_SECONDS = 20.0
+"""Longest time that a claimed delivery waits for Redis, beside its attempt."""
 
 
 class DeliveryStore:
     """Deliveries and live senders. Methods raise `StoreUnavailableError` while Redis is down."""
 
-    def __init__(self, *, client: redis.Redis, settings: JobSettings) -> None:
+    def __init__(
+        self, *, client: redis.Redis, jobs: JobSettings, settings: WebhookSettings
+    ) -> None:
         self._redis = client
-        self._record_seconds = settings.record_seconds
-        self._poll = client.register_script(read_lua("service.webhooks", "claim_due"))
-        self._claim = client.register_script(read_lua("service.webhooks", "claim"))
+        self._record_seconds = jobs.record_seconds
+        self._settings = settings
+        self._claim_due = client.register_script(read_lua("service.webhooks", "claim_due"))
         self._settle = client.register_script(read_lua("service.webhooks", "settle"))
         self._renew = client.register_script(read_lua("service.webhooks", "renew"))
 
@@ -43,7 +48,11 @@ class DeliveryStore:
     def from_settings(cls, settings: Settings) -> "DeliveryStore":
         """Build the store on the state database."""
         url = settings.database_url(RedisDatabase.STATE)
-        return cls(client=connect(url, decode_responses=True), settings=settings.jobs)
+        return cls(
+            client=connect(url, decode_responses=True),
+            jobs=settings.jobs,
+            settings=settings.webhooks,
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -56,22 +65,30 @@ class DeliveryStore:
 
     def get(self, delivery: str) -> Delivery | None:
         """Return the delivery with this id, or None if it does not exist."""
-        with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.hgetall(_key(delivery))
-            pipe.zscore(_DUE, delivery)
-            fields, due = cast("tuple[Mapping[str, str], float | None]", pipe.execute())
-        return Delivery.from_fields(fields, next_at=due) if "status" in fields else None
-
-    def poll(self, *, count: int, seconds: float) -> list[str]:
-        """Return up to `count` ids that are due, and postpone them by `seconds`."""
         with redis_errors():
-            return cast("list[str]", self._poll(keys=[_DUE], args=[count, seconds]))
+            fields = cast("Mapping[str, str]", self._redis.hgetall(_key(delivery)))
+            if "status" not in fields:
+                return None
+            due: float | None = self._redis.zscore(_due(fields["receiver"]), delivery)
+        return Delivery.from_fields(fields, next_at=due)
 
-    def claim(self, delivery: str, *, seconds: float) -> Delivery | None:
-        """Claim a pending delivery for `seconds`; None if there is nothing to send."""
+    def claim_due(self, *, count: int) -> list[Delivery]:
+        """Claim up to `count` deliveries that are due, within the bounds of tenants and receivers.
+
+        A claimed delivery that is not settled is due again when its claim has ended.
+        """
+        settings = self._settings
         with redis_errors():
-            taken = self._claim(keys=[_key(delivery), _DUE], args=[delivery, seconds])
-        return self.get(delivery) if taken else None
+            ids = self._claim_due(
+                keys=[_RECEIVERS],
+                args=[
+                    *(count, settings.timeout_seconds + _CLAIM_MARGIN_SECONDS),
+                    *(settings.receiver_in_flight, settings.tenant_in_flight),
+                    settings.breaker_failures,
+                ],
+            )
+        found = (self.get(delivery) for delivery in cast("list[str]", ids))
+        return [delivery for delivery in found if delivery is not None]
 
     def save_body(self, delivery: Delivery, body: str) -> None:
         """Store the body before it is sent for the first time."""
@@ -86,27 +103,45 @@ class DeliveryStore:
         attempt: DeliveryAttempt | None = None,
         pause: float | None = None,
     ) -> None:
-        """Record the result of an attempt; a pending delivery is due again after `pause`."""
+        """Record the result of an attempt; a pending delivery is due again after `pause`.
+
+        `breaker_failures` attempts in a row without a response open the receiver's breaker.
+        """
         attempts = (*delivery.attempts, attempt) if attempt is not None else delivery.attempts
         fields = {
             "tries": str(delivery.tries + (attempt is not None)),
             "attempts": write_attempts(attempts[-_LOGGED:]),
         }
+        answered = "" if attempt is None else int(attempt.status_code is not None)
+        settings = self._settings
         with redis_errors():
             self._settle(
-                keys=[_key(delivery.id), _DUE],
+                keys=[_key(delivery.id), _RECEIVERS],
                 args=[
                     *(delivery.id, self._record_seconds + int(pause or 0), status.value),
-                    "" if pause is None else pause,
+                    *("" if pause is None else pause, answered, settings.breaker_failures),
+                    *(settings.breaker_seconds, settings.longest_breaker_seconds),
                     *(part for pair in fields.items() for part in pair),
                 ],
             )
 
     def renew(self, delivery: Delivery) -> None:
-        """Send again at once, even to a disabled address."""
+        """Send again at once, even to a disabled address.
+
+        Raises `TooManyRedeliveriesError` if the tenant has asked for too many in a minute.
+        """
+        most = self._settings.redeliveries_per_minute
         with redis_errors():
+            wait = self._renew(
+                keys=[_key(delivery.id), _RECEIVERS], args=[delivery.id, self._record_seconds, most]
+            )
+            if wait:
+                raise TooManyRedeliveriesError(
+                    f"The limit is {most} redeliveries per minute.",
+                    limit=most,
+                    retry_after=int(wait),
+                )
             self._redis.delete(_gone(delivery.tenant, delivery.url))
-            self._renew(keys=[_key(delivery.id), _DUE], args=[delivery.id, self._record_seconds])
 
     def disable(self, tenant: str, url: str, *, seconds: int) -> None:
         """Disable an address after a 410."""
@@ -131,6 +166,10 @@ class DeliveryStore:
 
 def _key(delivery: str) -> str:
     return f"hiir:delivery:{delivery}"
+
+
+def _due(receiver: str) -> str:
+    return f"hiir:receiver-due:{receiver}"
 
 
 def _gone(tenant: str, url: str) -> str:

@@ -22,6 +22,7 @@ OPTIONAL = [extra for extra in PROJECT["optional-dependencies"] if extra not in 
 
 # Part of a package that is asked for, and never had without it.
 CARRIED_BY = {
+    "anyio": "fastapi",
     "billiard": "celery",
     "grpcio": "tritonclient",
     "httpcore": "httpx",

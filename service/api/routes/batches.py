@@ -123,7 +123,9 @@ def fetch_results(
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
-    return StreamingResponse(iter(archive), media_type="application/zip", headers=headers)
+    return StreamingResponse(
+        services.threads.iterate(archive), media_type="application/zip", headers=headers
+    )
 
 
 @router.post(

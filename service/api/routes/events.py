@@ -1,6 +1,5 @@
 """A job's events as server-sent events, for `EventSource`."""
 
-import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -27,7 +26,6 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _EVENT_ID = re.compile(r"\d{1,20}-\d{1,20}")
 _START = "0-0"
-_POLL_SECONDS = 0.25
 _RECONNECT = "retry: 2000\n\n"
 _EVENT: dict[str, Any] = {
     "type": "object",
@@ -90,26 +88,39 @@ async def stream_events(
 async def _stream(
     services: Services, job: Job, events: Sequence[JobEvent], last: str
 ) -> AsyncIterator[str]:
-    """Poll for events, so that a stream holds no thread and no connection to Redis."""
+    """Yield events as they come; a stream holds no thread and no connection to Redis."""
     yield _RECONNECT
-    silent_since = time.monotonic()
-    while True:
-        for event in events:
-            yield _to_text(event, job)
-            if event.kind is EventKind.COMPLETED:
-                return
-            last, silent_since = event.id, time.monotonic()
-        if services.drain.is_stopping:
-            return  # the client reconnects with its last event id
-        if not events:
-            if time.monotonic() - silent_since >= services.settings.limits.ping_seconds:
+    ping_seconds = services.settings.limits.ping_seconds
+    sent_at = time.monotonic()
+    with services.feed.listen(job.id) as listener:
+        while True:
+            for event in events:
+                if event.position <= event_position(last):
+                    continue
+                yield _to_text(event, job)
+                if event.kind is EventKind.COMPLETED:
+                    return
+                last, sent_at = event.id, time.monotonic()
+            if services.drain.is_stopping:
+                return  # the client reconnects with its last event id
+            left = sent_at + ping_seconds - time.monotonic()
+            if left <= 0:
                 yield ": ping\n\n"
-                silent_since = time.monotonic()
-            await asyncio.sleep(_POLL_SECONDS)
-        try:
-            events = await run_in_threadpool(services.jobs.store.events, job.id, after=last)
-        except ServiceError:
-            return  # the client reconnects with its last event id
+                sent_at, left = time.monotonic(), ping_seconds
+            events = await listener.wait(seconds=left)
+            if listener.is_behind():
+                try:
+                    events = await services.threads.for_stream(_read_all, services, job.id, last)
+                except ServiceError:
+                    return  # the client reconnects with its last event id
+
+
+def _read_all(services: Services, job_id: str, last: str) -> Sequence[JobEvent]:
+    """Return all stored events after the one with the id `last`."""
+    found: list[JobEvent] = []
+    while page := services.jobs.store.events(job_id, after=found[-1].id if found else last):
+        found += page
+    return found
 
 
 def _to_text(event: JobEvent, job: Job) -> str:

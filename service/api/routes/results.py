@@ -92,7 +92,10 @@ def result_response(services: Services, job: Job, asked: Headers) -> Response:
     if pieces is None:
         raise _expired()
     return StreamingResponse(
-        pieces, status_code=status, media_type=result.media_type, headers=headers
+        services.threads.iterate(pieces),
+        status_code=status,
+        media_type=result.media_type,
+        headers=headers,
     )
 
 

@@ -1,4 +1,4 @@
--- Part of every job script. emit() appends an event; send() makes a delivery due if the job has a
+-- Part of every job script. emit() appends an event and publishes it; send() makes a delivery due if the job has a
 -- webhook for the event; memory() returns the bytes in use, those reserved for results, and the
 -- maximum (0 if there is none); release() frees what the job has reserved; start_next() queues
 -- the next job of a tenant's batches that has waited for its turn; emit_end() ends the job's events,
@@ -18,7 +18,9 @@ local function emit(kind)
       event[#event + 1] = value
     end
   end
-  return redis.call('XADD', 'hiir:events:' .. ARGV[1], 'MAXLEN', '~', 1024, '*', unpack(event))
+  local id = redis.call('XADD', 'hiir:events:' .. ARGV[1], 'MAXLEN', '~', 1024, '*', unpack(event))
+  redis.call('PUBLISH', 'hiir:events', cjson.encode({ARGV[1], id, unpack(event)}))
+  return id
 end
 local function deliver(id, owner, event, subject, subject_id)
   local url, wanted, tenant =
@@ -26,10 +28,12 @@ local function deliver(id, owner, event, subject, subject_id)
   if not url or not string.find(',' .. wanted .. ',', ',' .. event .. ',', 1, true) then return end
   local record = 'hiir:delivery:' .. id
   if redis.call('HSETNX', record, 'created_at', stamp(now)) == 0 then return end
+  local receiver = tenant .. ' ' .. string.lower(string.match(url, '^%a+://[^/?#]+') or url)
   redis.call('HSET', record, 'id', id, subject, subject_id, 'event', event, 'url', url,
-    'tenant', tenant, 'status', 'pending')
+    'tenant', tenant, 'receiver', receiver, 'status', 'pending')
   redis.call('EXPIRE', record, 172800)
-  redis.call('ZADD', 'hiir:deliveries', now, id)
+  redis.call('ZADD', 'hiir:receiver-due:' .. receiver, now, id)
+  redis.call('ZADD', 'hiir:receivers', 'LT', now, receiver)
 end
 local function send(event)
   deliver('msg_' .. ARGV[1] .. '_' .. event, KEYS[1], event, 'job_id', ARGV[1])

@@ -1,17 +1,16 @@
-"""Composition root of the webhook worker: `celery -A service.webhooks.worker.app worker`.
+"""Composition root of the process that sends webhooks: `python -m service.webhooks.worker`.
 
-It uses threads, because it only waits for receivers, and its own queue: slow receivers never delay
-a job.
+One event loop sends them all: it only waits for receivers, and hundreds of requests at once cost
+it little. Redis is asked in a few threads.
 """
 
-import warnings
-from typing import Any
-
-from celery import Celery, signals
-from celery.exceptions import CPendingDeprecationWarning
+import asyncio
+import os
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
 
 from service.jobs.batch_store import BatchStore
-from service.jobs.queue import DELIVER_TASK_NAME, DeliveryQueue, build_celery
 from service.jobs.store import JobStore
 from service.observability.logs import configure_logging
 from service.settings import Settings
@@ -19,20 +18,22 @@ from service.webhooks.secrets import WebhookSecretStore
 from service.webhooks.store import DeliveryStore
 from service.webhooks.worker.deliverer import WebhookDeliverer
 from service.webhooks.worker.dispatcher import Dispatcher
+from service.webhooks.worker.guarded_network import ThreadedResolver
 from service.webhooks.worker.sender import WebhookSender
-from service.worker.event_loop_heartbeat import connect_event_loop_heartbeat
+
+_STORE_THREADS = 16
+# glibc waits 5 seconds for each name server, twice: longer than the timeout of an attempt, so that
+# abandoned lookups could take all threads.
+_RESOLVER_OPTIONS = "timeout:2 attempts:2"
 
 
-def create_webhook_worker(settings: Settings) -> Celery:
-    """Build the application without connecting to anything."""
-    app = build_celery(settings, consumes=True)
-    app.conf.update(
-        worker_pool="threads",
-        # Applies to processes only, not to threads.
-        task_time_limit=None,
-        worker_max_tasks_per_child=None,
-        worker_max_memory_per_child=None,
-    )
+def sender_name() -> str:
+    """Return the name under which the process of this host reports that it is alive."""
+    return f"webhooks@{socket.gethostname()}"
+
+
+def create_dispatcher(settings: Settings) -> Dispatcher:
+    """Build the dispatcher without connecting to anything."""
     deliveries = DeliveryStore.from_settings(settings)
     jobs = JobStore.from_settings(settings)
     deliverer = WebhookDeliverer(
@@ -40,36 +41,32 @@ def create_webhook_worker(settings: Settings) -> Celery:
         secrets=WebhookSecretStore.from_settings(settings),
         jobs=jobs,
         batches=BatchStore.from_settings(settings, jobs=jobs),
-        sender=WebhookSender(settings=settings.webhooks),
+        sender=WebhookSender(
+            settings=settings.webhooks,
+            resolver=ThreadedResolver(threads=settings.webhooks.in_flight),
+        ),
         settings=settings.webhooks,
     )
-    dispatcher = Dispatcher(
+    return Dispatcher(
+        name=sender_name(),
         deliveries=deliveries,
-        queue=DeliveryQueue.from_settings(settings),
-        poll_seconds=settings.webhooks.poll_seconds,
+        deliverer=deliverer,
+        settings=settings.webhooks,
     )
-    app.task(name=DELIVER_TASK_NAME)(deliverer.deliver)
-    connect_event_loop_heartbeat(app, dispatcher.on_event_loop_tick)
-    # Celery warns about a deliberate setting on every lost connection (see `jobs.queue`).
-    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
-    _connect_signals(settings, dispatcher)
-    return app
 
 
-def _connect_signals(settings: Settings, dispatcher: Dispatcher) -> None:
-    def set_up_logging(**_: object) -> None:
-        configure_logging(settings)
-
-    def begin(sender: Any, **_: object) -> None:
-        dispatcher.start(sender.hostname)
-
-    def begin_drain(**_: object) -> None:
-        dispatcher.begin_drain()
-
-    # Celery keeps weak references to receivers by default.
-    signals.setup_logging.connect(set_up_logging, weak=False)
-    signals.worker_ready.connect(begin, weak=False)
-    signals.worker_shutting_down.connect(begin_drain, weak=False)
+async def _run(settings: Settings) -> None:
+    dispatcher = create_dispatcher(settings)
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(_STORE_THREADS, thread_name_prefix="store"))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, dispatcher.stop)
+    await dispatcher.run()
 
 
-app = create_webhook_worker(Settings())
+def main() -> None:
+    """Send webhooks until SIGTERM or SIGINT, and then finish what is in flight."""
+    settings = Settings()
+    configure_logging(settings)
+    os.putenv("RES_OPTIONS", _RESOLVER_OPTIONS)
+    asyncio.run(_run(settings))

@@ -8,15 +8,17 @@ any other status, a forbidden address       failed
 Nothing here affects the job, which has long continued.
 """
 
+import asyncio
 import json
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from service.errors import ServiceError
 from service.jobs.batch import BatchState
 from service.jobs.batch_store import BatchStore
 from service.jobs.job import Job, WebhookEvent
@@ -35,13 +37,28 @@ logger = logging.getLogger(__name__)
 
 _AGAIN = frozenset({408, 425, 429})
 _GONE = 410
-_MARGIN_SECONDS = 20.0
 _LONGEST_WAIT_SECONDS = 14_400
 """Longest `Retry-After` of a receiver that is respected."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subject:
+    """What a delivery is about: how to write its body, and the request that it goes back to."""
+
+    write: Callable[[], str]
+    context: AbstractContextManager[None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """A signed request."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class WebhookDeliverer:
-    """Sends deliveries; thread-safe."""
+    """Sends deliveries, any number at once. Redis is asked in the loop's threads."""
 
     def __init__(
         self,
@@ -60,57 +77,51 @@ class WebhookDeliverer:
         self._sender = sender
         self._settings = settings
 
-    def deliver(self, delivery_id: str) -> None:
-        """Send a delivery if it is pending; if Redis is down, it becomes due again."""
-        try:
-            taken = self._deliveries.claim(delivery_id, seconds=self.hold_seconds)
-            if taken is None:
-                return
-            if taken.batch_id is not None:
-                self._deliver_batch(taken, taken.batch_id)
-                return
-            job = self._jobs.get(taken.job_id) if taken.job_id is not None else None
-            if job is None:  # the record has expired
-                self._deliveries.settle(taken, DeliveryStatus.FAILED)
-                return
-            with (
-                origin_context(
-                    tenant=job.tenant,
-                    request_id=job.request_id,
-                    traceparent=job.traceparent,
-                    tracestate=job.tracestate,
-                ),
-                job_context(job.id),
-            ):
-                self._deliver(taken, lambda: write_body(taken, job))
-        except ServiceError as error:
-            logger.warning("delivery postponed: %s", error.code)
+    async def deliver(self, delivery: Delivery) -> None:
+        """Send a claimed delivery once, and record what follows.
 
-    @property
-    def hold_seconds(self) -> float:
-        """Longest duration of one attempt, from message to response."""
-        return self._settings.timeout_seconds + _MARGIN_SECONDS
-
-    def _deliver_batch(self, delivery: Delivery, batch_id: str) -> None:
-        batch = self._batches.get(batch_id)
-        if batch is None:  # the record has expired
-            self._deliveries.settle(delivery, DeliveryStatus.FAILED)
+        Raises `StoreUnavailableError` while Redis is down: it is due again when its claim ends.
+        """
+        subject = await asyncio.to_thread(self._find_subject, delivery)
+        if subject is None:  # the record has expired
+            await asyncio.to_thread(self._deliveries.settle, delivery, DeliveryStatus.FAILED)
             return
-        with tenant_context(batch.tenant):
-            self._deliver(delivery, lambda: write_batch_body(delivery, self._batches.state(batch)))
+        with subject.context:
+            request = await asyncio.to_thread(self._prepare, delivery, subject)
+            if request is None:
+                logger.info("%s webhook not sent: its address is disabled", delivery.event.value)
+                await asyncio.to_thread(self._deliveries.settle, delivery, DeliveryStatus.DISABLED)
+                return
+            answer = await self._sender.send(
+                delivery.url, headers=request.headers, body=request.body
+            )
+            await asyncio.to_thread(self._settle, delivery, answer)
 
-    def _deliver(self, delivery: Delivery, write: Callable[[], str]) -> None:
+    def _find_subject(self, delivery: Delivery) -> _Subject | None:
+        if delivery.batch_id is not None:
+            batch = self._batches.get(delivery.batch_id)
+            if batch is None:
+                return None
+            return _Subject(
+                write=lambda: write_batch_body(delivery, self._batches.state(batch)),
+                context=tenant_context(batch.tenant),
+            )
+        job = self._jobs.get(delivery.job_id) if delivery.job_id is not None else None
+        if job is None:
+            return None
+        return _Subject(write=lambda: write_body(delivery, job), context=_job_context(job))
+
+    def _prepare(self, delivery: Delivery, subject: _Subject) -> _Request | None:
+        """Write and sign the request; None if the address is disabled."""
         if self._deliveries.is_disabled(delivery.tenant, delivery.url):
-            logger.info("%s webhook not sent: its address is disabled", delivery.event.value)
-            self._deliveries.settle(delivery, DeliveryStatus.DISABLED)
-            return
+            return None
         body = delivery.body
         if body is None:
-            body = write()
+            body = subject.write()
             self._deliveries.save_body(delivery, body)
-        answer = self._sender.send(
-            delivery.url, headers=self._headers(delivery, body.encode()), body=body.encode()
-        )
+        return _Request(headers=self._headers(delivery, body.encode()), body=body.encode())
+
+    def _settle(self, delivery: Delivery, answer: Answer) -> None:
         status, pause = self._decide(delivery, answer)
         if status is DeliveryStatus.DISABLED:
             self._deliveries.disable(
@@ -151,6 +162,20 @@ class WebhookDeliverer:
         pause = schedule[delivery.tries] * random.uniform(1 - spread, 1 + spread)
         wanted = min(answer.retry_after or 0, _LONGEST_WAIT_SECONDS)
         return DeliveryStatus.PENDING, max(pause, wanted)
+
+
+@contextmanager
+def _job_context(job: Job) -> Iterator[None]:
+    with (
+        origin_context(
+            tenant=job.tenant,
+            request_id=job.request_id,
+            traceparent=job.traceparent,
+            tracestate=job.tracestate,
+        ),
+        job_context(job.id),
+    ):
+        yield
 
 
 def write_body(delivery: Delivery, job: Job) -> str:

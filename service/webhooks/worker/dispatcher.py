@@ -1,77 +1,99 @@
-"""Polls for due deliveries and publishes them to the webhook workers."""
+"""Claims due deliveries and sends them side by side, in one event loop."""
 
+import asyncio
 import logging
-import threading
 import time
-from collections.abc import Callable
 
 from service.errors import ServiceError, StoreUnavailableError
-from service.jobs.queue import DeliveryQueue
+from service.settings import WebhookSettings
+from service.webhooks.delivery import Delivery
 from service.webhooks.store import DeliveryStore
+from service.webhooks.worker.deliverer import WebhookDeliverer
 
 logger = logging.getLogger(__name__)
 
-_MOST = 64
 _LIVE_SECONDS = 15.0
-_UNHEARD_SECONDS = 60.0
-"""A published delivery that nobody has claimed is published again after this time."""
+_BEAT_SECONDS = 5.0
 
 
 class Dispatcher:
-    """One thread of the parent process, which reports a heartbeat and polls for due deliveries.
+    """Sends what is due, up to `in_flight` deliveries at once, and reports a heartbeat.
 
-    Celery's event loop must call `on_event_loop_tick` every second. Retry delays are kept in Redis
-    and not in messages, which would stay in a worker's memory for hours.
+    The claim (`lua/claim_due.lua`) keeps the bounds of a tenant and of a receiver, so that slow
+    receivers never take the places of the others.
     """
 
     def __init__(
         self,
         *,
+        name: str,
         deliveries: DeliveryStore,
-        queue: DeliveryQueue,
-        poll_seconds: float,
-        clock: Callable[[], float] = time.monotonic,
+        deliverer: WebhookDeliverer,
+        settings: WebhookSettings,
     ) -> None:
-        self._deliveries = deliveries
-        self._queue = queue
-        self._poll_seconds = poll_seconds
-        self._clock = clock
-        self._name = ""
-        self._pulse_at = clock()
-        self._ending = threading.Event()
-        self._away = False
-        self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
-
-    def start(self, name: str) -> None:
-        """Start, for the worker of this name."""
         self._name = name
-        self._thread.start()
+        self._deliveries = deliveries
+        self._deliverer = deliverer
+        self._settings = settings
+        self._sending: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._next_beat = 0.0
+        self._away = False
 
-    def on_event_loop_tick(self) -> None:
-        """Record that the event loop runs."""
-        self._pulse_at = self._clock()
+    def stop(self) -> None:
+        """Claim nothing more; `run` returns when what is in flight has ended."""
+        self._stopping = True
+        self._wake.set()
 
-    def begin_drain(self) -> None:
-        """Stop publishing; safe in a signal handler."""
-        self._ending.set()
+    async def run(self) -> None:
+        """Send until `stop` is called."""
+        while not self._stopping:
+            # Before the claim: a delivery that ends during it must not be overlooked.
+            self._wake.clear()
+            claimed = await self._poll()
+            for delivery in claimed:
+                task = asyncio.create_task(self._send(delivery))
+                self._sending.add(task)
+                task.add_done_callback(self._end)
+            if not claimed and not self._stopping:
+                await self._pause()
+        if self._sending:
+            await asyncio.wait(self._sending)
 
-    def poll(self) -> None:
-        """Report the heartbeat and publish what is due."""
+    async def _poll(self) -> list[Delivery]:
+        """Report the heartbeat, and claim what is due."""
+        room = self._settings.in_flight - len(self._sending)
         try:
-            if self._clock() - self._pulse_at < _LIVE_SECONDS:
-                self._deliveries.beat(self._name, seconds=_LIVE_SECONDS)
-            for delivery_id in self._deliveries.poll(count=_MOST, seconds=_UNHEARD_SECONDS):
-                self._queue.publish(delivery_id)
-        except StoreUnavailableError:
-            if not self._away:
-                logger.warning("Redis is not available")
-            self._away = True
+            if time.monotonic() >= self._next_beat:
+                await asyncio.to_thread(self._deliveries.beat, self._name, seconds=_LIVE_SECONDS)
+                self._next_beat = time.monotonic() + _BEAT_SECONDS
+            found = await asyncio.to_thread(self._deliveries.claim_due, count=room) if room else []
         except ServiceError as error:
-            # What was not published becomes due again.
-            logger.warning("polling for deliveries failed: %s", error.code)
-        else:
-            self._away = False
+            if not self._away:
+                unavailable = isinstance(error, StoreUnavailableError)
+                logger.warning("Redis is not available" if unavailable else f"claim: {error.code}")
+            self._away = True
+            return []
+        self._away = False
+        return found
 
-    def _run(self) -> None:
-        while not self._ending.wait(self._poll_seconds):
-            self.poll()
+    async def _send(self, delivery: Delivery) -> None:
+        try:
+            await self._deliverer.deliver(delivery)
+        except ServiceError as error:
+            logger.warning("delivery postponed: %s", error.code)
+        except Exception:  # one delivery must not end the others; it is due again after its claim
+            logger.exception("delivery %s failed", delivery.id)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        self._wake.set()
+
+    async def _pause(self) -> None:
+        """Wait until a delivery has ended, but not for longer than `poll_seconds`."""
+        try:
+            async with asyncio.timeout(self._settings.poll_seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return

@@ -1,8 +1,9 @@
 """Sends one request to a receiver."""
 
+import asyncio
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import httpcore
@@ -16,7 +17,6 @@ from service.webhooks.worker.guarded_network import (
     GuardedNetwork,
     NameResolutionError,
     Resolver,
-    resolve,
 )
 
 FORBIDDEN = frozenset({"address-refused", "url-refused"})
@@ -33,31 +33,36 @@ class Answer:
 
 
 class WebhookSender:
-    """Sends requests without proxies, cookies or redirects."""
+    """Sends requests without proxies, cookies or redirects, any number at once."""
 
-    def __init__(self, *, settings: WebhookSettings, resolver: Resolver = resolve) -> None:
+    def __init__(self, *, settings: WebhookSettings, resolver: Resolver) -> None:
         self._settings = settings
         self._resolver = resolver
         self._tls = ssl.create_default_context()
 
-    def send(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send once; errors are part of the answer."""
+    async def send(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Send once; errors are part of the answer.
+
+        `timeout_seconds` covers everything, from the name's resolution to the response's headers,
+        even if the receiver keeps sending single bytes.
+        """
         at, began = time.time(), time.monotonic()
         status, retry_after, trouble = None, None, None
         try:
             # Checked every time: DNS and settings may have changed since the submission.
             target = WebhookTarget.parse(url, self._settings)
-            status, retry_after = self._post(target, headers, body)
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                status, retry_after = await self._post(target, headers, body)
         except InvalidWebhookUrlError:
             trouble = "url-refused"
         except AddressNotAllowedError:
             trouble = "address-refused"
         except NameResolutionError:
             trouble = "name-unknown"
-        except httpcore.TimeoutException:
+        except (TimeoutError, httpcore.TimeoutException):
             trouble = "timeout"
         except (httpcore.NetworkError, OSError) as error:
-            tls = any(isinstance(part, ssl.SSLError) for part in (error, *error.args))
+            tls = any(isinstance(part, ssl.SSLError) for part in _causes(error))
             trouble = "tls-failed" if tls else "connection-failed"
         except httpcore.ProtocolError:
             trouble = "answer-malformed"
@@ -69,23 +74,29 @@ class WebhookSender:
         )
         return Answer(attempt=attempt, retry_after=retry_after)
 
-    def _post(
+    async def _post(
         self, target: WebhookTarget, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, int | None]:
         network = GuardedNetwork(
             allowed=self._settings.allowed_networks,
-            deadline=time.monotonic() + self._settings.timeout_seconds,
+            connect_seconds=self._settings.timeout_seconds,
             resolver=self._resolver,
         )
         url = httpcore.URL(
             scheme=target.scheme, host=target.host, port=target.port, target=target.path
         )
         sent = {"Host": target.authority, "Content-Length": str(len(body)), **headers}
-        with (
+        async with (
             # A new connection for every request: receivers must not share one.
-            httpcore.ConnectionPool(ssl_context=self._tls, network_backend=network) as pool,
+            httpcore.AsyncConnectionPool(ssl_context=self._tls, network_backend=network) as pool,
             pool.stream("POST", url, headers=list(sent.items()), content=body) as response,
         ):
             # The response's body is not used and may be endless.
             asked = dict(response.headers).get(b"retry-after", b"").decode("latin-1")
             return response.status, int(asked) if asked.isdecimal() else None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

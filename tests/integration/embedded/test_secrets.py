@@ -133,12 +133,19 @@ def test_settings_do_not_show_a_secret(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["service.api.app", "service.worker.app", "service.webhooks.worker.app"]
+    ("module", "entry"),
+    [
+        ("service.api.app", "create_app"),
+        ("service.worker.app", "app"),
+        ("service.webhooks.worker.app", "main"),
+    ],
 )
-def test_a_refused_address_is_not_repeated_by_any_process(watched: Watched, module: str) -> None:
-    code = "import sys, importlib; m = importlib.import_module(sys.argv[1]); m.create_app()"
+def test_a_refused_address_is_not_repeated_by_any_process(
+    watched: Watched, module: str, entry: str
+) -> None:
+    code = "import sys, importlib;getattr(importlib.import_module(sys.argv[1]), sys.argv[2])()"
     refused = subprocess.run(
-        [sys.executable, "-c", code, module],
+        [sys.executable, "-c", code, module, entry],
         env={**os.environ, "HIIR_REDIS_URL": f"{watched.redis_url}/3"},
         cwd=ROOT,
         capture_output=True,

@@ -55,6 +55,10 @@ SETTINGS = {
     "HIIR_WEBHOOKS__TIMEOUT_SECONDS": "1",
     "HIIR_WEBHOOKS__RETRY_SECONDS": "[0.2, 0.2, 0.2]",
     "HIIR_WEBHOOKS__POLL_SECONDS": "0.1",
+    "HIIR_WEBHOOKS__BREAKER_FAILURES": "40",  # test_delivery_store.py tests the breaker
+    "HIIR_WEBHOOKS__BREAKER_SECONDS": "0.2",
+    "HIIR_WEBHOOKS__LONGEST_BREAKER_SECONDS": "0.2",
+    "HIIR_WEBHOOKS__REDELIVERIES_PER_MINUTE": "12",
 }
 
 
@@ -149,11 +153,7 @@ def running_stack(
             ),
             webhooks=Process(
                 name="webhooks",
-                command=python(
-                    *("celery", "-A", "service.webhooks.worker.app", "worker", "-n", "webhooks@%h"),
-                    *("-Q", "webhooks", "-c", "4", "--without-gossip", "--without-mingle"),
-                    *("-l", "info"),
-                ),
+                command=python("service.webhooks.worker"),
                 environment=environment,
                 log=folder / "webhooks.log",
                 is_ready=lambda: True,

@@ -4,6 +4,7 @@
 that meets is for the machine to say.
 """
 
+import contextlib
 import os
 import random
 import threading
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
+import redis
 
 from tests.integration.service.stack import Process, Stack, photo, wait_until, write
 
@@ -61,6 +63,29 @@ class Sender:
             time.sleep(0.2)
 
 
+@dataclass(kw_only=True)
+class Witness:
+    """Reads the ends of jobs as they come: the events of a job expire ten minutes after its end."""
+
+    stack: Stack
+    ends: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Status by the event's id, by the job's id."""
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        while not self.ended.wait(1):
+            with contextlib.suppress(redis.RedisError):  # it is killed too
+                self.look()
+
+    def look(self) -> None:
+        with self.stack.database(1) as database:
+            for key in database.keys("hiir:events:*"):
+                for event_id, event in database.xrange(key):
+                    if event["kind"] == "completed":
+                        job_id = key.rpartition(":")[2]
+                        self.ends.setdefault(job_id, {})[event_id] = event["status"]
+
+
 def undisturbed(stack: Stack) -> list[str]:
     """SHA-256 of each photo's result when nothing is killed."""
     jobs = [stack.submit(content, "identity")["id"] for content in PHOTOS]
@@ -79,10 +104,13 @@ def test_every_job_ends_once_and_as_if_nothing_had_happened(stack: Stack) -> Non
     expected = undisturbed(stack)
     sender = Sender(client=stack.client)
     sending = threading.Thread(target=sender.run)
+    witness = Witness(stack=stack)
+    watching = threading.Thread(target=witness.run)
     chance = random.Random(SEED)
     rounds = [list(victims) for victims in VICTIMS]
     chance.shuffle(rounds)
     sending.start()
+    watching.start()
     for victims in rounds:
         time.sleep(chance.uniform(0.5, 3))
         # In the order in which they are started: nobody before what it needs.
@@ -92,21 +120,17 @@ def test_every_job_ends_once_and_as_if_nothing_had_happened(stack: Stack) -> Non
     stack.start()
     assert len(sender.jobs) == JOBS
 
-    with stack.database(1) as redis:
+    with stack.database(1) as database:
         wait_until(
-            lambda: not redis.zcard("hiir:queued") and not redis.zcard("hiir:leases"),
+            lambda: not database.zcard("hiir:queued") and not database.zcard("hiir:leases"),
             "all jobs to end",
             timeout_s=PATIENCE_S,
             pause_s=0.5,
         )
-        completed = {
-            job_id: [
-                event["status"]
-                for _, event in redis.xrange(f"hiir:events:{job_id}")
-                if event["kind"] == "completed"
-            ]
-            for job_id in sender.jobs
-        }
+    witness.ended.set()
+    watching.join()
+    witness.look()
+    completed = {job_id: list(witness.ends.get(job_id, {}).values()) for job_id in sender.jobs}
     assert {job_id: told for job_id, told in completed.items() if told != ["succeeded"]} == {}
     for job_id, number in sender.jobs.items():
         job = stack.job(job_id)

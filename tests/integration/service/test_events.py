@@ -1,6 +1,8 @@
 """Server-sent events: each once and in order, however often the connection ends."""
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +12,7 @@ from tests.integration.service.stack import Stack, photo, wait_until, write
 
 pytestmark = pytest.mark.integration
 SOME_TILES, MANY_TILES = (110, 160), (150, 200)
+READS = ("xrange", "hgetall")
 Event = tuple[str, str, dict[str, Any]]
 
 
@@ -151,3 +154,44 @@ def test_end_is_known_after_the_other_events_have_expired(stack: Stack) -> None:
     assert late.text.partition("id: ")[2] == whole.rpartition("id: ")[2]
     last = late.text.partition("id: ")[2].partition("\n")[0]
     assert stack.client.get(path, headers={"last-event-id": last}).status_code == 204
+
+
+def test_lost_connection_of_the_feed_loses_no_event(stack: Stack) -> None:
+    job_id = stack.submit(write(photo(*MANY_TILES)), "slow-identity")["id"]
+    heard = []
+    with stack.database(1) as redis:
+        for event in listen(stack, job_id):
+            heard.append(event)
+            redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    assert heard[-1][1] == "completed"
+    assert heard == list(listen(stack, job_id))
+
+
+def test_waiting_clients_ask_redis_for_nothing(stack: Stack) -> None:
+    stack.worker.kill()
+    job_id = stack.submit(write(photo(*SOME_TILES)), "identity")["id"]
+    threads = [
+        threading.Thread(target=lambda: list(listen(stack, job_id)), daemon=True) for _ in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    with stack.database(1) as redis:
+
+        def reads() -> int:
+            stats = redis.info("commandstats")
+            return sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in READS)
+
+        def settled() -> bool:
+            before = reads()
+            time.sleep(0.5)
+            return reads() == before
+
+        wait_until(settled, "all streams to wait")
+        before = reads()
+        time.sleep(3)
+        assert reads() == before
+    stack.client.post(f"/v1/jobs/{job_id}/cancel")
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive(), "each stream ends with its job"
+    stack.start()

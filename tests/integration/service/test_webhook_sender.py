@@ -1,12 +1,16 @@
 """The sender against real sockets, with names that lead where the test wants."""
 
+import asyncio
 import socket
 import threading
+import time
+from collections.abc import Sequence
 
 import pytest
 
 from service.settings import WebhookSettings
-from service.webhooks.worker.sender import WebhookSender
+from service.webhooks.worker.guarded_network import Resolver, ThreadedResolver
+from service.webhooks.worker.sender import Answer, WebhookSender
 from tests.integration.service.receiver import receiving
 
 pytestmark = pytest.mark.integration
@@ -14,6 +18,18 @@ HOST = "127.0.0.2"
 ALLOWED = WebhookSettings(
     require_https=False, allowed_networks=("127.0.0.2/32", "127.0.0.3/32"), timeout_seconds=5
 )
+
+
+def leads_to(*addresses: str) -> Resolver:
+    async def resolver(_: str, __: int) -> Sequence[str]:
+        return addresses
+
+    return resolver
+
+
+def send(url: str, resolver: Resolver, settings: WebhookSettings = ALLOWED) -> Answer:
+    sender = WebhookSender(settings=settings, resolver=resolver)
+    return asyncio.run(sender.send(url, headers={}, body=b"{}"))
 
 
 def port_of(url: str) -> int:
@@ -25,41 +41,48 @@ def test_name_that_leads_elsewhere_a_moment_later_changes_nothing() -> None:
     answers = [[HOST], ["127.0.0.1"], ["127.0.0.1"]]
     asked = []
 
-    def resolver(host: str, port: int) -> list[str]:
+    async def resolver(host: str, port: int) -> list[str]:
         asked.append(host)
         return answers[len(asked) - 1]
 
     with receiving(HOST) as receiver:
         port = port_of(receiver.url)
-        sender = WebhookSender(settings=ALLOWED, resolver=resolver)
-        first = sender.send(f"http://hooks.example:{port}/", headers={}, body=b"{}")
+        first = send(f"http://hooks.example:{port}/", resolver)
         assert first.attempt.status_code == 204
         assert asked == ["hooks.example"], "one look, and a connection to what was seen"
         assert receiver.received[0][0]["host"] == f"hooks.example:{port}"
-        second = sender.send(f"http://hooks.example:{port}/", headers={}, body=b"{}")
+        second = send(f"http://hooks.example:{port}/", resolver)
         assert second.attempt.error == "address-refused"
         assert len(receiver.received) == 1
 
 
 def test_one_forbidden_address_among_several_is_one_too_many() -> None:
     with receiving(HOST) as receiver:
-        sender = WebhookSender(settings=ALLOWED, resolver=lambda *_: [HOST, "127.0.0.1"])
         url = f"http://hooks.example:{port_of(receiver.url)}/"
-        assert sender.send(url, headers={}, body=b"{}").attempt.error == "address-refused"
+        assert send(url, leads_to(HOST, "127.0.0.1")).attempt.error == "address-refused"
         assert receiver.received == []
 
 
 def test_address_that_does_not_answer_is_followed_by_the_next() -> None:
     with receiving(HOST) as receiver:
-        sender = WebhookSender(settings=ALLOWED, resolver=lambda *_: ["127.0.0.3", HOST])
         url = f"http://hooks.example:{port_of(receiver.url)}/"
-        assert sender.send(url, headers={}, body=b"{}").attempt.status_code == 204
+        assert send(url, leads_to("127.0.0.3", HOST)).attempt.status_code == 204
 
 
 def test_unknown_name_is_told_apart() -> None:
-    sender = WebhookSender(settings=ALLOWED)
-    answer = sender.send("http://hooks.invalid/", headers={}, body=b"{}")
+    answer = send("http://hooks.invalid/", ThreadedResolver(threads=1))
     assert answer.attempt.error == "name-unknown"
+
+
+def test_name_server_that_does_not_answer_is_not_waited_for_beyond_the_deadline() -> None:
+    async def resolver(_: str, __: int) -> Sequence[str]:
+        await asyncio.sleep(60)
+        return [HOST]
+
+    settings = ALLOWED.model_copy(update={"timeout_seconds": 0.3})
+    began = time.monotonic()
+    assert send("http://hooks.example/", resolver, settings).attempt.error == "timeout"
+    assert time.monotonic() - began < 5
 
 
 def test_tls_is_asked_for_by_name_on_the_checked_address() -> None:
@@ -74,9 +97,8 @@ def test_tls_is_asked_for_by_name_on_the_checked_address() -> None:
 
         thread = threading.Thread(target=listen)
         thread.start()
-        sender = WebhookSender(settings=ALLOWED, resolver=lambda *_: [HOST])
         url = f"https://hooks.example:{server.getsockname()[1]}/"
-        answer = sender.send(url, headers={}, body=b"{}")
+        answer = send(url, leads_to(HOST))
         thread.join()
     assert answer.attempt.error == "tls-failed"
     assert b"hooks.example" in heard[0]

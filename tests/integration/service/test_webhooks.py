@@ -231,6 +231,39 @@ def test_bad_receivers_are_given_up_in_time_and_delay_no_job(hooks: Stack, behav
     assert all(attempt["seconds"] < 3 for attempt in found[0]["attempts"])
 
 
+def test_receiver_that_does_not_answer_delays_no_other(hooks: Stack) -> None:
+    with receiving() as dead, receiving() as healthy:
+        dead.delay_s = 20
+        held = [submit(hooks, dead.url) for _ in range(40)]
+        for job_id in held:
+            hooks.wait_end(job_id)
+        delays = []
+        for _ in range(3):
+            before = len(healthy.received)
+            job_id = submit(hooks, healthy.url)
+            ended = hooks.wait_end(job_id)
+            began = time.monotonic()
+            wait_until(lambda: len(healthy.received) > before, "the webhook", pause_s=0.01)  # noqa: B023
+            delays.append(time.monotonic() - began)
+            assert ended["status"] == "succeeded"
+        assert any(deliveries(hooks, job_id)[0]["status"] == "pending" for job_id in held)
+        assert max(delays) < 1.5, delays
+
+
+def test_redeliveries_are_limited(hooks: Stack) -> None:
+    with receiving() as receiver:
+        job_id = submit(hooks, receiver.url)
+        (delivery,) = settled(hooks, job_id)
+        path = f"/v1/jobs/{job_id}/deliveries/{delivery['id']}/redeliver"
+        answers = [hooks.client.post(path) for _ in range(20)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(answers) - len(refused) <= 12
+    assert refused[-1].json()["code"] == "too-many-redeliveries"
+    assert 1 <= int(refused[-1].headers["retry-after"]) <= 60
+    with hooks.database(1) as redis:
+        redis.delete("hiir:redeliveries:open")  # later tests may redeliver
+
+
 def test_what_became_due_without_a_sender_or_died_with_it_is_sent_by_the_next(
     hooks: Stack,
 ) -> None:

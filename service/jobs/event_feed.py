@@ -1,0 +1,162 @@
+"""New events of all jobs as they happen, over one connection of the process.
+
+Every script that appends an event also publishes it (`lua/prelude.lua`). The feed passes it to the
+listeners of that job, so that any number of waiting clients costs no threads and no requests to
+Redis. Messages are lost while the connection is: `Listener.is_behind` then makes each client's
+coroutine read the job's stored events, which are authoritative.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import redis.asyncio
+
+from service.errors import ServiceError
+from service.jobs.events import JobEvent
+from service.redis_connection import redis_errors
+from service.settings import RedisDatabase, Settings
+
+logger = logging.getLogger(__name__)
+
+_CHANNEL = "hiir:events"
+_SILENT_SECONDS = 5.0
+"""After so long without a message the connection is tested, and after twice as long given up."""
+_RECONNECT_SECONDS = 0.5
+_POLL_SECONDS = 1.0
+"""Interval at which listeners read the stored events while the feed has no connection."""
+_KEPT_EVENTS = 64
+"""Events that wait for a slow listener; it reads the stored ones if there are more."""
+
+
+class Listener:
+    """The new events of one job since the listener was opened. For one coroutine."""
+
+    def __init__(self, feed: "EventFeed") -> None:
+        self._feed = feed
+        self._events: deque[JobEvent] = deque()
+        self._ready = asyncio.Event()
+        self._behind = True
+
+    async def wait(self, *, seconds: float) -> Sequence[JobEvent]:
+        """Return the new events, or none after `seconds` or if the listener is woken.
+
+        Call `is_behind` afterwards.
+        """
+        connected = self._feed.is_connected
+        if not self._behind:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds if connected else min(seconds, _POLL_SECONDS)):
+                    await self._ready.wait()
+        self._behind |= not connected
+        self._ready.clear()
+        events = tuple(self._events)
+        self._events.clear()
+        return events
+
+    def is_behind(self) -> bool:
+        """Return once whether events may be missing: the caller must read the stored ones.
+
+        That is so at first, so that none is missed between the first read and the first wait.
+        """
+        behind, self._behind = self._behind, False
+        return behind
+
+    def put(self, event: JobEvent) -> None:
+        """Add an event."""
+        if len(self._events) >= _KEPT_EVENTS:
+            self._events.clear()
+            self._behind = True
+        self._events.append(event)
+        self._ready.set()
+
+    def wake(self, *, behind: bool) -> None:
+        """End the wait."""
+        self._behind |= behind
+        self._ready.set()
+
+
+class EventFeed:
+    """Reads the events in a task of the event loop, and passes them on."""
+
+    def __init__(self, *, url: str) -> None:
+        self._url = url
+        self._listeners: dict[str, set[Listener]] = {}
+        self.is_connected = False
+        """Whether events arrive."""
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "EventFeed":
+        """Build the feed without connecting."""
+        return cls(url=settings.database_url(RedisDatabase.STATE))
+
+    @contextmanager
+    def listen(self, job_id: str) -> Iterator[Listener]:
+        """Receive the job's events during the block; call it in the event loop."""
+        listener = Listener(self)
+        listeners = self._listeners.setdefault(job_id, set())
+        listeners.add(listener)
+        try:
+            yield listener
+        finally:
+            listeners.discard(listener)
+            if not listeners and self._listeners.get(job_id) is listeners:
+                del self._listeners[job_id]
+
+    def wake_all(self, *, behind: bool = False) -> None:
+        """End all waits; call it in the event loop."""
+        for listeners in tuple(self._listeners.values()):
+            for listener in listeners:
+                listener.wake(behind=behind)
+
+    async def run(self) -> None:
+        """Pass events on until the task is canceled, connecting again when needed."""
+        while True:
+            try:
+                with redis_errors():
+                    await self._read()
+            except (ServiceError, OSError) as error:
+                if self.is_connected:
+                    logger.warning("the event feed lost its connection: %s", error)
+            finally:
+                self.is_connected = False  # listeners go on by polling
+            await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def _read(self) -> None:
+        async with (
+            redis.asyncio.Redis.from_url(self._url, socket_connect_timeout=1.0) as client,
+            client.pubsub() as channel,
+        ):
+            await channel.subscribe(_CHANNEL)
+            heard_at = time.monotonic()
+            while True:
+                message: dict[str, Any] | None = await channel.get_message(timeout=_SILENT_SECONDS)
+                now = time.monotonic()
+                if message is not None:
+                    heard_at = now
+                    self._receive(message)
+                elif now - heard_at >= 2 * _SILENT_SECONDS:
+                    raise redis.ConnectionError("no reply")
+                else:
+                    await channel.ping()
+
+    def _receive(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "subscribe":
+                self.is_connected = True
+                self.wake_all(behind=True)
+            case "message":
+                job_id, event_id, *parts = json.loads(message["data"])
+                listeners = self._listeners.get(job_id)
+                if not listeners:
+                    return
+                fields = dict(zip(parts[::2], parts[1::2], strict=True))
+                event = JobEvent.from_fields(event_id, fields)
+                for listener in listeners:
+                    listener.put(event)
