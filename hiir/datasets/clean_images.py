@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from hiir.datasets.drawn import draw_picture
-from hiir.datasets.photo import Colour, to_gray, to_luma
-from hiir.datasets.pool import ImagePool
+from hiir.datasets.packed_images import ImagePool
+from hiir.datasets.photo_files import Colour, to_gray, to_luma
+from hiir.datasets.synthetic_images import draw_picture
 from hiir.imaging import Uint8Pixels
 
 __all__ = ["CleanImages"]

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hiir.datasets.patches import Batch
-from hiir.datasets.told_level import ESTIMATED_SHARE, LEVEL_ERROR
+from hiir.datasets.degraded_patches import Batch
+from hiir.datasets.noise_conditioning import ESTIMATED_SHARE, LEVEL_ERROR
 
 __all__ = ["TileRing"]
 

@@ -20,8 +20,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hiir.datasets.pool import DatasetError, ImagePool
-from hiir.datasets.tiles import Tile, TileSource
+from hiir.datasets.degraded_tiles import Tile, TileSource
+from hiir.datasets.packed_images import DatasetError, ImagePool
 
 __all__ = ["ReadyTile", "TileWorkers"]
 

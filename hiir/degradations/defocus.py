@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hiir.degradations.convolution import convolve, disk
-from hiir.degradations.light import light_from_values, values_from_light
+from hiir.degradations.linear_light import light_from_values, values_from_light
 from hiir.imaging import FloatPixels
 
 __all__ = ["View", "circle_of_confusion", "defocus", "view_kernel"]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hiir.degradations.imresize import enlarge_bicubic
 from hiir.degradations.mosaic import mosaic
-from hiir.degradations.resize import enlarge_bicubic
 from hiir.errors import HiirError
 from hiir.evaluation.restorer import Restorer
 from hiir.imaging import BayerPattern, FloatPixels, demosaic_malvar

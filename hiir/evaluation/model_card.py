@@ -10,10 +10,10 @@ from pathlib import Path
 
 from hiir.errors import HiirError
 from hiir.evaluation.baselines import BASELINES
-from hiir.evaluation.paper import PaperRow, paper_rows, reference_rows
-from hiir.evaluation.tiling import tiling_from_quality
+from hiir.evaluation.paper_tables import PaperRow, paper_rows, reference_rows
+from hiir.evaluation.tiling_artifacts import tiling_from_quality
 from hiir.imaging import ModelContract
-from hiir.models.operations import measure_cost
+from hiir.models.flops import measure_cost
 from hiir.models.presets import get_preset
 from hiir.models.release import load_release, zoo_path
 

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from hiir.evaluation.benchmark import Evaluation, ImageScore, score
-from hiir.evaluation.conventions import Convention
+from hiir.evaluation.evaluate import Evaluation, ImageScore, score
+from hiir.evaluation.protocols import Convention
 from hiir.evaluation.restorer import Restorer
-from hiir.evaluation.samples import SampleSet
+from hiir.evaluation.test_sets import SampleSet
 from hiir.imaging import FloatPixels, Uint8Pixels, from_unit
 
 __all__ = ["draw_strip", "to_markdown"]

@@ -1,6 +1,6 @@
 """Every model that can be built, by name: one explicit list.
 
-`hiir/models/published.py` holds the paper's presets against the counts that it prints.
+`hiir/models/published_counts.py` holds the paper's presets against the counts that it prints.
 """
 
 from collections.abc import Iterator, Mapping

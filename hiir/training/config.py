@@ -11,12 +11,12 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hiir.datasets.photo import Colour
+from hiir.datasets.photo_files import Colour
 from hiir.degradations.recipe import Recipe
 from hiir.errors import HiirError
 from hiir.models.presets import get_preset
 from hiir.training.losses import LossConfig
-from hiir.training.pairs import PairsConfig
+from hiir.training.paired_data import PairsConfig
 
 __all__ = [
     "Compile",

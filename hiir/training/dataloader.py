@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from hiir.datasets.patches import Batch, DegradedPatches
+from hiir.datasets.degraded_patches import Batch, DegradedPatches
 from hiir.training.config import PhaseConfig, TrainingConfig
-from hiir.training.position import Position
+from hiir.training.run_position import Position
 
 __all__ = ["PatchLoader"]
 

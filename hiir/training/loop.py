@@ -25,20 +25,20 @@ from torch import Tensor
 from hiir.models.presets import build_model
 from hiir.training.checkpoint import Checkpoint
 from hiir.training.config import ConfigError, TrainingConfig
-from hiir.training.data import TrainingData
-from hiir.training.due import Due
 from hiir.training.ema import WeightAverage
 from hiir.training.flat_weights import FlatWeights
+from hiir.training.initial_weights import check_channels, compiled, start_from
 from hiir.training.losses import build_loss
-from hiir.training.memory import keep_freed_memory
+from hiir.training.malloc import keep_freed_memory
 from hiir.training.optimizer import FlatOptimizer
-from hiir.training.portable import write_portable
-from hiir.training.position import Position
-from hiir.training.preparation import check_channels, compiled, start_from
+from hiir.training.portable_run import write_portable
 from hiir.training.progress import Progress
 from hiir.training.run_folder import RunFolder
+from hiir.training.run_position import Position
 from hiir.training.schedule import learning_rate
 from hiir.training.step import TrainingStep
+from hiir.training.step_triggers import Due
+from hiir.training.training_data import TrainingData
 from hiir.training.validation import Validator
 
 __all__ = ["train"]

@@ -3,7 +3,7 @@
 import math
 
 from hiir.training.config import ScheduleKind
-from hiir.training.position import Position
+from hiir.training.run_position import Position
 
 __all__ = ["learning_rate"]
 

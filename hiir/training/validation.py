@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiir.datasets.photo import read_photo
-from hiir.datasets.pool import DatasetError, list_images
+from hiir.datasets.packed_images import DatasetError, list_images
+from hiir.datasets.photo_files import read_photo
 from hiir.degradations.recipe import Recipe
-from hiir.evaluation.benchmark import score
-from hiir.evaluation.conventions import convention_of, family_of_task
-from hiir.evaluation.samples import Sample
+from hiir.evaluation.evaluate import score
+from hiir.evaluation.protocols import convention_of, family_of_task
+from hiir.evaluation.test_sets import Sample
 from hiir.imaging import Uint8Pixels, append_level, estimate_noise_level, from_unit, to_unit
 from hiir.models.presets import build_model
 from hiir.training.config import TrainingConfig

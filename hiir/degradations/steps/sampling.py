@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from hiir.degradations.imresize import reduce_bicubic
 from hiir.degradations.mosaic import mosaic
 from hiir.degradations.resample import ResizeFilter, resample
-from hiir.degradations.resize import reduce_bicubic
 from hiir.degradations.steps.base import BaseStep, Range, Shares, draw, draw_share
 from hiir.imaging import BayerPattern, FloatPixels, demosaic_malvar
 

@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 from skimage.data import astronaut, coffee
 
-from hiir.evaluation.benchmark import Evaluation, evaluate
-from hiir.evaluation.conventions import convention_for
-from hiir.evaluation.degradation import degradation_of
+from hiir.evaluation.evaluate import Evaluation, evaluate
 from hiir.evaluation.onnx_tiles import OnnxTiles
+from hiir.evaluation.protocols import convention_for
 from hiir.evaluation.restorer import TiledRestorer
-from hiir.evaluation.samples import SyntheticSet
+from hiir.evaluation.seeded_degradation import degradation_of
+from hiir.evaluation.test_sets import SyntheticSet
 from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.export.triton import export_release
 from hiir.imaging import ModelContract, TileEngine

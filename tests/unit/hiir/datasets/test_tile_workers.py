@@ -7,10 +7,10 @@ import pytest
 
 from hiir.datasets import tile_workers
 from hiir.datasets.clean_images import CleanImages
-from hiir.datasets.photo import Colour
-from hiir.datasets.pool import DatasetError, ImagePool
+from hiir.datasets.degraded_tiles import TileSource
+from hiir.datasets.packed_images import DatasetError, ImagePool
+from hiir.datasets.photo_files import Colour
 from hiir.datasets.tile_workers import TileWorkers
-from hiir.datasets.tiles import TileSource
 from hiir.degradations.recipe import Recipe
 
 

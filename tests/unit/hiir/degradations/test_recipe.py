@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from hiir.degradations.contact_sheet import SHEET, contact_sheet
 from hiir.degradations.recipe import Recipe, RecipeError, read_recipe
-from hiir.degradations.sheet import SHEET, contact_sheet
 
 EVERY_KIND = {
     "noise": {"sigma": [5, 50], "clip_share": 0.5},

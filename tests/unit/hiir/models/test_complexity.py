@@ -16,7 +16,7 @@ from hiir.layers.complexity import (
 from hiir.layers.feedforward import LocalFeedForward
 from hiir.layers.hierarchical import build_layer
 from hiir.layers.layer_config import LayerConfig, LayerVersion
-from hiir.models.operations import count_macs
+from hiir.models.flops import count_macs
 
 HEIGHT, WIDTH = 16, 32
 SIZE = {"height": HEIGHT, "width": WIDTH, "channels": 16, "heads": 2}

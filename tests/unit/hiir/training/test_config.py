@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from hiir.degradations.recipe import read_recipe
-from hiir.models.operations import measure_cost
+from hiir.models.flops import measure_cost
 from hiir.models.presets import get_preset
 from hiir.training.config import (
     ConfigError,

@@ -10,13 +10,13 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from hiir.evaluation.tiling import tiling_from_quality
+from hiir.evaluation.tiling_artifacts import tiling_from_quality
 from hiir.models.release import ReleaseError, read_release
 from hiir.training import checkpoint, loop
 from hiir.training.config import Compile, ConfigError, TrainingConfig
 from hiir.training.flat_weights import WeightsMismatchError
 from hiir.training.loop import train
-from hiir.training.release import release_run
+from hiir.training.release_run import release_run
 from hiir.training.run_folder import RunFolder
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from hiir.training.config import TrainingConfig
-from hiir.training.position import Position
+from hiir.training.run_position import Position
 from hiir.training.schedule import learning_rate
 
 # Seconds of the runs whose length is a time.

@@ -13,11 +13,11 @@ import pytest
 import torch
 import yaml
 
-from hiir.datasets.parts import write_parts
+from hiir.datasets.shards import write_parts
 from hiir.training.checkpoint import CheckpointError, read_files
 from hiir.training.config import load_config
 from hiir.training.loop import train
-from hiir.training.portable import unpack_run, write_portable
+from hiir.training.portable_run import unpack_run, write_portable
 from hiir.training.run_folder import RunFolder
 
 TILES = ("data.feed=tiles", "data.tile=128", "data.ring=8")
