@@ -3,10 +3,10 @@
 `python -m benchmarks.acceptance.limits jpeg-color [--set photos/LIVE1] [--draw docs/models]`
 prints how far
 clean photos are from what comes back (scikit-image's own, or those of a folder), and by how many
-levels flat colours are shifted and made uneven; with `--draw` a picture shows a drawn chart of flat
-colours, letters and lines, and a photo, clean and at every setting of the model's validation: what
+levels flat colors are shifted and made uneven; with `--draw` a picture shows a drawn chart of flat
+colors, letters and lines, and a photo, clean and at every setting of the model's validation: what
 goes in, what comes back, the truth. Demosaicking gets a zone plate for a chart, whose gray rings
-show zippers and false colours, and the mean of those before and after.
+show zippers and false colors, and the mean of those before and after.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 
 from hiir.datasets.packed_images import list_images
-from hiir.datasets.photo_files import Colour, read_photo, to_gray
+from hiir.datasets.photo_files import ColorMode, read_photo, to_gray
 from hiir.evaluation.metrics import psnr
 from hiir.evaluation.restorer import TiledRestorer
 from hiir.evaluation.torch_tiles import TorchTiles
@@ -29,7 +29,7 @@ from hiir.training.config import TrainingConfig, load_config
 SIDE = 192
 LINE = 14
 GRAYS = [(level,) * 3 for level in (0, 1, 64, 128, 200, 254, 255)]
-COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 128, 255), (20, 200, 90), (255, 220, 0)]
+COLORS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 128, 255), (20, 200, 90), (255, 220, 0)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,15 +58,15 @@ class Model:
         self.scale = release.contract.scale
         self.views = self.config.data.degradation.views
         self.demosaics = release.contract.task == "demosaic"
-        self.gray = self.config.data.colour is not Colour.RGB
+        self.gray = self.config.data.color is not ColorMode.RGB
         self.restorer = TiledRestorer(contract=release.contract, engine=TorchTiles(release))
 
     def photos(self, folder: Path | None, count: int) -> Iterator[Uint8Pixels]:
         if folder is None:
-            yield from map(self.coloured, (data.astronaut(), data.coffee(), data.chelsea()))
+            yield from map(self.colored, (data.astronaut(), data.coffee(), data.chelsea()))
         else:
             for path in list_images(folder)[:count]:
-                yield read_photo(path, Colour.GRAY if self.gray else Colour.RGB)
+                yield read_photo(path, ColorMode.GRAY if self.gray else ColorMode.RGB)
 
     def on_clean(self, photos: Sequence[Uint8Pixels]) -> str:
         figures = [psnr(photo, self.restorer.restore(to_unit(photo))) for photo in photos]
@@ -76,16 +76,16 @@ class Model:
         )
 
     def on_flat(self) -> str:
-        grays = [self.flat(colour) for colour in GRAYS]
-        colours = [] if self.gray else [self.flat(colour) for colour in COLOURS]
+        grays = [self.flat(color) for color in GRAYS]
+        colors = [] if self.gray else [self.flat(color) for color in COLORS]
         text = f"{self.name}: flat grays are shifted by {max(s for s, _ in grays)} levels at most"
-        if colours:
-            text += f", flat colours by {max(s for s, _ in colours)}"
-        return f"{text}, and uneven by {max(u for _, u in grays + colours)} at most"
+        if colors:
+            text += f", flat colors by {max(s for s, _ in colors)}"
+        return f"{text}, and uneven by {max(u for _, u in grays + colors)} at most"
 
-    def flat(self, colour: tuple[int, ...]) -> tuple[int, int]:
-        """Largest shift of one colour, and largest difference of two pixels of one channel."""
-        plane = self.coloured(np.broadcast_to(np.uint8(colour), (160, 160, 3)))
+    def flat(self, color: tuple[int, ...]) -> tuple[int, int]:
+        """Largest shift of one color, and largest difference of two pixels of one channel."""
+        plane = self.colored(np.broadcast_to(np.uint8(color), (160, 160, 3)))
         given = np.tile(to_unit(plane), (1, 1, self.views))
         restored = self.restorer.restore(given).astype(int)
         shift = np.abs(restored - plane[0, 0].astype(int)).max()
@@ -121,7 +121,7 @@ class Model:
 
     def rows(self) -> Iterator[tuple[str, list[Uint8Pixels]]]:
         drawn = zone_plate() if self.demosaics else chart()
-        cleans = [self.coloured(drawn), self.coloured(data.astronaut()[10:202, 130:322])]
+        cleans = [self.colored(drawn), self.colored(data.astronaut()[10:202, 130:322])]
         if self.scale == 1 and self.views == 1:
             yield "clean", [p for c in cleans for p in (c, self.restorer.restore(to_unit(c)), c)]
         for item in self.config.validation:
@@ -132,17 +132,17 @@ class Model:
                 shown += [before, self.restorer.restore(degraded), clean]
             yield item.label, shown
 
-    def coloured(self, pixels: Uint8Pixels) -> Uint8Pixels:
+    def colored(self, pixels: Uint8Pixels) -> Uint8Pixels:
         pixels = np.ascontiguousarray(pixels)
         return to_gray(pixels) if self.gray else pixels
 
 
 def chart() -> Uint8Pixels:
-    """Flat colours, a gradient, letters and lines of one pixel."""
+    """Flat colors, a gradient, letters and lines of one pixel."""
     image = Image.new("RGB", (SIDE, SIDE), "white")
     pen = ImageDraw.Draw(image)
-    for index, colour in enumerate(COLOURS):
-        pen.rectangle((32 * index, 0, 32 * index + 31, 47), fill=colour)
+    for index, color in enumerate(COLORS):
+        pen.rectangle((32 * index, 0, 32 * index + 31, 47), fill=color)
     for x in range(SIDE):
         pen.line((x, 48, x, 71), fill=(round(255 * x / (SIDE - 1)),) * 3)
     for index, size in enumerate((10, 14, 20)):

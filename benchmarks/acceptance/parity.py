@@ -18,7 +18,7 @@ from hiir.degradations.recipe import Recipe
 from hiir.degradations.steps import File
 from hiir.evaluation.evaluate import evaluate
 from hiir.evaluation.onnx_tiles import OnnxTiles
-from hiir.evaluation.protocols import convention_for
+from hiir.evaluation.protocols import protocol_for
 from hiir.evaluation.restorer import TiledRestorer
 from hiir.evaluation.seeded_degradation import degradation_of
 from hiir.evaluation.service_restorer import ServiceRestorer
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def compare(name: str, folder: Path, repository: Path, url: str) -> float:
     """Print a line for each setting of the model; the largest difference in dB."""
     contract = load_release(name).contract
-    convention = convention_for(contract)
+    protocol = protocol_for(contract)
     pattern = BayerPattern.RGGB if contract.task == "demosaic" else None
     direct = TiledRestorer(
         contract=contract, engine=OnnxTiles(repository / name / "1" / "model.onnx")
@@ -64,7 +64,7 @@ def compare(name: str, folder: Path, repository: Path, url: str) -> float:
         # A mosaic has 8 bits before it is demosaicked; everything else is a file as it is.
         steps = item.degradation if pattern else Recipe(root=(*item.degradation.root, File()))
         samples = SyntheticSet(folder=folder, degradation=degradation_of(steps, seed=0))
-        figures = [evaluate(restorer, samples, convention).psnr for restorer in (direct, service)]
+        figures = [evaluate(restorer, samples, protocol).psnr for restorer in (direct, service)]
         difference = abs(figures[0] - figures[1])
         worst = max(worst, difference)
         count = len(list_images(folder))

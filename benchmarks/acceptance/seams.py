@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from hiir.evaluation.protocols import convention_for
+from hiir.evaluation.protocols import protocol_for
 from hiir.evaluation.seeded_degradation import degradation_of
 from hiir.evaluation.test_sets import SyntheticSet
 from hiir.evaluation.tiling_artifacts import MAX_SEAM, first_photo, measure_tiling, tiling_pictures
@@ -37,8 +37,8 @@ def degraded_photo(release: Release, folder: Path) -> FloatPixels:
     contract = release.contract
     recipe = load_config(contract.name).validation[0].degradation
     samples = SyntheticSet(folder=folder, degradation=degradation_of(recipe, seed=0))
-    convention = convention_for(contract)
-    return first_photo(samples, convention.colour)
+    protocol = protocol_for(contract)
+    return first_photo(samples, protocol.color)
 
 
 def measure(release: Release, pictures: dict[str, FloatPixels], overlap: int) -> bool:

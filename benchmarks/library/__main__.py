@@ -3,7 +3,7 @@
     make bench
     python -m benchmarks.library --quick --only layer runtimes
 
-Prints medians and ratios; each ratio above 1 is in our favour. Calls that are compared take turns.
+Prints medians and ratios; each ratio above 1 is in our favor. Calls that are compared take turns.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def layer(*, quick: bool) -> Iterator[str]:
     name, changes = "columnar-base-x4", {"layers": [1]} if quick else {}
     model = build_model(name, changes).eval()
     twin = textbook_model(deepcopy(model))
-    model.freeze()
+    model.fuse()
     image = torch.rand(1, 3, 64, 64)
     _agree(model(image), twin(image))
     seconds = medians(
@@ -119,7 +119,7 @@ def runtimes(*, quick: bool) -> Iterator[str]:
 def pixels(*, quick: bool) -> Iterator[str]:
     """(d) Cost of the whole image against its pixels, and the exponent of the fit."""
     keep_freed_memory()
-    model = build_model(_DENOISER).eval().freeze()
+    model = build_model(_DENOISER).eval().fuse()
     sizes = (0.0625, 0.25) if quick else (0.25, 1, 4, 16)
     points = []
     for megapixels in sizes:
@@ -192,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _frozen(layer_: nn.Module) -> nn.Module:
     for module in layer_.modules():
         if isinstance(module, WindowAttention):
-            module.freeze()
+            module.fuse()
     return layer_
 
 

@@ -28,7 +28,7 @@ def report(*, quick: bool) -> Iterator[str]:
     yield f"  {'matrix product, bfloat16':42} {peak / 1e12:.0f} TFLOP/s"
     for name, side in _PRESETS[:1] if quick else _PRESETS:
         macs = measure_cost(get_preset(name), height=side, width=side).macs
-        model = build_model(name).eval().freeze().cuda().bfloat16()
+        model = build_model(name).eval().fuse().cuda().bfloat16()
         compiled = torch.compile(model, fullgraph=True)
         for batch in _BATCHES[:1] if quick else _BATCHES:
             tiles = torch.rand(batch, 3, side, side, device="cuda", dtype=torch.bfloat16)

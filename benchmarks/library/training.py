@@ -104,13 +104,15 @@ def feeds(configs: Sequence[str], *, seconds: float) -> Iterator[dict[str, objec
     photo = np.asarray(Image.fromarray(astronaut()).resize((_TILE, _TILE)))
     for name in configs:
         config = load_config(name)
-        images = CleanImages([photo], color=config.data.colour, drawn_share=config.data.drawn_share)
+        images = CleanImages(
+            [photo], color=config.data.color, synthetic_share=config.data.synthetic_share
+        )
         source = TileSource(
             images,
             config.data.degradation,
             side=_TILE,
             seed=0,
-            with_level=config.data.with_level,
+            noise_level_map=config.data.noise_level_map,
         )
         source.draw(0)
         times = []
@@ -146,8 +148,8 @@ def together(device: torch.device, *, seconds: float) -> Iterator[dict[str, obje
                 "data.train=[train]",
                 "data.validation=validation",
                 f"data.cache={root / 'cache'}",
-                "data.feed=tiles",
-                "data.drawn_share=0",
+                "data.loader=tiles",
+                "data.synthetic_share=0",
                 "validation_images=1",
                 "log_every=1",
             ),

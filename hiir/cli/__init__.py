@@ -98,15 +98,15 @@ def _eval(options: argparse.Namespace) -> int:
         url=options.url,
     )
     lpips = Lpips.read(options.lpips) if options.lpips else None
-    samples, convention = request.samples(), request.convention()
+    samples, protocol = request.samples(), request.protocol()
     restorer = request.restorer()
-    evaluation = evaluate(restorer, samples, convention, lpips=lpips)
+    evaluation = evaluate(restorer, samples, protocol, lpips=lpips)
     baselines = {
-        name: evaluate(request.restorer(name), samples, convention, lpips=lpips)
+        name: evaluate(request.restorer(name), samples, protocol, lpips=lpips)
         for name in options.baseline
     }
     if options.strip is not None:
-        draw_strip(evaluation, restorer, samples, convention).save(options.strip)
+        draw_strip(evaluation, restorer, samples, protocol).save(options.strip)
     if options.json:
         about = {"model": name, "engine": options.engine}
         if options.engine == "torch":
@@ -117,7 +117,7 @@ def _eval(options: argparse.Namespace) -> int:
                 {
                     **about,
                     **samples.to_json(),
-                    **convention.to_json(),
+                    **protocol.to_json(),
                     **evaluation.to_json(),
                     **(beside if baselines else {}),
                 },
@@ -193,13 +193,13 @@ def _degrade(options: argparse.Namespace) -> int:
     import numpy as np
 
     from hiir.datasets.pair_files import write_pairs
-    from hiir.datasets.photo_files import Colour, read_photo
+    from hiir.datasets.photo_files import ColorMode, read_photo
     from hiir.degradations.contact_sheet import contact_sheet
     from hiir.evaluation.evaluation_request import RequestError
     from hiir.imaging import to_unit
 
     if options.sheet is not None:
-        photo = to_unit(np.ascontiguousarray(read_photo(options.image, Colour.RGB)))
+        photo = to_unit(np.ascontiguousarray(read_photo(options.image, ColorMode.RGB)))
         contact_sheet(photo, seed=options.seed, only=tuple(options.only)).save(options.sheet)
         print(options.sheet)
         return 0
@@ -310,7 +310,7 @@ def _add_evaluation(commands: "Commands") -> None:
     evaluate.add_argument("--noise-level", type=float, metavar="SIGMA", help=level)
     evaluate.add_argument("--seed", type=int, default=0, help="of all chance")
     evaluate.add_argument("--clip", action="store_true", help="round and clip noise as files do")
-    evaluate.add_argument("--gray", action="store_true", help="take colour photos as gray ones")
+    evaluate.add_argument("--gray", action="store_true", help="take color photos as gray ones")
     evaluate.add_argument("--baseline", action="append", default=[], help="to measure beside it")
     evaluate.add_argument(
         "--lpips", type=Path, action="append", help="weights for LPIPS", default=[]

@@ -97,18 +97,18 @@ def add_training_commands(commands: "Commands") -> None:
     pack = actions.add_parser(
         "pack",
         help="write training and validation images into archives of a bounded size",
-        epilog="example: hiir data pack denoise-color --output parts --set data.root=photos",
+        epilog="example: hiir data pack denoise-color --output shards --set data.root=photos",
     )
     pack.add_argument("config", help="configuration that names the images")
     pack.add_argument(
         "--output",
         type=Path,
-        default=Path("parts"),
+        default=Path("shards"),
         metavar="DIR",
         help="folder of the archives (default: %(default)s)",
     )
     pack.add_argument(
-        "--part-mib",
+        "--shard-mib",
         type=int,
         default=36,
         help="size of an archive in MiB at most (default: %(default)s)",
@@ -138,7 +138,7 @@ def _train(options: argparse.Namespace) -> int:
     from hiir.training.run_folder import RunFolder
 
     if len(options.config) > 1:
-        return _train_side_by_side(options)
+        return _train_in_parallel(options)
     profile = options.profile
     if profile == "auto":
         profile = "gpu" if torch.cuda.is_available() and options.accelerator != "cpu" else "none"
@@ -165,14 +165,14 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _train_side_by_side(options: argparse.Namespace) -> int:
-    from hiir.training.parallel_runs import run_side_by_side
+def _train_in_parallel(options: argparse.Namespace) -> int:
+    from hiir.training.parallel_runs import run_in_parallel
 
     given = list(options.given)
     for name in options.config:
         given.remove(name)
     folder = options.run_dir or Path("runs")
-    return run_side_by_side(
+    return run_in_parallel(
         {
             Path(name).stem: [*given, name, "--run-dir", str(folder / Path(name).stem)]
             for name in options.config
@@ -181,18 +181,18 @@ def _train_side_by_side(options: argparse.Namespace) -> int:
 
 
 def _data_pack(options: argparse.Namespace) -> int:
-    from hiir.datasets.shards import write_parts
+    from hiir.datasets.shards import write_shards
     from hiir.training.config import load_config
 
     data = load_config(options.config, overrides=tuple(options.set)).data
-    for part in write_parts(
+    for shard in write_shards(
         data.root,
         data.train,
         options.output,
-        max_bytes=options.part_mib * 2**20,
+        max_bytes=options.shard_mib * 2**20,
         first=(data.validation,),
     ):
-        print(part)
+        print(shard)
     return 0
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hiir.datasets.clean_images import CleanImages
-from hiir.datasets.noise_conditioning import tell_level
+from hiir.datasets.noise_conditioning import conditioning_noise_level
 from hiir.datasets.pair_crops import PairCrops
 from hiir.degradations.recipe import Recipe
 from hiir.imaging import FloatPixels, append_level, to_unit
@@ -43,7 +43,7 @@ class DegradedPatches:
         recipe: Recipe,
         *,
         seed: int,
-        with_level: bool = False,
+        noise_level_map: bool = False,
         pairs: PairCrops | None = None,
     ) -> None:
         """Describe the patches.
@@ -52,13 +52,13 @@ class DegradedPatches:
             images: where clean patches come from, with room for the recipe's margin.
             recipe: what is done to a patch.
             seed: of the run.
-            with_level: append a plane that holds the noise level to each input.
+            noise_level_map: append a plane that holds the noise level to each input.
             pairs: where a share of the patches comes from, degraded as they are.
         """
         self._images = images
         self._recipe = recipe
         self._seed = seed
-        self._with_level = with_level
+        self._noise_level_map = noise_level_map
         self._pairs = pairs
 
     def batch(self, step: int, *, size: int, patch: int, first: int = 0) -> Batch:
@@ -87,8 +87,8 @@ class DegradedPatches:
         else:
             picture = self._images.draw(random, patch + 2 * self._recipe.margin)
             degraded, clean = self._recipe.degrade_patch(to_unit(picture), random)
-        if self._with_level:
-            degraded = append_level(degraded, tell_level(degraded, clean, random))
+        if self._noise_level_map:
+            degraded = append_level(degraded, conditioning_noise_level(degraded, clean, random))
         return degraded, clean
 
 

@@ -54,7 +54,7 @@ class Tile:
 
     @property
     def described(self) -> npt.NDArray[np.float32]:
-        """What `TileRing.put` takes as ``noise``."""
+        """What `TileBuffer.put` takes as ``noise``."""
         noise = self.noise
         values = [noise.low, noise.high, noise.clip_share, self.level, self.estimate]
         return np.array(values, np.float32)
@@ -71,7 +71,7 @@ class TileSource:
         side: int,
         seed: int,
         stream: int = 0,
-        with_level: bool = False,
+        noise_level_map: bool = False,
         pairs: PairCrops | None = None,
     ) -> None:
         """Describe the tiles.
@@ -82,7 +82,7 @@ class TileSource:
             side: of a clean tile in pixels, with the recipe's margin.
             seed: of the run.
             stream: number of the process that shares the run's steps with others.
-            with_level: measure and estimate the noise level, for networks that take it.
+            noise_level_map: measure and estimate the noise level, for networks that take it.
             pairs: where a share of the tiles comes from, degraded as they are.
 
         Raises:
@@ -92,7 +92,7 @@ class TileSource:
         self.recipe = recipe
         self._side = side
         self._seed = (seed, _STREAM, stream)
-        self._with_level = with_level
+        self._noise_level_map = noise_level_map
         self._pairs = pairs
         self.inner = (side - 2 * recipe.margin) // recipe.scale * recipe.scale
         """Side of what remains of a clean tile."""
@@ -126,7 +126,7 @@ class TileSource:
         return self._tile(small, clean, noise)
 
     def _tile(self, degraded: FloatPixels, clean: FloatPixels, noise: DeferredNoise) -> Tile:
-        measured = self._with_level and degraded.shape == clean.shape
+        measured = self._noise_level_map and degraded.shape == clean.shape
         return Tile(
             clean=np.rint(clean * 255).astype(np.uint8),
             degraded=degraded.astype(np.float16),

@@ -5,7 +5,7 @@ import numpy as np
 from hiir.degradations.noise import noise_level
 from hiir.imaging import FloatPixels, estimate_noise_level
 
-__all__ = ["ESTIMATED_SHARE", "LEVEL_ERROR", "tell_level"]
+__all__ = ["ESTIMATED_SHARE", "LEVEL_ERROR", "conditioning_noise_level"]
 
 LEVEL_ERROR = 0.1
 """Relative error of the true level where training tells that."""
@@ -14,7 +14,9 @@ ESTIMATED_SHARE = 0.5
 """Share of images for which training tells an estimate instead of the true level."""
 
 
-def tell_level(degraded: FloatPixels, clean: FloatPixels, random: np.random.Generator) -> float:
+def conditioning_noise_level(
+    degraded: FloatPixels, clean: FloatPixels, random: np.random.Generator
+) -> float:
     """The level that a network is told in training, on the scale of 255.
 
     Half of the time what a service that knows nothing else estimates from the degraded image, half

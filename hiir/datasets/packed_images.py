@@ -16,7 +16,7 @@ from PIL import Image
 
 from hiir.errors import HiirError
 
-__all__ = ["IMAGE_SUFFIXES", "DatasetError", "ImagePool", "list_images"]
+__all__ = ["IMAGE_SUFFIXES", "DatasetError", "PackedImages", "list_images"]
 
 IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
@@ -55,7 +55,7 @@ class _Pack:
         ]
 
 
-class ImagePool:
+class PackedImages:
     """Images of any size as ``(H, W, 3)`` uint8 views into memory-mapped files.
 
     Sent to another process, a pool is the names of its files, not their content.
@@ -69,7 +69,7 @@ class ImagePool:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What another process rebuilds the pool from."""
-        return partial(ImagePool, min_side=self._min_side), (self._packs,)
+        return partial(PackedImages, min_side=self._min_side), (self._packs,)
 
     def __len__(self) -> int:
         return len(self._images)
@@ -77,10 +77,10 @@ class ImagePool:
     def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
         return self._images[index]
 
-    def __add__(self, other: "ImagePool") -> "ImagePool":
+    def __add__(self, other: "PackedImages") -> "PackedImages":
         """The images of both; each keeps to the larger of the two least sides."""
         side = max(self._min_side, other._min_side)
-        return ImagePool((*self._packs, *other._packs), min_side=side)
+        return PackedImages((*self._packs, *other._packs), min_side=side)
 
     @classmethod
     def open(
@@ -91,7 +91,7 @@ class ImagePool:
         min_side: int,
         skip_corrupt: bool = False,
         skip_small: bool = False,
-    ) -> "ImagePool":
+    ) -> "PackedImages":
         """Map the images of ``folders``; takes and raises what `from_files` does."""
         paths = [path for folder in folders for path in list_images(folder)]
         return cls.from_files(
@@ -107,7 +107,7 @@ class ImagePool:
         min_side: int,
         skip_corrupt: bool = False,
         skip_small: bool = False,
-    ) -> "ImagePool":
+    ) -> "PackedImages":
         """Map the packed images, packing them into ``cache`` first if need be.
 
         The pack is named after the files, their sizes and times: changed files are packed again.

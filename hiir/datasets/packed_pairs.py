@@ -15,7 +15,7 @@ from hiir.datasets.packed_images import DatasetError
 from hiir.datasets.pair_files import PairSamples, read_pair
 from hiir.datasets.pair_layouts import ImagePair, Layout, list_pairs
 
-__all__ = ["PairPool"]
+__all__ = ["PackedPairs"]
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 _Entry = dict[str, Any] | str
 
 
-class PairPool:
+class PackedPairs:
     """Pairs of any size, 8 or 16 bits, as views into one memory-mapped file."""
 
     def __init__(self, packed: npt.NDArray[np.uint8], entries: Sequence[dict[str, Any]]) -> None:
@@ -56,7 +56,7 @@ class PairPool:
         min_side: int,
         skip_corrupt: bool = False,
         skip_small: bool = False,
-    ) -> "PairPool":
+    ) -> "PackedPairs":
         """Map the packed pairs of a data set, packing them first if need be.
 
         The pack is named after the files, their sizes and times: a changed data set is packed

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hiir.datasets.packed_pairs import PairPool
-from hiir.datasets.photo_files import Colour, to_gray, to_luma
+from hiir.datasets.packed_pairs import PackedPairs
+from hiir.datasets.photo_files import ColorMode, to_gray, to_luma
 from hiir.imaging import FloatPixels, Uint8Pixels, Uint16Pixels, from_unit, to_unit
 
 __all__ = ["PairCrops"]
@@ -14,7 +14,7 @@ __all__ = ["PairCrops"]
 class PairCrops:
     """Random crops of the pairs of one or more data sets."""
 
-    def __init__(self, sets: Sequence[tuple[PairPool, float]], *, color: Colour) -> None:
+    def __init__(self, sets: Sequence[tuple[PackedPairs, float]], *, color: ColorMode) -> None:
         """Describe the crops.
 
         Args:
@@ -66,7 +66,7 @@ class PairCrops:
         return np.concatenate(images[:-1], axis=2), np.ascontiguousarray(images[-1])
 
     def _in_color(self, pixels: Uint8Pixels | Uint16Pixels) -> FloatPixels:
-        if self._color is Colour.RGB:
+        if self._color is ColorMode.RGB:
             return to_unit(pixels)
         levels = from_unit(to_unit(pixels), np.uint8)
-        return to_unit(to_gray(levels) if self._color is Colour.GRAY else to_luma(levels))
+        return to_unit(to_gray(levels) if self._color is ColorMode.GRAY else to_luma(levels))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from hiir.datasets.packed_images import DatasetError, list_images
 from hiir.datasets.pair_layouts import ImagePair
-from hiir.datasets.photo_files import Colour, crop_to_multiple, read_photo, read_samples
+from hiir.datasets.photo_files import ColorMode, crop_to_multiple, read_photo, read_samples
 from hiir.degradations.recipe import Recipe
 from hiir.imaging import FloatPixels, Uint8Pixels, Uint16Pixels, from_unit, to_unit
 
@@ -39,15 +39,15 @@ class PairSamples:
         return self.clean.shape[0] // self.degraded.shape[0]
 
 
-def read_pair(pair: ImagePair, colour: Colour = Colour.RGB) -> PairSamples:
-    """Read the files of a pair; more than 8 bits are kept in colour images alone.
+def read_pair(pair: ImagePair, color: ColorMode = ColorMode.RGB) -> PairSamples:
+    """Read the files of a pair; more than 8 bits are kept in color images alone.
 
     Raises:
         DatasetError: for a file that cannot be decoded, and for sizes that do not fit.
     """
 
     def read(path: Path) -> Uint8Pixels | Uint16Pixels:
-        return read_samples(path) if colour is Colour.RGB else read_photo(path, colour)
+        return read_samples(path) if color is ColorMode.RGB else read_photo(path, color)
 
     clean = read(pair.clean)
     views = [read(path) for path in pair.degraded]
@@ -83,7 +83,7 @@ def write_pairs(folder: Path, recipe: Recipe, output: Path, *, seed: int) -> int
     output.mkdir(parents=True, exist_ok=True)
     paths = list_images(folder)
     for index, path in enumerate(paths):
-        clean = crop_to_multiple(read_photo(path, Colour.RGB), recipe.scale)
+        clean = crop_to_multiple(read_photo(path, ColorMode.RGB), recipe.scale)
         degraded = from_unit(recipe.degrade(to_unit(clean), seed=seed, index=index), np.uint8)
         names = [path.stem] if recipe.views == 1 else [f"{path.stem}_l", f"{path.stem}_r"]
         for name, view in zip(names, np.split(degraded, recipe.views, axis=2), strict=True):

@@ -1,4 +1,4 @@
-"""One clean photo, as colour or as gray."""
+"""One clean photo, as color or as gray."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,7 @@ from hiir.datasets.packed_images import DatasetError
 from hiir.imaging import Uint8Pixels, Uint16Pixels
 
 __all__ = [
-    "Colour",
+    "ColorMode",
     "crop_to_multiple",
     "is_gray",
     "read_photo",
@@ -25,7 +25,7 @@ __all__ = [
 _DEEP, _DEEP_SWAPPED = "RGB;16B", "RGB;16L"
 
 
-class Colour(StrEnum):
+class ColorMode(StrEnum):
     """What a photo is read as."""
 
     RGB = "rgb"
@@ -37,10 +37,10 @@ class Colour(StrEnum):
     @property
     def channels(self) -> int:
         """3 or 1."""
-        return 3 if self is Colour.RGB else 1
+        return 3 if self is ColorMode.RGB else 1
 
 
-def read_photo(path: Path, colour: Colour) -> Uint8Pixels:
+def read_photo(path: Path, color: ColorMode) -> Uint8Pixels:
     """Read an image as ``(H, W, 3 or 1)`` uint8; a gray file is its own luma.
 
     Raises:
@@ -48,17 +48,17 @@ def read_photo(path: Path, colour: Colour) -> Uint8Pixels:
     """
     try:
         with Image.open(path) as image:
-            if colour is not Colour.RGB and image.mode == "L":
+            if color is not ColorMode.RGB and image.mode == "L":
                 return np.asarray(image)[..., np.newaxis]
             pixels = np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError) as error:
         raise DatasetError(f"{path} cannot be decoded: {error}") from error
-    match colour:
-        case Colour.RGB:
+    match color:
+        case ColorMode.RGB:
             return pixels
-        case Colour.GRAY:
+        case ColorMode.GRAY:
             return to_gray(pixels)
-        case Colour.LUMA:
+        case ColorMode.LUMA:
             return to_luma(pixels)
 
 

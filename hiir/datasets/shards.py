@@ -1,4 +1,4 @@
-"""Images in archives of a bounded size, for machines that receive data in parts."""
+"""Images in tar archives of a bounded size, for machines that receive data piece by piece."""
 
 import logging
 import tarfile
@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from hiir.datasets.packed_images import DatasetError, ImagePool, list_images
+from hiir.datasets.packed_images import DatasetError, PackedImages, list_images
 
-__all__ = ["PartsFolder", "write_parts"]
+__all__ = ["ShardFolder", "write_shards"]
 
 _BLOCK = 512  # of a tar archive: header and content are filled up to multiples
-_PATTERN = "part-*.tar"
+_PATTERN = "shard-*.tar"
 
 logger = logging.getLogger(__name__)
 
 
-def write_parts(
+def write_shards(
     root: Path,
     folders: Sequence[str],
     output: Path,
@@ -35,7 +35,7 @@ def write_parts(
     Args:
         root: of the data.
         folders: below it.
-        output: folder of the archives, named ``part-01.tar`` and so on.
+        output: folder of the archives, named ``shard-01.tar`` and so on.
         max_bytes: size of an archive at most.
         first: folders below ``root`` whose images come before all others, such as those that a run
             is validated on.
@@ -49,35 +49,35 @@ def write_parts(
     paths = [path for folder in folders for path in list_images(root / folder)]
     order = np.random.default_rng(seed).permutation(len(paths))
     shuffled = [paths[index] for index in order]
-    parts = []
+    shards = []
     for number, members in enumerate(_split([*before, *shuffled], max_bytes), start=1):
-        part = output / f"part-{number:02d}.tar"
-        with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as archive:
+        shard = output / f"shard-{number:02d}.tar"
+        with tarfile.open(shard, "w", format=tarfile.USTAR_FORMAT) as archive:
             for path in members:
                 archive.add(path, arcname=str(path.relative_to(root)))
-        parts.append(part)
-    return tuple(parts)
+        shards.append(shard)
+    return tuple(shards)
 
 
 def _split(paths: Sequence[Path], max_bytes: int) -> Iterator[list[Path]]:
     # An archive ends with zeros up to a multiple of its record.
     room = max_bytes - tarfile.RECORDSIZE - 2 * _BLOCK
-    part: list[Path] = []
+    shard: list[Path] = []
     filled = 0
     for path in paths:
         size = _BLOCK + -(-path.stat().st_size // _BLOCK) * _BLOCK
         if size > room:
-            raise DatasetError(f"{path} does not fit a part of {max_bytes} bytes")
+            raise DatasetError(f"{path} does not fit a shard of {max_bytes} bytes")
         if filled + size > room:
-            yield part
-            part, filled = [], 0
-        part.append(path)
+            yield shard
+            shard, filled = [], 0
+        shard.append(path)
         filled += size
-    if part:
-        yield part
+    if shard:
+        yield shard
 
 
-class PartsFolder:
+class ShardFolder:
     """Archives that arrive in a folder one by one, unpacked into a root as they do."""
 
     def __init__(
@@ -97,9 +97,9 @@ class PartsFolder:
         self._cache, self._min_side = cache, min_side
         self._seen: dict[Path, int] = {}
         self._members: set[Path] = set()
-        self._pool: ImagePool | None = None
+        self._pool: PackedImages | None = None
 
-    def scan(self) -> ImagePool | None:
+    def scan(self) -> PackedImages | None:
         """Unpack what has arrived; returns all images so far, or None if nothing new has.
 
         An archive that is cut off is left out, with a warning, until its size changes.
@@ -131,10 +131,10 @@ class PartsFolder:
             archive.extractall(self._root, filter="data")
             return [self._root / name for name in archive.getnames()]
 
-    def _add(self, members: Sequence[Path], part: Path) -> bool:
+    def _add(self, members: Sequence[Path], shard: Path) -> bool:
         if not members:
             return False
-        found = ImagePool.from_files(
+        found = PackedImages.from_files(
             members,
             cache=self._cache,
             min_side=self._min_side,
@@ -142,5 +142,5 @@ class PartsFolder:
             skip_small=True,
         )
         self._pool = found if self._pool is None else self._pool + found
-        logger.info("%s adds %d images, %d in all", part.name, len(found), len(self._pool))
+        logger.info("%s adds %d images, %d in all", shard.name, len(found), len(self._pool))
         return True

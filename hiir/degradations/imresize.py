@@ -8,33 +8,24 @@ import numpy.typing as npt
 
 from hiir.imaging import FloatPixels
 
-__all__ = ["enlarge_bicubic", "reduce_bicubic"]
+__all__ = ["imresize"]
 
 _REACH = 4.0  # samples that the cubic kernel spans
 
 
-def reduce_bicubic(image: FloatPixels, factor: int, *, in_uint8: bool = True) -> FloatPixels:
-    """Reduce by an integer factor with anti-aliasing and symmetric borders.
+def imresize(image: FloatPixels, scale: float, *, in_uint8: bool = True) -> FloatPixels:
+    """Resize as MATLAB's ``imresize(image, scale, 'bicubic')``, anti-aliased, mirrored borders.
 
     Args:
-        image: ``(H, W, C)`` float32 on the scale of [0, 1].
-        factor: input samples per output sample along a side, at least 1.
+        image: ``(H, W, C)`` float32 [0, 1].
+        scale: output samples per input sample along a side; below 1 reduces, above 1 enlarges.
         in_uint8: round to 8 bits and clip after each of the two passes, as MATLAB does with a
             uint8 image: the low-resolution test sets were made so. Otherwise nothing is rounded
             or clipped, and the kernel overshoots at edges.
 
     Returns:
-        ``(ceil(H / factor), ceil(W / factor), C)`` float32.
+        ``(ceil(scale * H), ceil(scale * W), C)`` float32.
     """
-    return _resize(image, 1 / factor, in_uint8)
-
-
-def enlarge_bicubic(image: FloatPixels, factor: int, *, in_uint8: bool = True) -> FloatPixels:
-    """Enlarge ``(H, W, C)`` float32 by an integer factor, the counterpart of `reduce_bicubic`."""
-    return _resize(image, float(factor), in_uint8)
-
-
-def _resize(image: FloatPixels, scale: float, in_uint8: bool) -> FloatPixels:
     values = image.astype(np.float64) * 255
     if in_uint8:
         values = _rounded(values)
@@ -58,11 +49,11 @@ def _weights(length: int, scale: float) -> npt.NDArray[np.float64]:
     stretch = min(scale, 1.0)
     reach = _REACH / stretch
     output = np.arange(1, ceil(length * scale - 1e-9) + 1, dtype=np.float64)
-    # Centres of the output samples in coordinates of the input, both counted from 1.
-    centres = output / scale + 0.5 * (1 - 1 / scale)
-    first = np.floor(centres - reach / 2)
+    # Centers of the output samples in coordinates of the input, both counted from 1.
+    centers = output / scale + 0.5 * (1 - 1 / scale)
+    first = np.floor(centers - reach / 2)
     taps = first[:, None] + np.arange(ceil(reach) + 2)
-    weights = stretch * _cubic(stretch * (centres[:, None] - taps))
+    weights = stretch * _cubic(stretch * (centers[:, None] - taps))
     weights /= weights.sum(axis=1, keepdims=True)
     # Symmetric borders: ... 2 1 | 1 2 3 ... n | n n-1 ...
     mirrored = np.concatenate([np.arange(length), np.arange(length)[::-1]])

@@ -1,4 +1,4 @@
-"""Measure a restorer on a test set, by the convention of its task."""
+"""Measure a restorer on a test set, by the protocol of its task."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 from hiir.errors import HiirError
 from hiir.evaluation.lpips import Lpips
 from hiir.evaluation.metrics import MAX_PSNR, luma, mae, psnr, ssim
-from hiir.evaluation.protocols import Convention
+from hiir.evaluation.protocols import EvaluationProtocol
 from hiir.evaluation.restorer import Restorer
 from hiir.evaluation.test_sets import Sample, SampleSet
 from hiir.imaging import FloatPixels, Uint8Pixels
@@ -34,7 +34,7 @@ class ImageScore:
     lpips: float | None
     """None unless its weights were given."""
     psnr_rgb: float | None = None
-    """dB on all samples, beside the figure on luma; None where the convention does not ask."""
+    """dB on all samples, beside the figure on luma; None where the protocol does not ask."""
     ssim_rgb: float | None = None
     seconds: float
     megapixels: float
@@ -69,12 +69,12 @@ class Evaluation:
 
     @property
     def psnr_rgb(self) -> float | None:
-        """Mean PSNR on RGB in dB, if the convention asks for it beside luma."""
+        """Mean PSNR on RGB in dB, if the protocol asks for it beside luma."""
         return _mean([image.psnr_rgb for image in self.images])
 
     @property
     def ssim_rgb(self) -> float | None:
-        """Mean SSIM on RGB, if the convention asks for it beside luma."""
+        """Mean SSIM on RGB, if the protocol asks for it beside luma."""
         return _mean([image.ssim_rgb for image in self.images])
 
     @property
@@ -112,7 +112,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 def evaluate(
     restorer: Restorer,
     samples: SampleSet,
-    convention: Convention | None = None,
+    protocol: EvaluationProtocol | None = None,
     *,
     lpips: Lpips | None = None,
 ) -> Evaluation:
@@ -121,30 +121,30 @@ def evaluate(
     Args:
         restorer: what is measured.
         samples: the set.
-        convention: of the task; RGB without shaving unless given.
+        protocol: of the task; RGB without shaving unless given.
         lpips: the network for LPIPS, which is left out without it.
 
     Raises:
         DatasetError: for a set that is empty or cannot be read.
     """
-    convention = convention or Convention()
-    return Evaluation(images=tuple(_scores(restorer, samples, convention, lpips)))
+    protocol = protocol or EvaluationProtocol()
+    return Evaluation(images=tuple(_scores(restorer, samples, protocol, lpips)))
 
 
 def _scores(
-    restorer: Restorer, samples: SampleSet, convention: Convention, lpips: Lpips | None
+    restorer: Restorer, samples: SampleSet, protocol: EvaluationProtocol, lpips: Lpips | None
 ) -> Iterator[ImageScore]:
-    for sample in samples.read(convention.colour):
+    for sample in samples.read(protocol.color):
         started = time.perf_counter()
         restored = restorer.restore(sample.degraded)
         seconds = time.perf_counter() - started
-        yield score(sample, restored, convention, seconds=seconds, lpips=lpips)
+        yield score(sample, restored, protocol, seconds=seconds, lpips=lpips)
 
 
 def score(
     sample: Sample,
     restored: Uint8Pixels | FloatPixels,
-    convention: Convention,
+    protocol: EvaluationProtocol,
     *,
     seconds: float = 0.0,
     lpips: Lpips | None = None,
@@ -160,19 +160,19 @@ def score(
         raise EvaluationError(
             f"{sample.name}: restored to {values.shape}, the clean image is {sample.clean.shape}"
         )
-    clean, image = (_measured(p, convention, gray=sample.gray) for p in (sample.clean, values))
-    window = convention.ssim_window
+    clean, image = (_measured(p, protocol, gray=sample.gray) for p in (sample.clean, values))
+    window = protocol.ssim_window
     if min(clean.shape[:2]) < window.side:
         raise EvaluationError(
             f"{sample.name}: SSIM needs {window.side}x{window.side} pixels, and {clean.shape[:2]} "
-            f"are left without the {convention.shave} that are cut off at each side"
+            f"are left without the {protocol.shave} that are cut off at each side"
         )
     in_rgb = (
         {
             "psnr_rgb": min(psnr(sample.clean, values), MAX_PSNR),
             "ssim_rgb": ssim(sample.clean, values, window),
         }
-        if convention.rgb_beside
+        if protocol.rgb_beside
         else {}
     )
     return ImageScore(
@@ -188,12 +188,12 @@ def score(
 
 
 def _measured(
-    pixels: Uint8Pixels | FloatPixels, convention: Convention, *, gray: bool
+    pixels: Uint8Pixels | FloatPixels, protocol: EvaluationProtocol, *, gray: bool
 ) -> Uint8Pixels | FloatPixels:
-    shave = convention.shave
+    shave = protocol.shave
     inner = pixels[shave : pixels.shape[0] - shave, shave : pixels.shape[1] - shave]
-    if not convention.on_luma:
+    if not protocol.on_luma:
         return inner
-    if convention.full_range:
+    if protocol.full_range:
         return np.rint(luma(inner, full_range=True))
     return luma(inner, full_range=gray)

@@ -1,4 +1,4 @@
-"""What a user asks to be measured, resolved into a restorer, a test set and a convention."""
+"""What a user asks to be measured, resolved into a restorer, a test set and a protocol."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,11 @@ from hiir.degradations.steps import Bayer
 from hiir.errors import HiirError
 from hiir.evaluation.baselines import BASELINES, build_baseline
 from hiir.evaluation.protocols import (
-    Convention,
+    EvaluationProtocol,
     Family,
-    convention_for,
-    convention_of,
     family_of_recipe,
+    protocol_for,
+    protocol_of,
 )
 from hiir.evaluation.restorer import Restorer, TiledRestorer
 from hiir.evaluation.seeded_degradation import Degradation, degradation_of
@@ -83,10 +83,10 @@ class EvaluationRequest:
             return PairedSet(folder=self.folder, layout=self.layout)
         return SyntheticSet(folder=self.folder, degradation=self._degradation())
 
-    def convention(self) -> Convention:
+    def protocol(self) -> EvaluationProtocol:
         """How the task is measured; raises `RequestError` as `samples` does."""
         if self.release is not None:
-            return convention_for(self.release.contract)
+            return protocol_for(self.release.contract)
         if self.pairs:
             paths = tuple(pair.clean for pair in list_pairs(self.folder, layout=self.layout))
             family, scale = Family.OTHER, self.samples().scale
@@ -95,7 +95,7 @@ class EvaluationRequest:
             paths = list_images(self.folder)
             family, scale = family_of_recipe(recipe), recipe.scale
         gray = self.gray or all(is_gray(path) for path in paths)
-        return convention_of(family, scale=scale, gray=gray)
+        return protocol_of(family, scale=scale, gray=gray)
 
     def restorer(self, name: str | None = None) -> Restorer:
         """The model, or a baseline by name, on the engine that is asked for."""

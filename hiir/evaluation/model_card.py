@@ -22,7 +22,8 @@ __all__ = ["CardError", "card_facts", "update_card"]
 _BEGIN, _END = "<!-- facts: written by `hiir models --card` -->", "<!-- /facts -->"
 _HEADINGS = ("## Training", "## Limits")
 _SIDE = 256
-_PROVENANCE = {"data": "data", "recipe": "training", "hardware": "hardware", "licence": "licence"}
+_PROVENANCE = {"data": "data", "recipe": "training", "hardware": "hardware", "license": "license"}
+_FORMER_KEYS = {"licence": "license"}  # of models that are shipped
 
 
 class CardError(HiirError):
@@ -82,8 +83,9 @@ def _description(contract: ModelContract) -> Iterator[str]:
     )
     steps, seed = (contract.provenance.get(key, "?") for key in ("steps", "seed"))
     yield f"| length | {steps} steps, seed {seed} |"
+    provenance = {_FORMER_KEYS.get(key, key): value for key, value in contract.provenance.items()}
     for key, title in _PROVENANCE.items():
-        yield f"| {title} | {contract.provenance.get(key, 'not stated')} |"
+        yield f"| {title} | {provenance.get(key, 'not stated')} |"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

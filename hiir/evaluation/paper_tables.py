@@ -16,7 +16,7 @@ from hiir.degradations.recipe import Recipe
 from hiir.errors import HiirError
 from hiir.evaluation.baselines import BASELINES, build_baseline
 from hiir.evaluation.evaluate import evaluate
-from hiir.evaluation.protocols import Convention, Family, convention_of
+from hiir.evaluation.protocols import EvaluationProtocol, Family, protocol_of
 from hiir.evaluation.restorer import Restorer
 from hiir.evaluation.seeded_degradation import degradation_of
 from hiir.evaluation.test_sets import PairedSet, SampleSet, SyntheticSet
@@ -64,7 +64,7 @@ class Setting:
     input_channels: int
     baseline: str
     samples: SampleSet
-    convention: Convention
+    protocol: EvaluationProtocol
 
     def suits(self, contract: ModelContract) -> bool:
         """Whether a model is for this: its task, or noise and JPEG together, and its channels."""
@@ -146,7 +146,7 @@ def compare(
         published = paper_rows(test_set, setting.name)
         rows += [{**asdict(row), "ours": False} for row in published]
         for method, restorer in _ours(setting, wanted, only, run).items():
-            evaluation = evaluate(restorer, setting.samples, setting.convention)
+            evaluation = evaluate(restorer, setting.samples, setting.protocol)
             named = {"table": "", "set": published[0].set, "setting": setting.name, "lpips": None}
             figures = {"psnr": round(evaluation.psnr, 2), "ssim": round(evaluation.ssim, 4)}
             mae = round(evaluation.mae, 4)
@@ -214,7 +214,7 @@ def _setting(name: str, folder: Path, *, seed: int, layout: Layout | None) -> Se
         input_channels=channels,
         baseline=baseline,
         samples=samples,
-        convention=convention_of(family, scale=scale, gray=gray),
+        protocol=protocol_of(family, scale=scale, gray=gray),
     )
 
 

@@ -3,19 +3,19 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hiir.datasets.photo_files import Colour
+from hiir.datasets.photo_files import ColorMode
 from hiir.degradations.recipe import Recipe
 from hiir.degradations.steps import Defocus, Fog, Jpeg, OneOf, Rain, Raindrops, Snow, Step
 from hiir.evaluation.metrics import SsimWindow
 from hiir.imaging import ModelContract
 
 __all__ = [
-    "Convention",
+    "EvaluationProtocol",
     "Family",
-    "convention_for",
-    "convention_of",
     "family_of_recipe",
     "family_of_task",
+    "protocol_for",
+    "protocol_of",
 ]
 
 
@@ -29,13 +29,13 @@ class Family(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Convention:
+class EvaluationProtocol:
     """How a task is scored."""
 
-    colour: Colour = Colour.RGB
+    color: ColorMode = ColorMode.RGB
     """What clean images are read as."""
     on_luma: bool = False
-    """Score BT.601 luma of colour images instead of all samples."""
+    """Score BT.601 luma of color images instead of all samples."""
     full_range: bool = False
     """Luma from 0 to 255, rounded as OpenCV has it in 8 bits, instead of 16 to 235."""
     rgb_beside: bool = False
@@ -46,8 +46,8 @@ class Convention:
 
     def to_json(self) -> dict[str, object]:
         """What a report says of it."""
-        channels = "Y" if self.on_luma or self.colour is not Colour.RGB else "RGB"
-        full = self.full_range if self.on_luma else self.colour is Colour.GRAY
+        channels = "Y" if self.on_luma or self.color is not ColorMode.RGB else "RGB"
+        full = self.full_range if self.on_luma else self.color is ColorMode.GRAY
         luma = {"luma": "0-255" if full else "16-235"} if channels == "Y" else {}
         return {
             "channels": channels,
@@ -57,8 +57,8 @@ class Convention:
         }
 
 
-def convention_of(family: Family, *, scale: int = 1, gray: bool = False) -> Convention:
-    """The convention of a task.
+def protocol_of(family: Family, *, scale: int = 1, gray: bool = False) -> EvaluationProtocol:
+    """The protocol of a task.
 
     Super-resolution is scored on luma without its border, gray JPEG on the luma that codecs
     store, adverse weather on full-range luma as by the authors of TransWeather, whose protocol
@@ -70,20 +70,20 @@ def convention_of(family: Family, *, scale: int = 1, gray: bool = False) -> Conv
         gray: the images have one channel.
     """
     if scale > 1:
-        return Convention(on_luma=True, shave=scale)
+        return EvaluationProtocol(on_luma=True, shave=scale)
     if gray:
-        return Convention(colour=Colour.LUMA if family is Family.JPEG else Colour.GRAY)
+        return EvaluationProtocol(color=ColorMode.LUMA if family is Family.JPEG else ColorMode.GRAY)
     if family is Family.WEATHER:
-        return Convention(on_luma=True, full_range=True, rgb_beside=True)
+        return EvaluationProtocol(on_luma=True, full_range=True, rgb_beside=True)
     if family is Family.DEFOCUS:
-        return Convention(ssim_window=SsimWindow.UNIFORM)
-    return Convention()
+        return EvaluationProtocol(ssim_window=SsimWindow.UNIFORM)
+    return EvaluationProtocol()
 
 
-def convention_for(contract: ModelContract) -> Convention:
-    """The convention for a model."""
+def protocol_for(contract: ModelContract) -> EvaluationProtocol:
+    """The protocol for a model."""
     gray = contract.output_channels == 1
-    return convention_of(family_of_task(contract.task), scale=contract.scale, gray=gray)
+    return protocol_of(family_of_task(contract.task), scale=contract.scale, gray=gray)
 
 
 def family_of_task(task: str) -> Family:

@@ -8,7 +8,7 @@ from typing import Protocol
 from hiir.datasets.packed_images import list_images
 from hiir.datasets.pair_files import read_pair
 from hiir.datasets.pair_layouts import Layout, list_pairs
-from hiir.datasets.photo_files import Colour, crop_to_multiple, is_gray, read_photo
+from hiir.datasets.photo_files import ColorMode, crop_to_multiple, is_gray, read_photo
 from hiir.evaluation.seeded_degradation import Degradation
 from hiir.imaging import FloatPixels, Uint8Pixels, to_unit
 
@@ -25,7 +25,7 @@ class Sample:
     degraded: FloatPixels
     """``(H / scale, W / scale, C')`` float32 on the scale of [0, 1]."""
     gray: bool = False
-    """The file holds one channel: it is its own luma, as the literature converts colour alone."""
+    """The file holds one channel: it is its own luma, as the literature converts color alone."""
 
 
 class SampleSet(Protocol):
@@ -36,7 +36,7 @@ class SampleSet(Protocol):
         """Pixels of clean images per pixel of degraded ones, along a side."""
         ...
 
-    def read(self, colour: Colour) -> Iterator[Sample]:
+    def read(self, color: ColorMode) -> Iterator[Sample]:
         """Yield the samples, clean images read as asked for; raises `DatasetError`."""
         ...
 
@@ -57,10 +57,10 @@ class SyntheticSet:
         """That of the degradation."""
         return self.degradation.scale
 
-    def read(self, colour: Colour) -> Iterator[Sample]:
+    def read(self, color: ColorMode) -> Iterator[Sample]:
         """Yield images in the order of their names; the index decides what chance does."""
         for index, path in enumerate(list_images(self.folder)):
-            clean = crop_to_multiple(read_photo(path, colour), self.scale)
+            clean = crop_to_multiple(read_photo(path, color), self.scale)
             degraded = self.degradation.degrade(clean, index)
             yield Sample(name=path.name, clean=clean, degraded=degraded, gray=is_gray(path))
 
@@ -83,10 +83,10 @@ class PairedSet:
         """Clean pixels per degraded pixel in the first pair; raises `DatasetError`."""
         return read_pair(list_pairs(self.folder, layout=self.layout)[0]).scale
 
-    def read(self, colour: Colour) -> Iterator[Sample]:
+    def read(self, color: ColorMode) -> Iterator[Sample]:
         """Yield the pairs in the order of their names."""
         for pair in list_pairs(self.folder, layout=self.layout):
-            samples = read_pair(pair, colour)
+            samples = read_pair(pair, color)
             yield Sample(
                 name=pair.name,
                 clean=samples.clean_levels,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from hiir.datasets.photo_files import Colour
+from hiir.datasets.photo_files import ColorMode
 from hiir.evaluation.metrics import MAX_PSNR, psnr
 from hiir.evaluation.seams import seam_excess
 from hiir.evaluation.test_sets import SampleSet
@@ -81,12 +81,12 @@ def _channels(image: FloatPixels, count: int) -> FloatPixels:
     return np.concatenate([image] * -(-count // 3), axis=2)[..., :count]
 
 
-def first_photo(samples: SampleSet, colour: Colour) -> FloatPixels:
+def first_photo(samples: SampleSet, color: ColorMode) -> FloatPixels:
     """The first of a set as the model gets it, or as it is if it is to be enlarged.
 
     Raises `DatasetError` for a set that is empty or cannot be read.
     """
-    sample = next(iter(samples.read(colour)))
+    sample = next(iter(samples.read(color)))
     return sample.degraded if samples.scale == 1 else to_unit(sample.clean)
 
 

@@ -2,7 +2,7 @@
 
 The convention is fvcore's, which the paper's figures follow: one multiply-accumulate of a linear
 layer, a convolution or an attention product counts one, a global average counts one per value, and
-normalisation, activations, additions and rearrangements count nothing. In it Base x4 makes 287.204
+normalization, activations, additions and rearrangements count nothing. In it Base x4 makes 287.204
 G at 128x128, where the paper prints 287.20.
 """
 

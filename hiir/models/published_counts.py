@@ -99,7 +99,7 @@ PUBLISHED: tuple[Published, ...] = (
     *_columnar("12x12-conv3", "12x12, conv3", x2=55.73, x3=55.91, x4=55.88),
     *_columnar("large", "Large (10x10, conv3)", x2=39.07, x3=39.26, x4=39.22),
     Published(
-        preset="ushape-color", variant="U-shape, colour", params_m=22.33, gmacs=153.66, side=256
+        preset="ushape-color", variant="U-shape, color", params_m=22.33, gmacs=153.66, side=256
     ),
     Published(preset="ushape-gray", variant="U-shape, gray", params_m=22.33, side=256),
 )

@@ -11,10 +11,11 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hiir.datasets.photo_files import Colour
+from hiir.datasets.photo_files import ColorMode
 from hiir.degradations.recipe import Recipe
 from hiir.errors import HiirError
 from hiir.models.presets import get_preset
+from hiir.training.config_compatibility import with_current_names, with_original_names
 from hiir.training.losses import LossConfig
 from hiir.training.paired_data import PairsConfig
 
@@ -22,7 +23,7 @@ __all__ = [
     "Compile",
     "ConfigError",
     "DataConfig",
-    "Feed",
+    "LoaderKind",
     "OptimizerConfig",
     "OptimizerKind",
     "PhaseConfig",
@@ -45,7 +46,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Feed(StrEnum):
+class LoaderKind(StrEnum):
     """Where patches come from."""
 
     PATCHES = "patches"
@@ -69,27 +70,27 @@ class DataConfig(_Strict):
     """Leave out what cannot be decoded, with a warning that names it, instead of refusing it."""
     skip_small: bool
     """Leave out images that are smaller than a patch or tile, with a warning that counts them."""
-    colour: Colour
+    color: ColorMode
     """What clean images are turned into first."""
-    drawn_share: float = Field(ge=0, le=1)
-    """Share of the patches that are drawn pictures (flat colours, gradients, shapes, letters)."""
+    synthetic_share: float = Field(ge=0, le=1)
+    """Share of the patches that are drawn pictures (flat colors, gradients, shapes, letters)."""
     texture_share: float = Field(ge=0, le=1)
     """Share of the patches that are the more textured of two candidates."""
     degradation: Recipe
     """What is done to a patch; strengths are drawn for each."""
-    pairs: tuple[PairsConfig, ...]
+    pairs: tuple[PairsConfig, ...] = ()
     """Real pairs for a share of the patches; without the folder the recipe degrades others."""
-    with_level: bool
+    noise_level_map: bool
     """Append a plane that holds the noise level to each input."""
     workers: int = Field(ge=0)
     """Processes that prepare data; with 0 the training process does it between its steps."""
-    parts: Path | None
+    shards: Path | None
     """Folder of archives that `hiir data pack` wrote, unpacked into ``root`` as they arrive."""
-    feed: Feed
+    loader: LoaderKind
     """Where patches come from."""
     tile: int = Field(gt=0)
     """Side of a tile in pixels, with the margin of the degradation."""
-    ring: int = Field(gt=0)
+    buffer: int = Field(gt=0)
     """Tiles that the device holds."""
     reuse: float = Field(gt=0)
     """How often a pixel of a tile is used on average, before another tile takes its place."""
@@ -171,7 +172,7 @@ class ReleaseConfig(_Strict):
     tile: int = Field(gt=0)
     """Side in pixels of what is served; a multiple of the architecture's size."""
     overlap: int = Field(ge=0)
-    """Pixels that neighbouring tiles share at least."""
+    """Pixels that neighboring tiles share at least."""
     provenance: dict[str, str]
     """Where the weights come from: data with licences, recipe, hardware."""
 
@@ -228,10 +229,14 @@ class TrainingConfig(_Strict):
     def identity(self) -> str:
         """Hash of what decides the weights: a run is resumed with the same alone.
 
-        Lengths in time, paths, logging, validation and the way of computing are not in it.
+        Lengths in time, paths, logging, validation and the way of computing are not in it. Options
+        keep their first names in it, and one that came later is left out while it has no effect:
+        a newer version of the code resumes older runs.
         """
         decisive = self.model_dump(mode="json", exclude=_INDECISIVE)
-        text = json.dumps(decisive, sort_keys=True)
+        if not decisive["data"]["pairs"]:
+            del decisive["data"]["pairs"]
+        text = json.dumps(with_original_names(decisive), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @model_validator(mode="after")
@@ -281,7 +286,7 @@ _INDECISIVE: dict[str, Any] = {
         ),
         True,
     ),
-    "data": {"root", "validation", "cache", "workers", "parts", "ring"},
+    "data": {"root", "validation", "cache", "workers", "shards", "buffer"},
 }
 
 # Beside the deltas: complete, and no experiment.
@@ -320,7 +325,7 @@ def load_config(
         nested: Any = yaml.safe_load(text)
         for part in reversed(key.split(".")):
             nested = {part: nested}
-        _merge(values, nested, where=override)
+        _merge(values, with_current_names(nested), where=override)
     try:
         return TrainingConfig(**values)
     except ValidationError as error:
@@ -345,7 +350,7 @@ def _apply_profile(values: dict[str, Any], profile: str) -> None:
 
 def _deltas(name: str) -> list[tuple[str, dict[str, Any]]]:
     """An experiment's differences, after those of the experiment that its ``base`` names."""
-    delta: dict[str, Any] = yaml.safe_load(_text(name)) or {}
+    delta: dict[str, Any] = with_current_names(yaml.safe_load(_text(name)) or {})
     base = delta.pop("base", None)
     return [*(_deltas(base) if base else []), (name, delta)]
 

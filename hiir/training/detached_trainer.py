@@ -23,7 +23,7 @@ from hiir.training.duration import duration
 
 __all__ = ["main"]
 
-_HOME = Path("/tmp/hiir-borrowed")  # noqa: S108 - the machine is nobody else's
+_HOME = Path("/tmp/hiir-trainer")  # noqa: S108 - the machine is nobody else's
 _LAST_LINES = 40
 _BEGUN_S = 90.0  # that a trainer may take to its first line of figures
 
@@ -54,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     add = commands.add_parser("add", help="bring archives to the trainer")
     add.set_defaults(run=_add)
     for command in (start, add):
-        command.add_argument("--parts", type=Path, default=Path("parts"), help="folder of archives")
+        command.add_argument(
+            "--shards", type=Path, default=Path("shards"), help="folder of archives"
+        )
         command.add_argument("--output", type=Path, required=True, help="what comes back")
         command.add_argument(
             "--wait",
@@ -95,16 +97,16 @@ def _smoke(options: argparse.Namespace) -> int:
 
 def _start(options: argparse.Namespace) -> int:
     home: Path = options.home
-    (home / "parts").mkdir(parents=True, exist_ok=True)
+    (home / "shards").mkdir(parents=True, exist_ok=True)
     (home / "carried").mkdir(exist_ok=True)
     environment = _install(home)
-    _move_parts(options.parts, home)
+    _move_shards(options.shards, home)
     command = [sys.executable, "-m", "hiir.cli", "train", *options.models]
     command += ["--for", f"{options.seconds:g}s", "--profile", options.profile]
     command += ["--carry", str(home / "carried"), "--run-dir", str(home / "runs")]
     if len(options.models) == 1:
         command[-1] = str(home / "runs" / Path(options.models[0]).stem)
-    paths = {"parts": home / "parts", "root": home / "data", "cache": home / "cache"}
+    paths = {"shards": home / "shards", "root": home / "data", "cache": home / "cache"}
     for value in (*(f"data.{key}={path}" for key, path in paths.items()), *options.set):
         command += ["--set", value]
     with (home / "trainer.log").open("w") as log:
@@ -123,17 +125,17 @@ def _start(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    _move_parts(options.parts, options.home)
+    _move_shards(options.shards, options.home)
     _wait(options.home, options.wait, until_begun=False)
     return _take_home(options.home, options.output)
 
 
-def _move_parts(parts: Path, home: Path) -> None:
-    for part in sorted(parts.glob("part-*.tar")):
-        # Under another name first: the trainer takes what is called a part for whole.
-        scratch = home / "parts" / f".{part.name}"
-        shutil.copyfile(part, scratch)
-        scratch.replace(home / "parts" / part.name)
+def _move_shards(shards: Path, home: Path) -> None:
+    for shard in sorted(shards.glob("shard-*.tar")):
+        # Under another name first: the trainer takes what is called a shard for whole.
+        scratch = home / "shards" / f".{shard.name}"
+        shutil.copyfile(shard, scratch)
+        scratch.replace(home / "shards" / shard.name)
 
 
 def _wait(home: Path, seconds: float, *, until_begun: bool) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from hiir.evaluation.weights_file import WeightsFileError, read_weights
 from hiir.layers.hierarchical import HierarchicalLayer, InterleavedLayer, SeparateLayer
 from hiir.models.architecture import ArchitectureConfig
+from hiir.models.parameter_names import with_current_parameter_names
 from hiir.models.release import list_releases, zoo_path
 from hiir.training.config import Compile, ConfigError, TrainingConfig
 
@@ -75,7 +76,7 @@ def start_from(model: nn.Module, name: str) -> None:
     """
     path = zoo_path(name) if name in list_releases() else Path(name)
     try:
-        learned = read_weights(path)
+        learned = with_current_parameter_names(read_weights(path))
     except WeightsFileError as error:
         raise ConfigError(f"init: {path} cannot be read: {error}") from error
     fitted = fit_weights(model, learned)
@@ -97,7 +98,7 @@ def fit_weights(model: nn.Module, learned: Mapping[str, Tensor]) -> dict[str, Te
             continue
         if given.shape == own.shape:
             fitted[name] = given
-        elif name == "embed.weight" and _reads_more(own, given):
+        elif name == "conv_first.weight" and _reads_more(own, given):
             fitted[name] = _with_new_channels(own, given)
     return fitted
 
@@ -129,8 +130,8 @@ def check_channels(config: TrainingConfig, network: ArchitectureConfig) -> None:
         ConfigError: if its channels do not fit.
     """
     data = config.data
-    channels = data.colour.channels
-    given = (channels * data.degradation.views + data.with_level, channels)
+    channels = data.color.channels
+    given = (channels * data.degradation.views + data.noise_level_map, channels)
     if given != (network.in_channels, network.out_channels):
         raise ConfigError(
             f"{config.name}: the data has {given[0]} channels in and {given[1]} out, "

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hiir.datasets.packed_pairs import PairPool
+from hiir.datasets.packed_pairs import PackedPairs
 from hiir.datasets.pair_crops import PairCrops
 from hiir.datasets.pair_layouts import Layout
-from hiir.datasets.photo_files import Colour
+from hiir.datasets.photo_files import ColorMode
 
 __all__ = ["PairsConfig", "open_pairs"]
 
@@ -34,7 +34,7 @@ def open_pairs(
     *,
     root: Path,
     cache: Path,
-    color: Colour,
+    color: ColorMode,
     scale: int,
     views: int,
     min_side: int,
@@ -69,7 +69,7 @@ def open_pairs(
                 *(folder, 100 * pairs.share),
             )
             continue
-        pool = PairPool.open(
+        pool = PackedPairs.open(
             folder,
             layout=pairs.layout,
             cache=cache,

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import IO
 
-__all__ = ["run_side_by_side"]
+__all__ = ["run_in_parallel"]
 
 
-def run_side_by_side(commands: Mapping[str, Sequence[str]]) -> int:
+def run_in_parallel(commands: Mapping[str, Sequence[str]]) -> int:
     """Run ``hiir`` commands and print their output, each line behind the name of its run.
 
     An interrupt or SIGTERM is passed on, and waited for: each run writes its checkpoint.

@@ -23,6 +23,7 @@ from hiir.training.checkpoint import (
     split_tensors,
 )
 from hiir.training.config import TrainingConfig
+from hiir.training.config_compatibility import with_current_names
 from hiir.training.run_folder import RunFolder
 
 __all__ = ["unpack_run", "write_portable"]
@@ -113,7 +114,7 @@ def unpack_run(files: Sequence[Path], run: RunFolder) -> TrainingConfig:
     if len(files) != expected:
         raise CheckpointError(f"{files[0].name} is one of {expected} files, {len(files)} are given")
     checkpoint = read_files(files)
-    config = TrainingConfig(**yaml.safe_load(metadata["config"]))
+    config = TrainingConfig(**with_current_names(yaml.safe_load(metadata["config"])))
     run.begin(config, json.loads(metadata["environment"]), step=checkpoint.step)
     for line in metadata["log"].splitlines():
         run.log(**json.loads(line))

@@ -11,7 +11,7 @@ import torch
 from hiir.degradations.recipe import Recipe
 from hiir.evaluation.baselines import build_baseline
 from hiir.evaluation.evaluate import Evaluation, evaluate
-from hiir.evaluation.protocols import convention_for
+from hiir.evaluation.protocols import protocol_for
 from hiir.evaluation.restorer import Restorer, TiledRestorer
 from hiir.evaluation.seeded_degradation import degradation_of
 from hiir.evaluation.test_sets import PairedSet, SampleSet, SyntheticSet
@@ -102,9 +102,7 @@ def release_run(
             quality[f"{name}-worst-psnr"] = round(worst, 2)
     if restorer.megapixels:
         quality["cpu-seconds-per-megapixel"] = round(restorer.seconds / restorer.megapixels, 1)
-    photo = next(
-        (first_photo(item, convention_for(contract).colour) for item in sets.values()), None
-    )
+    photo = next((first_photo(item, protocol_for(contract).color) for item in sets.values()), None)
     quality |= to_quality(measure_tiling(release, tiling_pictures(contract, photo)))
     write_release(path, weights=weights, contract=replace(contract, quality=quality), dtype=_DTYPE)
     return read_release(path).contract
@@ -130,7 +128,7 @@ class _Timed:
 
 
 def _measure(restorer: Restorer, samples: SampleSet, contract: ModelContract) -> Evaluation:
-    return evaluate(restorer, samples, convention_for(contract))
+    return evaluate(restorer, samples, protocol_for(contract))
 
 
 def _figures(name: str, evaluation: Evaluation) -> dict[str, float]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from hiir.training.config import PhaseConfig, TrainingConfig
 
-__all__ = ["Position"]
+__all__ = ["RunPosition"]
 
 
 @dataclass(slots=True)
-class Position:
+class RunPosition:
     """Steps and seconds of a run, over all processes that worked on it one after the other.
 
     The schedule is written in steps. Where the length is a time, the share of the time that has

@@ -1,15 +1,15 @@
 """What is due after a step: a checkpoint, a validation, the state before the rate falls."""
 
 from hiir.training.config import TrainingConfig
-from hiir.training.run_position import Position
+from hiir.training.run_position import RunPosition
 
-__all__ = ["Due"]
+__all__ = ["StepTriggers"]
 
 
-class Due:
+class StepTriggers:
     """Counts in steps, or in seconds where the length of the run is a time."""
 
-    def __init__(self, config: TrainingConfig, position: Position) -> None:
+    def __init__(self, config: TrainingConfig, position: RunPosition) -> None:
         self._config, self._position = config, position
         self._saved = self._validated = position.seconds
         self._stable_kept = position.decays

@@ -5,24 +5,24 @@ from torch import Tensor
 
 from hiir.datasets.degraded_patches import Batch
 from hiir.datasets.degraded_tiles import TileSource
-from hiir.datasets.packed_images import DatasetError, ImagePool
-from hiir.datasets.tile_ring import TileRing
+from hiir.datasets.packed_images import DatasetError, PackedImages
+from hiir.datasets.tile_buffer import TileBuffer
 from hiir.datasets.tile_workers import TileWorkers
 
-__all__ = ["TileFeed"]
+__all__ = ["TileLoader"]
 
 _LEAST = 16  # tiles that must be there before the first batch
 _PATIENCE_S = 120.0  # that a tile may take before the feed gives up
 _STAGED = 8  # tiles on their way to a GPU at the same time
 
 
-class TileFeed:
+class TileLoader:
     """Keeps a ring filled, by processes or in this one, and cuts batches from it."""
 
     def __init__(
         self,
         source: TileSource,
-        ring: TileRing,
+        ring: TileBuffer,
         *,
         first: int = 0,
         workers: TileWorkers | None = None,
@@ -71,7 +71,7 @@ class TileFeed:
         self._used += size * patch**2
         return self._ring.batch(size, patch=patch)
 
-    def change_pool(self, pool: ImagePool) -> None:
+    def change_pool(self, pool: PackedImages) -> None:
         """Cut tiles from other photos from now on."""
         if self._workers is None:
             self._source.images.pool = pool
@@ -134,7 +134,7 @@ class _Staging:
         ]
         self._next = 0
 
-    def put(self, ring: TileRing, *tensors: Tensor) -> None:
+    def put(self, ring: TileBuffer, *tensors: Tensor) -> None:
         place = self._next % _STAGED
         self._copied[place].synchronize()
         clean, degraded, noise = self._buffers[place]

@@ -10,23 +10,23 @@ import torch
 from hiir.datasets.clean_images import CleanImages
 from hiir.datasets.degraded_patches import Batch, DegradedPatches
 from hiir.datasets.degraded_tiles import TileSource
-from hiir.datasets.packed_images import DatasetError, ImagePool
+from hiir.datasets.packed_images import DatasetError, PackedImages
 from hiir.datasets.pair_crops import PairCrops
-from hiir.datasets.shards import PartsFolder
-from hiir.datasets.tile_ring import TileRing
+from hiir.datasets.shards import ShardFolder
+from hiir.datasets.tile_buffer import TileBuffer
 from hiir.datasets.tile_workers import TileWorkers
-from hiir.training.config import Feed, PhaseConfig, TrainingConfig
+from hiir.training.config import LoaderKind, PhaseConfig, TrainingConfig
 from hiir.training.dataloader import PatchLoader
 from hiir.training.paired_data import open_pairs
-from hiir.training.run_position import Position
-from hiir.training.tile_loader import TileFeed
+from hiir.training.run_position import RunPosition
+from hiir.training.tile_loader import TileLoader
 
 __all__ = ["BatchSource", "TrainingData"]
 
 logger = logging.getLogger(__name__)
 
 _LOOK_S = 5.0  # between two looks for archives that have arrived
-_FIRST_PART_S = 600.0  # that the first of them may take
+_FIRST_SHARD_S = 600.0  # that the first of them may take
 
 
 class BatchSource(Protocol):
@@ -57,17 +57,17 @@ class TrainingData:
         self._config = config
         self._first_tile = first_tile
         self._rank = rank
-        self._parts: PartsFolder | None = None
-        self._scan: Future[ImagePool | None] | None = None
+        self._shards: ShardFolder | None = None
+        self._scan: Future[PackedImages | None] | None = None
         self._looked = time.monotonic()
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="parts")
-        self.feed: TileFeed | None = None
-        tiles = data.feed is Feed.TILES
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="shards")
+        self.feed: TileLoader | None = None
+        tiles = data.loader is LoaderKind.TILES
         pool = self._open_pool()
         self.images = CleanImages(
             pool,
-            color=data.colour,
-            drawn_share=data.drawn_share,
+            color=data.color,
+            synthetic_share=data.synthetic_share,
             # Of tiles the place is chosen later, on the device.
             texture_share=0.0 if tiles else data.texture_share,
         )
@@ -81,7 +81,7 @@ class TrainingData:
                 side=data.tile,
                 seed=config.seed,
                 stream=rank,
-                with_level=data.with_level,
+                noise_level_map=data.noise_level_map,
                 pairs=self._pairs,
             )
             _check_tiles(config, self._source)
@@ -96,23 +96,23 @@ class TrainingData:
             data.pairs,
             root=data.root,
             cache=data.cache,
-            color=data.colour,
+            color=data.color,
             scale=recipe.scale,
             views=recipe.views,
-            min_side=inner if data.feed is Feed.TILES else largest,
+            min_side=inner if data.loader is LoaderKind.TILES else largest,
             skip_corrupt=data.skip_corrupt,
             skip_small=data.skip_small,
         )
 
-    def _open_pool(self) -> ImagePool:
+    def _open_pool(self) -> PackedImages:
         data = self._config.data
         margin = data.degradation.margin
         side = max(phase.patch for phase in self._config.phases) + 2 * margin
-        if data.feed is Feed.TILES:
+        if data.loader is LoaderKind.TILES:
             side = max(side, data.tile)
-        if data.parts is not None:
-            return self._wait_for_part(min_side=side)
-        return ImagePool.open(
+        if data.shards is not None:
+            return self._wait_for_shard(min_side=side)
+        return PackedImages.open(
             [data.root / name for name in data.train],
             cache=data.cache,
             min_side=side,
@@ -120,23 +120,25 @@ class TrainingData:
             skip_small=data.skip_small,
         )
 
-    def _wait_for_part(self, *, min_side: int) -> ImagePool:
+    def _wait_for_shard(self, *, min_side: int) -> PackedImages:
         data = self._config.data
-        assert data.parts is not None  # noqa: S101 - the caller asked
-        self._parts = PartsFolder(
-            data.parts, root=data.root, train=data.train, cache=data.cache, min_side=min_side
+        assert data.shards is not None  # noqa: S101 - the caller asked
+        self._shards = ShardFolder(
+            data.shards, root=data.root, train=data.train, cache=data.cache, min_side=min_side
         )
-        logger.info("waiting for the first archive of training images in %s", data.parts)
-        until = time.monotonic() + _FIRST_PART_S
-        while (pool := self._parts.scan()) is None:
+        logger.info("waiting for the first archive of training images in %s", data.shards)
+        until = time.monotonic() + _FIRST_SHARD_S
+        while (pool := self._shards.scan()) is None:
             if time.monotonic() > until:
                 raise DatasetError(
-                    f"no archive arrived in {data.parts} within {_FIRST_PART_S:.0f} s"
+                    f"no archive arrived in {data.shards} within {_FIRST_SHARD_S:.0f} s"
                 )
             time.sleep(1)
         return pool
 
-    def batches(self, position: Position, *, device: torch.device, world: int = 1) -> BatchSource:
+    def batches(
+        self, position: RunPosition, *, device: torch.device, world: int = 1
+    ) -> BatchSource:
         """What gives the batches from the run's position on.
 
         Args:
@@ -150,22 +152,22 @@ class TrainingData:
                 self.images,
                 data.degradation,
                 seed=config.seed,
-                with_level=data.with_level,
+                noise_level_map=data.noise_level_map,
                 pairs=self._pairs,
             )
             return PatchLoader(
                 patches, config, position=position, device=device, rank=self._rank, world=world
             )
-        ring = TileRing(
-            size=data.ring,
+        ring = TileBuffer(
+            size=data.buffer,
             shapes=self._source.shapes,
             device=device,
             seed=config.seed * 1_000_003 + self._first_tile + self._rank,
             turns=self._source.turns,
-            with_level=data.with_level,
+            noise_level_map=data.noise_level_map,
             texture_share=data.texture_share,
         )
-        self.feed = TileFeed(
+        self.feed = TileLoader(
             self._source,
             ring,
             first=self._first_tile,
@@ -185,9 +187,9 @@ class TrainingData:
         """How often a pixel of a tile was used on average; None without tiles."""
         return None if self.feed is None else self.feed.reuse
 
-    def look_for_parts(self) -> None:
+    def look_for_shards(self) -> None:
         """Take in archives that have arrived; called between steps, decodes in a thread."""
-        if self._parts is None or self.feed is None:
+        if self._shards is None or self.feed is None:
             return
         if self._scan is not None:
             if self._scan.done():
@@ -197,7 +199,7 @@ class TrainingData:
                     self.feed.change_pool(pool)
         elif time.monotonic() - self._looked > _LOOK_S:
             self._looked = time.monotonic()
-            self._scan = self._executor.submit(self._parts.scan)
+            self._scan = self._executor.submit(self._shards.scan)
 
     def close(self) -> None:
         """End threads and processes."""
@@ -211,7 +213,7 @@ class TrainingData:
 class _Tiles:
     """Batches that are cut from tiles."""
 
-    def __init__(self, feed: TileFeed) -> None:
+    def __init__(self, feed: TileLoader) -> None:
         self._feed = feed
 
     def next(self, phase: PhaseConfig, *, size: int) -> Batch:

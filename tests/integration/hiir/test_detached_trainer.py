@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut, coffee
 
-from hiir.datasets.shards import write_parts
+from hiir.datasets.shards import write_shards
 from hiir.models.presets import build_model
 from hiir.training.portable_run import unpack_run
 from hiir.training.run_folder import RunFolder
@@ -27,7 +27,7 @@ ABSENT = ("httpx", "onnx", "onnxruntime", "pyvips", "rawpy", "fastapi", "celery"
 # Small enough for photos of 256 pixels, and for a CPU.
 SMALL = (
     "data.tile=192",
-    "data.ring=8",
+    "data.buffer=8",
     "phases=[{until: 100, batch: 4, patch: 64}]",
     "data.train=[train]",
     "data.validation=validation",
@@ -35,7 +35,7 @@ SMALL = (
     "validation_crop=64",
     "log_every=5",
     "checkpoint_seconds=4",
-    "data.feed=tiles",
+    "data.loader=tiles",
     "data.workers=1",
 )
 
@@ -49,16 +49,16 @@ def machine(tmp_path: Path) -> Path:
         for number in range(count):
             crop = photo[20 * number : 20 * number + 256, 25 * number : 25 * number + 256]
             Image.fromarray(crop).save(photos / name / f"{number}.png")
-    parts = write_parts(
+    shards = write_shards(
         photos, ["train"], tmp_path / "all", max_bytes=450_000, first=["validation"]
     )
-    assert len(parts) >= 3
+    assert len(shards) >= 3
     machine = tmp_path / "machine"
     unneeded = [path.name for path in (ROOT / "hiir/zoo").iterdir() if path.stem not in SHIPPED]
     shutil.copytree(
         ROOT / "hiir", machine / "hiir", ignore=shutil.ignore_patterns("__pycache__", *unneeded)
     )
-    (machine / "parts").mkdir()
+    (machine / "shards").mkdir()
     (machine / "wheels").mkdir()
     with zipfile.ZipFile(machine / "wheels" / "absent-1-py3-none-any.whl", "w") as wheel:
         wheel.writestr(
@@ -67,11 +67,11 @@ def machine(tmp_path: Path) -> Path:
     return machine
 
 
-def call(machine: Path, *arguments: str, part: Path) -> str:
+def call(machine: Path, *arguments: str, shard: Path) -> str:
     """One call: the code and one archive have travelled, the output comes back."""
-    for old in (machine / "parts").iterdir():
+    for old in (machine / "shards").iterdir():
         old.unlink()
-    shutil.copy(part, machine / "parts")
+    shutil.copy(shard, machine / "shards")
     home = machine.parent / "home"
     done = subprocess.run(
         [sys.executable, "-m", "hiir.training.detached_trainer", "--home", str(home), *arguments],
@@ -91,12 +91,12 @@ def test_two_models_are_trained_side_by_side_and_come_back(machine: Path, tmp_pa
     output = tmp_path / "output"
     settings = [word for setting in SMALL for word in ("--set", setting)]
     start = ["start", "--models", *MODELS, "--for", "30s", "--output", str(output), *settings]
-    shown = call(machine, *start, part=first)
+    shown = call(machine, *start, shard=first)
     assert "the trainer runs" in shown
     for model in MODELS:
         assert f"{model} | " in shown
-    call(machine, "add", "--output", str(output), part=second)
-    shown = call(machine, "add", "--wait", "200s", "--output", str(output), part=third)
+    call(machine, "add", "--output", str(output), shard=second)
+    shown = call(machine, "add", "--wait", "200s", "--output", str(output), shard=third)
     assert "the trainer has ended" in shown
     log = (output / "trainer.log").read_text()
     assert "Traceback" not in log

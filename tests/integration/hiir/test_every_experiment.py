@@ -12,7 +12,7 @@ from skimage.data import astronaut, coffee
 
 from hiir.evaluation.evaluate import Evaluation, evaluate
 from hiir.evaluation.onnx_tiles import OnnxTiles
-from hiir.evaluation.protocols import convention_for
+from hiir.evaluation.protocols import protocol_for
 from hiir.evaluation.restorer import TiledRestorer
 from hiir.evaluation.seeded_degradation import degradation_of
 from hiir.evaluation.test_sets import SyntheticSet
@@ -126,9 +126,9 @@ def run(config: TrainingConfig, folder: Path) -> Trained:
         sha256="0" * 64,
         provenance={"data": "a photo"},
         quality={},
-        noise_level=config.data.with_level,
+        noise_level=config.data.noise_level_map,
     )
-    release = Release(model=model.eval().freeze(), contract=contract)
+    release = Release(model=model.eval().fuse(), contract=contract)
     return Trained(config=config, release=release, before=before, after=validator.score(average))
 
 
@@ -183,6 +183,6 @@ def measure(one: Trained, engine: TileEngine) -> float:
     evaluation: Evaluation = evaluate(
         TiledRestorer(contract=contract, engine=engine),
         samples,
-        convention_for(contract),
+        protocol_for(contract),
     )
     return evaluation.psnr

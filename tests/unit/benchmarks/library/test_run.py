@@ -18,7 +18,7 @@ def test_the_textbook_computes_what_we_compute() -> None:
     twin = textbook_model(deepcopy(model))
     tile = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
-        torch.testing.assert_close(twin(tile), model.freeze()(tile), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(twin(tile), model.fuse()(tile), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("block", [ShiftedWindowBlock, TransposedBlock])

@@ -190,7 +190,7 @@ def test_eval_measures_a_run_and_holds_it_against_the_paper(
 ) -> None:
     shipped = load_release("denoise-color")
     preset = shipped.contract.architecture
-    overrides = ("name=mine", "model={}", f"preset={preset}", "data.with_level=false")
+    overrides = ("name=mine", "model={}", f"preset={preset}", "data.noise_level_map=false")
     config = load_config("denoise-color", overrides=overrides)
     run = RunFolder(tmp_path / "run")
     run.begin(config, {})
@@ -223,9 +223,9 @@ def test_eval_takes_one_model(photos: Path, capsys) -> None:
 def test_data_is_packed_into_parts(photos: Path, tmp_path: Path, capsys) -> None:
     overrides = (f"data.root={photos.parent}", "data.train=[photos]", "data.validation=photos")
     options = [word for override in overrides for word in ("--set", override)]
-    parts = tmp_path / "parts"
+    parts = tmp_path / "shards"
     assert cli.main(["data", "pack", "denoise-color", *options, "--output", str(parts)]) == 0
-    assert [path.name for path in parts.iterdir()] == ["part-01.tar"]
+    assert [path.name for path in parts.iterdir()] == ["shard-01.tar"]
 
 
 def test_a_release_that_shows_its_tiles_says_so(monkeypatch, capsys, tmp_path: Path) -> None:

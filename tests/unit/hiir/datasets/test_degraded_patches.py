@@ -4,8 +4,8 @@ import torch
 
 from hiir.datasets.clean_images import CleanImages
 from hiir.datasets.degraded_patches import DegradedPatches
-from hiir.datasets.packed_images import ImagePool
-from hiir.datasets.photo_files import Colour
+from hiir.datasets.packed_images import PackedImages
+from hiir.datasets.photo_files import ColorMode
 from hiir.degradations.recipe import Recipe
 
 
@@ -16,20 +16,20 @@ def pool() -> list[np.ndarray]:
 
 
 def patches(
-    pool: ImagePool,
+    pool: PackedImages,
     *steps: dict,
-    colour: Colour = Colour.RGB,
+    color: ColorMode = ColorMode.RGB,
     seed: int = 3,
-    with_level: bool = False,
+    noise_level_map: bool = False,
     **shares: float,
 ) -> DegradedPatches:
     noise = {"kind": "noise", "sigma": [0, 55], "clip_share": 0.25}
     recipe = Recipe.model_validate(steps or [noise])
-    images = CleanImages(pool, color=colour, **shares)
-    return DegradedPatches(images, recipe, seed=seed, with_level=with_level)
+    images = CleanImages(pool, color=color, **shares)
+    return DegradedPatches(images, recipe, seed=seed, noise_level_map=noise_level_map)
 
 
-def test_a_batch_is_a_function_of_seed_and_step(pool: ImagePool) -> None:
+def test_a_batch_is_a_function_of_seed_and_step(pool: PackedImages) -> None:
     batch = patches(pool).batch(7, size=4, patch=16)
     again = patches(pool).batch(7, size=4, patch=16)
     assert torch.equal(batch.degraded, again.degraded)
@@ -41,14 +41,14 @@ def test_a_batch_is_a_function_of_seed_and_step(pool: ImagePool) -> None:
         assert not torch.equal(batch.degraded, other.degraded)
 
 
-def test_processes_share_the_patches_of_a_step(pool: ImagePool) -> None:
+def test_processes_share_the_patches_of_a_step(pool: PackedImages) -> None:
     whole = patches(pool).batch(2, size=4, patch=16)
     halves = [patches(pool).batch(2, size=2, patch=16, first=first) for first in (0, 2)]
     assert torch.equal(torch.cat([half.degraded for half in halves]), whole.degraded)
     assert torch.equal(torch.cat([half.clean for half in halves]), whole.clean)
 
 
-def test_shapes_and_range(pool: ImagePool) -> None:
+def test_shapes_and_range(pool: PackedImages) -> None:
     batch = patches(pool).batch(0, size=5, patch=24)
     assert batch.clean.shape == batch.degraded.shape == (5, 3, 24, 24)
     assert batch.clean.dtype == batch.degraded.dtype == torch.float32
@@ -57,26 +57,26 @@ def test_shapes_and_range(pool: ImagePool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "colour", "degraded", "clean"),
+    ("step", "color", "degraded", "clean"),
     [
-        ({"kind": "downscale", "factor": 2}, Colour.RGB, (3, 12, 12), (3, 24, 24)),
-        ({"kind": "jpeg", "quality": 10}, Colour.GRAY, (1, 24, 24), (1, 24, 24)),
-        ({"kind": "jpeg", "quality": 10}, Colour.LUMA, (1, 24, 24), (1, 24, 24)),
+        ({"kind": "downscale", "factor": 2}, ColorMode.RGB, (3, 12, 12), (3, 24, 24)),
+        ({"kind": "jpeg", "quality": 10}, ColorMode.GRAY, (1, 24, 24), (1, 24, 24)),
+        ({"kind": "jpeg", "quality": 10}, ColorMode.LUMA, (1, 24, 24), (1, 24, 24)),
         (
             {"kind": "defocus", "radius": 3, "dual_pixel": True},
-            Colour.RGB,
+            ColorMode.RGB,
             (6, 24, 24),
             (3, 24, 24),
         ),
     ],
 )
-def test_each_task_has_its_shapes(pool, step, colour, degraded, clean) -> None:
-    batch = patches(pool, step, colour=colour).batch(0, size=2, patch=24)
+def test_each_task_has_its_shapes(pool, step, color, degraded, clean) -> None:
+    batch = patches(pool, step, color=color).batch(0, size=2, patch=24)
     assert batch.degraded.shape == (2, *degraded)
     assert batch.clean.shape == (2, *clean)
 
 
-def test_levels_stay_within_their_bounds(pool: ImagePool) -> None:
+def test_levels_stay_within_their_bounds(pool: PackedImages) -> None:
     noise = {"kind": "noise", "sigma": [20, 30]}
     batch = patches(pool, noise).batch(0, size=16, patch=32)
     levels = ((batch.degraded - batch.clean) * 255).flatten(1).std(dim=1)
@@ -100,14 +100,14 @@ def test_patches_are_crops_flipped_and_turned() -> None:
     assert places == {(0, 1), (0, 14), (1, 0), (1, 15), (14, 0), (14, 15), (15, 1), (15, 14)}
 
 
-def test_a_batch_goes_where_it_is_sent(pool: ImagePool) -> None:
+def test_a_batch_goes_where_it_is_sent(pool: PackedImages) -> None:
     batch = patches(pool).batch(0, size=1, patch=16).to(torch.device("cpu"))
     assert batch.degraded.device.type == batch.clean.device.type == "cpu"
 
 
-def test_a_share_of_the_patches_is_drawn_and_none_unless_asked(pool: ImagePool) -> None:
+def test_a_share_of_the_patches_is_drawn_and_none_unless_asked(pool: PackedImages) -> None:
     photos = patches(pool).batch(0, size=64, patch=16)
-    some = patches(pool, drawn_share=0.25).batch(0, size=64, patch=16)
+    some = patches(pool, synthetic_share=0.25).batch(0, size=64, patch=16)
     # The pool holds slow ramps of gray and nothing that is flat.
     drawn = [not torch.equal(tile, tile.unique()[0].expand_as(tile)) for tile in photos.clean]
     assert all(drawn)
@@ -130,7 +130,7 @@ def test_a_share_of_the_patches_is_the_more_textured_of_two() -> None:
 def test_the_level_that_is_told_is_true_but_for_a_tenth_or_estimated(pool, monkeypatch) -> None:
     monkeypatch.setattr("hiir.datasets.noise_conditioning.estimate_noise_level", lambda _: 60.0)
     noise = {"kind": "noise", "sigma": [20, 30]}
-    batch = patches(pool, noise, with_level=True).batch(0, size=64, patch=32)
+    batch = patches(pool, noise, noise_level_map=True).batch(0, size=64, patch=32)
     assert batch.degraded.shape == (64, 4, 32, 32)
     told = batch.degraded[:, 3] * 255
     assert (told.flatten(1).std(dim=1) < 1e-3).all()

@@ -5,8 +5,8 @@ import torch
 from hiir.datasets.clean_images import CleanImages
 from hiir.datasets.degraded_tiles import NO_NOISE, DeferredNoise, TileSource
 from hiir.datasets.packed_images import DatasetError
-from hiir.datasets.photo_files import Colour
-from hiir.datasets.tile_ring import TileRing
+from hiir.datasets.photo_files import ColorMode
+from hiir.datasets.tile_buffer import TileBuffer
 from hiir.degradations.recipe import Recipe
 
 NOISE = {"kind": "noise", "sigma": [10, 20]}
@@ -21,13 +21,15 @@ def photo() -> np.ndarray:
 
 
 def source(photo: np.ndarray, *steps: dict, side: int = 128, seed: int = 5) -> TileSource:
-    images = CleanImages([photo], color=Colour.RGB)
-    return TileSource(images, Recipe.model_validate(steps), side=side, seed=seed, with_level=True)
+    images = CleanImages([photo], color=ColorMode.RGB)
+    return TileSource(
+        images, Recipe.model_validate(steps), side=side, seed=seed, noise_level_map=True
+    )
 
 
-def ring_of(tiles: TileSource, *, count: int = 4, **options) -> TileRing:
+def ring_of(tiles: TileSource, *, count: int = 4, **options) -> TileBuffer:
     settings = {"size": 4, "device": torch.device("cpu"), "seed": 0, "turns": False} | options
-    ring = TileRing(shapes=tiles.shapes, **settings)
+    ring = TileBuffer(shapes=tiles.shapes, **settings)
     for number in range(count):
         tile = tiles.draw(number)
         ring.put(*map(torch.from_numpy, (tile.clean, tile.degraded, tile.described)))
@@ -99,7 +101,7 @@ def test_patches_are_mirrored_and_turned_alike_or_not_at_all(photo, turns: bool,
 
 
 def test_each_patch_of_a_ring_has_noise_of_its_own(photo) -> None:
-    batch = ring_of(source(photo, NOISE), with_level=True).batch(128, patch=32)
+    batch = ring_of(source(photo, NOISE), noise_level_map=True).batch(128, patch=32)
     noise = batch.degraded[:, :3] - batch.clean
     levels = noise.flatten(1).std(dim=1) * 255
     assert levels.min() > 9

@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 
 from hiir.datasets.packed_images import DatasetError
-from hiir.datasets.packed_pairs import PairPool
+from hiir.datasets.packed_pairs import PackedPairs
 from hiir.datasets.pair_crops import PairCrops
 from hiir.datasets.pair_layouts import Layout
-from hiir.datasets.photo_files import Colour, to_gray
+from hiir.datasets.photo_files import ColorMode, to_gray
 from tests.unit.hiir.datasets.png16 import write_png16
 
 HEIGHT, WIDTH = 40, 48
@@ -35,16 +35,16 @@ def gopro(tmp_path: Path) -> Path:
     return tmp_path / "gopro"
 
 
-def pool(root: Path, **options) -> PairPool:
+def pool(root: Path, **options) -> PackedPairs:
     given = {"cache": root / "cache", "scale": 1, "views": 1, "min_side": 16, **options}
-    return PairPool.open(root, **given)
+    return PackedPairs.open(root, **given)
 
 
 def levels(image: np.ndarray) -> np.ndarray:
     return np.rint(image * 255).astype(int)
 
 
-def crops(pools: PairPool, *, color: Colour = Colour.RGB, side: int = 16, count: int = 64):
+def crops(pools: PackedPairs, *, color: ColorMode = ColorMode.RGB, side: int = 16, count: int = 64):
     source = PairCrops([(pools, 1.0)], color=color)
     return [source.draw(np.random.default_rng((0, n)), side) for n in range(count)]
 
@@ -114,7 +114,7 @@ def test_sixteen_bits_reach_the_crop(tmp_path: Path) -> None:
 
 
 def test_gray_pairs_are_gray(gopro: Path) -> None:
-    for degraded, clean in crops(pool(gopro), color=Colour.GRAY, count=2):
+    for degraded, clean in crops(pool(gopro), color=ColorMode.GRAY, count=2):
         assert degraded.shape == clean.shape == (16, 16, 1)
         assert levels(clean).max() <= to_gray(positions()).max()
 
@@ -122,7 +122,7 @@ def test_gray_pairs_are_gray(gopro: Path) -> None:
 def test_data_sets_give_their_shares(gopro: Path, tmp_path: Path) -> None:
     save(np.full((20, 20, 3), 200, np.uint8), tmp_path / "other/target/0.png")
     save(np.full((20, 20, 3), 210, np.uint8), tmp_path / "other/input/0.png")
-    source = PairCrops([(pool(gopro), 0.1), (pool(tmp_path / "other"), 0.3)], color=Colour.RGB)
+    source = PairCrops([(pool(gopro), 0.1), (pool(tmp_path / "other"), 0.3)], color=ColorMode.RGB)
     assert source.share == pytest.approx(0.4)
     drawn = [source.draw(np.random.default_rng(n), 16)[1] for n in range(400)]
     others = sum(levels(clean).min() == 200 for clean in drawn)

@@ -8,7 +8,7 @@ from skimage.data import astronaut
 
 from hiir.datasets.packed_images import DatasetError
 from hiir.datasets.photo_files import (
-    Colour,
+    ColorMode,
     crop_to_multiple,
     is_gray,
     read_photo,
@@ -37,9 +37,9 @@ def test_gray_is_pillows_to_a_level(photo) -> None:
 def test_a_file_is_read_as_what_is_asked_for(photo, tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     Image.fromarray(photo).save(path)
-    np.testing.assert_array_equal(read_photo(path, Colour.RGB), photo)
-    np.testing.assert_array_equal(read_photo(path, Colour.GRAY), to_gray(photo))
-    np.testing.assert_array_equal(read_photo(path, Colour.LUMA), to_luma(photo))
+    np.testing.assert_array_equal(read_photo(path, ColorMode.RGB), photo)
+    np.testing.assert_array_equal(read_photo(path, ColorMode.GRAY), to_gray(photo))
+    np.testing.assert_array_equal(read_photo(path, ColorMode.LUMA), to_luma(photo))
     assert not is_gray(path)
 
 
@@ -47,15 +47,15 @@ def test_a_gray_file_is_its_own_luma(photo, tmp_path: Path) -> None:
     path = tmp_path / "gray.png"
     Image.fromarray(photo[..., 0]).save(path)
     assert is_gray(path)
-    for colour in (Colour.GRAY, Colour.LUMA):
-        np.testing.assert_array_equal(read_photo(path, colour)[..., 0], photo[..., 0])
-    assert read_photo(path, Colour.RGB).shape == (40, 50, 3)
+    for color in (ColorMode.GRAY, ColorMode.LUMA):
+        np.testing.assert_array_equal(read_photo(path, color)[..., 0], photo[..., 0])
+    assert read_photo(path, ColorMode.RGB).shape == (40, 50, 3)
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "bad.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
-    for read in (lambda: read_photo(path, Colour.RGB), lambda: is_gray(path)):
+    for read in (lambda: read_photo(path, ColorMode.RGB), lambda: is_gray(path)):
         with pytest.raises(DatasetError, match=r"bad\.png cannot be decoded"):
             read()
 

@@ -23,7 +23,7 @@ def test_saturated_pixels_are_as_bright_as_is_said_and_keep_their_color() -> Non
 
 
 @pytest.mark.parametrize(
-    "step", [{"kind": "motion", "length": 16, "restlessness": 0}, {"kind": "defocus", "radius": 6}]
+    "step", [{"kind": "motion", "length": 16, "jitter": 0}, {"kind": "defocus", "radius": 6}]
 )
 def test_a_bright_light_draws_a_streak_or_a_disk_that_is_clipped(step) -> None:
     night = np.full((64, 64, 3), 0.05, np.float32)

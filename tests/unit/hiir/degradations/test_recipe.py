@@ -205,7 +205,7 @@ def test_a_recipe_is_read_from_text_and_from_a_file(tmp_path) -> None:
             read_recipe(wrong)
 
 
-def test_noise_of_one_level_is_recognised() -> None:
+def test_noise_of_one_level_is_recognized() -> None:
     assert Recipe.model_validate([{"kind": "noise", "sigma": 25}]).only_noise is not None
     for steps in (
         [{"kind": "noise", "sigma": [5, 25]}],

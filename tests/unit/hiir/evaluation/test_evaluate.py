@@ -7,26 +7,26 @@ import pytest
 from PIL import Image
 
 from hiir.datasets.packed_images import DatasetError
-from hiir.datasets.photo_files import Colour
+from hiir.datasets.photo_files import ColorMode
 from hiir.degradations.recipe import Recipe, read_recipe
 from hiir.evaluation.baselines import build_baseline
 from hiir.evaluation.evaluate import Evaluation, EvaluationError, evaluate, score
 from hiir.evaluation.metrics import MAX_PSNR, SsimWindow, luma, psnr
 from hiir.evaluation.protocols import (
-    Convention,
+    EvaluationProtocol,
     Family,
-    convention_of,
     family_of_recipe,
     family_of_task,
+    protocol_of,
 )
 from hiir.evaluation.report import draw_strip, to_markdown
 from hiir.evaluation.seeded_degradation import Noise, Synthetic, degradation_of
 from hiir.evaluation.test_sets import PairedSet, Sample, SyntheticSet
 
 
-def measure(folder: Path, noise: Noise, convention: Convention | None = None) -> Evaluation:
+def measure(folder: Path, noise: Noise, protocol: EvaluationProtocol | None = None) -> Evaluation:
     samples = SyntheticSet(folder=folder, degradation=noise)
-    return evaluate(build_baseline("input"), samples, convention)
+    return evaluate(build_baseline("input"), samples, protocol)
 
 
 @pytest.mark.parametrize("sigma", [15, 25, 50])
@@ -34,7 +34,7 @@ def test_unclipped_noise_alone_has_the_published_psnr(folder: Path, sigma: float
     # 20 log10(255 / sigma): 24.61, 20.17 and 14.15 dB in the literature's tables.
     expected = pytest.approx(20 * math.log10(255 / sigma), abs=0.1)
     assert measure(folder, Noise(sigma=sigma)).psnr == expected
-    gray = Convention(colour=Colour.GRAY)
+    gray = EvaluationProtocol(color=ColorMode.GRAY)
     assert measure(folder, Noise(sigma=sigma), gray).psnr == pytest.approx(
         20 * math.log10(255 / sigma), abs=0.15
     )
@@ -98,18 +98,18 @@ def test_super_resolution_is_scored_on_luma_without_its_border() -> None:
     random = np.random.default_rng(0)
     clean, restored = (random.integers(0, 256, (40, 50, 3), dtype=np.uint8) for _ in range(2))
     sample = Sample(name="x", clean=clean, degraded=np.zeros((10, 12, 3), np.float32))
-    convention = convention_of(Family.OTHER, scale=4)
+    protocol = protocol_of(Family.OTHER, scale=4)
     expected = psnr(luma(clean[4:-4, 4:-4]), luma(restored[4:-4, 4:-4]))
-    assert score(sample, restored, convention).psnr == expected
+    assert score(sample, restored, protocol).psnr == expected
     spoilt = restored.copy()
     spoilt[:4], spoilt[:, -4:] = 0, 255
-    assert score(sample, spoilt, convention).psnr == expected
+    assert score(sample, spoilt, protocol).psnr == expected
 
 
 def test_a_gray_file_is_its_own_luma() -> None:
     pixels = np.full((20, 20, 3), 100, np.uint8)
     degraded = np.zeros((20, 20, 3), np.float32)
-    on_luma = Convention(on_luma=True)
+    on_luma = EvaluationProtocol(on_luma=True)
     for gray, error in ((True, 10.0), (False, 10 * 219 / 255)):
         sample = Sample(name="x", clean=pixels, degraded=degraded, gray=gray)
         figures = score(sample, pixels + 10, on_luma)
@@ -119,18 +119,18 @@ def test_a_gray_file_is_its_own_luma() -> None:
 @pytest.mark.parametrize(
     ("task", "scale", "gray", "expected"),
     [
-        ("denoise-color", 1, False, Convention()),
-        ("denoise-gray", 1, True, Convention(colour=Colour.GRAY)),
-        ("jpeg-color", 1, False, Convention()),
-        ("jpeg-gray", 1, True, Convention(colour=Colour.LUMA)),
-        ("sr-x3", 3, False, Convention(on_luma=True, shave=3)),
-        ("weather", 1, False, Convention(on_luma=True, full_range=True, rgb_beside=True)),
-        ("deblur-motion", 1, False, Convention()),
-        ("deblur-defocus-dp", 1, False, Convention(ssim_window=SsimWindow.UNIFORM)),
+        ("denoise-color", 1, False, EvaluationProtocol()),
+        ("denoise-gray", 1, True, EvaluationProtocol(color=ColorMode.GRAY)),
+        ("jpeg-color", 1, False, EvaluationProtocol()),
+        ("jpeg-gray", 1, True, EvaluationProtocol(color=ColorMode.LUMA)),
+        ("sr-x3", 3, False, EvaluationProtocol(on_luma=True, shave=3)),
+        ("weather", 1, False, EvaluationProtocol(on_luma=True, full_range=True, rgb_beside=True)),
+        ("deblur-motion", 1, False, EvaluationProtocol()),
+        ("deblur-defocus-dp", 1, False, EvaluationProtocol(ssim_window=SsimWindow.UNIFORM)),
     ],
 )
 def test_each_task_has_its_convention(task, scale, gray, expected) -> None:
-    assert convention_of(family_of_task(task), scale=scale, gray=gray) == expected
+    assert protocol_of(family_of_task(task), scale=scale, gray=gray) == expected
 
 
 @pytest.mark.parametrize(
@@ -158,11 +158,11 @@ def test_weather_is_scored_on_full_range_luma_with_rgb_beside() -> None:
     clean = np.full((20, 20, 3), 100, np.uint8)
     restored = clean + np.array([10, 0, 0], np.uint8)
     sample = Sample(name="x", clean=clean, degraded=np.zeros((20, 20, 3), np.float32))
-    figures = score(sample, restored, convention_of(Family.WEATHER))
+    figures = score(sample, restored, protocol_of(Family.WEATHER))
     # Luma differs by 0.299 * 10, which 8 bits round to 3; one of three channels by 10.
     assert figures.psnr == pytest.approx(20 * math.log10(255 / 3), abs=1e-3)
     assert figures.psnr_rgb == pytest.approx(20 * math.log10(255 / 10) + 10 * math.log10(3))
-    assert score(sample, restored, Convention()).psnr_rgb is None
+    assert score(sample, restored, EvaluationProtocol()).psnr_rgb is None
     evaluation = Evaluation(images=(figures,))
     assert evaluation.to_json()["psnr_rgb"] == pytest.approx(figures.psnr_rgb, abs=1e-4)
     assert "PSNR, RGB" in to_markdown(evaluation).splitlines()[0]
@@ -171,8 +171,8 @@ def test_weather_is_scored_on_full_range_luma_with_rgb_beside() -> None:
 def test_an_image_that_comes_back_exactly_has_a_finite_figure() -> None:
     clean = np.full((20, 20, 3), 100, np.uint8)
     sample = Sample(name="x", clean=clean, degraded=np.zeros((20, 20, 3), np.float32))
-    convention = convention_of(Family.WEATHER)
-    evaluation = Evaluation(images=(score(sample, clean, convention),))
+    protocol = protocol_of(Family.WEATHER)
+    evaluation = Evaluation(images=(score(sample, clean, protocol),))
     assert evaluation.psnr == evaluation.psnr_rgb == MAX_PSNR
     json.dumps(evaluation.to_json(), allow_nan=False)
 
@@ -181,21 +181,21 @@ def test_a_restored_image_of_another_size_is_refused() -> None:
     clean = np.zeros((16, 16, 3), np.uint8)
     sample = Sample(name="x.png", clean=clean, degraded=np.zeros((16, 16, 3), np.float32))
     with pytest.raises(EvaluationError, match=r"x\.png: restored to \(8, 8, 3\)"):
-        score(sample, np.zeros((8, 8, 3), np.uint8), Convention())
+        score(sample, np.zeros((8, 8, 3), np.uint8), EvaluationProtocol())
 
 
 def test_an_image_that_is_too_small_for_ssim_is_named() -> None:
     clean = np.zeros((16, 16, 3), np.uint8)
     sample = Sample(name="x.png", clean=clean, degraded=np.zeros((4, 4, 3), np.float32))
     with pytest.raises(EvaluationError, match=r"x\.png: SSIM needs 11x11 pixels, and \(8, 8\)"):
-        score(sample, clean, Convention(on_luma=True, shave=4))
+        score(sample, clean, EvaluationProtocol(on_luma=True, shave=4))
 
 
 def test_pairs_are_read_as_they_are(tmp_path: Path) -> None:
     Image.new("RGB", (20, 16), (10, 20, 30)).save(tmp_path / "a.png")
     Image.new("RGB", (40, 32), (50, 60, 70)).save(tmp_path / "a_gt.png")
     pairs = PairedSet(folder=tmp_path)
-    (sample,) = pairs.read(Colour.RGB)
+    (sample,) = pairs.read(ColorMode.RGB)
     assert pairs.scale == 2
     assert sample.clean.shape == (32, 40, 3)
     np.testing.assert_allclose(sample.degraded[0, 0] * 255, [10, 20, 30], atol=1e-4)
@@ -205,7 +205,7 @@ def test_two_views_are_stacked_and_their_mean_is_the_input(tmp_path: Path) -> No
     for name, shade in (("a_l", 40), ("a_r", 60), ("a_gt", 50)):
         Image.new("RGB", (16, 16), (shade,) * 3).save(tmp_path / f"{name}.png")
     pairs = PairedSet(folder=tmp_path)
-    (sample,) = pairs.read(Colour.RGB)
+    (sample,) = pairs.read(ColorMode.RGB)
     assert sample.degraded.shape == (16, 16, 6)
     assert evaluate(build_baseline("input"), pairs).mae == pytest.approx(0, abs=1e-6)
 
@@ -214,13 +214,13 @@ def test_a_pair_that_does_not_fit_is_named(tmp_path: Path) -> None:
     Image.new("RGB", (20, 16)).save(tmp_path / "a.png")
     Image.new("RGB", (30, 16)).save(tmp_path / "a_gt.png")
     with pytest.raises(DatasetError, match=r"a\.png measures \(16, 20\)"):
-        list(PairedSet(folder=tmp_path).read(Colour.RGB))
+        list(PairedSet(folder=tmp_path).read(ColorMode.RGB))
 
 
 def test_a_strip_shows_before_after_and_truth(folder: Path) -> None:
     samples = SyntheticSet(folder=folder, degradation=Noise(sigma=25))
     restorer = build_baseline("input")
-    strip = draw_strip(evaluate(restorer, samples), restorer, samples, Convention())
+    strip = draw_strip(evaluate(restorer, samples), restorer, samples, EvaluationProtocol())
     assert strip.size == (3 * 326 + 6, 3 * (64 + 16 + 6) + 6)
     pixels = np.asarray(strip)
     with Image.open(folder / "0.png") as image:
@@ -235,5 +235,5 @@ def test_a_strip_of_a_single_image_has_one_row(tmp_path: Path) -> None:
     Image.new("RGB", (32, 32), (90, 90, 90)).save(tmp_path / "0.png")
     samples = SyntheticSet(folder=tmp_path, degradation=Noise(sigma=25))
     restorer = build_baseline("input")
-    strip = draw_strip(evaluate(restorer, samples), restorer, samples, Convention())
+    strip = draw_strip(evaluate(restorer, samples), restorer, samples, EvaluationProtocol())
     assert strip.size[1] == 32 + 16 + 6 + 6

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hiir.datasets.photo_files import Colour
+from hiir.datasets.photo_files import ColorMode
 from hiir.degradations.recipe import read_recipe
 from hiir.evaluation.baselines import BaselineError
 from hiir.evaluation.evaluation_request import EvaluationRequest, RequestError
-from hiir.evaluation.protocols import Convention
+from hiir.evaluation.protocols import EvaluationProtocol
 from hiir.evaluation.seeded_degradation import Noise
 from hiir.evaluation.test_sets import PairedSet, SyntheticSet
 from hiir.models.release import load_release
@@ -28,7 +28,7 @@ def test_quality_and_scale_are_what_the_literature_does(folder: Path) -> None:
     assert jpeg == read_recipe("[{kind: jpeg, quality: 10, aligned: true}]")
     down = ask(folder, model="bicubic", scale=3)
     assert down.samples().scale == 3
-    assert down.convention() == Convention(on_luma=True, shave=3)
+    assert down.protocol() == EvaluationProtocol(on_luma=True, shave=3)
 
 
 def test_malvar_needs_no_word(folder: Path) -> None:
@@ -53,13 +53,13 @@ def test_what_is_not_clear_is_asked(folder: Path, options, message) -> None:
 
 
 def test_gray_files_are_measured_as_gray(folder: Path, tmp_path: Path) -> None:
-    assert ask(folder, sigma=25).convention() == Convention()
-    assert ask(folder, sigma=25, gray=True).convention() == Convention(colour=Colour.GRAY)
-    assert ask(folder, quality=10, gray=True).convention() == Convention(colour=Colour.LUMA)
+    assert ask(folder, sigma=25).protocol() == EvaluationProtocol()
+    assert ask(folder, sigma=25, gray=True).protocol() == EvaluationProtocol(color=ColorMode.GRAY)
+    assert ask(folder, quality=10, gray=True).protocol() == EvaluationProtocol(color=ColorMode.LUMA)
     grays = tmp_path / "grays"
     grays.mkdir()
     Image.new("L", (16, 16)).save(grays / "0.png")
-    assert ask(grays, sigma=25).convention() == Convention(colour=Colour.GRAY)
+    assert ask(grays, sigma=25).protocol() == EvaluationProtocol(color=ColorMode.GRAY)
 
 
 def test_pairs_tell_their_own_scale(tmp_path: Path) -> None:
@@ -67,13 +67,13 @@ def test_pairs_tell_their_own_scale(tmp_path: Path) -> None:
     Image.new("RGB", (32, 32)).save(tmp_path / "a_gt.png")
     request = ask(tmp_path, model="bicubic", pairs=True)
     assert request.samples() == PairedSet(folder=tmp_path)
-    assert request.convention() == Convention(on_luma=True, shave=2)
+    assert request.protocol() == EvaluationProtocol(on_luma=True, shave=2)
     assert request.restorer().restore is not None
 
 
 def test_malvar_samples_the_pattern_of_the_degradation(folder: Path) -> None:
     of_one = ask(folder, recipe=read_recipe("[{kind: bayer, patterns: [bggr]}]"))
-    samples = next(iter(of_one.samples().read(Colour.RGB)))
+    samples = next(iter(of_one.samples().read(ColorMode.RGB)))
     restored = of_one.restorer("malvar").restore(samples.degraded)
     np.testing.assert_allclose(restored, samples.degraded, atol=1e-6)
     for options in ({"recipe": read_recipe("[{kind: bayer}]")}, {"sigma": 25.0}):

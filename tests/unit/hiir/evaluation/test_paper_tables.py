@@ -7,7 +7,7 @@ from PIL import Image
 from skimage.data import astronaut
 
 from hiir.datasets.pair_layouts import Layout
-from hiir.datasets.photo_files import Colour
+from hiir.datasets.photo_files import ColorMode
 from hiir.evaluation import paper_tables as paper
 from hiir.evaluation.paper_tables import (
     PaperError,
@@ -16,7 +16,7 @@ from hiir.evaluation.paper_tables import (
     reference_rows,
     settings_of,
 )
-from hiir.evaluation.protocols import Convention, Family, convention_of
+from hiir.evaluation.protocols import EvaluationProtocol, Family, protocol_of
 from hiir.evaluation.torch_tiles import on_device
 from hiir.models.release import load_release
 
@@ -117,32 +117,37 @@ def test_the_tables_are_whole_and_no_row_is_there_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "task", "convention"),
+    ("name", "settings", "task", "protocol"),
     [
-        ("Set5", ["x2", "x3", "x4"], "sr-x2", Convention(on_luma=True, shave=2)),
+        ("Set5", ["x2", "x3", "x4"], "sr-x2", EvaluationProtocol(on_luma=True, shave=2)),
         (
             "Set12",
             ["gray sigma15", "gray sigma25", "gray sigma50"],
             "denoise-gray",
-            Convention(colour=Colour.GRAY),
+            EvaluationProtocol(color=ColorMode.GRAY),
         ),
-        ("CBSD68", ["sigma15", "sigma25", "sigma50"], "denoise-color", Convention()),
+        ("CBSD68", ["sigma15", "sigma25", "sigma50"], "denoise-color", EvaluationProtocol()),
         (
             "classic5",
             ["gray q10", "gray q20", "gray q30", "gray q40"],
             "jpeg-gray",
-            Convention(colour=Colour.LUMA),
+            EvaluationProtocol(color=ColorMode.LUMA),
         ),
-        ("McMaster", ["sigma15", "sigma25", "sigma50", "rggb"], "denoise-color", Convention()),
-        ("GoPro", ["motion"], "deblur-motion", Convention()),
-        ("Test1", ["weather"], "weather", convention_of(Family.WEATHER)),
-        ("DPDD", ["dual-pixel", "single"], "deblur-defocus-dp", convention_of(Family.DEFOCUS)),
+        (
+            "McMaster",
+            ["sigma15", "sigma25", "sigma50", "rggb"],
+            "denoise-color",
+            EvaluationProtocol(),
+        ),
+        ("GoPro", ["motion"], "deblur-motion", EvaluationProtocol()),
+        ("Test1", ["weather"], "weather", protocol_of(Family.WEATHER)),
+        ("DPDD", ["dual-pixel", "single"], "deblur-defocus-dp", protocol_of(Family.DEFOCUS)),
     ],
 )
-def test_each_set_is_measured_as_in_its_table(make_set, name, settings, task, convention) -> None:
+def test_each_set_is_measured_as_in_its_table(make_set, name, settings, task, protocol) -> None:
     found = settings_of(make_set(name), seed=0)
     assert [setting.name for setting in found] == settings
-    assert (found[0].task, found[0].convention) == (task, convention)
+    assert (found[0].task, found[0].protocol) == (task, protocol)
 
 
 def test_urban100_is_measured_for_five_tasks(make_set) -> None:
@@ -204,8 +209,8 @@ def test_weather_has_rows_on_luma_and_on_rgb(make_pairs) -> None:
 def test_of_a_dual_pixel_set_the_views_or_the_center_are_measured(make_pairs) -> None:
     folder = make_pairs("DPDD", "inputC", "inputL", "inputR", clean="target")
     views, center = settings_of(folder, seed=0)
-    assert next(iter(views.samples.read(Colour.RGB))).degraded.shape == (64, 80, 6)
-    assert next(iter(center.samples.read(Colour.RGB))).degraded.shape == (64, 80, 3)
+    assert next(iter(views.samples.read(ColorMode.RGB))).degraded.shape == (64, 80, 6)
+    assert next(iter(center.samples.read(ColorMode.RGB))).degraded.shape == (64, 80, 3)
 
 
 def test_a_set_that_is_not_in_the_paper_is_refused_with_those_that_are(make_set) -> None:

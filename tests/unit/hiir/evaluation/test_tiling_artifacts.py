@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hiir.datasets.photo_files import Colour
+from hiir.datasets.photo_files import ColorMode
 from hiir.degradations.recipe import Recipe
 from hiir.evaluation.seeded_degradation import degradation_of
 from hiir.evaluation.test_sets import SyntheticSet
@@ -82,7 +82,7 @@ def test_pictures_fit_two_tiles_whatever_the_model_takes():
 def test_the_photo_is_what_the_model_gets_but_never_reduced(tmp_path: Path, step, changed):
     Image.new("RGB", (80, 60), (200, 100, 50)).save(tmp_path / "photo.png")
     degradation = degradation_of(Recipe.model_validate([step]), seed=0)
-    photo = first_photo(SyntheticSet(folder=tmp_path, degradation=degradation), Colour.RGB)
+    photo = first_photo(SyntheticSet(folder=tmp_path, degradation=degradation), ColorMode.RGB)
     assert photo.shape == (60, 80, 3)
     assert (np.ptp(photo[..., 0]) > 0) == changed
 

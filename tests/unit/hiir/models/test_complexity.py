@@ -29,7 +29,7 @@ def layer(*, window: int, region: int, **changes: object) -> torch.nn.Module:
     built = build_layer(config, index=0)
     for module in built.modules():
         if isinstance(module, WindowAttention):
-            module.position_bias.freeze()  # a constant of the weights, not work on the image
+            module.position_bias.fuse()  # a constant of the weights, not work on the image
     return built
 
 

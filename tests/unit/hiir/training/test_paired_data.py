@@ -13,7 +13,7 @@ from hiir.datasets.packed_images import DatasetError
 from hiir.training.config import TrainingConfig
 from hiir.training.loop import train
 from hiir.training.run_folder import RunFolder
-from hiir.training.run_position import Position
+from hiir.training.run_position import RunPosition
 from hiir.training.training_data import TrainingData
 
 SIDE = 96
@@ -31,7 +31,7 @@ def pairs(photos: Path) -> Path:
 
 def first_batches(config: TrainingConfig, count: int) -> list[Batch]:
     data = TrainingData(config)
-    source = data.batches(Position(config), device=torch.device("cpu"))
+    source = data.batches(RunPosition(config), device=torch.device("cpu"))
     phase = config.phases[0]
     try:
         return [source.next(phase, size=phase.batch) for _ in range(count)]
@@ -55,10 +55,10 @@ def shares(config: TrainingConfig, count: int) -> float:
 def test_a_share_of_the_patches_comes_from_pairs(make_config, pairs, feed, share) -> None:
     config = make_config(
         f"data.pairs=[{{root: pairs, share: {share}}}]",
-        f"data.feed={feed}",
+        f"data.loader={feed}",
         f"data.tile={SIDE}",
-        "data.ring=64",
-        "data.drawn_share=0",
+        "data.buffer=64",
+        "data.synthetic_share=0",
         "phases=[{until: 100, batch: 8, patch: 64}]",
     )
     assert shares(config, 25) == pytest.approx(share, abs=0.12)

@@ -9,7 +9,7 @@ from torch.nn import functional
 from hiir.datasets.degraded_patches import Batch
 from hiir.datasets.noise_conditioning import ESTIMATED_SHARE, LEVEL_ERROR
 
-__all__ = ["TileRing"]
+__all__ = ["TileBuffer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class _Places:
     columns: Tensor
 
 
-class TileRing:
+class TileBuffer:
     """Holds the latest tiles of a source: a new one replaces the oldest.
 
     What is random here is drawn on the device from one generator: places, mirroring and turning,
@@ -36,7 +36,7 @@ class TileRing:
         device: torch.device,
         seed: int,
         turns: bool,
-        with_level: bool = False,
+        noise_level_map: bool = False,
         texture_share: float = 0.0,
     ) -> None:
         """Reserve memory for the tiles.
@@ -47,7 +47,7 @@ class TileRing:
             device: where they are kept.
             seed: of the generator.
             turns: mirror and turn patches.
-            with_level: append a plane that holds the noise level to each input.
+            noise_level_map: append a plane that holds the noise level to each input.
             texture_share: share of patches that are the more textured of two candidates.
         """
         clean, degraded = shapes
@@ -58,7 +58,7 @@ class TileRing:
         self._generator = torch.Generator(device).manual_seed(seed)
         self._device = device
         self._turns = turns
-        self._with_level = with_level
+        self._noise_level_map = noise_level_map
         self._texture_share = texture_share
         self.filled = 0
         """Tiles that are there."""
@@ -174,7 +174,7 @@ class TileRing:
         noisy = degraded + noise * (sigma / 255)[:, None, None, None]
         clipped = (self._uniform(len(tiles)) < clip_share)[:, None, None, None]
         noisy = torch.where(clipped, (noisy * 255).round().div(255).clamp(0, 1), noisy)
-        if not self._with_level:
+        if not self._noise_level_map:
             return noisy.contiguous()
         error = 1 + LEVEL_ERROR * (2 * self._uniform(len(tiles)) - 1)
         estimated = (self._uniform(len(tiles)) < ESTIMATED_SHARE) & (sigma == 0)
