@@ -24,7 +24,8 @@ from hiir.evaluation.restorer import TiledRestorer
 from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.imaging import Uint8Pixels, from_unit, to_unit
 from hiir.models.release import list_releases, load_release
-from hiir.training.config import TrainingConfig, load_config
+from hiir.training.config import TrainingConfig
+from hiir.training.experiments import load_config
 
 SIDE = 192
 LINE = 14

@@ -25,7 +25,7 @@ from hiir.evaluation.service_restorer import ServiceRestorer
 from hiir.evaluation.test_sets import SyntheticSet
 from hiir.imaging import BayerPattern
 from hiir.models.release import list_releases, load_release
-from hiir.training.config import load_config
+from hiir.training.experiments import load_config
 
 MOST_DB = 0.05
 

@@ -28,7 +28,7 @@ from hiir.evaluation.test_sets import SyntheticSet
 from hiir.evaluation.tiling_artifacts import MAX_SEAM, first_photo, measure_tiling, tiling_pictures
 from hiir.imaging import FloatPixels
 from hiir.models.release import Release, list_releases, load_release
-from hiir.training.config import load_config
+from hiir.training.experiments import load_config
 
 OVERLAPS = (8, 16, 24, 32, 48, 64)
 

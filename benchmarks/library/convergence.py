@@ -18,7 +18,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from hiir.training.config import TrainingConfig, load_config
+from hiir.training.config import TrainingConfig
+from hiir.training.experiments import load_config
 from hiir.training.loop import train
 from hiir.training.run_folder import RunFolder
 

@@ -26,7 +26,7 @@ from hiir.datasets.clean_images import CleanImages
 from hiir.datasets.degraded_tiles import TileSource
 from hiir.models.columnar import ColumnarConfig
 from hiir.models.presets import PRESETS, get_preset
-from hiir.training.config import load_config
+from hiir.training.experiments import load_config
 from hiir.training.loop import train
 from hiir.training.run_folder import RunFolder
 from hiir.training.throughput import MODES, measure_step, peak_tflops

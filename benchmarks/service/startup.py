@@ -22,7 +22,7 @@ from hiir.export.artifacts import untrained_release
 from hiir.export.triton import DEFAULT_INSTANCES, export_release
 from hiir.imaging import ModelContract
 from hiir.models.release import Release
-from hiir.training.config import list_configs, load_config
+from hiir.training.experiments import list_configs, load_config
 from service.embedded.ports import choose_port
 from service.embedded.settings import StackSettings
 from service.embedded.triton import TritonServer, unique_shm_prefix

@@ -184,7 +184,7 @@ def _layout(options: argparse.Namespace) -> "Layout | None":
 
 def _recipe(text: str) -> "Recipe":
     from hiir.degradations.recipe import read_recipe
-    from hiir.training.config import named_recipe
+    from hiir.training.experiments import named_recipe
 
     return named_recipe(text) or read_recipe(text)
 

@@ -134,7 +134,7 @@ def add_training_commands(commands: "Commands") -> None:
 def _train(options: argparse.Namespace) -> int:
     import torch
 
-    from hiir.training.config import load_config
+    from hiir.training.experiments import load_config
     from hiir.training.run_folder import RunFolder
 
     if len(options.config) > 1:
@@ -182,7 +182,7 @@ def _train_in_parallel(options: argparse.Namespace) -> int:
 
 def _data_pack(options: argparse.Namespace) -> int:
     from hiir.datasets.shards import write_shards
-    from hiir.training.config import load_config
+    from hiir.training.experiments import load_config
 
     data = load_config(options.config, overrides=tuple(options.set)).data
     for shard in write_shards(

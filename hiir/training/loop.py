@@ -24,10 +24,11 @@ from torch import Tensor
 
 from hiir.models.presets import build_model
 from hiir.training.checkpoint import Checkpoint
+from hiir.training.compilation import compiled
 from hiir.training.config import ConfigError, TrainingConfig
 from hiir.training.ema import WeightAverage
 from hiir.training.flat_weights import FlatWeights
-from hiir.training.initial_weights import check_channels, compiled, start_from
+from hiir.training.initial_weights import check_channels, start_from
 from hiir.training.losses import build_loss
 from hiir.training.malloc import keep_freed_memory
 from hiir.training.optimizer import FlatOptimizer

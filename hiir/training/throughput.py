@@ -16,10 +16,10 @@ from hiir.datasets.degraded_patches import Batch
 from hiir.models.columnar import ColumnarConfig
 from hiir.models.flops import measure_cost
 from hiir.models.presets import get_preset
+from hiir.training.compilation import compiled
 from hiir.training.config import Compile, OptimizerConfig, OptimizerKind
 from hiir.training.ema import WeightAverage
 from hiir.training.flat_weights import FlatWeights
-from hiir.training.initial_weights import compiled
 from hiir.training.losses import Psnr, build_loss
 from hiir.training.optimizer import FlatOptimizer
 from hiir.training.step import TrainingStep

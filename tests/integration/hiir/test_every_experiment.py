@@ -21,8 +21,9 @@ from hiir.export.triton import export_release
 from hiir.imaging import ModelContract, TileEngine
 from hiir.models.presets import build_model
 from hiir.models.release import Release
-from hiir.training.config import TrainingConfig, list_configs, load_config
+from hiir.training.config import TrainingConfig
 from hiir.training.ema import WeightAverage
+from hiir.training.experiments import list_configs, load_config
 from hiir.training.flat_weights import FlatWeights
 from hiir.training.loop import train
 from hiir.training.run_folder import RunFolder

@@ -13,7 +13,7 @@ from hiir import cli
 from hiir.evaluation.tiling_artifacts import TilingFigures, to_quality
 from hiir.models.release import load_release, zoo_path
 from hiir.training.checkpoint import Checkpoint
-from hiir.training.config import load_config
+from hiir.training.experiments import load_config
 from hiir.training.run_folder import RunFolder
 
 

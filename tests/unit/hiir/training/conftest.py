@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut, coffee
 
-from hiir.training.config import TrainingConfig, load_config
+from hiir.training.config import TrainingConfig
+from hiir.training.experiments import load_config
 
 
 @pytest.fixture

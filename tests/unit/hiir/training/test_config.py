@@ -5,13 +5,8 @@ import pytest
 from hiir.degradations.recipe import read_recipe
 from hiir.models.flops import measure_cost
 from hiir.models.presets import get_preset
-from hiir.training.config import (
-    ConfigError,
-    OptimizerKind,
-    list_configs,
-    load_config,
-    named_recipe,
-)
+from hiir.training.config import ConfigError, OptimizerKind
+from hiir.training.experiments import list_configs, load_config, named_recipe
 
 SHIPPED = [
     *("denoise-color", "denoise-gray", "jpeg-color", "jpeg-gray", "sr-x2", "sr-x3", "sr-x4"),

@@ -6,8 +6,8 @@ import json
 import pytest
 import yaml
 
-from hiir.training.config import load_config
 from hiir.training.config_compatibility import with_current_names, with_original_names
+from hiir.training.experiments import load_config
 from hiir.training.run_folder import RunFolder
 
 OLD = {

@@ -15,7 +15,7 @@ import yaml
 
 from hiir.datasets.shards import write_shards
 from hiir.training.checkpoint import CheckpointError, read_files
-from hiir.training.config import load_config
+from hiir.training.experiments import load_config
 from hiir.training.loop import train
 from hiir.training.portable_run import unpack_run, write_portable
 from hiir.training.run_folder import RunFolder
