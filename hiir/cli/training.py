@@ -7,27 +7,35 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
 
+from hiir.cli.command import Commands, add_command
 from hiir.training.duration import duration
-
-if TYPE_CHECKING:
-    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
 __all__ = ["add_training_commands"]
 
 
 def add_training_commands(commands: "Commands") -> None:
-    """Add the commands to the parser of `hiir`."""
-    train = commands.add_parser(
+    """Add `train`, `data`, `unpack-run` and `release` to the parser of `hiir`."""
+    _add_train(commands)
+    _add_data(commands)
+    _add_release(commands)
+
+
+def _add_train(commands: "Commands") -> None:
+    train = add_command(
+        commands,
         "train",
-        help="train models, or resume interrupted runs",
+        run=_train,
+        summary="train models, or resume interrupted runs",
         description="Train a model, or resume an interrupted run. With several names the models "
         "are trained side by side, a process each.",
-        epilog="example: hiir train denoise-color --for 2h --set data.root=photos",
+        example="hiir train denoise-color --for 2h --set data.root=photos\n"
+        "hiir train my-experiment.yaml --set optimizer.lr=1e-3 --run-dir runs/lr1e-3",
     )
     train.add_argument(
-        "config", nargs="+", help="name of a shipped configuration, or path of a YAML file"
+        "config",
+        nargs="+",
+        help="name of a shipped configuration (see hiir/configs), or path of a YAML file",
     )
     train.add_argument(
         "--for",
@@ -41,7 +49,7 @@ def add_training_commands(commands: "Commands") -> None:
         "--run-dir",
         type=Path,
         metavar="DIR",
-        help="folder of the run; of several models, their parent (default: runs/NAME)",
+        help="folder of the run; for several models, their parent (default: runs/NAME)",
     )
     train.add_argument(
         "--set",
@@ -54,81 +62,111 @@ def add_training_commands(commands: "Commands") -> None:
         "--profile",
         choices=("auto", "none", "gpu"),
         default="auto",
-        help="settings for a kind of device; auto chooses gpu where there is one (default: auto)",
+        help="settings for a kind of device; auto chooses gpu if there is one",
     )
     train.add_argument(
-        "--devices",
-        type=int,
-        default=1,
-        help="number of GPUs, or of processes on a CPU (default: %(default)s)",
+        "--devices", type=int, default=1, help="number of GPUs, or of processes on a CPU"
     )
     train.add_argument(
-        "--nodes",
-        type=int,
-        default=1,
-        help="number of machines, each running this command (default: %(default)s)",
+        "--nodes", type=int, default=1, help="number of machines, each running this command"
     )
     train.add_argument(
         "--accelerator",
         choices=("auto", "cpu", "cuda"),
         default="auto",
-        help="auto uses a GPU if there is one (default: %(default)s)",
+        help="auto uses a GPU if there is one",
     )
     train.add_argument(
         "--seconds",
         type=float,
-        help="stop after this many seconds wherever the schedule is, with a checkpoint",
+        help="stop after this many seconds with a checkpoint, wherever the schedule is (default: "
+        "train to the end)",
     )
     train.add_argument(
         "--allow-changed",
         action="store_true",
-        help="resume a run of another configuration",
+        help="resume a run although its configuration has changed",
     )
     train.add_argument(
         "--carry",
         type=Path,
         metavar="DIR",
-        help="with each checkpoint, write the run in files below 16 MiB to this folder",
+        help="with each checkpoint, also write the run to this folder in files below 16 MiB, for "
+        "`hiir unpack-run`",
     )
-    train.set_defaults(run=_train)
 
-    data = commands.add_parser("data", help="prepare training data")
+
+def _add_data(commands: "Commands") -> None:
+    data = add_command(commands, "data", summary="prepare training data")
     actions = data.add_subparsers(required=True, metavar="ACTION")
-    pack = actions.add_parser(
+    pack = add_command(
+        actions,
         "pack",
-        help="write training and validation images into archives of a bounded size",
-        epilog="example: hiir data pack denoise-color --output shards --set data.root=photos",
+        run=_data_pack,
+        summary="write training and validation images into tar archives of a bounded size",
+        example="hiir data pack denoise-color --output shards --set data.root=photos",
     )
-    pack.add_argument("config", help="configuration that names the images")
+    pack.add_argument("config", help="configuration that names the image folders")
     pack.add_argument(
         "--output",
         type=Path,
         default=Path("shards"),
         metavar="DIR",
-        help="folder of the archives (default: %(default)s)",
+        help="folder of the archives",
     )
+    pack.add_argument("--shard-mib", type=int, default=36, help="largest size of an archive in MiB")
     pack.add_argument(
-        "--shard-mib",
-        type=int,
-        default=36,
-        help="size of an archive in MiB at most (default: %(default)s)",
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a value of the configuration, in YAML; can be repeated",
     )
-    pack.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    pack.set_defaults(run=_data_pack)
 
-    unpack = commands.add_parser(
-        "unpack-run", help="make a run folder of the files that train --carry wrote"
+
+def _add_release(commands: "Commands") -> None:
+    unpack = add_command(
+        commands,
+        "unpack-run",
+        run=_unpack_run,
+        summary="restore a run folder from the files that `hiir train --carry` wrote",
+        example="hiir unpack-run carried/denoise-color-*.safetensors --run-dir runs/denoise-color",
     )
     unpack.add_argument("files", nargs="+", type=Path, help="all files of one run")
-    unpack.add_argument("--run-dir", type=Path, required=True, metavar="DIR", help="to be made")
-    unpack.set_defaults(run=_unpack_run)
+    unpack.add_argument(
+        "--run-dir", type=Path, required=True, metavar="DIR", help="folder to create"
+    )
 
-    release = commands.add_parser("release", help="ship the weights of a run in hiir/zoo, measured")
+    release = add_command(
+        commands,
+        "release",
+        run=_release,
+        summary="measure the weights of a run and ship them in hiir/zoo",
+        example="hiir release runs/denoise-color --test-set data/CBSD68",
+    )
     release.add_argument("run_dir", type=Path, help="folder of the run")
-    release.add_argument("--test-set", type=Path, action="append", default=[], metavar="DIR")
-    release.add_argument("--test-pairs", type=Path, action="append", default=[], metavar="DIR")
-    release.add_argument("--overlap", type=int, help="of tiles, instead of the configuration's")
-    release.set_defaults(run=_release)
+    release.add_argument(
+        "--test-set",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="clean images to measure the model on; can be repeated",
+    )
+    release.add_argument(
+        "--test-pairs",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="pairs of degraded and clean photos to measure the model on; can be repeated",
+    )
+    release.add_argument(
+        "--overlap",
+        type=int,
+        metavar="PIXELS",
+        help="overlap of neighboring tiles (default: that of the configuration)",
+    )
 
 
 def _train(options: argparse.Namespace) -> int:
