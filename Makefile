@@ -49,7 +49,7 @@ lint: $(VENV)/.dev ## check style, types and the direction of imports
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.project ## measure the networks against a textbook, their peers and across runtimes
-	$(BIN)/python -m benchmarks.run $(ARGS)
+	$(BIN)/python -m benchmarks.library $(ARGS)
 
 lock: $(VENV)/.dev ## resolve requirements/*.lock anew; UPGRADE=1 moves every version
 	$(BIN)/python requirements/lock.py $(if $(UPGRADE),--upgrade)

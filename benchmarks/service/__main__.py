@@ -33,7 +33,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from benchmarks.stack import START_SECONDS, child, running_stack
+from benchmarks.service.stack import START_SECONDS, child, running_stack
 from hiir.imaging import restore_tiled, restored_shape
 from service.catalogue.models import ModelCatalogue
 from service.inference.triton import TritonClient

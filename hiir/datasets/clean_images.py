@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from hiir.datasets.drawn import draw_picture
-from hiir.datasets.photo import Colour, to_gray, to_luma
-from hiir.datasets.pool import ImagePool
+from hiir.datasets.packed_images import PackedImages
+from hiir.datasets.photo_files import ColorMode, to_gray, to_luma
+from hiir.datasets.synthetic_images import draw_picture
 from hiir.imaging import Uint8Pixels
 
 __all__ = ["CleanImages"]
@@ -15,10 +15,10 @@ class CleanImages:
 
     def __init__(
         self,
-        pool: ImagePool,
+        pool: PackedImages,
         *,
-        color: Colour,
-        drawn_share: float = 0.0,
+        color: ColorMode,
+        synthetic_share: float = 0.0,
         texture_share: float = 0.0,
     ) -> None:
         """Describe the pictures.
@@ -26,25 +26,25 @@ class CleanImages:
         Args:
             pool: photos, with sides of at least what is asked for.
             color: what pictures are turned into.
-            drawn_share: share of pictures that are drawn, not cut from a photo.
+            synthetic_share: share of pictures that are drawn, not cut from a photo.
             texture_share: share of crops that are the more textured of two candidates.
         """
         self.pool = pool
         self.color = color
-        self._drawn_share = drawn_share
+        self._synthetic_share = synthetic_share
         self._texture_share = texture_share
 
     def draw(self, random: np.random.Generator, side: int) -> Uint8Pixels:
         """Draw a picture ``(side, side, C)`` uint8."""
         # A share of 0 draws no random number: such runs keep the patches that they always had.
-        drawn = self._drawn_share > 0 and random.random() < self._drawn_share
+        drawn = self._synthetic_share > 0 and random.random() < self._synthetic_share
         picture = draw_picture(random, side) if drawn else self._crop(random, side)
         match self.color:
-            case Colour.RGB:
+            case ColorMode.RGB:
                 return picture
-            case Colour.GRAY:
+            case ColorMode.GRAY:
                 return to_gray(picture)
-            case Colour.LUMA:
+            case ColorMode.LUMA:
                 return to_luma(picture)
 
     def _crop(self, random: np.random.Generator, side: int) -> Uint8Pixels:

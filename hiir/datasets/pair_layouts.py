@@ -27,7 +27,7 @@ from enum import StrEnum
 from itertools import product
 from pathlib import Path
 
-from hiir.datasets.pool import IMAGE_SUFFIXES, DatasetError, list_images
+from hiir.datasets.packed_images import IMAGE_SUFFIXES, DatasetError, list_images
 
 __all__ = ["ImagePair", "Layout", "list_pairs"]
 

@@ -20,8 +20,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hiir.datasets.pool import DatasetError, ImagePool
-from hiir.datasets.tiles import Tile, TileSource
+from hiir.datasets.degraded_tiles import Tile, TileSource
+from hiir.datasets.packed_images import DatasetError, PackedImages
 
 __all__ = ["ReadyTile", "TileWorkers"]
 
@@ -107,7 +107,7 @@ class TileWorkers:
         """Let a process use a slot for its next tile."""
         self._ask(self._workers[slot // _SLOTS_PER_WORKER], slot)
 
-    def change_pool(self, pool: ImagePool) -> None:
+    def change_pool(self, pool: PackedImages) -> None:
         """Cut the tiles that are asked for from now on from other photos."""
         self._source.images.pool = pool
         for worker in self._workers:
@@ -203,7 +203,7 @@ def _work(
             asked = connection.recv()
         except (EOFError, ConnectionError):
             return  # the parent has ended
-        if isinstance(asked, ImagePool):
+        if isinstance(asked, PackedImages):
             source.images.pool = asked
             continue
         slot, number = asked

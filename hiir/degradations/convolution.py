@@ -19,7 +19,7 @@ def convolve(
 
     Args:
         image: ``(H, W, C)`` float32.
-        kernel: ``(h, w)`` float64, odd sides, its centre at the middle.
+        kernel: ``(h, w)`` float64, odd sides, its center at the middle.
         precise: compute in double precision: what rounding leaves in black grows a thousandfold
             when gamma is undone. Otherwise errors reach about 1e-6, in half of the time.
 

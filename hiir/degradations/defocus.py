@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hiir.degradations.convolution import convolve, disk
-from hiir.degradations.light import light_from_values, values_from_light
+from hiir.degradations.linear_light import light_from_values, values_from_light
 from hiir.imaging import FloatPixels
 
-__all__ = ["View", "circle_of_confusion", "defocus", "view_kernel"]
+__all__ = ["View", "defocus", "view_kernel"]
 
 _ROLL_OFF = 0.35  # share of the radius over which a half-aperture fades out at the middle
 
@@ -20,22 +20,6 @@ class View(StrEnum):
     WHOLE = "whole"
     LEFT = "left"
     RIGHT = "right"
-
-
-def circle_of_confusion(
-    depth: npt.NDArray[np.float32], *, focus: float, strength: float
-) -> npt.NDArray[np.float32]:
-    """Signed radius of the blur disk of a thin lens.
-
-    Args:
-        depth: ``(H, W)`` distances, above 0, in any unit.
-        focus: distance in that unit that is sharp.
-        strength: radius in pixels of what is infinitely far when ``focus`` is 1.
-
-    Returns:
-        ``(H, W)`` radii in pixels: positive behind the focus, negative before it.
-    """
-    return np.asarray(strength * (1 / focus - 1 / depth), np.float32)
 
 
 def view_kernel(radius: float, view: View) -> npt.NDArray[np.float64]:
@@ -78,7 +62,7 @@ def defocus(
     """
     light = light_from_values(image, gamma=gamma, highlights=highlights)
     levels = np.rint(radius / step).astype(np.int64)
-    colour = np.zeros_like(light)
+    color = np.zeros_like(light)
     coverage = np.zeros((*radius.shape, 1), np.float32)
     for level in np.unique(levels)[::-1]:
         reached = _surroundings(levels == level, int(np.ceil(abs(level) * step)))
@@ -87,10 +71,10 @@ def defocus(
         if level:
             layer = np.maximum(convolve(layer, view_kernel(level * step, view)), 0)
         opacity = np.minimum(layer[..., -1:], 1)
-        colour[reached] = colour[reached] * (1 - opacity) + layer[..., :-1]
+        color[reached] = color[reached] * (1 - opacity) + layer[..., :-1]
         coverage[reached] = coverage[reached] * (1 - opacity) + opacity
     # A near layer that fades out uncovers ground that no pixel has seen: the seen stands for it.
-    return values_from_light(colour / np.maximum(coverage, 1e-6), gamma=gamma)
+    return values_from_light(color / np.maximum(coverage, 1e-6), gamma=gamma)
 
 
 def _surroundings(inside: npt.NDArray[np.bool_], reach: int) -> tuple[slice, slice]:

@@ -8,9 +8,9 @@ __all__ = ["mosaic"]
 
 
 def mosaic(image: FloatPixels, pattern: BayerPattern) -> FloatPixels:
-    """Keep one colour a pixel: ``(H, W, 3)`` float32 to ``(H, W, 1)``."""
+    """Keep one color a pixel: ``(H, W, 3)`` float32 to ``(H, W, 1)``."""
     kept = np.empty((*image.shape[:2], 1), np.float32)
-    for place, colour in enumerate(pattern.value):
+    for place, color in enumerate(pattern.value):
         row, column = divmod(place, 2)
-        kept[row::2, column::2, 0] = image[row::2, column::2, "rgb".index(colour)]
+        kept[row::2, column::2, 0] = image[row::2, column::2, "rgb".index(color)]
     return kept

@@ -1,17 +1,14 @@
-"""Motion blur: a camera that shakes while its shutter is open, or frames that are averaged."""
-
-from collections.abc import Sequence
+"""Motion blur: a camera that shakes while its shutter is open."""
 
 import numpy as np
 import numpy.typing as npt
 
 from hiir.degradations.convolution import convolve
-from hiir.degradations.light import light_from_values, values_from_light
+from hiir.degradations.linear_light import light_from_values, values_from_light
 from hiir.imaging import FloatPixels
 
 __all__ = [
     "Trajectory",
-    "average_frames",
     "blur_by_trajectory",
     "draw_trajectory",
     "expose_frames",
@@ -23,10 +20,8 @@ _SAMPLES = 256  # of a trajectory: far below a pixel apart
 Trajectory = npt.NDArray[np.float64]
 
 
-def draw_trajectory(
-    random: np.random.Generator, *, length: float, restlessness: float
-) -> Trajectory:
-    """Draw the path of a shaking camera, centred on its mean.
+def draw_trajectory(random: np.random.Generator, *, length: float, jitter: float) -> Trajectory:
+    """Draw the path of a shaking camera, centered on its mean.
 
     A particle with inertia, pulled back to where it began, pushed at random, and jerked once in a
     while, after Boracchi and Foi (2012): some paths are nearly straight, some curl.
@@ -34,7 +29,7 @@ def draw_trajectory(
     Args:
         random: source of the path.
         length: of the path in pixels.
-        restlessness: of the hand; 0 draws a straight line, 0.7 a path that curls.
+        jitter: of the hand; 0 draws a straight line, 0.7 a path that curls.
 
     Returns:
         ``(256, 2)`` float64: row and column at equal intervals of time.
@@ -43,10 +38,10 @@ def draw_trajectory(
     velocity = np.exp(1j * angle)
     position, path = 0j, np.empty(_SAMPLES, np.complex128)
     pushes = random.normal(size=(_SAMPLES, 2)) @ np.array([1, 1j])
-    jerks = random.random(_SAMPLES) < 0.02 * restlessness
+    jerks = random.random(_SAMPLES) < 0.02 * jitter
     for index in range(_SAMPLES):
         path[index] = position
-        change = restlessness * (0.12 * pushes[index] - 0.003 * position)
+        change = jitter * (0.12 * pushes[index] - 0.003 * position)
         if jerks[index]:
             change += 2 * velocity * (np.exp(1j * (np.pi + random.uniform(-0.5, 0.5))) - 0.5)
         velocity = velocity + change
@@ -119,19 +114,3 @@ def blur_by_trajectory(
     """
     light = light_from_values(image, gamma=gamma, highlights=highlights)
     return values_from_light(convolve(light, trajectory_kernel(trajectory)), gamma=gamma)
-
-
-def average_frames(frames: Sequence[FloatPixels], *, gamma: float = 2.2) -> FloatPixels:
-    """Merge frames of a fast camera into one long exposure, as the GoPro set was made.
-
-    Args:
-        frames: ``(H, W, C)`` float32 [0, 1] each, of one shape.
-        gamma: exponent from stored values to light; 1 averages the stored values.
-
-    Raises:
-        ValueError: without frames.
-    """
-    if not frames:
-        raise ValueError("there is no frame to average")
-    light = np.mean([np.clip(frame, 0, 1) ** gamma for frame in frames], axis=0)
-    return np.asarray(light ** (1 / gamma), np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hiir.degradations.convolution import convolve
-from hiir.degradations.light import light_from_values, values_from_light
+from hiir.degradations.linear_light import light_from_values, values_from_light
 from hiir.degradations.motion import Trajectory, trajectory_kernel
 from hiir.imaging import FloatPixels
 

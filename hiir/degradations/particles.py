@@ -37,7 +37,7 @@ def flake_kernel(
 
 
 def draw_airlight(image: FloatPixels, random: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Colour of an overcast sky that goes with the image: nearly gray, at dusk or by day."""
+    """Color of an overcast sky that goes with the image: nearly gray, at dusk or by day."""
     bright = float(np.quantile(image, 0.9))
     level = np.clip(random.uniform(0.4, 1.0) * (0.5 + 0.5 * bright), 0.3, 1.0)
     tint = random.normal(0, 0.01, image.shape[2])

@@ -24,7 +24,7 @@ def add_fog(
         image: ``(H, W, C)`` float32 [0, 1].
         depth: ``(H, W)`` float32.
         density: scattering per unit of depth, 0 for clear air.
-        airlight: ``(C,)`` colour of the veil [0, 1].
+        airlight: ``(C,)`` color of the veil [0, 1].
 
     Returns:
         ``(H, W, C)`` float32 [0, 1].

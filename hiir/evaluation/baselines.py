@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hiir.degradations.imresize import imresize
 from hiir.degradations.mosaic import mosaic
-from hiir.degradations.resize import enlarge_bicubic
 from hiir.errors import HiirError
 from hiir.evaluation.restorer import Restorer
 from hiir.imaging import BayerPattern, FloatPixels, demosaic_malvar
@@ -48,7 +48,7 @@ class BicubicRestorer:
 
     def restore(self, image: FloatPixels) -> FloatPixels:
         """Enlarge ``(H, W, C)``."""
-        return enlarge_bicubic(image, self._scale)
+        return imresize(image, self._scale)
 
 
 class NonLocalMeans:
@@ -77,7 +77,7 @@ class NonLocalMeans:
 
 
 class Bm3d:
-    """BM3D (colour: CBM3D) by its authors' package, told the noise level."""
+    """BM3D (color: CBM3D) by its authors' package, told the noise level."""
 
     def __init__(self, *, sigma: float | None) -> None:
         if sigma is None:
@@ -87,9 +87,9 @@ class Bm3d:
 
     def restore(self, image: FloatPixels) -> FloatPixels:
         """Filter similar blocks of ``(H, W, C)`` together."""
-        colour = image.shape[2] == 3
-        filtering = self._bm3d.bm3d_rgb if colour else self._bm3d.bm3d
-        restored = filtering(image if colour else image[..., 0], self._sigma / 255)
+        color = image.shape[2] == 3
+        filtering = self._bm3d.bm3d_rgb if color else self._bm3d.bm3d
+        restored = filtering(image if color else image[..., 0], self._sigma / 255)
         return np.asarray(restored, np.float32).reshape(image.shape)
 
 
@@ -108,7 +108,7 @@ class MalvarRestorer:
         self._pattern = pattern
 
     def restore(self, image: FloatPixels) -> FloatPixels:
-        """Sample ``(H, W, 3)`` and fill in the missing colours."""
+        """Sample ``(H, W, 3)`` and fill in the missing colors."""
         return demosaic_malvar(mosaic(image, self._pattern), self._pattern)
 
 

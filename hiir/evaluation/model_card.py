@@ -10,10 +10,10 @@ from pathlib import Path
 
 from hiir.errors import HiirError
 from hiir.evaluation.baselines import BASELINES
-from hiir.evaluation.paper import PaperRow, paper_rows, reference_rows
-from hiir.evaluation.tiling import tiling_from_quality
+from hiir.evaluation.paper_tables import PaperRow, paper_rows, reference_rows
+from hiir.evaluation.tiling_artifacts import tiling_from_quality
 from hiir.imaging import ModelContract
-from hiir.models.operations import measure_cost
+from hiir.models.flops import measure_cost
 from hiir.models.presets import get_preset
 from hiir.models.release import load_release, zoo_path
 
@@ -22,7 +22,8 @@ __all__ = ["CardError", "card_facts", "update_card"]
 _BEGIN, _END = "<!-- facts: written by `hiir models --card` -->", "<!-- /facts -->"
 _HEADINGS = ("## Training", "## Limits")
 _SIDE = 256
-_PROVENANCE = {"data": "data", "recipe": "training", "hardware": "hardware", "licence": "licence"}
+_PROVENANCE = {"data": "data", "recipe": "training", "hardware": "hardware", "license": "license"}
+_FORMER_KEYS = {"licence": "license"}  # of models that are shipped
 
 
 class CardError(HiirError):
@@ -82,8 +83,9 @@ def _description(contract: ModelContract) -> Iterator[str]:
     )
     steps, seed = (contract.provenance.get(key, "?") for key in ("steps", "seed"))
     yield f"| length | {steps} steps, seed {seed} |"
+    provenance = {_FORMER_KEYS.get(key, key): value for key, value in contract.provenance.items()}
     for key, title in _PROVENANCE.items():
-        yield f"| {title} | {contract.provenance.get(key, 'not stated')} |"
+        yield f"| {title} | {provenance.get(key, 'not stated')} |"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,12 @@ from fnmatch import fnmatch
 
 import numpy as np
 
-from hiir.datasets.photo import Colour, to_gray
-from hiir.evaluation.conventions import convention_for
+from hiir.datasets.photo_files import ColorMode, to_gray
 from hiir.evaluation.drawings import DRAWINGS, FLAT_COLORS, draw_flat_color
 from hiir.evaluation.metrics import MAX_PSNR, psnr
+from hiir.evaluation.protocols import protocol_for
 from hiir.evaluation.restorer import Restorer
-from hiir.evaluation.tiling import MAX_SEAM
+from hiir.evaluation.tiling_artifacts import MAX_SEAM
 from hiir.imaging import FloatPixels, ModelContract, Uint8Pixels, to_unit
 
 __all__ = ["GATE", "Bound", "ColorShift", "drawing_figures", "gate_failures"]
@@ -77,7 +77,7 @@ def drawing_figures(restorer: Restorer, contract: ModelContract) -> dict[str, fl
     ``drawn-KIND-psnr`` in dB, where the result has the size of the input, and ``flat-shift``: the
     largest difference of any pixel of a flat color, in levels of 8 bits.
     """
-    gray = convention_for(contract).colour is not Colour.RGB
+    gray = protocol_for(contract).color is not ColorMode.RGB
     views = contract.image_channels // contract.output_channels
 
     def restore(picture: Uint8Pixels) -> Uint8Pixels:

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from hiir.evaluation.benchmark import Evaluation, ImageScore, score
-from hiir.evaluation.conventions import Convention
+from hiir.evaluation.evaluate import Evaluation, ImageScore, score
+from hiir.evaluation.protocols import EvaluationProtocol
 from hiir.evaluation.restorer import Restorer
-from hiir.evaluation.samples import SampleSet
+from hiir.evaluation.test_sets import SampleSet
 from hiir.imaging import FloatPixels, Uint8Pixels, from_unit
 
 __all__ = ["draw_strip", "to_markdown"]
@@ -52,7 +52,7 @@ def _figures(scores: Evaluation | ImageScore, optional: Sequence[str]) -> list[s
 
 
 def draw_strip(
-    evaluation: Evaluation, restorer: Restorer, samples: SampleSet, convention: Convention
+    evaluation: Evaluation, restorer: Restorer, samples: SampleSet, protocol: EvaluationProtocol
 ) -> Image.Image:
     """Before, after and truth of the best, the median and the worst image by PSNR.
 
@@ -67,20 +67,20 @@ def draw_strip(
         for title, index in (("worst", -1), ("median", len(ranked) // 2), ("best", 0))
     }
     rows: dict[str, tuple[str, list[Uint8Pixels]]] = {}
-    for sample in samples.read(convention.colour):
+    for sample in samples.read(protocol.color):
         if sample.name in shown:
             restored = restorer.restore(sample.degraded)
-            psnr = score(sample, restored, convention).psnr
+            psnr = score(sample, restored, protocol).psnr
             title = f"{shown[sample.name]}: {sample.name}, {psnr:.2f} dB"
             clean = sample.clean
             truth = clean if clean.dtype == np.uint8 else np.asarray(clean / 255, np.float32)
-            pictures = [_colour(p, clean.shape) for p in (sample.degraded, restored, truth)]
+            pictures = [_color(p, clean.shape) for p in (sample.degraded, restored, truth)]
             rows[shown[sample.name]] = (title, pictures)
     ordered = [rows[title] for title in ("best", "median", "worst") if title in rows]
     return _draw(ordered)
 
 
-def _colour(image: Uint8Pixels | FloatPixels, size: tuple[int, ...]) -> Uint8Pixels:
+def _color(image: Uint8Pixels | FloatPixels, size: tuple[int, ...]) -> Uint8Pixels:
     """The middle of an image, enlarged to the size of the clean one, as RGB."""
     pixels = image if image.dtype == np.uint8 else from_unit(np.asarray(image), np.uint8)
     pixels = pixels[..., :3] if pixels.shape[2] == 6 else pixels

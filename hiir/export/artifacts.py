@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from hiir.export.fingerprint import fingerprint
-from hiir.export.graph_form import GraphForm, Precision, Samples
+from hiir.export.graph_form import ExportFormat, Precision, Samples
 from hiir.export.parity import check_torchscript
 from hiir.export.torchscript import export_torchscript
 from hiir.export.triton import export_graph
@@ -19,11 +19,11 @@ from hiir.models.release import Release
 __all__ = ["FORMS", "export_artifacts", "untrained_release"]
 
 FORMS = (
-    GraphForm(),
-    GraphForm(precision=Precision.FP16),
-    GraphForm(samples=Samples.UINT8),
-    GraphForm(samples=Samples.UINT8, precision=Precision.FP16),
-    GraphForm(dynamic_size=True),
+    ExportFormat(),
+    ExportFormat(precision=Precision.FP16),
+    ExportFormat(samples=Samples.UINT8),
+    ExportFormat(samples=Samples.UINT8, precision=Precision.FP16),
+    ExportFormat(dynamic_size=True),
 )
 _TORCHSCRIPT = "model.pt"
 _TILE = 256
@@ -45,7 +45,7 @@ def export_artifacts(release: Release, folder: Path) -> Iterator[tuple[Path, boo
         precision = Precision.FP16 if target is Target.GPU else Precision.FP32
         for samples in Samples:
             suffix = "" if samples is Samples.FLOAT32 else ".uint8"
-            filename = GraphForm(precision=precision, samples=samples).filename
+            filename = ExportFormat(precision=precision, samples=samples).filename
             text = render_config(
                 release.contract, target=target, samples=samples, filename=filename
             )
@@ -85,7 +85,7 @@ def untrained_release(preset: str) -> Release:
         provenance={"weights": "fresh, seed 0"},
         quality={},
     )
-    return Release(model=model.freeze(), contract=contract)
+    return Release(model=model.fuse(), contract=contract)
 
 
 def _export_torchscript(release: Release, path: Path) -> bool:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from hiir.imaging import ModelContract
 
-__all__ = ["GraphForm", "Precision", "Samples", "example_input"]
+__all__ = ["ExportFormat", "Precision", "Samples", "example_input"]
 
 
 class Precision(StrEnum):
@@ -28,7 +28,7 @@ class Samples(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GraphForm:
+class ExportFormat:
     """One way to write a graph down."""
 
     precision: Precision = Precision.FP32
@@ -66,7 +66,9 @@ class _Bytes(nn.Module):
         return levels.permute(0, 2, 3, 1)
 
 
-def example_input(contract: ModelContract, form: GraphForm, *, batch: int, seed: int = 0) -> Tensor:
+def example_input(
+    contract: ModelContract, form: ExportFormat, *, batch: int, seed: int = 0
+) -> Tensor:
     """Seeded random tiles in a form's layout and type.
 
     Where the size is free they are no multiple of the model's, so that a trace takes the padding

@@ -12,7 +12,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 from torch import nn
 
-from hiir.export.graph_form import GraphForm, Precision, Samples, example_input
+from hiir.export.graph_form import ExportFormat, Precision, Samples, example_input
 from hiir.export.tracing import quiet_tracing
 from hiir.imaging import ModelContract
 
@@ -30,19 +30,19 @@ def export_onnx(
     contract: ModelContract,
     path: Path,
     *,
-    form: GraphForm | None = None,
+    form: ExportFormat | None = None,
     fingerprint: str = "",
 ) -> None:
     """Write the graph ``(batch, C, tile, tile) -> (batch, C', tile * scale, tile * scale)``.
 
     Args:
-        model: in evaluation mode, frozen.
+        model: in evaluation mode, fused.
         contract: gives channels and tile.
         path: of the ONNX file, replaced as a whole; its folder is made.
         form: other precision, samples or sizes than float32 at the tile.
         fingerprint: kept in the file, to tell later what it was made from.
     """
-    form = form or GraphForm()
+    form = form or ExportFormat()
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".tmp")
     names = {0: "batch"}
@@ -75,7 +75,7 @@ def _halve(graph: onnx.ModelProto, samples: Samples) -> onnx.ModelProto:
 
     The network is traced in float32: few CPUs compute in half precision, and slowly.
     """
-    # Everything but the model itself, which `GraphForm.wrap` put into a module of that name.
+    # Everything but the model itself, which `ExportFormat.wrap` put into a module of that name.
     around = [
         node.name
         for node in graph.graph.node

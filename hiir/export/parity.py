@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hiir.errors import HiirError
-from hiir.export.graph_form import GraphForm, Precision, Samples, example_input
+from hiir.export.graph_form import ExportFormat, Precision, Samples, example_input
 from hiir.export.half_precision import run_in_half
 from hiir.export.onnx import INPUT, OUTPUT
 from hiir.export.tracing import quiet_tracing
@@ -53,7 +53,7 @@ def check_parity(
     contract: ModelContract,
     path: Path,
     *,
-    form: GraphForm | None = None,
+    form: ExportFormat | None = None,
     batch: int = 1,
 ) -> float:
     """Run an ONNX graph and the float32 module on seeded random tiles, and compare.
@@ -67,7 +67,7 @@ def check_parity(
             differ by more than a rounding, for output of another shape or not finite, and for what
             `check_half` refuses.
     """
-    form = form or GraphForm()
+    form = form or ExportFormat()
     expected, actual = _both(model, contract, path, form, batch=batch)
     if form.precision is Precision.FP16:
         psnr = _psnr(expected.astype(np.float64), actual.astype(np.float64))
@@ -120,9 +120,9 @@ def check_half(model: nn.Module, contract: ModelContract) -> float:
 
 
 def _noise_and_patches(contract: ModelContract) -> torch.Tensor:
-    """Two ``(C, tile, tile)`` tiles: noise, and squares of saturated colours with hard edges."""
-    noise = example_input(contract, GraphForm(), batch=1)
-    squares = example_input(contract, GraphForm(), batch=1, seed=1)[..., ::16, ::16].round()
+    """Two ``(C, tile, tile)`` tiles: noise, and squares of saturated colors with hard edges."""
+    noise = example_input(contract, ExportFormat(), batch=1)
+    squares = example_input(contract, ExportFormat(), batch=1, seed=1)[..., ::16, ::16].round()
     side = contract.tile
     patches = squares.repeat_interleave(16, dim=-2).repeat_interleave(16, dim=-1)
     return torch.cat([noise, patches[..., :side, :side]])
@@ -131,7 +131,7 @@ def _noise_and_patches(contract: ModelContract) -> torch.Tensor:
 @torch.inference_mode()
 def check_torchscript(model: nn.Module, contract: ModelContract, path: Path) -> float:
     """Run a TorchScript file as :func:`check_parity` runs a graph."""
-    tiles = example_input(contract, GraphForm(), batch=1)
+    tiles = example_input(contract, ExportFormat(), batch=1)
     with quiet_tracing():
         loaded = torch.jit.load(path)  # type: ignore[no-untyped-call]
     return _checked(model(tiles).numpy(), loaded(tiles).numpy(), path)
@@ -139,11 +139,11 @@ def check_torchscript(model: nn.Module, contract: ModelContract, path: Path) -> 
 
 @torch.inference_mode()
 def _both(
-    model: nn.Module, contract: ModelContract, path: Path, form: GraphForm, *, batch: int
+    model: nn.Module, contract: ModelContract, path: Path, form: ExportFormat, *, batch: int
 ) -> tuple[_Values, _Values]:
     """What the module and the graph give, of one shape and finite; raises `ParityError`."""
     tiles = example_input(contract, form, batch=batch)
-    expected = GraphForm(samples=form.samples).wrap(model)(tiles).numpy()
+    expected = ExportFormat(samples=form.samples).wrap(model)(tiles).numpy()
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from hiir.export.graph_form import GraphForm, example_input
+from hiir.export.graph_form import ExportFormat, example_input
 from hiir.export.tracing import quiet_tracing
 from hiir.imaging import ModelContract
 
@@ -16,7 +16,7 @@ def export_torchscript(model: nn.Module, contract: ModelContract, path: Path) ->
     """Write the frozen trace of one tile size and any batch, float32 in and out.
 
     Args:
-        model: in evaluation mode, frozen.
+        model: in evaluation mode, fused.
         contract: gives channels and tile.
         path: of the file, replaced as a whole; its folder is made.
     """
@@ -24,7 +24,7 @@ def export_torchscript(model: nn.Module, contract: ModelContract, path: Path) ->
     scratch = path.with_suffix(".tmp")
     with quiet_tracing(), torch.no_grad():
         traced = torch.jit.trace(  # type: ignore[no-untyped-call]
-            model, (example_input(contract, GraphForm(), batch=2),), check_trace=False
+            model, (example_input(contract, ExportFormat(), batch=2),), check_trace=False
         )
         torch.jit.save(torch.jit.freeze(traced), scratch)
     scratch.replace(path)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hiir.export.fingerprint import fingerprint
-from hiir.export.graph_form import GraphForm, Precision
+from hiir.export.graph_form import ExportFormat, Precision
 from hiir.export.onnx import export_onnx, read_fingerprint
 from hiir.export.parity import check_parity
 from hiir.export.triton_config import Target, render_config
@@ -14,7 +14,7 @@ __all__ = ["DEFAULT_INSTANCES", "SERVED", "export_graph", "export_release"]
 DEFAULT_INSTANCES = 2
 
 # What each target runs. The contract is the same: float32 outside, whatever is inside.
-SERVED = {Target.CPU: GraphForm(), Target.GPU: GraphForm(precision=Precision.FP16)}
+SERVED = {Target.CPU: ExportFormat(), Target.GPU: ExportFormat(precision=Precision.FP16)}
 
 
 def export_release(
@@ -39,7 +39,7 @@ def export_release(
     return True
 
 
-def export_graph(release: Release, path: Path, *, form: GraphForm) -> bool:
+def export_graph(release: Release, path: Path, *, form: ExportFormat) -> bool:
     """Write one graph if it is not up to date, and not before it has been checked.
 
     Returns whether it was written; raises what `export_release` raises.

@@ -1,4 +1,4 @@
-"""Transparency: a model sees colours alone, and gives alpha nothing and takes nothing from it."""
+"""Transparency: a model sees colors alone, and gives alpha nothing and takes nothing from it."""
 
 from typing import Any, cast
 
@@ -9,36 +9,36 @@ from PIL import Image
 from hiir.imaging.pixels import Pixels, white
 
 BLEED_MARGIN = 64
-"""Pixels above and below that say what colour a hidden pixel gets: more than a network sees."""
+"""Pixels above and below that say what color a hidden pixel gets: more than a network sees."""
 _KERNEL = 2  # reach of bicubic enlargement, in pixels
 
 
-def bleed(colour: Pixels, alpha: Pixels) -> Pixels:
-    """Fill what `alpha` hides wholly with the colours around it; `(H, W, C)` and `(H, W)`.
+def bleed(color: Pixels, alpha: Pixels) -> Pixels:
+    """Fill what `alpha` hides wholly with the colors around it; `(H, W, C)` and `(H, W)`.
 
     What lies under full transparency is arbitrary, often black, and a network would mix it into
     the edge that can be seen. The visible pixels are averaged on ever coarser grids until every
-    cell has a colour, which then flows back into the gaps alone.
+    cell has a color, which then flows back into the gaps alone.
     """
     visible = alpha > 0
     if visible.all() or not visible.any():
-        return colour
-    filled = colour.copy()
-    filled[~visible] = _flow(colour.astype(np.float32), visible.astype(np.float32))[~visible]
+        return color
+    filled = color.copy()
+    filled[~visible] = _flow(color.astype(np.float32), visible.astype(np.float32))[~visible]
     return filled
 
 
-def _flow(colour: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> Pixels:
+def _flow(color: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> Pixels:
     """`(H, W, C)` with every pixel of weight 0 replaced by the mean of its surroundings."""
     if weight.min() > 0 or max(weight.shape) == 1:
-        return colour
-    weighted = _halve(colour * weight[..., np.newaxis])
+        return color
+    weighted = _halve(color * weight[..., np.newaxis])
     total = _halve(weight[..., np.newaxis])
     coarse = _flow(
         weighted / np.maximum(total, np.finfo(np.float32).tiny), np.minimum(total[..., 0], 1)
     )
     spread = coarse.repeat(2, axis=0).repeat(2, axis=1)[: weight.shape[0], : weight.shape[1]]
-    return np.where(weight[..., np.newaxis] > 0, colour, np.rint(spread))
+    return np.where(weight[..., np.newaxis] > 0, color, np.rint(spread))
 
 
 def _halve(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -48,13 +48,13 @@ def _halve(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return values
 
 
-def flatten(colour: Pixels, alpha: Pixels, background: tuple[int, ...]) -> Pixels:
+def flatten(color: Pixels, alpha: Pixels, background: tuple[int, ...]) -> Pixels:
     """Lay `(H, W, C)` over a background of 8-bit levels, of which gray may have three."""
-    level = white(colour.dtype)
+    level = white(color.dtype)
     share = alpha[..., np.newaxis].astype(np.float32) / np.float32(level)
     below = np.asarray(background, np.float32) * np.float32(level / 255)
-    mixed = colour * share + below * (1 - share)
-    return cast("Pixels", np.rint(mixed).astype(colour.dtype))
+    mixed = color * share + below * (1 - share)
+    return cast("Pixels", np.rint(mixed).astype(color.dtype))
 
 
 def enlarge_rows(alpha: Any, *, top: int, bottom: int, scale: int) -> Pixels:

@@ -23,7 +23,7 @@ class MosaicRows(Protocol):
 
 
 class BayerPattern(StrEnum):
-    """Colours of the four pixels at the top left, row by row."""
+    """Colors of the four pixels at the top left, row by row."""
 
     RGGB = "rggb"
     BGGR = "bggr"
@@ -71,7 +71,7 @@ _OTHER_AT_OPPOSITE = (
 
 
 def demosaic_malvar(raw: FloatPixels, pattern: BayerPattern) -> FloatPixels:
-    """Fill in the missing colours by gradient-corrected linear interpolation.
+    """Fill in the missing colors by gradient-corrected linear interpolation.
 
     Args:
         raw: ``(H, W, 1)`` float32 mosaic [0, 1], at least 3 x 3 pixels.
@@ -88,19 +88,19 @@ def demosaic_malvar(raw: FloatPixels, pattern: BayerPattern) -> FloatPixels:
     along_column = _filter(padded, np.transpose(_OTHER_AT_GREEN_IN_ITS_ROW))
     opposite = _filter(padded, _OTHER_AT_OPPOSITE)
     full = np.empty((*plain.shape, 3), np.float32)
-    for place, colour in enumerate(pattern.value):
+    for place, color in enumerate(pattern.value):
         row, column = divmod(place, 2)
         at = np.s_[row::2, column::2]
-        neighbour = pattern.value[2 * row + 1 - column]  # the other colour of this row
+        neighbor = pattern.value[2 * row + 1 - column]  # the other color of this row
         for index, wanted in enumerate("rgb"):
-            if wanted == colour:
+            if wanted == color:
                 source = plain
             elif wanted == "g":
                 source = green
-            elif colour != "g":
+            elif color != "g":
                 source = opposite
             else:
-                source = along_row if wanted == neighbour else along_column
+                source = along_row if wanted == neighbor else along_column
             full[at][..., index] = source[at]
     return np.clip(full, 0, 1)
 

@@ -1,8 +1,8 @@
-"""Camera raw files: the sensor's mosaic made ready for demosaicking, and the photo's colours after.
+"""Camera raw files: the sensor's mosaic made ready for demosaicking, and the photo's colors after.
 
 LibRaw (rawpy) reads the file. The black level is taken off, the camera's white
 balance applied, and the curve of sRGB put on, because models learn from photos that have it: what
-comes out is a mosaic like that of a finished photo, in the colours of the sensor. `Development`
+comes out is a mosaic like that of a finished photo, in the colors of the sensor. `Development`
 makes them those of sRGB once all three are known for every pixel.
 """
 
@@ -32,7 +32,7 @@ _XYZ_OF_SRGB = np.array(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Development:
-    """What makes sRGB of a sensor's colours."""
+    """What makes sRGB of a sensor's colors."""
 
     matrix: tuple[tuple[float, float, float], ...]
     """Three rows: light of the sensor's channels to light of sRGB's."""
@@ -104,7 +104,7 @@ def read_camera_raw(source: BinaryIO, limits: ImageLimits) -> CameraRaw:
 
 
 def _read(raw: Any) -> CameraRaw:
-    colours = _colours_of_pattern(raw)
+    colors = _colors_of_pattern(raw)
     stored = raw.raw_image_visible
     height, width = stored.shape
     planes = np.tile(raw.raw_pattern, (height // 2 + 1, 1))[:height]
@@ -119,29 +119,29 @@ def _read(raw: Any) -> CameraRaw:
     turns = _TURNS.get(int(raw.sizes.flip), 0)
     return CameraRaw(
         samples=np.ascontiguousarray(np.rot90(samples, turns))[..., np.newaxis],
-        pattern=_turned(colours, (height, width), turns),
+        pattern=_turned(colors, (height, width), turns),
         development=_development(raw),
     )
 
 
-def _colours_of_pattern(raw: Any) -> npt.NDArray[np.str_]:
+def _colors_of_pattern(raw: Any) -> npt.NDArray[np.str_]:
     """The letters of the 2 x 2 pixels at the top left; raises `UnsupportedPixelMode`."""
     pattern, description = raw.raw_pattern, raw.color_desc.decode("ascii").lower()
     if pattern is None or pattern.shape != (2, 2) or raw.raw_image_visible.ndim != 2:
         raise UnsupportedPixelMode("The sensor has no Bayer pattern.", limit="Bayer")
-    colours: npt.NDArray[np.str_] = np.array(list(description))[pattern]
-    if "".join(colours.flat) not in set(BayerPattern):
+    colors: npt.NDArray[np.str_] = np.array(list(description))[pattern]
+    if "".join(colors.flat) not in set(BayerPattern):
         raise UnsupportedPixelMode(
-            "The sensor has other colours than a Bayer pattern.",
+            "The sensor has other colors than a Bayer pattern.",
             limit=", ".join(item.value for item in BayerPattern),
-            actual="".join(colours.flat),
+            actual="".join(colors.flat),
         )
-    return colours
+    return colors
 
 
-def _turned(colours: npt.NDArray[np.str_], size: tuple[int, int], turns: int) -> BayerPattern:
+def _turned(colors: npt.NDArray[np.str_], size: tuple[int, int], turns: int) -> BayerPattern:
     """The pattern of the turned mosaic: a small one with sides of the same parity tells."""
-    small = np.tile(colours, (2, 2))[: 2 + size[0] % 2, : 2 + size[1] % 2]
+    small = np.tile(colors, (2, 2))[: 2 + size[0] % 2, : 2 + size[1] % 2]
     return BayerPattern("".join(np.rot90(small, turns)[:2, :2].flat))
 
 

@@ -125,7 +125,7 @@ def _decode(request: Message, files: Files) -> tuple[Message, Files]:
             return {"info": info_to_json(info)}, []
         planes = [made.enter_context(PixelFile(shape, info.dtype)) for shape in _shapes(info)]
         for band in bands:
-            samples = [band.colour] if band.alpha is None else [band.colour, band.alpha]
+            samples = [band.color] if band.alpha is None else [band.color, band.alpha]
             for plane, rows in zip(planes, samples, strict=True):
                 plane[band.top : band.top + len(rows)] = rows
         return {"info": info_to_json(info)}, [os.dup(plane.fd) for plane in planes]

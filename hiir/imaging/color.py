@@ -1,4 +1,4 @@
-"""Colour conversion through profiles, at the depth of the samples: lcms by way of libvips."""
+"""Color conversion through profiles, at the depth of the samples: lcms by way of libvips."""
 
 import io
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class SrgbConversion:
         try:
             converted = image.icc_transform("srgb", **options).numpy()
         except pyvips.Error as error:
-            raise OSError("the colour profile cannot convert the samples") from error
+            raise OSError("the color profile cannot convert the samples") from error
         return cast("Pixels", converted.reshape(height, width, -1)[..., : min(count, 3)])
 
     def is_usable(self, channels: int) -> bool:
@@ -73,7 +73,7 @@ def srgb_profile() -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColorPlan:
-    """What becomes of a photo's colours and of its profile."""
+    """What becomes of a photo's colors and of its profile."""
 
     conversion: SrgbConversion | None = None
     profile: bytes | None = None
@@ -94,9 +94,9 @@ def plan_color(layout: Layout, profile: bytes | None, policy: ColorPolicy) -> Co
         return ColorPlan(profile=profile)
     conversion = SrgbConversion(profile=profile)
     if not conversion.is_usable(layout.channels):
-        detail = "The colour profile does not describe these pixels, and was left out."
+        detail = "The color profile does not describe these pixels, and was left out."
         return ColorPlan(notes=(Note(code=NoteCode.METADATA_DROPPED, detail=detail),))
-    detail = "The colours were converted to sRGB by the photo's profile."
+    detail = "The colors were converted to sRGB by the photo's profile."
     return ColorPlan(
         conversion=conversion,
         profile=srgb_profile() if layout.channels == 3 else None,

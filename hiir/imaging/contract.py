@@ -55,7 +55,7 @@ class ModelContract:
     tile: int
     """Side of the square input, in pixels; the only size the model is served at."""
     overlap: int
-    """Input pixels that neighbouring tiles share at least."""
+    """Input pixels that neighboring tiles share at least."""
     size_multiple: int
     """The network works on sides that are multiples of this; divides `tile`."""
     sha256: str

@@ -61,8 +61,8 @@ def decode(
         pixels = np.empty(info.shape, info.dtype)
         alpha = np.empty(info.shape[:2], info.dtype) if info.has_alpha else None
         for band in bands:
-            rows = slice(band.top, band.top + len(band.colour))
-            pixels[rows] = band.colour
+            rows = slice(band.top, band.top + len(band.color))
+            pixels[rows] = band.color
             if alpha is not None:
                 alpha[rows] = band.alpha
     return DecodedImage(info=info, pixels=pixels, alpha=alpha)
@@ -74,7 +74,7 @@ def open_photo(
 ) -> Iterator[tuple[PhotoInfo, Iterator[PhotoBand]]]:
     """Check the header against `limits`, decode, and give the photo as `options` want it.
 
-    EXIF's orientation is applied, colours under full transparency are those around it, inks become
+    EXIF's orientation is applied, colors under full transparency are those around it, inks become
     sRGB. Raises what `probe` and `check_header` raise, the latter before any pixel is decoded.
     """
     stream = _as_stream(source)
@@ -118,7 +118,7 @@ def _describe(
     background, channels = None, layout.channels
     if layout.has_alpha and options.background is not None:
         background, channels = _lay_over(options.background, layout)
-    profile = plan.profile if channels == layout.channels else None  # gray's does not suit colours
+    profile = plan.profile if channels == layout.channels else None  # gray's does not suit colors
     if header.bit_depth == 16:
         samples = read_deep(stream, image, header.format, layout)
         read, stored = boxes_of_array(samples), (samples.shape[1], samples.shape[0])

@@ -27,7 +27,7 @@ _QUALITY = {
     ImageFormat.JPEG: 95,
     ImageFormat.WEBP: 95,
 }
-# Colours at the resolution of the image: half of it is what one sees first of a compressed photo.
+# Colors at the resolution of the image: half of it is what one sees first of a compressed photo.
 _PILLOW_OPTIONS: Mapping[ImageFormat, Mapping[str, Any]] = {
     ImageFormat.AVIF: {"format": "AVIF", "subsampling": "4:4:4"},
     ImageFormat.BMP: {"format": "BMP"},
@@ -64,7 +64,7 @@ def encode_to(
 ) -> EncodedPhoto:
     """Write `(H, W, C)` uint8 or uint16 pixels as `like` came, and as `options` want it.
 
-    A gray image stays gray: the mean of what a colour model made of it. Alpha of a smaller size is
+    A gray image stays gray: the mean of what a color model made of it. Alpha of a smaller size is
     enlarged. Without a wish JPEG is written at quality 95 and without chroma subsampling, WebP at
     95, AVIF and HEIC at 90, all others without loss.
 
@@ -101,20 +101,20 @@ class OutputRows:
         self._alpha = like.alpha
         self._gray = like.info.gray
         self._scale = 1 if like.alpha is None else height // like.alpha.shape[0]
-        colours = 1 if self._gray else channels
-        self.shape = (height, width, colours + (like.alpha is not None))
+        colors = 1 if self._gray else channels
+        self.shape = (height, width, colors + (like.alpha is not None))
         self.dtype = np.dtype(np.uint16 if bit_depth == 16 else np.uint8)
 
     def __getitem__(self, rows: slice) -> Pixels:
         """Rows `(n, W, C)`, alpha the last channel."""
         top, bottom, _ = rows.indices(self.shape[0])
-        colour = change_depth(self._pixels[top:bottom], self.dtype)
-        if self._gray and colour.shape[2] > 1:
-            colour = _mean(colour)
+        color = change_depth(self._pixels[top:bottom], self.dtype)
+        if self._gray and color.shape[2] > 1:
+            color = _mean(color)
         if self._alpha is None:
-            return colour
+            return color
         alpha = enlarge_rows(self._alpha, top=top, bottom=bottom, scale=self._scale)
-        return np.dstack((colour, change_depth(alpha, self.dtype)))
+        return np.dstack((color, change_depth(alpha, self.dtype)))
 
 
 def _mean(pixels: Pixels) -> Pixels:

@@ -93,7 +93,7 @@ class FrameNotFound(ImagingError):
 
 
 class UnsupportedPixelMode(ImagingError):
-    """A colour model or a bit depth that cannot be restored without silent loss."""
+    """A color model or a bit depth that cannot be restored without silent loss."""
 
     code = "unsupported-pixel-mode"
 

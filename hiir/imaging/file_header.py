@@ -62,12 +62,12 @@ def _count_frames(image: ImageFile, image_format: ImageFormat) -> int:
 
 
 def _read_mode(image: ImageFile) -> str:
-    # Deep gray with alpha is opened as colours.
+    # Deep gray with alpha is opened as colors.
     return "LA" if any(tile.args == "LA;16B" for tile in image.tile) else image.mode
 
 
 def _read_bit_depth(image: ImageFile, stream: BinaryIO, image_format: ImageFormat) -> int:
-    """Read what Pillow's mode does not tell: it reduces deep colour to 8 bits silently."""
+    """Read what Pillow's mode does not tell: it reduces deep color to 8 bits silently."""
     if isinstance(image, TiffImageFile):
         return int(max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))))
     if image_format is ImageFormat.PNG:
@@ -89,7 +89,7 @@ def _read_png_bit_depth(image: ImageFile) -> int:
 
 def _read_avif_bit_depth(data: bytes) -> int:
     # The codec configuration box: marker and version, profile and level, then tier, high bit
-    # depth, twelve bit. Colour and alpha have one each.
+    # depth, twelve bit. Color and alpha have one each.
     configurations = [match[1][0] for match in re.finditer(rb"av1C\x81.(.)", data, re.DOTALL)]
     if not configurations:
         raise ImageCorrupt("The AVIF file has no codec configuration.")

@@ -1,4 +1,4 @@
-"""libvips: 16-bit samples, colour conversion, and files written by strips.
+"""libvips: 16-bit samples, color conversion, and files written by strips.
 
 It is loaded where it is first needed, which is a process of its own (`codec_process`): neither the
 API nor a worker that is about to fork has its threads.

@@ -38,7 +38,7 @@ _PHOTO_TAGS = (
 METADATA_NAMES = {
     "dpi": "The resolution",
     "exif": "EXIF",
-    "icc_profile": "The colour profile",
+    "icc_profile": "The color profile",
     "xmp": "XMP",
 }
 _CANNOT_HOLD = {

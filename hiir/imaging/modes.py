@@ -20,13 +20,13 @@ class Layout:
     expanded: bool = False
     """Whether it is written in more bits than it came in: a palette is looked up."""
     is_cmyk: bool = False
-    """Whether the stored samples are inks, which a colour profile makes RGB."""
+    """Whether the stored samples are inks, which a color profile makes RGB."""
 
     @property
     def mode(self) -> str:
-        """Pillow's name of it, before inks have become colours."""
-        colour = "CMYK" if self.is_cmyk else {1: "L", 3: "RGB"}[self.channels]
-        return colour + "A" * self.has_alpha
+        """Pillow's name of it, before inks have become colors."""
+        color = "CMYK" if self.is_cmyk else {1: "L", 3: "RGB"}[self.channels]
+        return color + "A" * self.has_alpha
 
 
 # Pillow's mode of the file -> ours. What is not here is refused: LAB and YCbCr are conversions that
@@ -94,11 +94,11 @@ def scale_transparent_level(image: Image.Image, bit_depth: int) -> None:
 
 
 def _has_gray_palette(image: Image.Image) -> bool:
-    """Tell an indexed black-and-white photo, so that a colour model cannot tint it.
+    """Tell an indexed black-and-white photo, so that a color model cannot tint it.
 
-    Not where a profile comes with it: that is one for colours, and has to stay true.
+    Not where a profile comes with it: that is one for colors, and has to stay true.
     """
     if image.mode != "P" or image.info.get("icc_profile"):
         return False
-    colours = np.reshape(image.getpalette("RGB") or [], (-1, 3))
-    return bool((colours == colours[:, :1]).all())
+    colors = np.reshape(image.getpalette("RGB") or [], (-1, 3))
+    return bool((colors == colors[:, :1]).all())

@@ -7,13 +7,13 @@ from typing import Any, Self
 
 from hiir.imaging.formats import ImageFormat
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 
 class MetadataPolicy(StrEnum):
     """What of EXIF, XMP and resolution is written into the restored file.
 
-    The colour profile says what the pixels mean, and is kept by all of them.
+    The color profile says what the pixels mean, and is kept by all of them.
     """
 
     KEEP = "keep"
@@ -22,7 +22,7 @@ class MetadataPolicy(StrEnum):
 
 
 class ColorPolicy(StrEnum):
-    """In which encoding of colour the restored file is."""
+    """In which encoding of color the restored file is."""
 
     PRESERVE = "preserve"
     SRGB = "srgb"
@@ -42,7 +42,7 @@ class PhotoOptions:
     """8 or 16 bits per sample; None is as sent, where the format can hold it."""
     metadata: MetadataPolicy = MetadataPolicy.KEEP
     color: ColorPolicy = ColorPolicy.PRESERVE
-    background: Colour | None = None
+    background: Color | None = None
     """What shows through transparency, which is then gone: 8-bit red, green, blue."""
     frame: int | None = None
     """Which frame or page of a file that has several, counted from 0."""

@@ -76,7 +76,7 @@ class PhotoBand:
     """Some rows of a photo."""
 
     top: int
-    colour: Pixels
+    color: Pixels
     """`(n, W, C)`."""
     alpha: Pixels | None
     """`(n, W)`."""
@@ -105,26 +105,26 @@ class Photo:
 
     def _band(self, top: int, bottom: int) -> PhotoBand:
         if not self.layout.has_alpha:
-            return PhotoBand(top=top, colour=self._convert(self._rows(top, bottom)), alpha=None)
+            return PhotoBand(top=top, color=self._convert(self._rows(top, bottom)), alpha=None)
         # What surrounds the band has a say in what its hidden pixels look like; and on one grid, so
         # that a band does not show where it begins.
         low = max(top // BLEED_MARGIN - 1, 0) * BLEED_MARGIN
         high = min((bottom // BLEED_MARGIN + 2) * BLEED_MARGIN, self.info.shape[0])
         samples = self._rows(low, high)
         inside = slice(top - low, bottom - low)
-        colour, alpha = self._convert(samples[..., :-1]), samples[..., -1]
+        color, alpha = self._convert(samples[..., :-1]), samples[..., -1]
         if self.background is None:
-            return PhotoBand(top=top, colour=bleed(colour, alpha)[inside], alpha=alpha[inside])
-        flat = flatten(colour[inside], alpha[inside], self.background)
-        return PhotoBand(top=top, colour=flat, alpha=None)
+            return PhotoBand(top=top, color=bleed(color, alpha)[inside], alpha=alpha[inside])
+        flat = flatten(color[inside], alpha[inside], self.background)
+        return PhotoBand(top=top, color=flat, alpha=None)
 
     def _rows(self, top: int, bottom: int) -> Pixels:
         width, height = self.stored
         box = self.orientation.stored_box(top, bottom, width=width, height=height)
         return self.orientation.turn(self.read(box))
 
-    def _convert(self, colour: Pixels) -> Pixels:
-        return colour if self.conversion is None else self.conversion(colour)
+    def _convert(self, color: Pixels) -> Pixels:
+        return color if self.conversion is None else self.conversion(color)
 
 
 def boxes_of_array(samples: Pixels) -> ReadBox:

@@ -15,7 +15,7 @@ from hiir.imaging.metadata import ImageMetadata
 from hiir.imaging.pixels import PixelRows
 
 _BAND_PIXELS = 1_000_000
-# By bytes of a sample: its name, and what gray and colours of it are called.
+# By bytes of a sample: its name, and what gray and colors of it are called.
 _KINDS = {1: ("uchar", "b-w", "srgb"), 2: ("ushort", "grey16", "rgb16")}
 _PNG_HEADER = 33  # signature and IHDR
 _PNG_RESOLUTION = 21  # pHYs, which libvips always writes
@@ -55,7 +55,7 @@ def _write(rows: PixelRows, output: "_Splice", save: Callable[[Any, Any], None])
     pyvips = libvips()
 
     height, width, count = rows.shape
-    kind, gray, colour = _KINDS[rows.dtype.itemsize]
+    kind, gray, color = _KINDS[rows.dtype.itemsize]
     target = pyvips.TargetCustom()
     target.on_write(output.write)
     with tempfile.TemporaryFile() as raw:
@@ -68,7 +68,7 @@ def _write(rows: PixelRows, output: "_Splice", save: Callable[[Any, Any], None])
             *(width, height, count * rows.dtype.itemsize),
             access="sequential",
         )
-        image = image.copy(format=kind, bands=count, interpretation=gray if count < 3 else colour)
+        image = image.copy(format=kind, bands=count, interpretation=gray if count < 3 else color)
         try:
             save(image, target)
         except pyvips.Error as error:

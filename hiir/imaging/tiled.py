@@ -95,7 +95,7 @@ def restore_bands(
     """Yield the restored rows from top to bottom as `restore_tiled` would, but in float32.
 
     The image is uint8, uint16, or float32 on the scale of [0, 1], beyond which unclipped noise may
-    go; one row of tiles is read at a time. To a model for colours gray is three equal channels.
+    go; one row of tiles is read at a time. To a model for colors gray is three equal channels.
     Rows are not clipped either, and cropped to the image. The same errors are raised.
     """
     _check_input(image, contract, in_flight)

@@ -99,7 +99,7 @@ class WindowAttention(nn.Module):
         return mixed.transpose(1, 2).reshape(n, t, self.channels)
 
     def _mix_fused(self, windows: Tensor, weight: Tensor) -> Tensor:
-        """By the projection that `freeze` padded, for inference in torch."""
+        """By the projection that `fuse` padded, for inference in torch."""
         n, t, _ = windows.shape
         qkv = functional.linear(windows, weight, self.fused_bias)
         q, k, v = qkv.view(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
@@ -130,14 +130,14 @@ class WindowAttention(nn.Module):
         return scaled_query_and_key(q, k, scale=self.scale, similarity=self.similarity)
 
     @torch.no_grad()
-    def freeze(self) -> None:
+    def fuse(self) -> None:
         """Prepare for inference with the present weights: fixed bias, fused attention.
 
         Torch's fused attention falls back to a slow path unless queries, keys and values are
         equally wide, and is fastest at a multiple of 8. Rows of zeros bring all three to one
         width, which changes no product.
         """
-        self.position_bias.freeze()
+        self.position_bias.fuse()
         weight, bias = self._projection()
         q, k, v = (
             rows.view(self.heads, -1, self.channels + 1)
@@ -162,7 +162,7 @@ class WindowAttention(nn.Module):
         factors = functional.pad(of_q, (0, self.qk_channels + self.channels), value=1.0)
         return self.qkv.weight * factors[:, None], self.qkv.bias * factors
 
-    def thaw(self) -> None:
+    def unfuse(self) -> None:
         """Let the weights decide again (training)."""
-        self.position_bias.thaw()
+        self.position_bias.unfuse()
         self.fused_weight = self.fused_bias = None

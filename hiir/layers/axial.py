@@ -53,16 +53,16 @@ class AxialAttention(nn.Module):
         strips = tokens.reshape(-1, self.length, self.heads, self.channels // self.heads)
         v = strips.transpose(1, 2)
         q, k = scaled_query_and_key(v, v, scale=scale, similarity=self.similarity)
-        fused = bias.frozen is not None and not torch.onnx.is_in_onnx_export()
+        fused = bias.fused is not None and not torch.onnx.is_in_onnx_export()
         mixed = (attend_fused if fused else attend)(q, k, v, bias=bias())
         return mixed.transpose(1, 2).reshape(tokens.shape)
 
-    def freeze(self) -> None:
+    def fuse(self) -> None:
         """Prepare for inference with the present weights: fixed biases, fused attention."""
-        self.row_bias.freeze()
-        self.column_bias.freeze()
+        self.row_bias.fuse()
+        self.column_bias.fuse()
 
-    def thaw(self) -> None:
+    def unfuse(self) -> None:
         """Let the weights decide again (training)."""
-        self.row_bias.thaw()
-        self.column_bias.thaw()
+        self.row_bias.unfuse()
+        self.column_bias.unfuse()

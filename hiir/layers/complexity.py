@@ -71,7 +71,7 @@ def hierarchical_attention(
     """L1 in windows, L2 across regions, L3 with its 3x3: a region costs no more than a window.
 
     L3 carries information one token across the border of a region, and the next layer spreads it
-    over the neighbour: a layer's field reaches over two regions, two layers' over four. The
+    over the neighbor: a layer's field reaches over two regions, two layers' over four. The
     squeeze-excite (linear in the tokens, and tiny) is left out.
     """
     tokens = height * width

@@ -9,7 +9,7 @@ def convolution3(in_channels: int, out_channels: int, *, groups: int = 1) -> nn.
     """Build a 3x3 convolution over planes ``(B, C, H, W)`` that repeats the border.
 
     The paper does not say how its convolutions pad. Zeros tell the network where the border is:
-    a trained one then shifted saturated colours in the corners of flat pictures by up to 23 grey
+    a trained one then shifted saturated colors in the corners of flat pictures by up to 23 grey
     levels. A repeated border is as fast, and a flat picture stays flat in every convolution.
     """
     return nn.Conv2d(

@@ -1,4 +1,4 @@
-"""Weight initialisations of the paper's scaling-up study.
+"""Weight initializations of the paper's scaling-up study.
 
 Provenance: Hi-IR, section 4.1 and Table 4. None of them cures a large model's convergence there;
 warm-up, a light stage convolution and dot-product attention do.
@@ -34,7 +34,7 @@ class Initialization(StrEnum):
 
 
 def initialize(model: nn.Module, kind: Initialization) -> None:
-    """Initialise ``model`` in place.
+    """Initialize ``model`` in place.
 
     Linear layers start from a truncated normal of standard deviation 0.02 with zero bias,
     convolutions keep torch's default; then comes what ``kind`` says.

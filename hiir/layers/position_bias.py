@@ -22,7 +22,7 @@ _BOUND = 16.0
 class ContinuousPositionBias(nn.Module):
     """Bias of every query-key pair of a window, for each head.
 
-    The bias depends on the weights alone, not on the input: :meth:`freeze` turns it into a
+    The bias depends on the weights alone, not on the input: :meth:`fuse` turns it into a
     constant for inference.
     """
 
@@ -36,30 +36,30 @@ class ContinuousPositionBias(nn.Module):
         # Derived from the window alone: kept out of checkpoints.
         self.register_buffer("coordinates", coordinates, persistent=False)
         self.register_buffer("index", index, persistent=False)
-        self.register_buffer("frozen", None, persistent=False)
+        self.register_buffer("fused", None, persistent=False)
         self.coordinates: Tensor
         self.index: Tensor
-        self.frozen: Tensor | None
+        self.fused: Tensor | None
 
     def forward(self) -> Tensor:
         """Return the bias ``(heads, tokens, tokens)`` to add to the attention logits."""
-        if self.frozen is not None:
-            return self.frozen
+        if self.fused is not None:
+            return self.fused
         table = self.head(functional.relu(self.hidden(self.coordinates)))
         # Row by row of the transposed table: a gather of rows as short as there are heads, and its
         # gradient, take longer.
         table = (_BOUND * torch.sigmoid(table)).t()
         return table.index_select(1, self.index).view(-1, self.tokens, self.tokens)
 
-    def freeze(self) -> None:
+    def fuse(self) -> None:
         """Compute the bias once from the present weights and return that constant from then on."""
         with torch.no_grad():
-            self.frozen = None
-            self.frozen = self.forward().detach()
+            self.fused = None
+            self.fused = self.forward().detach()
 
-    def thaw(self) -> None:
+    def unfuse(self) -> None:
         """Let the weights decide again (training)."""
-        self.frozen = None
+        self.fused = None
 
 
 @cache

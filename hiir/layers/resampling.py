@@ -6,18 +6,18 @@ convolutions without bias.
 
 from torch import Tensor, nn
 
-__all__ = ["Downsample", "Upsample", "fold_pixels", "unfold_pixels"]
+__all__ = ["Downsample", "Upsample", "pixel_shuffle", "pixel_unshuffle"]
 
 
-def fold_pixels(tokens: Tensor, factor: int) -> Tensor:
+def pixel_unshuffle(tokens: Tensor, factor: int) -> Tensor:
     """Space to depth: ``(B, H, W, C)`` to ``(B, H / factor, W / factor, factor**2 * C)``."""
     b, h, w, c = tokens.shape
     cells = tokens.reshape(b, h // factor, factor, w // factor, factor, c)
     return cells.permute(0, 1, 3, 2, 4, 5).reshape(b, h // factor, w // factor, factor**2 * c)
 
 
-def unfold_pixels(tokens: Tensor, factor: int) -> Tensor:
-    """Depth to space: the inverse of :func:`fold_pixels`."""
+def pixel_shuffle(tokens: Tensor, factor: int) -> Tensor:
+    """Depth to space: the inverse of :func:`pixel_unshuffle`."""
     b, h, w, c = tokens.shape
     depth = c // factor**2
     cells = tokens.reshape(b, h, w, factor, factor, depth)
@@ -33,7 +33,7 @@ class Downsample(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map ``(B, H, W, C)`` to ``(B, H/2, W/2, 2C)``."""
-        mixed: Tensor = self.mix(fold_pixels(tokens, 2))
+        mixed: Tensor = self.mix(pixel_unshuffle(tokens, 2))
         return mixed
 
 
@@ -46,4 +46,4 @@ class Upsample(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map ``(B, H, W, C)`` to ``(B, 2H, 2W, C/2)``."""
-        return unfold_pixels(self.mix(tokens), 2)
+        return pixel_shuffle(self.mix(tokens), 2)

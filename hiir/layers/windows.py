@@ -1,7 +1,7 @@
 """Grouping of tokens into attention windows, contiguous (L1) or dispersed (L2).
 
 Provenance: Hi-IR, section 3 (hierarchical information flow): L1 mixes tokens of one local
-window, L2 mixes tokens that lie at the same offset of neighbouring cells of a larger region.
+window, L2 mixes tokens that lie at the same offset of neighboring cells of a larger region.
 """
 
 from torch import Tensor

@@ -24,7 +24,7 @@ class ArchitectureConfig(ABC):
     """Every choice of a network. Raises `ArchitectureError` on values that do not fit together."""
 
     in_channels: int
-    """Channels of the image: 1 gray, 3 colour, 6 two views of a dual-pixel sensor."""
+    """Channels of the image: 1 gray, 3 color, 6 two views of a dual-pixel sensor."""
     out_channels: int
     version: LayerVersion = LayerVersion.V3
     similarity: Similarity = Similarity.DOT
@@ -111,29 +111,29 @@ class RestorationModel(nn.Module, ABC):
             image = functional.pad(image, (0, right, 0, below), "replicate")
         return self.restore(image)[..., : height * scale, : width * scale]
 
-    def freeze(self) -> Self:
+    def fuse(self) -> Self:
         """Fix what depends on the weights alone, for inference; returns the model itself.
 
         Weights that change in place afterwards are not seen; loading a state or going back to
-        training thaws.
+        training unfuses.
         """
         for module in self.modules():
             if isinstance(module, WindowAttention | AxialAttention):
-                module.freeze()
+                module.fuse()
         return self
 
-    def thaw(self) -> Self:
-        """Undo :meth:`freeze`; returns the model itself."""
+    def unfuse(self) -> Self:
+        """Undo :meth:`fuse`; returns the model itself."""
         for module in self.modules():
             if isinstance(module, WindowAttention | AxialAttention):
-                module.thaw()
+                module.unfuse()
         return self
 
     def train(self, mode: bool = True) -> Self:
         """Switch between training and evaluation; a model that trains is not frozen."""
-        return super().train(mode).thaw() if mode else super().train(mode)
+        return super().train(mode).unfuse() if mode else super().train(mode)
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Load weights as any module does; the model is not frozen afterwards."""
-        self.thaw()
+        self.unfuse()
         return super().load_state_dict(*args, **kwargs)

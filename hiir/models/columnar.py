@@ -2,8 +2,8 @@
 
 Provenance: Hi-IR, section 3.4, Figure 8 and Table 17, after SwinIR's macro-architecture. Table 17
 prints Large as 8 stages of 8 layers, which makes 25.39 M parameters at x2; 10 stages of 10 make the
-39.07 M that Table 8 prints, and are what is built here. The light tail is ours, for models that run
-on two CPU cores.
+39.07 M that Table 8 prints, and are what is built here. The direct upsampler is ours, for
+models that run on two CPU cores.
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from hiir.layers.stage import Stage
 from hiir.layers.stage_convolution import StageConvolution
 from hiir.models.architecture import ArchitectureConfig, RestorationModel
 
-__all__ = ["Columnar", "ColumnarConfig", "Tail"]
+__all__ = ["Columnar", "ColumnarConfig", "Upsampler"]
 
-_TAIL_WIDTH = 64
+_UPSAMPLER_WIDTH = 64
 # Factors of the pixel-shuffles that make up a scale.
 _SHUFFLES = {2: (2,), 3: (3,), 4: (2, 2)}
 
 
-class Tail(StrEnum):
+class Upsampler(StrEnum):
     """How tokens become pixels of the larger image."""
 
     SHUFFLE = "shuffle"
@@ -50,7 +50,7 @@ class ColumnarConfig(ArchitectureConfig):
     local_window: int
     dispersed_window: int
     region: int
-    tail: Tail = Tail.SHUFFLE
+    upsampler: Upsampler = Upsampler.SHUFFLE
 
     def __post_init__(self) -> None:
         if self.scale not in _SHUFFLES:
@@ -100,12 +100,12 @@ class ColumnarConfig(ArchitectureConfig):
 
 
 class Columnar(RestorationModel):
-    """Stages at one resolution around a global residual, then a tail that enlarges."""
+    """Stages at one resolution around a global residual, then an upsampler."""
 
     def __init__(self, config: ColumnarConfig) -> None:
         super().__init__()
         self.config: ColumnarConfig = config
-        self.embed = convolution3(config.in_channels, config.width)
+        self.conv_first = convolution3(config.in_channels, config.width)
         self.norm_in = nn.LayerNorm(config.width)
         self.stages = nn.Sequential(
             *(
@@ -114,48 +114,52 @@ class Columnar(RestorationModel):
             )
         )
         self.norm_out = nn.LayerNorm(config.width)
-        self.close = StageConvolution(channels=config.width, kind=config.stage_convolution)
-        tails: dict[Tail, type[_ShuffleTail | _DirectTail]] = {
-            Tail.SHUFFLE: _ShuffleTail,
-            Tail.DIRECT: _DirectTail,
+        self.conv_after_body = StageConvolution(
+            channels=config.width, kind=config.stage_convolution
+        )
+        upsamplers: dict[Upsampler, type[_PixelShuffleUpsampler | _DirectUpsampler]] = {
+            Upsampler.SHUFFLE: _PixelShuffleUpsampler,
+            Upsampler.DIRECT: _DirectUpsampler,
         }
-        self.tail = tails[config.tail](config)
+        self.upsampler = upsamplers[config.upsampler](config)
         initialize(self, config.initialization)
 
     def restore(self, image: Tensor) -> Tensor:
         """Map ``(B, in_channels, H, W)`` to ``(B, out_channels, scale * H, scale * W)``."""
         # What is repeated below is the image as it is, even if the network computes in bfloat16.
-        shallow = self.embed(image.to(self.embed.weight.dtype)).permute(0, 2, 3, 1)
+        shallow = self.conv_first(image.to(self.conv_first.weight.dtype)).permute(0, 2, 3, 1)
         deep = self.norm_out(self.stages(self.norm_in(shallow)))
-        tokens = shallow + self.close(deep)
-        enlarged: Tensor = self.tail(tokens.permute(0, 3, 1, 2), image)
+        tokens = shallow + self.conv_after_body(deep)
+        enlarged: Tensor = self.upsampler(tokens.permute(0, 3, 1, 2), image)
         return enlarged
 
 
-class _ShuffleTail(nn.Module):
+class _PixelShuffleUpsampler(nn.Module):
     def __init__(self, config: ColumnarConfig) -> None:
         super().__init__()
-        self.narrow = convolution3(config.width, _TAIL_WIDTH)
-        self.enlarge = nn.Sequential()
+        self.conv_before = convolution3(config.width, _UPSAMPLER_WIDTH)
+        self.upsample = nn.Sequential()
         for factor in _SHUFFLES[config.scale]:
-            self.enlarge.append(convolution3(_TAIL_WIDTH, _TAIL_WIDTH * factor**2))
-            self.enlarge.append(nn.PixelShuffle(factor))
-        self.output = convolution3(_TAIL_WIDTH, config.out_channels)
+            self.upsample.append(convolution3(_UPSAMPLER_WIDTH, _UPSAMPLER_WIDTH * factor**2))
+            self.upsample.append(nn.PixelShuffle(factor))
+        self.conv_last = convolution3(_UPSAMPLER_WIDTH, config.out_channels)
 
-    def forward(self, plane: Tensor, image: Tensor) -> Tensor:  # noqa: ARG002 - as the other tail
+    def forward(self, plane: Tensor, image: Tensor) -> Tensor:  # noqa: ARG002
         """Map ``(B, width, H, W)`` to the enlarged image."""
-        enlarged: Tensor = self.output(self.enlarge(functional.leaky_relu(self.narrow(plane))))
+        enlarged: Tensor = self.conv_last(
+            self.upsample(functional.leaky_relu(self.conv_before(plane)))
+        )
         return enlarged
 
 
-class _DirectTail(nn.Module):
+class _DirectUpsampler(nn.Module):
     def __init__(self, config: ColumnarConfig) -> None:
         super().__init__()
         self.scale = config.scale
-        self.output = convolution3(config.width, config.out_channels * config.scale**2)
+        self.conv_last = convolution3(config.width, config.out_channels * config.scale**2)
 
     def forward(self, plane: Tensor, image: Tensor) -> Tensor:
         """Map ``(B, width, H, W)`` and the small image to the enlarged one."""
         # A shuffle of repeated channels is enlargement by the nearest pixel.
         repeated = torch.repeat_interleave(image, self.scale**2, dim=1)
-        return functional.pixel_shuffle(self.output(plane) + repeated, self.scale)
+        return functional.pixel_shuffle(self.conv_last(plane) + repeated, self.scale)

@@ -1,6 +1,6 @@
 """Every model that can be built, by name: one explicit list.
 
-`hiir/models/published.py` holds the paper's presets against the counts that it prints.
+`hiir/models/published_counts.py` holds the paper's presets against the counts that it prints.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from hiir.errors import HiirError
 from hiir.layers.layer_config import LayerVersion
 from hiir.layers.stage_convolution import StageConvolutionKind
 from hiir.models.architecture import ArchitectureConfig, RestorationModel
-from hiir.models.columnar import ColumnarConfig, Tail
+from hiir.models.columnar import ColumnarConfig, Upsampler
 from hiir.models.ushape import UShapeConfig
 
 __all__ = ["PRESETS", "UnknownPresetError", "build_model", "get_preset"]
@@ -87,7 +87,7 @@ _COMPACT_COLUMNAR = replace(
     local_window=8,
     dispersed_window=8,
     region=32,
-    tail=Tail.DIRECT,
+    upsampler=Upsampler.DIRECT,
 )
 
 # 1.4 M parameters at x4, the class of SwinIR's light model.

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from hiir.layers.layer_config import LayerConfig, LayerVersion
 from hiir.layers.stage_convolution import StageConvolutionKind
 from hiir.models.architecture import ArchitectureConfig
-from hiir.models.columnar import ColumnarConfig, Tail
+from hiir.models.columnar import ColumnarConfig, Upsampler
 from hiir.models.ushape import UShapeConfig
 
 __all__ = ["receptive_field"]
@@ -72,7 +72,7 @@ def _backward(config: ArchitectureConfig, interval: _Interval) -> _Interval:
 
 
 def _columnar(config: ColumnarConfig, interval: _Interval) -> None:
-    if config.tail is Tail.DIRECT:
+    if config.upsampler is Upsampler.DIRECT:
         interval.shrink(config.scale)
         interval.convolve(1)
     else:

@@ -13,6 +13,7 @@ from torch import Tensor
 from hiir.errors import HiirError
 from hiir.imaging import ContractError, ModelContract
 from hiir.models.architecture import RestorationModel
+from hiir.models.parameter_names import with_current_parameter_names
 from hiir.models.presets import build_model
 
 __all__ = ["Release", "ReleaseError", "list_releases", "load_release", "write_release", "zoo_path"]
@@ -54,7 +55,8 @@ def read_release(path: Path) -> Release:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = dict(file.metadata() or {})
-            weights = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+            stored = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+        weights = with_current_parameter_names(stored)
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         # A file cannot hold its own hash: it is the one part of the contract that is computed.
         metadata.pop("format", None)
@@ -65,7 +67,7 @@ def read_release(path: Path) -> Release:
         raise ReleaseError(f"{path}: {error}") from error
     if not all(bool(value.isfinite().all()) for value in weights.values()):
         raise ReleaseError(f"{path}: holds weights that are not finite")
-    return Release(model=model.eval().freeze(), contract=contract)
+    return Release(model=model.eval().fuse(), contract=contract)
 
 
 def write_release(

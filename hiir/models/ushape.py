@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from hiir.layers.convolution import convolution3
 from hiir.layers.initialization import initialize
 from hiir.layers.layer_config import ArchitectureError, LayerConfig, check_rules
-from hiir.layers.resampling import Downsample, Upsample, fold_pixels, unfold_pixels
+from hiir.layers.resampling import Downsample, Upsample, pixel_shuffle, pixel_unshuffle
 from hiir.layers.stage import Stage
 from hiir.models.architecture import ArchitectureConfig, RestorationModel
 
@@ -122,7 +122,7 @@ class UShape(RestorationModel):
         latent = len(config.layers) - 1
         folded = config.stem**2
         convolution = config.stage_convolution
-        self.embed = convolution3(config.in_channels * folded, config.width)
+        self.conv_first = convolution3(config.in_channels * folded, config.width)
         self.encoder = nn.ModuleList(
             Stage(config.layer(i), depth=n, convolution=convolution)
             for i, n in enumerate(config.layers)
@@ -139,15 +139,15 @@ class UShape(RestorationModel):
             Stage(config.layer(i, decoder=True), depth=n, convolution=convolution)
             for i, n in enumerate(config.decoder_layers)
         )
-        self.output = convolution3(config.decoder_channels(0), config.out_channels * folded)
+        self.conv_last = convolution3(config.decoder_channels(0), config.out_channels * folded)
         initialize(self, config.initialization)
 
     def restore(self, image: Tensor) -> Tensor:
         """Map ``(B, in_channels, H, W)`` to ``(B, out_channels, H, W)``."""
-        folded = fold_pixels(image.permute(0, 2, 3, 1), self.config.stem)
+        folded = pixel_unshuffle(image.permute(0, 2, 3, 1), self.config.stem)
         # The residual is added to the image as it is, even if the network computes in bfloat16.
-        plane = folded.permute(0, 3, 1, 2).to(self.embed.weight.dtype)
-        tokens = self.embed(plane).permute(0, 2, 3, 1)
+        plane = folded.permute(0, 3, 1, 2).to(self.conv_first.weight.dtype)
+        tokens = self.conv_first(plane).permute(0, 2, 3, 1)
         skips: list[Tensor] = []
         for stage, down in zip(self.encoder[:-1], self.down, strict=True):
             tokens = stage(tokens)
@@ -157,8 +157,8 @@ class UShape(RestorationModel):
         for level in reversed(range(len(skips))):
             joined = torch.cat((self.up[level](tokens), skips[level]), dim=-1)
             tokens = self.decoder[level](self.merge[level](joined))
-        folded = self.output(tokens.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        residual = unfold_pixels(folded, self.config.stem).permute(0, 3, 1, 2)
+        folded = self.conv_last(tokens.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        residual = pixel_shuffle(folded, self.config.stem).permute(0, 3, 1, 2)
         return self._base(image) + residual
 
     def _base(self, image: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from hiir.errors import HiirError
+from hiir.models.parameter_names import current_parameter_name
 
 __all__ = [
     "GROUPS",
@@ -124,7 +125,7 @@ def read_files(paths: Sequence[Path]) -> Checkpoint:
         with safe_open(path, framework="pt") as file:
             for key in file.keys():  # noqa: SIM118 - no mapping
                 group, _, name = key.partition("/")
-                groups[group][name] = file.get_tensor(key).float()
+                groups[group][current_parameter_name(name)] = file.get_tensor(key).float()
             found.append(file.metadata())
     steps = sorted({int(metadata["step"]) for metadata in found})
     if len(steps) != 1:

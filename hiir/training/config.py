@@ -1,28 +1,29 @@
-"""The configuration of a training run: one complete default, and experiments as small deltas."""
+"""The configuration of a training run, as frozen models that refuse unknown keys.
+
+`experiments` loads one: the complete default, an experiment's differences, a profile, overrides.
+"""
 
 import hashlib
 import json
-import os
 from enum import StrEnum
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hiir.datasets.photo import Colour
+from hiir.datasets.photo_files import ColorMode
 from hiir.degradations.recipe import Recipe
 from hiir.errors import HiirError
 from hiir.models.presets import get_preset
+from hiir.training.config_compatibility import with_original_names
 from hiir.training.losses import LossConfig
-from hiir.training.pairs import PairsConfig
+from hiir.training.paired_data import PairsConfig
 
 __all__ = [
     "Compile",
     "ConfigError",
     "DataConfig",
-    "Feed",
+    "LoaderKind",
     "OptimizerConfig",
     "OptimizerKind",
     "PhaseConfig",
@@ -31,9 +32,6 @@ __all__ = [
     "ScheduleKind",
     "TrainingConfig",
     "ValidationConfig",
-    "list_configs",
-    "load_config",
-    "named_recipe",
 ]
 
 
@@ -45,7 +43,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Feed(StrEnum):
+class LoaderKind(StrEnum):
     """Where patches come from."""
 
     PATCHES = "patches"
@@ -69,27 +67,27 @@ class DataConfig(_Strict):
     """Leave out what cannot be decoded, with a warning that names it, instead of refusing it."""
     skip_small: bool
     """Leave out images that are smaller than a patch or tile, with a warning that counts them."""
-    colour: Colour
+    color: ColorMode
     """What clean images are turned into first."""
-    drawn_share: float = Field(ge=0, le=1)
-    """Share of the patches that are drawn pictures (flat colours, gradients, shapes, letters)."""
+    synthetic_share: float = Field(ge=0, le=1)
+    """Share of the patches that are drawn pictures (flat colors, gradients, shapes, letters)."""
     texture_share: float = Field(ge=0, le=1)
     """Share of the patches that are the more textured of two candidates."""
     degradation: Recipe
     """What is done to a patch; strengths are drawn for each."""
-    pairs: tuple[PairsConfig, ...]
+    pairs: tuple[PairsConfig, ...] = ()
     """Real pairs for a share of the patches; without the folder the recipe degrades others."""
-    with_level: bool
+    noise_level_map: bool
     """Append a plane that holds the noise level to each input."""
     workers: int = Field(ge=0)
     """Processes that prepare data; with 0 the training process does it between its steps."""
-    parts: Path | None
+    shards: Path | None
     """Folder of archives that `hiir data pack` wrote, unpacked into ``root`` as they arrive."""
-    feed: Feed
+    loader: LoaderKind
     """Where patches come from."""
     tile: int = Field(gt=0)
     """Side of a tile in pixels, with the margin of the degradation."""
-    ring: int = Field(gt=0)
+    buffer: int = Field(gt=0)
     """Tiles that the device holds."""
     reuse: float = Field(gt=0)
     """How often a pixel of a tile is used on average, before another tile takes its place."""
@@ -171,7 +169,7 @@ class ReleaseConfig(_Strict):
     tile: int = Field(gt=0)
     """Side in pixels of what is served; a multiple of the architecture's size."""
     overlap: int = Field(ge=0)
-    """Pixels that neighbouring tiles share at least."""
+    """Pixels that neighboring tiles share at least."""
     provenance: dict[str, str]
     """Where the weights come from: data with licences, recipe, hardware."""
 
@@ -228,10 +226,14 @@ class TrainingConfig(_Strict):
     def identity(self) -> str:
         """Hash of what decides the weights: a run is resumed with the same alone.
 
-        Lengths in time, paths, logging, validation and the way of computing are not in it.
+        Lengths in time, paths, logging, validation and the way of computing are not in it. Options
+        keep their first names in it, and one that came later is left out while it has no effect:
+        a newer version of the code resumes older runs.
         """
         decisive = self.model_dump(mode="json", exclude=_INDECISIVE)
-        text = json.dumps(decisive, sort_keys=True)
+        if not decisive["data"]["pairs"]:
+            del decisive["data"]["pairs"]
+        text = json.dumps(with_original_names(decisive), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @model_validator(mode="after")
@@ -281,110 +283,5 @@ _INDECISIVE: dict[str, Any] = {
         ),
         True,
     ),
-    "data": {"root", "validation", "cache", "workers", "parts", "ring"},
+    "data": {"root", "validation", "cache", "workers", "shards", "buffer"},
 }
-
-# Beside the deltas: complete, and no experiment.
-_DEFAULT = "default"
-
-
-def list_configs() -> tuple[str, ...]:
-    """Names of the shipped experiments."""
-    paths = files("hiir.configs").iterdir()
-    names = {path.name.removesuffix(".yaml") for path in paths if path.name.endswith(".yaml")}
-    return tuple(sorted(names - {_DEFAULT}))
-
-
-def load_config(
-    name: str, *, overrides: tuple[str, ...] = (), profile: str | None = None
-) -> TrainingConfig:
-    """Resolve an experiment: the default, its deltas, a profile, then ``key.path=value`` overrides.
-
-    Args:
-        name: of a shipped experiment, or the path of a YAML file.
-        overrides: values in YAML, e.g. ``optimizer.lr=1e-3``.
-        profile: how to compute on a kind of device: ``gpu`` (``configs/profiles/gpu.yaml``).
-
-    Raises:
-        ConfigError: for an unknown name, an unknown or missing key, or a value that is refused.
-    """
-    values: dict[str, Any] = yaml.safe_load(_text(_DEFAULT))
-    for origin, delta in _deltas(name):
-        _merge(values, delta, where=origin)
-    if profile is not None:
-        _apply_profile(values, profile)
-    for override in overrides:
-        key, separator, text = override.partition("=")
-        if not separator:
-            raise ConfigError(f"an override must look like key=value, not {override!r}")
-        nested: Any = yaml.safe_load(text)
-        for part in reversed(key.split(".")):
-            nested = {part: nested}
-        _merge(values, nested, where=override)
-    try:
-        return TrainingConfig(**values)
-    except ValidationError as error:
-        raise ConfigError(f"configuration {name}: {error}") from error
-
-
-def _apply_profile(values: dict[str, Any], profile: str) -> None:
-    """Merge a profile; its ``batch_pixels`` decides the batch of each phase."""
-    path = files("hiir.configs") / "profiles" / f"{profile}.yaml"
-    if not path.is_file():
-        raise ConfigError(f"no profile {profile!r}; there is gpu")
-    delta: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    pixels = delta.pop("batch_pixels")
-    _merge(values, delta, where=f"profile {profile}")
-    if values["data"]["workers"] == "cores":
-        # The training process itself, and what validates beside it, need one.
-        values["data"]["workers"] = max((os.cpu_count() or 2) - 2, 1)
-    values["phases"] = [
-        {**phase, "batch": max(pixels // phase["patch"] ** 2, 1)} for phase in values["phases"]
-    ]
-
-
-def _deltas(name: str) -> list[tuple[str, dict[str, Any]]]:
-    """An experiment's differences, after those of the experiment that its ``base`` names."""
-    delta: dict[str, Any] = yaml.safe_load(_text(name)) or {}
-    base = delta.pop("base", None)
-    return [*(_deltas(base) if base else []), (name, delta)]
-
-
-def _text(name: str) -> str:
-    if name in (_DEFAULT, *list_configs()):
-        return (files("hiir.configs") / f"{name}.yaml").read_text(encoding="utf-8")
-    if Path(name).is_file():
-        return Path(name).read_text(encoding="utf-8")
-    known = ", ".join((_DEFAULT, *list_configs()))
-    raise ConfigError(f"no configuration {name!r}; those shipped are {known}")
-
-
-def named_recipe(text: str) -> Recipe | None:
-    """The degradation that a shipped experiment is validated on: ``NAME`` or ``NAME:LABEL``.
-
-    Returns None for a text that begins with no such name.
-
-    Raises:
-        ConfigError: for an unknown label; the message lists those of the experiment.
-    """
-    name, _, label = text.partition(":")
-    if name not in list_configs():
-        return None
-    recipes = {item.label: item.degradation for item in load_config(name).validation}
-    if label and label not in recipes:
-        raise ConfigError(f"{name} has no {label!r}; it has {', '.join(recipes)}")
-    return recipes[label] if label else next(iter(recipes.values()))
-
-
-# Their keys depend on their kind: a delta states them whole.
-_WHOLE = frozenset({"loss", "model"})
-
-
-def _merge(values: dict[str, Any], delta: dict[str, Any], *, where: str) -> None:
-    for key, value in delta.items():
-        if key not in values:
-            raise ConfigError(f"{where}: unknown key {key!r}; known here: {', '.join(values)}")
-        if key not in _WHOLE and isinstance(values[key], dict) and isinstance(value, dict):
-            _merge(values[key], value, where=f"{where}: {key}")
-        else:
-            values[key] = value

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from hiir.datasets.patches import Batch, DegradedPatches
+from hiir.datasets.degraded_patches import Batch, DegradedPatches
 from hiir.training.config import PhaseConfig, TrainingConfig
-from hiir.training.position import Position
+from hiir.training.run_position import RunPosition
 
 __all__ = ["PatchLoader"]
 
@@ -25,7 +25,7 @@ class PatchLoader:
         patches: DegradedPatches,
         config: TrainingConfig,
         *,
-        position: Position,
+        position: RunPosition,
         device: torch.device,
         rank: int,
         world: int,
@@ -76,7 +76,7 @@ class _Batches(Dataset[Batch]):
 class _Steps(Sampler[_Asked]):
     """Steps with their phases, until the end of the run."""
 
-    def __init__(self, config: TrainingConfig, position: Position) -> None:
+    def __init__(self, config: TrainingConfig, position: RunPosition) -> None:
         self._config = config
         self._position = position
 

@@ -24,21 +24,22 @@ from torch import Tensor
 
 from hiir.models.presets import build_model
 from hiir.training.checkpoint import Checkpoint
+from hiir.training.compilation import compiled
 from hiir.training.config import ConfigError, TrainingConfig
-from hiir.training.data import TrainingData
-from hiir.training.due import Due
 from hiir.training.ema import WeightAverage
 from hiir.training.flat_weights import FlatWeights
+from hiir.training.initial_weights import check_channels, start_from
 from hiir.training.losses import build_loss
-from hiir.training.memory import keep_freed_memory
+from hiir.training.malloc import keep_freed_memory
 from hiir.training.optimizer import FlatOptimizer
-from hiir.training.portable import write_portable
-from hiir.training.position import Position
-from hiir.training.preparation import check_channels, compiled, start_from
+from hiir.training.portable_run import write_portable
 from hiir.training.progress import Progress
 from hiir.training.run_folder import RunFolder
+from hiir.training.run_position import RunPosition
 from hiir.training.schedule import learning_rate
 from hiir.training.step import TrainingStep
+from hiir.training.step_triggers import StepTriggers
+from hiir.training.training_data import TrainingData
 from hiir.training.validation import Validator
 
 __all__ = ["train"]
@@ -115,7 +116,7 @@ class _Run:
         self.config, self.folder, self.fabric, self.carry = config, run, fabric, carry
         self.deadline = None if seconds is None else time.monotonic() + seconds
         checkpoint = self._find_checkpoint(allow_changed=allow_changed)
-        self.position = Position(config)
+        self.position = RunPosition(config)
         # Before anything touches a GPU: the processes that degrade tiles are forked.
         self.data = self._open_data(first_tile=checkpoint.tiles if checkpoint else 0)
         torch.manual_seed(config.seed)
@@ -218,11 +219,11 @@ class _Run:
 
     def _train_to_the_end(self) -> None:
         config, world, zero = self.config, self.fabric.world_size, self.fabric.is_global_zero
-        due = Due(config, self.position)
+        triggers = StepTriggers(config, self.position)
         with Progress(config, self.folder, self.position, world=world, shown=zero) as progress:
             self._tick()
             while not self.position.finished:
-                if self.position.decays and due.stable and zero:
+                if self.position.decays and triggers.stable and zero:
                     self._save(self.folder.stable)
                 loss, patches = self._step(progress)
                 progress.add(loss, patches)
@@ -232,11 +233,11 @@ class _Run:
                     # Every process takes part: the figure is of all patches.
                     mean = float(cast("Tensor", self.fabric.all_reduce(progress.mean_loss())))
                     progress.log(mean, rate=learning_rate(self.position), reuse=self.data.reuse)
-                if zero and due.checkpoint:
+                if zero and triggers.checkpoint:
                     self._save()
-                if due.validation:
+                if triggers.validation:
                     self._validate(progress)
-                self.data.look_for_parts()
+                self.data.look_for_shards()
                 if self._stops():
                     break
             if config.duration is not None and self.position.finished:

@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""What training minimizes."""
 
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias

@@ -15,8 +15,8 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from hiir.training.config import ConfigError, TrainingConfig
-from hiir.training.position import Position
 from hiir.training.run_folder import RunFolder
+from hiir.training.run_position import RunPosition
 from hiir.training.validation import Validation
 
 __all__ = ["Progress"]
@@ -31,7 +31,7 @@ class Progress:
         self,
         config: TrainingConfig,
         folder: RunFolder,
-        position: Position,
+        position: RunPosition,
         *,
         world: int,
         shown: bool,

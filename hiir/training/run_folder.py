@@ -12,6 +12,7 @@ import yaml
 
 from hiir.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from hiir.training.config import TrainingConfig
+from hiir.training.config_compatibility import with_current_names
 
 __all__ = ["RunFolder", "git_revision"]
 
@@ -63,7 +64,7 @@ class RunFolder:
     def config(self) -> TrainingConfig:
         """The configuration that the run was last started with."""
         values = yaml.safe_load((self.path / "config.yaml").read_text())
-        return TrainingConfig(**values)
+        return TrainingConfig(**with_current_names(values))
 
     def environment(self) -> dict[str, str]:
         """Code revision, versions and processes that the run was last started with."""

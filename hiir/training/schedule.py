@@ -3,14 +3,14 @@
 import math
 
 from hiir.training.config import ScheduleKind
-from hiir.training.position import Position
+from hiir.training.run_position import RunPosition
 
 __all__ = ["learning_rate"]
 
 _WARM_UP_SHARE = 0.05  # of a run whose length is a time
 
 
-def learning_rate(position: Position) -> float:
+def learning_rate(position: RunPosition) -> float:
     """Rate of the next step: linear warm-up, constant, then a cosine or steps.
 
     Warm-up lets large models converge (Hi-IR, section 4). One long constant stretch and one decay
@@ -31,7 +31,7 @@ def learning_rate(position: Position) -> float:
     return low + (peak - low) * (1 + math.cos(math.pi * progress)) / 2
 
 
-def _time_of_warm_up(position: Position) -> float:
+def _time_of_warm_up(position: RunPosition) -> float:
     """Share, up to 1, of the time that warms up: a short run would not get past it by its steps."""
     if position.config.duration is None:
         return 0.0

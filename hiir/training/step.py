@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from hiir.datasets.patches import Batch
+from hiir.datasets.degraded_patches import Batch
 from hiir.training.ema import WeightAverage
 from hiir.training.flat_weights import FlatWeights
 from hiir.training.losses import Loss

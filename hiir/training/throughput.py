@@ -12,16 +12,16 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from hiir.datasets.patches import Batch
+from hiir.datasets.degraded_patches import Batch
 from hiir.models.columnar import ColumnarConfig
-from hiir.models.operations import measure_cost
+from hiir.models.flops import measure_cost
 from hiir.models.presets import get_preset
+from hiir.training.compilation import compiled
 from hiir.training.config import Compile, OptimizerConfig, OptimizerKind
 from hiir.training.ema import WeightAverage
 from hiir.training.flat_weights import FlatWeights
 from hiir.training.losses import Psnr, build_loss
 from hiir.training.optimizer import FlatOptimizer
-from hiir.training.preparation import compiled
 from hiir.training.step import TrainingStep
 
 __all__ = ["MODES", "Throughput", "measure_step", "peak_tflops"]

@@ -11,10 +11,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from hiir.imaging import ModelContract
+from hiir.models.parameter_names import with_current_parameter_names
 from hiir.models.presets import get_preset
 from hiir.models.release import Release, ReleaseError, read_release
 from hiir.training.checkpoint import Checkpoint
 from hiir.training.config import TrainingConfig
+from hiir.training.config_compatibility import with_current_names
 from hiir.training.run_folder import RunFolder
 
 __all__ = ["contract_of", "read_run", "read_weights_files", "state_of"]
@@ -96,7 +98,7 @@ def contract_of(config: TrainingConfig, **values: Any) -> ModelContract:
         "architecture": config.preset,
         "scale": preset.upscale,
         "input_channels": preset.in_channels,
-        "noise_level": config.data.with_level,
+        "noise_level": config.data.noise_level_map,
         "output_channels": preset.out_channels,
         "tile": config.release.tile,
         "overlap": config.release.overlap,
@@ -129,7 +131,7 @@ def _assemble(
     for name in sorted(weights):
         digest.update(weights[name].float().numpy().tobytes())
     contract = contract_of(config, tile=tile, sha256=digest.hexdigest(), provenance=provenance)
-    return Release(model=model.eval().freeze(), contract=contract)
+    return Release(model=model.eval().fuse(), contract=contract)
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -140,13 +142,13 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         with safe_open(path, framework="pt") as file:
             names = [name for name in file.keys() if name.startswith(_AVERAGE)]  # noqa: SIM118
             tensors = {name.removeprefix(_AVERAGE): file.get_tensor(name) for name in names}
-            return dict(file.metadata() or {}), tensors
+            return dict(file.metadata() or {}), with_current_parameter_names(tensors)
     except (SafetensorError, OSError) as error:
         raise ReleaseError(f"{path}: {error}") from error
 
 
 def _parse(text: str, path: Path) -> TrainingConfig:
     try:
-        return TrainingConfig.model_validate(yaml.safe_load(text))
+        return TrainingConfig.model_validate(with_current_names(yaml.safe_load(text)))
     except (yaml.YAMLError, ValidationError) as error:
         raise ReleaseError(f"{path}: its configuration cannot be read: {error}") from error

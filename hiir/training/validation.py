@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiir.datasets.photo import read_photo
-from hiir.datasets.pool import DatasetError, list_images
+from hiir.datasets.packed_images import DatasetError, list_images
+from hiir.datasets.photo_files import read_photo
 from hiir.degradations.recipe import Recipe
-from hiir.evaluation.benchmark import score
-from hiir.evaluation.conventions import convention_of, family_of_task
-from hiir.evaluation.samples import Sample
+from hiir.evaluation.evaluate import score
+from hiir.evaluation.protocols import family_of_task, protocol_of
+from hiir.evaluation.test_sets import Sample
 from hiir.imaging import Uint8Pixels, append_level, estimate_noise_level, from_unit, to_unit
 from hiir.models.presets import build_model
 from hiir.training.config import TrainingConfig
@@ -28,13 +28,13 @@ class Validation:
     """Figures of one point of the run."""
 
     psnr: dict[str, float]
-    """Mean PSNR in dB for each degradation, by the convention of the task."""
+    """Mean PSNR in dB for each degradation, by the protocol of the task."""
     loss: float
     """Mean of the training's loss over all degradations."""
 
 
 class Validator:
-    """Restores the centres of some validation images for each degradation."""
+    """Restores the centers of some validation images for each degradation."""
 
     def __init__(self, config: TrainingConfig, *, device: torch.device) -> None:
         """Read and degrade the crops.
@@ -47,13 +47,13 @@ class Validator:
         self._model = build_model(config.preset, config.model).eval().to(device)
         self._loss = build_loss(config.loss).to(device)
         scale = config.data.degradation.scale
-        self._convention = convention_of(
+        self._convention = protocol_of(
             family_of_task(config.release.task),
             scale=scale,
             gray=self._model.config.out_channels == 1,
         )
         paths = list_images(config.data.root / config.data.validation)[: config.validation_images]
-        photos = {path.name: read_photo(path, config.data.colour) for path in paths}
+        photos = {path.name: read_photo(path, config.data.color) for path in paths}
         self._samples = {
             item.label: [
                 _degraded(
@@ -62,7 +62,7 @@ class Validator:
                     item.degradation,
                     side=config.validation_crop,
                     index=index,
-                    with_level=config.data.with_level,
+                    noise_level_map=config.data.noise_level_map,
                 )
                 for index, (name, photo) in enumerate(photos.items())
             ]
@@ -98,7 +98,7 @@ def _batch(image: np.ndarray) -> Tensor:  # type: ignore[type-arg]
 
 
 def _degraded(
-    name: str, photo: Uint8Pixels, recipe: Recipe, *, side: int, index: int, with_level: bool
+    name: str, photo: Uint8Pixels, recipe: Recipe, *, side: int, index: int, noise_level_map: bool
 ) -> Sample:
     room = min(photo.shape[:2]) - 2 * recipe.margin
     crop = min(side, room) // recipe.scale * recipe.scale
@@ -109,6 +109,6 @@ def _degraded(
     surroundings = np.ascontiguousarray(photo[top : top + outer, left : left + outer])
     random = np.random.default_rng((_SEED, index))
     degraded, clean = recipe.degrade_patch(to_unit(surroundings), random)
-    if with_level:
+    if noise_level_map:
         degraded = append_level(degraded, estimate_noise_level(degraded))
     return Sample(name=name, clean=from_unit(clean, np.uint8), degraded=degraded)

@@ -11,7 +11,7 @@ SETTINGS = {"service/settings.py", "service/embedded/settings.py"}
 # The parent of processes hands its own environment on to them, as a whole, unread.
 HANDS_ON = {
     "hiir/imaging/codec.py",
-    "hiir/training/borrowed.py",
+    "hiir/training/detached_trainer.py",
     "service/embedded/stack.py",
 }
 # What the launcher of a training on several GPUs tells each of its processes.

@@ -10,10 +10,10 @@ from hiir.degradations.steps.camera import Camera
 from hiir.degradations.steps.composite import Chain, OneOf, Resized
 from hiir.degradations.steps.compression import Jpeg
 from hiir.degradations.steps.defocus import Defocus
+from hiir.degradations.steps.heavy_weather import HeavyRain, Snowfall, WindowDrops
 from hiir.degradations.steps.motion import Motion, MovingObject
 from hiir.degradations.steps.noise import CorrelatedNoise, File, FilmGrain, Noise, Poisson
 from hiir.degradations.steps.sampling import Bayer, Downscale, Resize
-from hiir.degradations.steps.storm import HeavyRain, Snowfall, WindowDrops
 from hiir.degradations.steps.union import Step
 from hiir.degradations.steps.weather import Fog, Rain, Raindrops, Snow
 

@@ -13,7 +13,7 @@ from hiir.degradations.camera import (
     expose,
     linear_from_file,
 )
-from hiir.degradations.in_camera import sharpen, smooth_noise
+from hiir.degradations.camera_processing import sharpen, smooth_noise
 from hiir.degradations.noise import noise_level
 from hiir.degradations.steps.base import BaseStep, Range
 from hiir.imaging import BayerPattern, FloatPixels

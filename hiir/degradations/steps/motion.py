@@ -26,7 +26,7 @@ class Motion(BaseStep):
     kind: Literal["motion"] = "motion"
     length: Range
     """Of the path in pixels."""
-    restlessness: Range = (0.0, 0.7)
+    jitter: Range = (0.0, 0.7)
     """Of the hand; 0 moves straight on, as a camera that pans."""
     gamma: Range = (1.0, 2.2)
     """Exponent from stored values to light."""
@@ -49,14 +49,14 @@ class Motion(BaseStep):
 
     @property
     def margin(self) -> int:
-        """A path is centred, or its frames are but for one, and it is straight at most."""
+        """A path is centered, or its frames are but for one, and it is straight at most."""
         frames = self.frames or np.inf
         return int(self.length[1] * (1 / 2 + 1 / frames)) + 2
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
         """Blur along one path."""
-        length, restlessness = (draw(r, random) for r in (self.length, self.restlessness))
-        trajectory = draw_trajectory(random, length=length, restlessness=restlessness)
+        length, jitter = (draw(r, random) for r in (self.length, self.jitter))
+        trajectory = draw_trajectory(random, length=length, jitter=jitter)
         if self.frames is not None:
             shutter = draw(self.shutter, random)
             trajectory = expose_frames(trajectory, frames=self.frames, shutter=shutter)
@@ -75,7 +75,7 @@ class MovingObject(BaseStep):
     """Of the thing's path in pixels."""
     ground_length: Range = (0.0, 2.0)
     """Of the background's path: the hand that holds the camera."""
-    restlessness: Range = (0.0, 0.3)
+    jitter: Range = (0.0, 0.3)
     """Of both paths; 0 is a straight line."""
     size: Range = (0.1, 0.4)
     """Mean radius of the thing as a share of the sides."""
@@ -101,11 +101,9 @@ class MovingObject(BaseStep):
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
         """Move one thing."""
         inside = draw_outline((image.shape[0], image.shape[1]), random, size=self.size)
-        restlessness = draw(self.restlessness, random)
+        jitter = draw(self.jitter, random)
         object_path, ground_path = (
-            seen_from_middle(
-                draw_trajectory(random, length=draw(length, random), restlessness=restlessness)
-            )
+            seen_from_middle(draw_trajectory(random, length=draw(length, random), jitter=jitter))
             for length in (self.length, self.ground_length)
         )
         return blur_moving_object(

@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from hiir.degradations.imresize import imresize
 from hiir.degradations.mosaic import mosaic
 from hiir.degradations.resample import ResizeFilter, resample
-from hiir.degradations.resize import reduce_bicubic
 from hiir.degradations.steps.base import BaseStep, Range, Shares, draw, draw_share
 from hiir.imaging import BayerPattern, FloatPixels, demosaic_malvar
 
@@ -50,7 +50,7 @@ class Downscale(BaseStep):
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:  # noqa: ARG002
         """Reduce; nothing is left to chance."""
-        return reduce_bicubic(image, self.factor)
+        return imresize(image, 1 / self.factor)
 
 
 class Resize(BaseStep):

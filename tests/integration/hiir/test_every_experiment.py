@@ -10,19 +10,20 @@ import torch
 from PIL import Image
 from skimage.data import astronaut, coffee
 
-from hiir.evaluation.benchmark import Evaluation, evaluate
-from hiir.evaluation.conventions import convention_for
-from hiir.evaluation.degradation import degradation_of
+from hiir.evaluation.evaluate import Evaluation, evaluate
 from hiir.evaluation.onnx_tiles import OnnxTiles
+from hiir.evaluation.protocols import protocol_for
 from hiir.evaluation.restorer import TiledRestorer
-from hiir.evaluation.samples import SyntheticSet
+from hiir.evaluation.seeded_degradation import degradation_of
+from hiir.evaluation.test_sets import SyntheticSet
 from hiir.evaluation.torch_tiles import TorchTiles
 from hiir.export.triton import export_release
 from hiir.imaging import ModelContract, TileEngine
 from hiir.models.presets import build_model
 from hiir.models.release import Release
-from hiir.training.config import TrainingConfig, list_configs, load_config
+from hiir.training.config import TrainingConfig
 from hiir.training.ema import WeightAverage
+from hiir.training.experiments import list_configs, load_config
 from hiir.training.flat_weights import FlatWeights
 from hiir.training.loop import train
 from hiir.training.run_folder import RunFolder
@@ -126,9 +127,9 @@ def run(config: TrainingConfig, folder: Path) -> Trained:
         sha256="0" * 64,
         provenance={"data": "a photo"},
         quality={},
-        noise_level=config.data.with_level,
+        noise_level=config.data.noise_level_map,
     )
-    release = Release(model=model.eval().freeze(), contract=contract)
+    release = Release(model=model.eval().fuse(), contract=contract)
     return Trained(config=config, release=release, before=before, after=validator.score(average))
 
 
@@ -183,6 +184,6 @@ def measure(one: Trained, engine: TileEngine) -> float:
     evaluation: Evaluation = evaluate(
         TiledRestorer(contract=contract, engine=engine),
         samples,
-        convention_for(contract),
+        protocol_for(contract),
     )
     return evaluation.psnr

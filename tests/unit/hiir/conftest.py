@@ -10,7 +10,7 @@ from hiir.models.architecture import ArchitectureConfig, RestorationModel
 from hiir.models.columnar import ColumnarConfig
 from hiir.models.presets import PRESETS
 
-# At their initialisation attention and bias are next to nothing, and no test would miss them.
+# At their initialization attention and bias are next to nothing, and no test would miss them.
 _SCALE_UP = 6
 
 
@@ -36,7 +36,7 @@ def preset(request: pytest.FixtureRequest) -> ArchitectureConfig:
 
 @pytest.fixture
 def scale_up() -> Callable[[RestorationModel], RestorationModel]:
-    """Make a model's attention matter, and freeze it for inference."""
+    """Make a model's attention matter, and fuse it for inference."""
 
     def scale(model: RestorationModel) -> RestorationModel:
         with torch.no_grad():
@@ -44,6 +44,6 @@ def scale_up() -> Callable[[RestorationModel], RestorationModel]:
                 attention = {"local", "dispersed", "attention", "beyond"} & set(name.split("."))
                 if attention and not name.endswith("scale"):
                     parameter.mul_(_SCALE_UP)
-        return model.eval().freeze()
+        return model.eval().fuse()
 
     return scale

@@ -1,4 +1,4 @@
-"""One behavioural suite over every registered preset."""
+"""One behavioral suite over every registered preset."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from hiir.export.graph_form import GraphForm, Precision
+from hiir.export.graph_form import ExportFormat, Precision
 from hiir.export.onnx import export_onnx
 from hiir.export.parity import MAX_RELATIVE_ERROR, MIN_HALF_PSNR, check_parity
 from hiir.models.architecture import ArchitectureConfig
@@ -53,7 +53,7 @@ def test_freezing_changes_nothing_but_the_rounding(preset, scale_up) -> None:
     frozen = scale_up(model)
     with torch.inference_mode():
         fast = frozen(tile)
-        exact = frozen.thaw()(tile)
+        exact = frozen.unfuse()(tile)
     assert (fast - exact).abs().max() <= 1e-5 * exact.abs().max()
 
 
@@ -78,7 +78,7 @@ def test_its_graph_computes_what_it_computes(
         tile=preset.size_multiple,
         size_multiple=preset.size_multiple,
     )
-    model, form = scale_up(preset.build()), GraphForm(precision=precision)
+    model, form = scale_up(preset.build()), ExportFormat(precision=precision)
     export_onnx(model, contract, tmp_path / form.filename, form=form)
     figure = check_parity(model, contract, tmp_path / form.filename, form=form)
     if precision is Precision.FP32:

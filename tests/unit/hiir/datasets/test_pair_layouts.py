@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from hiir.datasets.packed_images import DatasetError
 from hiir.datasets.pair_layouts import Layout, list_pairs
-from hiir.datasets.pool import DatasetError
 
 
 def put(folder: Path, *names: str) -> Path:

@@ -7,16 +7,16 @@ import pytest
 
 from hiir.datasets import tile_workers
 from hiir.datasets.clean_images import CleanImages
-from hiir.datasets.photo import Colour
-from hiir.datasets.pool import DatasetError, ImagePool
+from hiir.datasets.degraded_tiles import TileSource
+from hiir.datasets.packed_images import DatasetError, PackedImages
+from hiir.datasets.photo_files import ColorMode
 from hiir.datasets.tile_workers import TileWorkers
-from hiir.datasets.tiles import TileSource
 from hiir.degradations.recipe import Recipe
 
 
 def source(pool) -> TileSource:
     recipe = Recipe.model_validate([{"kind": "jpeg", "quality": [10, 60]}])
-    return TileSource(CleanImages(pool, color=Colour.RGB), recipe, side=64, seed=1)
+    return TileSource(CleanImages(pool, color=ColorMode.RGB), recipe, side=64, seed=1)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_processes_end_with_their_parent(pool) -> None:
 
 def test_tiles_are_cut_from_another_pool_once_it_is_there(draw_images, tmp_path, pool) -> None:
     folder = draw_images("more", (64, 64))
-    other = ImagePool.open([folder], cache=tmp_path / "cache", min_side=64)
+    other = PackedImages.open([folder], cache=tmp_path / "cache", min_side=64)
     workers = TileWorkers(source(pool), first=0, count=1)
     try:
         workers.change_pool(other)

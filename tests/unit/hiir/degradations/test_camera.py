@@ -8,7 +8,7 @@ from hiir.degradations.camera import (
     expose,
     linear_from_file,
 )
-from hiir.degradations.in_camera import smooth_noise
+from hiir.degradations.camera_processing import smooth_noise
 from hiir.degradations.noise import noise_level
 from hiir.degradations.recipe import Recipe
 from hiir.imaging import BayerPattern

@@ -26,7 +26,7 @@ def test_lower_quality_is_worse(photo) -> None:
     assert errors == sorted(errors, reverse=True)
 
 
-def test_full_chroma_keeps_colours_that_halved_chroma_smears() -> None:
+def test_full_chroma_keeps_colors_that_halved_chroma_smears() -> None:
     stripes = np.zeros((32, 32, 3), np.float32)
     stripes[:, ::2, 0] = 1
     full = compress_jpeg(stripes, 95, subsampling=ChromaSubsampling.FULL)

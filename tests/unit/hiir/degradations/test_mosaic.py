@@ -6,12 +6,12 @@ from hiir.imaging import BayerPattern, demosaic_malvar
 
 
 @pytest.mark.parametrize("pattern", BayerPattern)
-def test_a_mosaic_keeps_the_colours_of_its_pattern(photo, pattern: BayerPattern) -> None:
+def test_a_mosaic_keeps_the_colors_of_its_pattern(photo, pattern: BayerPattern) -> None:
     raw = mosaic(photo, pattern)
     assert raw.shape == (*photo.shape[:2], 1)
-    for place, colour in enumerate(pattern.value):
+    for place, color in enumerate(pattern.value):
         row, column = divmod(place, 2)
-        expected = photo[row::2, column::2, "rgb".index(colour)]
+        expected = photo[row::2, column::2, "rgb".index(color)]
         np.testing.assert_array_equal(raw[row::2, column::2, 0], expected)
 
 
@@ -28,7 +28,7 @@ def test_an_impulse_spreads_by_the_published_weights() -> None:
     raw = np.full((11, 11, 1), 0.5, np.float32)
     raw[4, 4] += 0.08  # a red pixel of RGGB
     spread = (demosaic_malvar(raw, BayerPattern.RGGB) - 0.5) * 100
-    # Eighths of 8: green at red 4, at its neighbours of the same colour -1 (four, two apart).
+    # Eighths of 8: green at red 4, at its neighbors of the same color -1 (four, two apart).
     assert spread[4, 4, 1] == pytest.approx(4, abs=1e-3)
     assert spread[4, 6, 1] == spread[2, 4, 1] == pytest.approx(-1, abs=1e-3)
     assert spread[4, 4, 2] == pytest.approx(6, abs=1e-3)  # blue at red

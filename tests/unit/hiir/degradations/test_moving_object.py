@@ -22,7 +22,7 @@ def square() -> np.ndarray:
 
 def test_the_middle_of_the_exposure_is_where_the_truth_is() -> None:
     for seed in range(5):
-        drawn = draw_trajectory(np.random.default_rng(seed), length=30, restlessness=0.5)
+        drawn = draw_trajectory(np.random.default_rng(seed), length=30, jitter=0.5)
         moved = seen_from_middle(drawn)
         np.testing.assert_allclose(moved[len(moved) // 2], 0)
         np.testing.assert_allclose(np.diff(moved, axis=0), np.diff(drawn, axis=0))
@@ -71,8 +71,8 @@ def test_the_thing_does_not_bleed_into_a_ground_that_moves() -> None:
 @pytest.mark.parametrize("sharp", ["mean", "middle"])
 def test_a_step_says_which_moment_is_sharp(photo, sharp: str) -> None:
     # The mean of a curled path is another place than its middle, of a straight one the same.
-    curled = {"kind": "motion", "length": 30, "restlessness": 0.7, "sharp": sharp}
-    straight = {"kind": "motion", "length": 30, "restlessness": 0, "sharp": sharp}
+    curled = {"kind": "motion", "length": 30, "jitter": 0.7, "sharp": sharp}
+    straight = {"kind": "motion", "length": 30, "jitter": 0, "sharp": sharp}
 
     def differs(step: dict) -> bool:
         other = {**step, "sharp": {"mean": "middle", "middle": "mean"}[sharp]}

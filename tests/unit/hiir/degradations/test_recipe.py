@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from hiir.degradations.contact_sheet import SHEET, contact_sheet
 from hiir.degradations.recipe import Recipe, RecipeError, read_recipe
-from hiir.degradations.sheet import SHEET, contact_sheet
 
 EVERY_KIND = {
     "noise": {"sigma": [5, 50], "clip_share": 0.5},
@@ -205,7 +205,7 @@ def test_a_recipe_is_read_from_text_and_from_a_file(tmp_path) -> None:
             read_recipe(wrong)
 
 
-def test_noise_of_one_level_is_recognised() -> None:
+def test_noise_of_one_level_is_recognized() -> None:
     assert Recipe.model_validate([{"kind": "noise", "sigma": 25}]).only_noise is not None
     for steps in (
         [{"kind": "noise", "sigma": [5, 25]}],

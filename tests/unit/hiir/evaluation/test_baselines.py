@@ -8,9 +8,9 @@ from skimage.data import astronaut
 
 from hiir.degradations.recipe import read_recipe
 from hiir.evaluation.baselines import BASELINES, BaselineError, build_baseline
-from hiir.evaluation.benchmark import evaluate
-from hiir.evaluation.degradation import Noise, Synthetic
-from hiir.evaluation.samples import SyntheticSet
+from hiir.evaluation.evaluate import evaluate
+from hiir.evaluation.seeded_degradation import Noise, Synthetic
+from hiir.evaluation.test_sets import SyntheticSet
 from hiir.imaging import BayerPattern, FloatPixels, to_unit
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from hiir.evaluation import model_card
 from hiir.evaluation.model_card import CardError, card_facts, update_card
-from hiir.evaluation.tiling import TilingFigures, to_quality
+from hiir.evaluation.tiling_artifacts import TilingFigures, to_quality
 from hiir.models.release import Release, ReleaseError, list_releases, load_release
 
 CARDS = Path(__file__).parents[4] / "docs/models"

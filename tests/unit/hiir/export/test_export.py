@@ -11,7 +11,7 @@ from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInsta
 
 from hiir.export import triton
 from hiir.export.artifacts import export_artifacts, untrained_release
-from hiir.export.graph_form import GraphForm, Precision, Samples
+from hiir.export.graph_form import ExportFormat, Precision, Samples
 from hiir.export.onnx import OPSET, export_onnx, read_fingerprint
 from hiir.export.parity import (
     MAX_RELATIVE_ERROR,
@@ -49,7 +49,7 @@ def test_the_parity_check_sees_the_position_bias(model, contract, tmp_path: Path
     path = tmp_path / "model.onnx"
     export_onnx(model, contract, path)
     bias = model.encoder[0].layers[0].dispersed.position_bias
-    bias.frozen = bias.frozen.flip(-1)
+    bias.fused = bias.fused.flip(-1)
     with pytest.raises(ParityError, match="relative error"):
         check_parity(model, contract, path)
 
@@ -70,7 +70,7 @@ def test_the_graph_has_one_tile_size_and_any_batch(model, contract, tmp_path: Pa
 
 
 def test_a_graph_of_any_size_pads_what_does_not_fit(model, contract, tmp_path: Path) -> None:
-    path, form = tmp_path / "model.onnx", GraphForm(dynamic_size=True)
+    path, form = tmp_path / "model.onnx", ExportFormat(dynamic_size=True)
     export_onnx(model, contract, path, form=form)
     assert check_parity(model, contract, path, form=form, batch=2) <= MAX_RELATIVE_ERROR
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -86,7 +86,7 @@ def test_a_graph_of_any_size_pads_what_does_not_fit(model, contract, tmp_path: P
 @pytest.mark.parametrize("precision", list(Precision))
 def test_a_graph_of_bytes_scales_clips_and_rounds(model, contract, tmp_path, precision) -> None:
     path = tmp_path / "model.onnx"
-    form = GraphForm(samples=Samples.UINT8, precision=precision)
+    form = ExportFormat(samples=Samples.UINT8, precision=precision)
     export_onnx(model, contract, path, form=form)
     check_parity(model, contract, path, form=form, batch=2)
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -99,16 +99,16 @@ def test_a_graph_of_bytes_scales_clips_and_rounds(model, contract, tmp_path, pre
 def test_half_precision_is_half_as_large(model, contract, tmp_path: Path) -> None:
     full, half = tmp_path / "model.onnx", tmp_path / "model.fp16.onnx"
     export_onnx(model, contract, full)
-    export_onnx(model, contract, half, form=GraphForm(precision=Precision.FP16))
+    export_onnx(model, contract, half, form=ExportFormat(precision=Precision.FP16))
     assert half.stat().st_size < 0.65 * full.stat().st_size
 
 
 @pytest.mark.slow
 def test_half_precision_that_is_too_far_off_is_refused(model, contract, tmp_path: Path) -> None:
-    path, form = tmp_path / "model.onnx", GraphForm(precision=Precision.FP16)
+    path, form = tmp_path / "model.onnx", ExportFormat(precision=Precision.FP16)
     export_onnx(model, contract, path, form=form)
     with torch.no_grad():
-        model.output.bias.add_(0.01)
+        model.conv_last.bias.add_(0.01)
     with pytest.raises(ParityError, match=f"dB to torch in float32, at least {MIN_HALF_PSNR:g}"):
         check_parity(model, contract, path, form=form)
 
@@ -119,14 +119,14 @@ def test_half_precision_that_overflows_on_a_gpu_is_refused(tmp_path: Path, sampl
     """ONNX Runtime's CPU provider does not see it: there the graph agrees to 79 dB."""
     release = load_release("sr-x4")
     contract = replace(release.contract, tile=64)
-    model = release.model.thaw()
+    model = release.model.unfuse()
     attention = model.stages[0].layers[0].dispersed
     with torch.no_grad():
         attention.qkv.weight[2 * attention.qk_channels :] *= 1e6
         attention.qkv.bias[2 * attention.qk_channels :] *= 1e6
         model.stages[0].layers[0].project.weight *= 1e-6
-    path, form = tmp_path / "model.onnx", GraphForm(precision=Precision.FP16, samples=samples)
-    export_onnx(model.freeze(), contract, path, form=form)
+    path, form = tmp_path / "model.onnx", ExportFormat(precision=Precision.FP16, samples=samples)
+    export_onnx(model.fuse(), contract, path, form=form)
     with pytest.raises(
         ParityError, match=r"values reach .* of stages\.0\.layers\.0\.dispersed, at"
     ):
@@ -135,10 +135,10 @@ def test_half_precision_that_overflows_on_a_gpu_is_refused(tmp_path: Path, sampl
 
 @pytest.mark.slow
 def test_bytes_that_differ_by_more_than_a_rounding_are_refused(model, contract, tmp_path) -> None:
-    path, form = tmp_path / "model.onnx", GraphForm(samples=Samples.UINT8)
+    path, form = tmp_path / "model.onnx", ExportFormat(samples=Samples.UINT8)
     export_onnx(model, contract, path, form=form)
     with torch.no_grad():
-        model.output.bias.add_(0.01)
+        model.conv_last.bias.add_(0.01)
     with pytest.raises(ParityError, match="8-bit values differ by up to"):
         check_parity(model, contract, path, form=form)
 
@@ -148,7 +148,7 @@ def test_torchscript_that_differs_is_refused(model, contract, tmp_path: Path) ->
     export_torchscript(model, contract, path)
     assert check_torchscript(model, contract, path) <= MAX_RELATIVE_ERROR
     with torch.no_grad():
-        model.output.bias.add_(0.01)
+        model.conv_last.bias.add_(0.01)
     with pytest.raises(ParityError, match="relative error"):
         check_torchscript(model, contract, path)
 
@@ -230,7 +230,7 @@ def test_a_graph_that_differs_is_not_served(release, tmp_path: Path, monkeypatch
     before = graph.read_bytes()
 
     def export_another(model, contract, path, **options) -> None:
-        export_onnx(build_model(PRESET, SHALLOW).eval().freeze(), contract, path, **options)
+        export_onnx(build_model(PRESET, SHALLOW).eval().fuse(), contract, path, **options)
 
     monkeypatch.setattr(triton, "export_onnx", export_another)
     other = replace(release, contract=replace(release.contract, sha256="f" * 64))

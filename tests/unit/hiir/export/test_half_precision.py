@@ -27,7 +27,7 @@ def test_it_is_what_torch_computes_in_its_own_half_precision(name: str) -> None:
 
 def test_the_model_stays_as_it_is() -> None:
     torch.manual_seed(0)
-    model = build_model("ushape-compact-color").eval().freeze()
+    model = build_model("ushape-compact-color").eval().fuse()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     run_in_half(model, torch.rand(1, 3, 64, 64))
     assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in before.items())
@@ -68,6 +68,6 @@ def test_the_logits_of_attention_are_values_too() -> None:
     model = build_model("ushape-compact-color").eval()
     with torch.no_grad():
         model.encoder[0].layers[0].local.scale.mul_(1e6)
-    run = run_in_half(model.freeze(), torch.rand(1, 3, 64, 64))
+    run = run_in_half(model.fuse(), torch.rand(1, 3, 64, 64))
     assert run.peak.layer.startswith("encoder.0.layers.0.local")
     assert run.peak.value > 3e4

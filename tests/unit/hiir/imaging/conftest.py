@@ -31,7 +31,7 @@ def make_pixels() -> MakePixels:
 
 @pytest.fixture
 def make_smooth() -> MakePixels:
-    """A colourful gradient without symmetry, which lossy formats keep within a few levels."""
+    """A colorful gradient without symmetry, which lossy formats keep within a few levels."""
 
     def make(height: int = 40, width: int = 56, channels: int = 3) -> np.ndarray:
         down, right = np.mgrid[0:height, 0:width]
@@ -62,14 +62,14 @@ def make_png() -> Callable[..., bytes]:
         samples: np.ndarray,
         *,
         bit_depth: int,
-        colour_type: int = 0,
+        color_type: int = 0,
         before_header: Iterable[Chunk] = (),
         before_data: Iterable[Chunk] = (),
         size: tuple[int, int] | None = None,
     ) -> bytes:
         height, width = samples.shape[:2]
         width, height = size or (width, height)
-        header = struct.pack(">IIBBBBB", width, height, bit_depth, colour_type, 0, 0, 0)
+        header = struct.pack(">IIBBBBB", width, height, bit_depth, color_type, 0, 0, 0)
         rows = b"".join(b"\0" + _pack_bits(row.ravel(), bit_depth) for row in samples)
         chunks = [
             *before_header,

@@ -18,34 +18,34 @@ from hiir.imaging.alpha import bleed, enlarge_rows, flatten
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_hidden_colours_become_those_of_the_nearest_seen_ones(dtype):
-    colour = np.zeros((40, 40, 3), dtype)
-    colour[:20] = (200, 100, 50)
-    colour[20:] = (10, 20, 30)
+def test_hidden_colors_become_those_of_the_nearest_seen_ones(dtype):
+    color = np.zeros((40, 40, 3), dtype)
+    color[:20] = (200, 100, 50)
+    color[20:] = (10, 20, 30)
     alpha = np.full((40, 40), 255, dtype)
     alpha[:, 8:] = 0
-    colour[:, 8:] = 0  # black, as editors leave it
-    filled = bleed(colour, alpha)
+    color[:, 8:] = 0  # black, as editors leave it
+    filled = bleed(color, alpha)
     assert filled.dtype == dtype
-    assert np.array_equal(filled[:, :8], colour[:, :8])
+    assert np.array_equal(filled[:, :8], color[:, :8])
     assert (filled[:16, 8:12] == (200, 100, 50)).all()
     assert (filled[-8:, 8:12] == (10, 20, 30)).all()
     # Farther off it is a mean of them, and nowhere the black that was there.
     assert (filled >= (10, 20, 30)).all()
 
 
-def test_colours_that_are_barely_seen_stay_as_they_are(make_pixels):
-    colour = make_pixels()
-    alpha = np.full(colour.shape[:2], 1, np.uint8)
+def test_colors_that_are_barely_seen_stay_as_they_are(make_pixels):
+    color = make_pixels()
+    alpha = np.full(color.shape[:2], 1, np.uint8)
     alpha[0, 0] = 0
-    filled = bleed(colour, alpha)
-    assert np.array_equal(filled[alpha > 0], colour[alpha > 0])
+    filled = bleed(color, alpha)
+    assert np.array_equal(filled[alpha > 0], color[alpha > 0])
 
 
 @pytest.mark.parametrize("level", [0, 255])
 def test_nothing_flows_where_all_or_nothing_is_seen(make_pixels, level):
-    colour = make_pixels()
-    assert bleed(colour, np.full(colour.shape[:2], level, np.uint8)) is colour
+    color = make_pixels()
+    assert bleed(color, np.full(color.shape[:2], level, np.uint8)) is color
 
 
 def test_a_photo_in_bands_bleeds_as_one_in_a_piece_does(make_file, make_smooth, monkeypatch):
@@ -80,9 +80,9 @@ def test_a_constant_stays_constant_when_it_grows():
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_what_is_laid_over_a_background_is_mixed_by_its_alpha(dtype):
     top = np.iinfo(dtype).max
-    colour = np.zeros((1, 3, 1), dtype)
+    color = np.zeros((1, 3, 1), dtype)
     alpha = np.array([[0, top, top // 2]], dtype)
-    flat = flatten(colour, alpha, (255, 0, 51))
+    flat = flatten(color, alpha, (255, 0, 51))
     assert flat.dtype == dtype
     assert flat[0, 0].tolist() == [top, 0, top // 5]
     assert flat[0, 1].tolist() == [0, 0, 0]

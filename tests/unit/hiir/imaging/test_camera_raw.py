@@ -39,9 +39,9 @@ def test_pattern_and_black_level_are_the_files_own(pattern):
 def test_white_balance_makes_gray_of_what_the_camera_saw_as_gray():
     neutral = (0.5, 1.0, 0.8)
     values = np.empty((48, 64), np.uint16)
-    for place, colour in enumerate("rggb"):
+    for place, color in enumerate("rggb"):
         row, column = divmod(place, 2)
-        level = 0.3 * neutral["rgb".index(colour)] * (WHITE - BLACK) + BLACK
+        level = 0.3 * neutral["rgb".index(color)] * (WHITE - BLACK) + BLACK
         values[row::2, column::2] = round(level)
     gray = read(dng(values, neutral=neutral)).samples
     assert np.ptp(gray.astype(int)) < 65535 * 0.002
@@ -55,7 +55,7 @@ def test_mosaic_is_turned_upright_with_its_pattern(orientation, turns, size):
     plain = read(dng(values, pattern="grbg"))
     turned = read(dng(values, pattern="grbg", orientation=orientation))
     np.testing.assert_array_equal(turned.samples, np.rot90(plain.samples, turns))
-    # The colour of each pixel has turned with it.
+    # The color of each pixel has turned with it.
     letters = np.tile(np.array([["g", "r"], ["b", "g"]]), (25, 33))[: size[0], : size[1]]
     assert "".join(np.rot90(letters, turns)[:2, :2].flat) == turned.pattern.value
 
@@ -72,9 +72,9 @@ def test_development_keeps_gray_gray_and_mixes_light_and_not_levels():
     mixing = Development(matrix=((1.5, -0.5, 0.0), (0.0, 1.0, 0.0), (0.0, -0.25, 1.25)))
     gray = np.repeat(np.arange(0, 65536, 255, np.uint16)[np.newaxis, :, np.newaxis], 3, axis=2)
     assert np.abs(mixing.apply(gray).astype(int) - gray).max() <= 1
-    colour = (65535 * curve(np.array([[[0.4, 0.2, 0.3]]]))).round().astype(np.uint16)
+    color = (65535 * curve(np.array([[[0.4, 0.2, 0.3]]]))).round().astype(np.uint16)
     wanted = 65535 * curve(np.array([0.5, 0.2, 0.325]))
-    np.testing.assert_allclose(mixing.apply(colour)[0, 0], wanted, atol=3)
+    np.testing.assert_allclose(mixing.apply(color)[0, 0], wanted, atol=3)
 
 
 def test_more_pixels_than_allowed_are_refused_with_their_number():
@@ -95,6 +95,6 @@ def test_file_without_its_end_is_no_photo():
         read(io.BytesIO(whole[: len(whole) // 2]))
 
 
-def test_sensor_of_other_colours_is_refused():
+def test_sensor_of_other_colors_is_refused():
     with pytest.raises((UnsupportedPixelMode, UnsupportedImageFormat)):
         read(dng(sensor(), pattern="rgbg"))

@@ -158,7 +158,7 @@ def test_what_a_png_carries_costs_little_and_is_no_way_around_the_limits(
     codec, stored, make_png, make_pixels, name
 ):
     chunks, error = LOADED[name]
-    file = stored(make_png(make_pixels(), bit_depth=8, colour_type=2, before_data=chunks))
+    file = stored(make_png(make_pixels(), bit_depth=8, color_type=2, before_data=chunks))
     with nullcontext() if error is None else pytest.raises(error):
         codec.check(file, ImageLimits(), PhotoOptions())
     status = Path(f"/proc/{codec.pid}/status").read_text()

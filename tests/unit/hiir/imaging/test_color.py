@@ -48,14 +48,14 @@ def test_samples_are_converted_at_their_depth(dtype):
 
 def test_prophoto_becomes_srgb_as_the_formulas_say():
     gray = np.linspace(0.4, 0.7, 16)[:, np.newaxis, np.newaxis]
-    colours = gray + np.random.default_rng(0).uniform(-0.06, 0.06, (16, 16, 3))
-    samples = (65_535 * colours).round().astype(np.uint16)
-    light = colours**GAMMA @ (XYZ_TO_SRGB @ to_xyz()).T
+    colors = gray + np.random.default_rng(0).uniform(-0.06, 0.06, (16, 16, 3))
+    samples = (65_535 * colors).round().astype(np.uint16)
+    light = colors**GAMMA @ (XYZ_TO_SRGB @ to_xyz()).T
     assert light.min() > 0
     assert light.max() < 1
     converted = SrgbConversion(profile=prophoto_profile())(samples)
     assert np.abs(converted / 65_535 - srgb_curve(light)).max() < 0.003
-    assert np.abs(converted / 65_535 - colours).max() > 0.05
+    assert np.abs(converted / 65_535 - colors).max() > 0.05
 
 
 def test_a_wide_gamut_is_kept_as_it_is_unless_srgb_is_asked_for(make_file, make_smooth):

@@ -55,7 +55,7 @@ def no_decoding(monkeypatch):
 
 
 @pytest.mark.parametrize("image_format", LOSSLESS)
-def test_a_lossless_format_keeps_every_colour(make_file, make_pixels, image_format):
+def test_a_lossless_format_keeps_every_color(make_file, make_pixels, image_format):
     image = decode(make_file(image_format.name), ImageLimits())
     again = decode(encode(image.pixels, like=image), ImageLimits())
     for decoded in (image, again):
@@ -81,7 +81,7 @@ def test_a_lossless_format_keeps_every_gray_and_stays_gray(make_file, make_pixel
 
 @pytest.mark.parametrize("image_format", [ImageFormat.PNG, ImageFormat.TIFF])
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_a_lossless_format_keeps_alpha_and_the_colours_that_it_shows(
+def test_a_lossless_format_keeps_alpha_and_the_colors_that_it_shows(
     make_file, make_pixels, image_format, mode
 ):
     samples = make_pixels(channels=len(mode))

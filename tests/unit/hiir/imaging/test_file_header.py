@@ -45,10 +45,10 @@ def samples_of(image):
     return np.dstack(planes)
 
 
-@pytest.mark.parametrize(("colour_type", "mode"), [(0, "I;16"), (2, "RGB"), (4, "LA"), (6, "RGBA")])
-def test_a_png_of_16_bits_is_read_without_loss(make_png, colour_type, mode):
-    deep = deep_samples(20, 20, {0: 1, 2: 3, 4: 2, 6: 4}[colour_type])
-    data = make_png(deep, bit_depth=16, colour_type=colour_type)
+@pytest.mark.parametrize(("color_type", "mode"), [(0, "I;16"), (2, "RGB"), (4, "LA"), (6, "RGBA")])
+def test_a_png_of_16_bits_is_read_without_loss(make_png, color_type, mode):
+    deep = deep_samples(20, 20, {0: 1, 2: 3, 4: 2, 6: 4}[color_type])
+    data = make_png(deep, bit_depth=16, color_type=color_type)
     header = probe(data)
     assert (header.mode, header.bit_depth) == (mode, 16)
     image = decode(data, ImageLimits())
@@ -59,7 +59,7 @@ def test_a_png_of_16_bits_is_read_without_loss(make_png, colour_type, mode):
 def test_a_second_png_header_cannot_hide_the_depth(make_png):
     deep = np.full((20, 20, 3), 300, np.uint16)
     shallow = (b"IHDR", struct.pack(">IIBBBBB", 20, 20, 8, 2, 0, 0, 0))
-    data = make_png(deep, bit_depth=16, colour_type=2, before_header=[shallow])
+    data = make_png(deep, bit_depth=16, color_type=2, before_header=[shallow])
     assert probe(data).bit_depth == 16
     with pytest.raises(ImageCorrupt):
         decode(data, ImageLimits())

@@ -92,9 +92,9 @@ def file(source: ImageFormat, mode: str, depth: int, orientation: int, profile: 
 
 def _written_by_us(source: ImageFormat, samples: np.ndarray, metadata: ImageMetadata) -> bytes:
     count = samples.shape[2]
-    colours, alpha = samples, None
+    colors, alpha = samples, None
     if count % 2 == 0:
-        colours, alpha = samples[..., :-1], samples[..., -1]
+        colors, alpha = samples[..., :-1], samples[..., -1]
     blank = io.BytesIO()
     Image.new("L", (32, 24)).save(blank, "PNG")
     header = probe(blank.getvalue())
@@ -106,9 +106,9 @@ def _written_by_us(source: ImageFormat, samples: np.ndarray, metadata: ImageMeta
         }
     )
     info = PhotoInfo(
-        header=header, shape=colours.shape, has_alpha=alpha is not None, metadata=metadata
+        header=header, shape=colors.shape, has_alpha=alpha is not None, metadata=metadata
     )
-    return encode(colours, like=DecodedImage(info=info, pixels=colours, alpha=alpha))
+    return encode(colors, like=DecodedImage(info=info, pixels=colors, alpha=alpha))
 
 
 def cell(source: ImageFormat, mode: str, depth: int, target: ImageFormat) -> str:

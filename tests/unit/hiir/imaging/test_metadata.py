@@ -93,7 +93,7 @@ def test_orientation_is_applied_to_the_pixels_and_its_tag_removed(
     assert np.abs(np.asarray(result.convert("RGB")) - upright).mean() < 3
 
 
-def test_alpha_is_turned_with_the_colours(make_file, make_pixels):
+def test_alpha_is_turned_with_the_colors(make_file, make_pixels):
     stored = make_pixels(channels=4)
     data = make_file("PNG", image=Image.fromarray(stored), exif=make_exif(6))
     image = decode(data, ImageLimits())
@@ -163,7 +163,7 @@ def test_a_bigtiff_keeps_its_exif_in_the_usual_form(make_file):
 
 
 @pytest.mark.parametrize("image_format", WITH_EXIF)
-def test_the_colour_profile_is_carried_byte_for_byte(make_file, icc_profile, image_format):
+def test_the_color_profile_is_carried_byte_for_byte(make_file, icc_profile, image_format):
     data = make_file(image_format, icc_profile=icc_profile)
     assert restored(data).info["icc_profile"] == icc_profile
 
@@ -204,7 +204,7 @@ def dropped(**info):
 @pytest.mark.parametrize(
     "profile", [b"short", bytes(200), bytes(36) + b"acsp" + bytes(MAX_ICC_BYTES), "text"]
 )
-def test_a_colour_profile_that_is_none_is_dropped_and_named(profile):
+def test_a_color_profile_that_is_none_is_dropped_and_named(profile):
     metadata = dropped(icc_profile=profile)
     assert metadata.icc_profile is None
     assert metadata.dropped == ("icc_profile",)
@@ -312,7 +312,7 @@ def test_a_packet_whose_places_cannot_be_told_is_left_out(make_file, xmp):
     assert [note.code for note in image.info.notes] == [NoteCode.METADATA_DROPPED]
 
 
-def test_strip_leaves_the_colour_profile_alone(make_file, icc_profile):
+def test_strip_leaves_the_color_profile_alone(make_file, icc_profile):
     image = with_policy(
         make_file,
         MetadataPolicy.STRIP,
@@ -329,7 +329,7 @@ def test_strip_leaves_the_colour_profile_alone(make_file, icc_profile):
 @pytest.mark.parametrize(
     ("target", "lost"),
     [
-        (ImageFormat.BMP, {"EXIF", "The colour profile", "XMP"}),
+        (ImageFormat.BMP, {"EXIF", "The color profile", "XMP"}),
         (ImageFormat.WEBP, {"The resolution"}),
         (ImageFormat.AVIF, {"The resolution"}),
         (ImageFormat.TIFF, set()),

@@ -113,7 +113,7 @@ def test_an_indexed_black_and_white_photo_may_have_alpha(any_size, make_file, le
     assert np.array_equal(image.pixels[seen, 0], levels[seen] // 16 * 16)
 
 
-def test_an_indexed_photo_with_a_colour_profile_stays_in_colour(
+def test_an_indexed_photo_with_a_color_profile_stays_in_color(
     any_size, make_file, levels, icc_profile
 ):
     source = make_file("PNG", image=gray_palette(levels), icc_profile=icc_profile)
@@ -131,10 +131,10 @@ def test_a_transparent_gray_level_is_found_at_any_depth(make_png, any_size, bit_
     assert np.array_equal(image.alpha, np.where(samples == level, 0, 255))
 
 
-def test_a_transparent_colour_gives_alpha(make_png, any_size, make_pixels):
+def test_a_transparent_color_gives_alpha(make_png, any_size, make_pixels):
     samples = make_pixels() // 128
     marked = (b"tRNS", struct.pack(">HHH", 1, 0, 1))
-    image = decode(make_png(samples, bit_depth=8, colour_type=2, before_data=[marked]), any_size)
+    image = decode(make_png(samples, bit_depth=8, color_type=2, before_data=[marked]), any_size)
     assert not image.info.gray
     assert np.array_equal(image.alpha == 0, (samples == (1, 0, 1)).all(axis=2))
     seen = image.alpha > 0

@@ -30,7 +30,7 @@ NOT_IMPORTED = {
     "PIL._tkinter_finder",
     "PIL._typing",
 }
-# Colour management translates its own (`color`).
+# Color management translates its own (`color`).
 NEVER_RAISED = {"PyCMSError"}
 
 

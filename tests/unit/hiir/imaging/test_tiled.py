@@ -126,7 +126,7 @@ def test_sixteen_bits_pass_through_every_one_of_them(make_contract):
     assert np.array_equal(result, image.repeat(3, axis=2))
 
 
-def test_gray_is_three_equal_channels_to_a_model_for_colours(make_contract, make_pixels):
+def test_gray_is_three_equal_channels_to_a_model_for_colors(make_contract, make_pixels):
     image = make_pixels(channels=1)
     engine = FakeEngine(lambda tile: tile)
     assert np.array_equal(restore(image, make_contract(), engine), image.repeat(3, axis=2))
@@ -190,7 +190,7 @@ def test_an_identity_model_is_exact_at_the_sizes_that_are_served(
 
 @any_case
 @given(tiling=tilings(), data=st.data())
-def test_a_nearest_neighbour_model_enlarges_every_image_exactly(make_contract, tiling, data):
+def test_a_nearest_neighbor_model_enlarges_every_image_exactly(make_contract, tiling, data):
     changes, size = tiling
     image = data.draw(images(size, 3))
     expected = image.repeat(2, axis=0).repeat(2, axis=1)
@@ -234,7 +234,7 @@ def test_tiles_are_contiguous_float32_in_the_unit_range(make_contract, make_pixe
         assert 0 <= tile.min() <= tile.max() <= 1
 
 
-def test_a_model_may_turn_colour_into_one_channel(make_contract, make_pixels):
+def test_a_model_may_turn_color_into_one_channel(make_contract, make_pixels):
     contract = make_contract(output_channels=1)
     image = make_pixels()
     result = restore(image, contract, FakeEngine(lambda tile: tile[:, :1]))

@@ -54,7 +54,7 @@ def test_frozen_layers_compute_what_live_ones_do(version, similarity) -> None:
         expected = layer(tokens)
         for module in layer.modules():
             if isinstance(module, WindowAttention | AxialAttention):
-                module.freeze()
+                module.fuse()
         torch.testing.assert_close(layer(tokens), expected)
 
 
@@ -98,10 +98,10 @@ def test_bias_depends_on_the_offset_alone_and_tells_directions_apart() -> None:
 def test_frozen_bias_equals_the_live_one_until_it_is_thawed() -> None:
     bias = ContinuousPositionBias(height=4, width=4, heads=2)
     live = bias().detach()
-    bias.freeze()
+    bias.fuse()
     torch.nn.init.zeros_(bias.head.weight)
     assert torch.equal(bias(), live)
-    bias.thaw()
+    bias.unfuse()
     assert not torch.equal(bias(), live)
 
 
@@ -126,7 +126,7 @@ def test_stage_convolutions_have_the_sizes_of_the_paper() -> None:
         (Initialization.TRUNC_NORMAL, "feedforward.expand.weight", 0.02),
     ],
 )
-def test_initialisations_scale_what_they_name(kind, name, expected) -> None:
+def test_initializations_scale_what_they_name(kind, name, expected) -> None:
     layer = build_layer(LayerConfig(**{**SMALL, "channels": 64}), index=0)
     initialize(layer, kind)
     weight = dict(layer.named_parameters())[name]

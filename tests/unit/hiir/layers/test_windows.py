@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hiir.layers.resampling import fold_pixels, unfold_pixels
+from hiir.layers.resampling import pixel_shuffle, pixel_unshuffle
 from hiir.layers.windows import merge_windows, split_windows
 
 
@@ -33,6 +33,6 @@ def test_a_contiguous_window_is_a_square_patch() -> None:
 @pytest.mark.parametrize("factor", [1, 2, 3])
 def test_unfolding_undoes_folding(factor: int) -> None:
     tokens = torch.rand(2, 6, 12, 3)
-    folded = fold_pixels(tokens, factor)
+    folded = pixel_unshuffle(tokens, factor)
     assert folded.shape == (2, 6 // factor, 12 // factor, 3 * factor**2)
-    assert torch.equal(unfold_pixels(folded, factor), tokens)
+    assert torch.equal(pixel_shuffle(folded, factor), tokens)

@@ -10,7 +10,7 @@ from hiir.models.ushape import UShapeConfig
 COMPACT = "ushape-compact-color"
 
 
-def frozen(model: torch.nn.Module) -> set[bool]:
+def fused(model: torch.nn.Module) -> set[bool]:
     return {m.fused_weight is not None for m in model.modules() if isinstance(m, WindowAttention)}
 
 
@@ -62,18 +62,18 @@ def test_changes_are_read_as_a_file_has_them() -> None:
     assert build_model(COMPACT, {"width": 16}).config.width == 16
 
 
-def test_a_model_that_trains_or_loads_is_not_frozen() -> None:
-    model = build_model(COMPACT).eval().freeze()
-    assert frozen(model) == {True}
-    assert frozen(model.train()) == {False}
-    model.eval().freeze().load_state_dict(build_model(COMPACT).state_dict())
-    assert frozen(model) == {False}
+def test_a_model_that_trains_or_loads_is_not_fused() -> None:
+    model = build_model(COMPACT).eval().fuse()
+    assert fused(model) == {True}
+    assert fused(model.train()) == {False}
+    model.eval().fuse().load_state_dict(build_model(COMPACT).state_dict())
+    assert fused(model) == {False}
 
 
 def test_two_views_are_restored_around_their_mean() -> None:
     model = build_model("ushape-compact-dual-pixel").eval()
-    torch.nn.init.zeros_(model.output.weight)
-    torch.nn.init.zeros_(model.output.bias)
+    torch.nn.init.zeros_(model.conv_last.weight)
+    torch.nn.init.zeros_(model.conv_last.bias)
     views = torch.rand(1, 6, 64, 64)
     with torch.inference_mode():
         torch.testing.assert_close(model(views), (views[:, :3] + views[:, 3:]) / 2)
@@ -81,8 +81,8 @@ def test_two_views_are_restored_around_their_mean() -> None:
 
 def test_a_light_tail_starts_from_the_enlarged_image() -> None:
     model = build_model("columnar-compact-x3").eval()
-    torch.nn.init.zeros_(model.tail.output.weight)
-    torch.nn.init.zeros_(model.tail.output.bias)
+    torch.nn.init.zeros_(model.upsampler.conv_last.weight)
+    torch.nn.init.zeros_(model.upsampler.conv_last.bias)
     image = torch.rand(1, 3, 32, 32)
     with torch.inference_mode():
         enlarged = torch.nn.functional.interpolate(image, scale_factor=3, mode="nearest")

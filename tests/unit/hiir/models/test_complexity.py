@@ -16,7 +16,7 @@ from hiir.layers.complexity import (
 from hiir.layers.feedforward import LocalFeedForward
 from hiir.layers.hierarchical import build_layer
 from hiir.layers.layer_config import LayerConfig, LayerVersion
-from hiir.models.operations import count_macs
+from hiir.models.flops import count_macs
 
 HEIGHT, WIDTH = 16, 32
 SIZE = {"height": HEIGHT, "width": WIDTH, "channels": 16, "heads": 2}
@@ -29,7 +29,7 @@ def layer(*, window: int, region: int, **changes: object) -> torch.nn.Module:
     built = build_layer(config, index=0)
     for module in built.modules():
         if isinstance(module, WindowAttention):
-            module.position_bias.freeze()  # a constant of the weights, not work on the image
+            module.position_bias.fuse()  # a constant of the weights, not work on the image
     return built
 
 

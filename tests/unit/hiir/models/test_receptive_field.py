@@ -5,7 +5,7 @@ from hiir.layers.feedforward import LocalFeedForward
 from hiir.layers.layer_config import LayerVersion
 from hiir.layers.stage_convolution import StageConvolutionKind
 from hiir.models.architecture import ArchitectureConfig
-from hiir.models.columnar import ColumnarConfig, Tail
+from hiir.models.columnar import ColumnarConfig, Upsampler
 from hiir.models.receptive_field import receptive_field
 from hiir.models.ushape import UShapeConfig
 
@@ -62,7 +62,7 @@ def seen(config: ArchitectureConfig) -> int:
         (COLUMNAR, {}),
         (COLUMNAR, {"version": LayerVersion.V1, "layers": (2,)}),
         (COLUMNAR, {"version": LayerVersion.V4, "layers": (1,)}),
-        (COLUMNAR, {"with_l3": False, "tail": Tail.DIRECT}),
+        (COLUMNAR, {"with_l3": False, "upsampler": Upsampler.DIRECT}),
         (COLUMNAR, {"stage_convolution": StageConvolutionKind.LINEAR, "scale": 3}),
         (USHAPE, {}),
         (USHAPE, {"stage_convolution": StageConvolutionKind.CONV1}),

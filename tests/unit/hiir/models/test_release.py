@@ -54,7 +54,7 @@ def test_the_contract_names_the_very_file(tmp_path: Path, contract, weights) -> 
     path = tmp_path / "any.safetensors"
     write_release(path, weights=weights, contract=contract, dtype=torch.float32)
     first = read_release(path).contract.sha256
-    changed = {**weights, "output.bias": weights["output.bias"] + 1}
+    changed = {**weights, "conv_last.bias": weights["conv_last.bias"] + 1}
     write_release(path, weights=changed, contract=contract, dtype=torch.float32)
     assert read_release(path).contract.sha256 != first
 
@@ -62,10 +62,10 @@ def test_the_contract_names_the_very_file(tmp_path: Path, contract, weights) -> 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda w: w.pop("output.bias"), "Missing key.*output.bias"),
+        (lambda w: w.pop("conv_last.bias"), "Missing key.*conv_last.bias"),
         (lambda w: w.update(extra=torch.zeros(1)), "Unexpected key.*extra"),
-        (lambda w: w.update({"output.bias": torch.full((12,), torch.nan)}), "not finite"),
-        (lambda w: w.update({"output.bias": torch.zeros(3)}), "size mismatch"),
+        (lambda w: w.update({"conv_last.bias": torch.full((12,), torch.nan)}), "not finite"),
+        (lambda w: w.update({"conv_last.bias": torch.zeros(3)}), "size mismatch"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(tmp_path, contract, weights, change, message) -> None:

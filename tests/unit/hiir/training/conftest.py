@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut, coffee
 
-from hiir.training.config import TrainingConfig, load_config
+from hiir.training.config import TrainingConfig
+from hiir.training.experiments import load_config
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def make_config(photos: Path, tmp_path: Path) -> Callable[..., TrainingConfig]:
         small: dict[str, Any] = {
             "preset": "ushape-compact-color",
             "model": "{width: 8, layers: [1, 1, 1], decoder_layers: [1, 1]}",
-            "data.with_level": "false",
+            "data.noise_level_map": "false",
             "data.texture_share": 0.0,
             "data.degradation": "[{kind: noise, sigma: [0, 55], clip_share: 0.25}]",
             "optimizer.kind": "adamw",

@@ -3,15 +3,10 @@ from pathlib import Path
 import pytest
 
 from hiir.degradations.recipe import read_recipe
-from hiir.models.operations import measure_cost
+from hiir.models.flops import measure_cost
 from hiir.models.presets import get_preset
-from hiir.training.config import (
-    ConfigError,
-    OptimizerKind,
-    list_configs,
-    load_config,
-    named_recipe,
-)
+from hiir.training.config import ConfigError, OptimizerKind
+from hiir.training.experiments import list_configs, load_config, named_recipe
 
 SHIPPED = [
     *("denoise-color", "denoise-gray", "jpeg-color", "jpeg-gray", "sr-x2", "sr-x3", "sr-x4"),
@@ -24,7 +19,7 @@ def test_an_experiment_is_the_default_and_its_delta() -> None:
     assert experiment.name == "denoise-color"
     delta = {"kind": OptimizerKind.MUON, "lr": 1.5e-3}
     assert experiment.optimizer == default.optimizer.model_copy(update=delta)
-    assert experiment.data.with_level
+    assert experiment.data.noise_level_map
 
 
 def test_overrides_come_last() -> None:
@@ -95,9 +90,9 @@ def test_an_experiment_fits_its_network_and_its_tiles(name: str) -> None:
     preset = get_preset(config.preset, config.model)
     data = config.data
     assert config.name == name
-    image = data.colour.channels * data.degradation.views
-    assert preset.in_channels == image + data.with_level
-    assert preset.out_channels == data.colour.channels
+    image = data.color.channels * data.degradation.views
+    assert preset.in_channels == image + data.noise_level_map
+    assert preset.out_channels == data.color.channels
     assert preset.upscale == data.degradation.scale
     preset.check_tile(config.release.tile)
     # Training images measure 512 pixels.

@@ -52,7 +52,7 @@ def test_steps_too_small_for_half_precision_add_up() -> None:
     weights.fill(weights.values, {name: torch.ones_like(p) for name, p in model.named_parameters()})
     for _ in range(100):
         with torch.no_grad():
-            weights.values += 1e-4  # a bfloat16 of 1 has no neighbour nearer than 0.0039
+            weights.values += 1e-4  # a bfloat16 of 1 has no neighbor nearer than 0.0039
         weights.publish()
     for parameter in model.parameters():
         torch.testing.assert_close(

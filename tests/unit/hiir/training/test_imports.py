@@ -11,7 +11,12 @@ UNNEEDED = ("httpx", "onnx", "onnxruntime", "pyvips", "rawpy")
 
 @pytest.mark.parametrize(
     "module",
-    ["hiir.training.loop", "hiir.training.release", "hiir.evaluation.request", "hiir.cli"],
+    [
+        "hiir.training.loop",
+        "hiir.training.release_run",
+        "hiir.evaluation.evaluation_request",
+        "hiir.cli",
+    ],
 )
 def test_training_and_evaluation_need_no_part_of_the_service(module: str) -> None:
     code = f"""

@@ -10,13 +10,13 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from hiir.evaluation.tiling import tiling_from_quality
+from hiir.evaluation.tiling_artifacts import tiling_from_quality
 from hiir.models.release import ReleaseError, read_release
 from hiir.training import checkpoint, loop
 from hiir.training.config import Compile, ConfigError, TrainingConfig
 from hiir.training.flat_weights import WeightsMismatchError
 from hiir.training.loop import train
-from hiir.training.release import release_run
+from hiir.training.release_run import release_run
 from hiir.training.run_folder import RunFolder
 
 
@@ -152,7 +152,7 @@ def test_machines_that_do_not_share_the_folder_are_refused(
 
 
 @pytest.mark.parametrize(
-    "change", ["optimizer.lr=1e-5", "data.drawn_share=0.5", "data.degradation=[{kind: file}]"]
+    "change", ["optimizer.lr=1e-5", "data.synthetic_share=0.5", "data.degradation=[{kind: file}]"]
 )
 def test_another_experiment_does_not_resume_a_run_unless_that_is_allowed(
     make_config, tmp_path: Path, change: str
@@ -181,7 +181,7 @@ def test_a_checkpoint_of_another_network_is_refused(make_config, tmp_path: Path)
     run = RunFolder(tmp_path / "run")
     train(make_config(steps=1), run)
     other = make_config("model={width: 16, layers: [1, 1, 1], decoder_layers: [1, 1]}", steps=1)
-    with pytest.raises(WeightsMismatchError, match=r"embed.weight measures \(8, 12, 3, 3\)"):
+    with pytest.raises(WeightsMismatchError, match=r"conv_first.weight measures \(8, 12, 3, 3\)"):
         train(other, run, allow_changed=True)
 
 
@@ -277,7 +277,7 @@ def test_a_run_starts_from_a_released_model_where_it_fits(make_config, tmp_path:
             f"init={released}",
             "model={}",
             "preset=ushape-compact-gray",
-            "data.colour=gray",
+            "data.color=gray",
             "optimizer.lr=1e-12",
             steps=1,
         ),

@@ -1,7 +1,7 @@
 import pytest
 
 from hiir.training.config import TrainingConfig
-from hiir.training.position import Position
+from hiir.training.run_position import RunPosition
 from hiir.training.schedule import learning_rate
 
 # Seconds of the runs whose length is a time.
@@ -11,8 +11,8 @@ DURATION = 200
 def rate(config: TrainingConfig, step: int) -> float:
     """Of a run that has taken so many steps, or as much of its time as these are of all steps."""
     if config.duration is None:
-        return learning_rate(Position(config, step=step))
-    return learning_rate(Position(config, step=10**6, seconds=step / config.steps * DURATION))
+        return learning_rate(RunPosition(config, step=step))
+    return learning_rate(RunPosition(config, step=10**6, seconds=step / config.steps * DURATION))
 
 
 @pytest.fixture(params=["null", DURATION], ids=["steps", "seconds"])
@@ -33,7 +33,7 @@ def config(make_config, duration: str):
 
 
 def test_the_rate_rises_to_its_peak(config) -> None:
-    positions = [Position(config, step=step) for step in (0, 4, 9)]
+    positions = [RunPosition(config, step=step) for step in (0, 4, 9)]
     assert [learning_rate(position) for position in positions] == pytest.approx([0.1, 0.5, 1.0])
 
 
@@ -41,7 +41,7 @@ def test_a_run_that_is_too_short_for_the_steps_of_its_warm_up_warms_up_by_time(c
     if config.duration is None:
         config = config.model_copy(update={"duration": DURATION})
     seconds = [0, 0.02 * DURATION, 0.05 * DURATION]
-    positions = [Position(config, step=0, seconds=time) for time in seconds]
+    positions = [RunPosition(config, step=0, seconds=time) for time in seconds]
     assert [learning_rate(position) for position in positions] == pytest.approx([0.1, 0.4, 1.0])
 
 

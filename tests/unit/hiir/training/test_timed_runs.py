@@ -13,14 +13,14 @@ import pytest
 import torch
 import yaml
 
-from hiir.datasets.parts import write_parts
+from hiir.datasets.shards import write_shards
 from hiir.training.checkpoint import CheckpointError, read_files
-from hiir.training.config import load_config
+from hiir.training.experiments import load_config
 from hiir.training.loop import train
-from hiir.training.portable import unpack_run, write_portable
+from hiir.training.portable_run import unpack_run, write_portable
 from hiir.training.run_folder import RunFolder
 
-TILES = ("data.feed=tiles", "data.tile=128", "data.ring=8")
+TILES = ("data.loader=tiles", "data.tile=128", "data.buffer=8")
 
 
 def rates(run: RunFolder) -> list[float]:
@@ -98,13 +98,13 @@ def test_archives_that_arrive_later_are_learned_from(
     make_config, photos: Path, tmp_path: Path, caplog
 ) -> None:
     arrived = tmp_path / "arrived"
-    (first, second, *_) = write_parts(
-        photos, ["train"], tmp_path / "parts", max_bytes=450_000, first=["validation"]
+    (first, second, *_) = write_shards(
+        photos, ["train"], tmp_path / "shards", max_bytes=450_000, first=["validation"]
     )
     arrived.mkdir()
     caplog.set_level(logging.INFO)
     config = make_config(
-        "duration=12", f"data.parts={arrived}", f"data.root={tmp_path / 'x'}", *TILES
+        "duration=12", f"data.shards={arrived}", f"data.root={tmp_path / 'x'}", *TILES
     )
     run = RunFolder(tmp_path / "run")
     plain = run.log
@@ -119,8 +119,8 @@ def test_archives_that_arrive_later_are_learned_from(
     train(config, run)
     added = [record.message for record in caplog.records if " in all" in record.message]
     assert len(added) == 2
-    assert added[0].startswith("part-01.tar adds 1 images, 1 in all")
-    assert added[1].startswith("part-02.tar adds 1 images, 2 in all")
+    assert added[0].startswith("shard-01.tar adds 1 images, 1 in all")
+    assert added[1].startswith("shard-02.tar adds 1 images, 2 in all")
 
 
 @pytest.mark.parametrize("kind", ["muon", "adamw"])
@@ -184,7 +184,7 @@ def test_files_of_two_states_are_not_one_checkpoint(make_config, tmp_path, monke
 def test_the_profile_for_gpus_decides_batch_feed_and_rate() -> None:
     config = load_config("deblur-motion", profile="gpu")
     assert [(phase.patch, phase.batch) for phase in config.phases] == [(128, 128)]
-    assert config.data.feed == "tiles"
+    assert config.data.loader == "tiles"
     assert config.data.workers >= 1
     assert config.optimizer.lr == 2.5e-3
     assert load_config("denoise-color", profile="gpu").phases[0].batch == 512

@@ -13,7 +13,7 @@ from hiir.models.release import ReleaseError, load_release, write_release, zoo_p
 from hiir.training.checkpoint import Checkpoint
 from hiir.training.config import TrainingConfig
 from hiir.training.loop import train
-from hiir.training.portable import write_portable
+from hiir.training.portable_run import write_portable
 from hiir.training.run_folder import RunFolder
 from hiir.training.trained_model import read_run, read_weights_files
 

@@ -1,0 +1,51 @@
+"""Drawn pictures: what screens, paper and the sky look like, which photos show too little of.
+
+A network that has seen photos alone shifts saturated flat colors by many levels, softens the edges
+of letters and takes stars for noise: a share of its training is drawn.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from hiir.datasets.synthetic_images.chart import draw_chart
+from hiir.datasets.synthetic_images.halftone import draw_halftone
+from hiir.datasets.synthetic_images.lines import draw_lines
+from hiir.datasets.synthetic_images.screen import draw_screen
+from hiir.datasets.synthetic_images.shapes import draw_flat, draw_gradient, draw_shapes
+from hiir.datasets.synthetic_images.stars import draw_stars
+from hiir.datasets.synthetic_images.text import draw_text
+from hiir.imaging import Uint8Pixels
+
+__all__ = ["PICTURES", "draw_picture"]
+
+Draw = Callable[[np.random.Generator, int], Uint8Pixels]
+
+PICTURES: Mapping[Draw, float] = MappingProxyType(
+    {
+        draw_flat: 2,
+        draw_gradient: 2,
+        draw_shapes: 2,
+        draw_lines: 3,
+        draw_text: 3,
+        draw_screen: 2,
+        draw_chart: 1,
+        draw_halftone: 1,
+        draw_stars: 1,
+    }
+)
+"""How often each kind is drawn against the others."""
+
+
+def draw_picture(random: np.random.Generator, side: int) -> Uint8Pixels:
+    """Draw ``(side, side, 3)`` uint8 of one kind; the side in pixels, at least 8.
+
+    Raises:
+        ValueError: for a smaller side.
+    """
+    if side < 8:
+        raise ValueError(f"a drawn picture has a side of at least 8 pixels, not {side}")
+    weights = np.array(list(PICTURES.values()))
+    kind = int(random.choice(len(PICTURES), p=weights / weights.sum()))
+    return list(PICTURES)[kind](random, side)

@@ -1,0 +1,59 @@
+"""Lets torch compile the network, or its layers."""
+
+import logging
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from hiir.layers.hierarchical import HierarchicalLayer, InterleavedLayer, SeparateLayer
+from hiir.training.config import Compile
+
+__all__ = ["compiled"]
+
+_LAYERS = (HierarchicalLayer, InterleavedLayer, SeparateLayer)
+
+logger = logging.getLogger(__name__)
+
+
+def compiled(model: nn.Module, wanted: Compile, *, device: torch.device) -> nn.Module:
+    """Let torch compile the network, or its layers, at the first step; returns what to call.
+
+    A CPU compiles nothing: torch's compiler mistakes the layout of a repeated border's gradient
+    there, and gained nothing before. Layers of one shape share their code: three shapes compile in
+    half a minute, the whole network in many. Where the compiler fails, for the lack of a C compiler
+    for example, the network runs as it is.
+    """
+    if wanted is Compile.NO or device.type == "cpu":
+        return model
+    if wanted is Compile.NETWORK:
+        return _Compiled(model, [model])
+    layers = [module for module in model.modules() if isinstance(module, _LAYERS)]
+    return _Compiled(model, layers)
+
+
+class _Compiled(nn.Module):
+    """Calls a network whose parts are compiled, and goes without where that fails."""
+
+    def __init__(self, model: nn.Module, parts: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self._model = [model]  # in a list, so that its parameters are not registered twice
+        self._parts = list(parts)
+        for part in parts:
+            part.compile(dynamic=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        (model,) = self._model
+        try:
+            restored: Tensor = model(image)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except Exception as error:
+            if not self._parts:
+                raise
+            logger.warning("the network cannot be compiled, it runs as it is: %s", error)
+            for part in self._parts:
+                part._compiled_call_impl = None  # noqa: SLF001 - what Module.compile sets
+            self._parts = []
+            restored = model(image)
+        return restored

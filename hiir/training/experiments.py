@@ -1,0 +1,120 @@
+"""Loads configurations: one complete default, and experiments as small differences from it."""
+
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from hiir.degradations.recipe import Recipe
+from hiir.training.config import ConfigError, TrainingConfig
+from hiir.training.config_compatibility import with_current_names
+
+__all__ = ["list_configs", "load_config", "named_recipe"]
+
+# Complete, and itself not an experiment.
+_DEFAULT = "default"
+
+
+def list_configs() -> tuple[str, ...]:
+    """Names of the shipped experiments."""
+    paths = files("hiir.configs").iterdir()
+    names = {path.name.removesuffix(".yaml") for path in paths if path.name.endswith(".yaml")}
+    return tuple(sorted(names - {_DEFAULT}))
+
+
+def load_config(
+    name: str, *, overrides: tuple[str, ...] = (), profile: str | None = None
+) -> TrainingConfig:
+    """Resolve an experiment: the default, its deltas, a profile, then ``key.path=value`` overrides.
+
+    Args:
+        name: of a shipped experiment, or the path of a YAML file.
+        overrides: values in YAML, e.g. ``optimizer.lr=1e-3``.
+        profile: how to compute on a kind of device: ``gpu`` (``configs/profiles/gpu.yaml``).
+
+    Raises:
+        ConfigError: for an unknown name, an unknown or missing key, or a value that is refused.
+    """
+    values: dict[str, Any] = yaml.safe_load(_text(_DEFAULT))
+    for origin, delta in _deltas(name):
+        _merge(values, delta, where=origin)
+    if profile is not None:
+        _apply_profile(values, profile)
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator:
+            raise ConfigError(f"an override must look like key=value, not {override!r}")
+        nested: Any = yaml.safe_load(text)
+        for part in reversed(key.split(".")):
+            nested = {part: nested}
+        _merge(values, with_current_names(nested), where=override)
+    try:
+        return TrainingConfig(**values)
+    except ValidationError as error:
+        raise ConfigError(f"configuration {name}: {error}") from error
+
+
+def _apply_profile(values: dict[str, Any], profile: str) -> None:
+    """Merge a profile; its ``batch_pixels`` decides the batch of each phase."""
+    path = files("hiir.configs") / "profiles" / f"{profile}.yaml"
+    if not path.is_file():
+        raise ConfigError(f"no profile {profile!r}; there is gpu")
+    delta: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    pixels = delta.pop("batch_pixels")
+    _merge(values, delta, where=f"profile {profile}")
+    if values["data"]["workers"] == "cores":
+        # The training process itself, and what validates beside it, need one.
+        values["data"]["workers"] = max((os.cpu_count() or 2) - 2, 1)
+    values["phases"] = [
+        {**phase, "batch": max(pixels // phase["patch"] ** 2, 1)} for phase in values["phases"]
+    ]
+
+
+def _deltas(name: str) -> list[tuple[str, dict[str, Any]]]:
+    """An experiment's differences, after those of the experiment that its ``base`` names."""
+    delta: dict[str, Any] = with_current_names(yaml.safe_load(_text(name)) or {})
+    base = delta.pop("base", None)
+    return [*(_deltas(base) if base else []), (name, delta)]
+
+
+def _text(name: str) -> str:
+    if name in (_DEFAULT, *list_configs()):
+        return (files("hiir.configs") / f"{name}.yaml").read_text(encoding="utf-8")
+    if Path(name).is_file():
+        return Path(name).read_text(encoding="utf-8")
+    known = ", ".join((_DEFAULT, *list_configs()))
+    raise ConfigError(f"no configuration {name!r}; those shipped are {known}")
+
+
+def named_recipe(text: str) -> Recipe | None:
+    """The degradation that a shipped experiment is validated on: ``NAME`` or ``NAME:LABEL``.
+
+    Returns None for a text that begins with no such name.
+
+    Raises:
+        ConfigError: for an unknown label; the message lists those of the experiment.
+    """
+    name, _, label = text.partition(":")
+    if name not in list_configs():
+        return None
+    recipes = {item.label: item.degradation for item in load_config(name).validation}
+    if label and label not in recipes:
+        raise ConfigError(f"{name} has no {label!r}; it has {', '.join(recipes)}")
+    return recipes[label] if label else next(iter(recipes.values()))
+
+
+# Their keys depend on their kind: a delta states them whole.
+_WHOLE = frozenset({"loss", "model"})
+
+
+def _merge(values: dict[str, Any], delta: dict[str, Any], *, where: str) -> None:
+    for key, value in delta.items():
+        if key not in values:
+            raise ConfigError(f"{where}: unknown key {key!r}; known here: {', '.join(values)}")
+        if key not in _WHOLE and isinstance(values[key], dict) and isinstance(value, dict):
+            _merge(values[key], value, where=f"{where}: {key}")
+        else:
+            values[key] = value

@@ -1,0 +1,144 @@
+"""A run in a few small files, to be carried between machines: averaged weights, and the state.
+
+Averaged weights are in half precision, as they ship; the weights that training moves are in
+float32, and the averages of the gradients in bfloat16. A file says what it belongs to in its
+metadata: the resolved configuration, the environment, the log.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import yaml
+from safetensors import safe_open
+from torch import Tensor
+
+from hiir.training.checkpoint import (
+    GROUPS,
+    Checkpoint,
+    CheckpointError,
+    read_files,
+    replace_file,
+    split_tensors,
+)
+from hiir.training.config import TrainingConfig
+from hiir.training.config_compatibility import with_current_names
+from hiir.training.run_folder import RunFolder
+
+__all__ = ["unpack_run", "write_portable"]
+
+_DTYPES = dict(
+    zip(GROUPS, (torch.float32, torch.float16, torch.bfloat16, torch.bfloat16), strict=True)
+)
+_LOG_LINES = 400
+
+
+def write_portable(
+    folder: Path, run: RunFolder, checkpoint: Checkpoint, *, max_files: int = 4
+) -> tuple[Path, ...]:
+    """Replace the files of a run, ``NAME-1-of-3.safetensors`` and so on.
+
+    The first files hold the averaged weights. Where all would be too many, the averages of the
+    gradients stay behind, and then the state: a run that goes on without them warms up again.
+
+    Args:
+        folder: of the files.
+        run: gives configuration, environment and log.
+        checkpoint: what is written.
+        max_files: of 15 MiB each.
+
+    Raises:
+        OSError: when the disk is full, for example; what was there is then untouched.
+        CheckpointError: for averaged weights that alone need more files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for kept in (GROUPS, GROUPS[:2], GROUPS[1:2]):
+        parts = list(split_tensors(_tensors(checkpoint, kept)))
+        if len(parts) <= max_files:
+            break
+    else:
+        raise CheckpointError(
+            f"the averaged weights of {checkpoint.name} need {len(parts)} files, "
+            f"{max_files} at most are asked for"
+        )
+    config = run.config()
+    metadata = {
+        "step": str(checkpoint.step),
+        "seconds": str(checkpoint.seconds),
+        "tiles": str(checkpoint.tiles),
+        "decayed": str(checkpoint.decayed),
+        "identity": checkpoint.identity,
+        "name": checkpoint.name,
+        "config": yaml.safe_dump(json.loads(config.model_dump_json()), sort_keys=False),
+        "environment": json.dumps(run.environment()),
+        "log": "\n".join(run.log_lines()[-_LOG_LINES:]),
+    }
+    names = [f"{config.name}-{n}-of-{len(parts)}.safetensors" for n in range(1, len(parts) + 1)]
+    # Written under other names and then renamed together: a kill leaves one state or the other.
+    for name, part in zip(names, parts, strict=True):
+        replace_file(folder / f".{name}", part, metadata)
+    for name in names:
+        (folder / f".{name}").replace(folder / name)
+    for path in folder.glob(f"{config.name}-*-of-*.safetensors"):
+        if path.name not in names:
+            path.unlink()
+    return tuple(folder / name for name in names)
+
+
+def _tensors(checkpoint: Checkpoint, groups: Sequence[str]) -> dict[str, Tensor]:
+    # The averaged weights first: they are what ships.
+    ordered = sorted(groups, key=lambda group: group != "average")
+    return {
+        f"{group}/{name}": tensor.detach().cpu().to(_DTYPES[group]).contiguous()
+        for group in ordered
+        for name, tensor in getattr(checkpoint, group).items()
+        # Squares are averaged for what Muon does not move; for matrices they are zero.
+        if group != "second_moment" or bool(tensor.any())
+    }
+
+
+def unpack_run(files: Sequence[Path], run: RunFolder) -> TrainingConfig:
+    """Make a run folder of the files that `write_portable` wrote; returns its configuration.
+
+    Raises:
+        CheckpointError: for files that are not one run, or of which some are missing.
+    """
+    if not files:
+        raise CheckpointError("no file to unpack a run from")
+    with safe_open(files[0], framework="pt") as file:
+        metadata = file.metadata() or {}
+    if "config" not in metadata:
+        raise CheckpointError(f"{files[0]} does not hold a run")
+    expected = int(files[0].stem.rpartition("-of-")[2])
+    if len(files) != expected:
+        raise CheckpointError(f"{files[0].name} is one of {expected} files, {len(files)} are given")
+    checkpoint = read_files(files)
+    config = TrainingConfig(**with_current_names(yaml.safe_load(metadata["config"])))
+    run.begin(config, json.loads(metadata["environment"]), step=checkpoint.step)
+    for line in metadata["log"].splitlines():
+        run.log(**json.loads(line))
+    run.save(_completed(checkpoint))
+    return config
+
+
+def _completed(checkpoint: Checkpoint) -> Checkpoint:
+    """With what was left out: zeros for moments of the same names, or none at all."""
+    weights = checkpoint.weights or checkpoint.average
+    first = dict(checkpoint.first_moment)
+    second = {
+        name: checkpoint.second_moment.get(name, torch.zeros_like(tensor))
+        for name, tensor in weights.items()
+    }
+    return Checkpoint(
+        step=checkpoint.step,
+        seconds=checkpoint.seconds,
+        tiles=checkpoint.tiles,
+        decayed=checkpoint.decayed,
+        identity=checkpoint.identity,
+        name=checkpoint.name,
+        weights=weights,
+        average=checkpoint.average,
+        first_moment=first,
+        second_moment=second if first else {},
+    )

@@ -1,0 +1,42 @@
+"""What is due after a step: a checkpoint, a validation, the state before the rate falls."""
+
+from hiir.training.config import TrainingConfig
+from hiir.training.run_position import RunPosition
+
+__all__ = ["StepTriggers"]
+
+
+class StepTriggers:
+    """Counts in steps, or in seconds where the length of the run is a time."""
+
+    def __init__(self, config: TrainingConfig, position: RunPosition) -> None:
+        self._config, self._position = config, position
+        self._saved = self._validated = position.seconds
+        self._stable_kept = position.decays
+
+    @property
+    def checkpoint(self) -> bool:
+        """Whether a checkpoint is due; asked once after each step."""
+        if self._config.duration is None:
+            return self._position.step % self._config.checkpoint_every == 0
+        due = self._position.seconds - self._saved >= self._config.checkpoint_seconds
+        if due:
+            self._saved = self._position.seconds
+        return due
+
+    @property
+    def validation(self) -> bool:
+        """Whether a validation is due; asked once after each step."""
+        if self._config.duration is None:
+            return self._position.step % self._config.validate_every == 0
+        due = self._position.seconds - self._validated >= self._config.validate_seconds
+        if due:
+            self._validated = self._position.seconds
+        return due
+
+    @property
+    def stable(self) -> bool:
+        """Whether the state before the decay is to be kept: true once, and for a time alone."""
+        due = self._config.duration is not None and not self._stable_kept
+        self._stable_kept = True
+        return due
