@@ -231,6 +231,7 @@ def test_a_run_trains_the_network_that_its_configuration_wants(
     assert asked == [(wanted, "cpu")]
 
 
+@pytest.mark.slow
 def test_a_released_run_carries_what_it_reached(make_config, photos: Path, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     train(make_config("model={}", steps=1), run)
