@@ -184,22 +184,23 @@ def test_children_die_with_a_killed_supervisor_and_the_next_start_cleans_up(
 
 
 def test_taken_ports_are_stepped_over(tmp_path: Path, identity_repository: Path) -> None:
-    defaults = (6379, 8000, 8001)
+    taken = set()
     with ExitStack() as sockets:
-        for port in defaults:
+        for port in (6379, 8000, 8001):
             holder = sockets.enter_context(socket.socket())
             try:
                 holder.bind(("127.0.0.1", port))
             except OSError:
-                continue  # somebody else has it: as good
+                continue  # another process has it, and may release it before the stack starts
             holder.listen()
+            taken.add(port)
         with running_stack(tmp_path / "data", identity_repository) as stack:
             state = stack.state()
             assert stack.infer()
     urls = [state[key] for key in ("api_url", "redis_url", "triton_url")]
     chosen = {int(url.rpartition(":")[2]) for url in urls}
     assert len(chosen) == 3
-    assert chosen.isdisjoint(defaults)
+    assert chosen.isdisjoint(taken)
     assert state["api_url"] in stack.log.read_text()
 
 

@@ -147,7 +147,7 @@ def triton(
     repository: Path, triton_server: Callable[[Path], TritonServer]
 ) -> Iterator[TritonClient]:
     server = triton_server(repository)
-    client = TritonClient(url=f"127.0.0.1:{server.grpc_port}", settings=InferenceSettings())
+    client = TritonClient(url=server.url, settings=InferenceSettings())
     yield client
     client.close()
 

@@ -11,6 +11,8 @@ from hiir.export.onnx import export_onnx
 from hiir.export.parity import MAX_RELATIVE_ERROR, MIN_HALF_PSNR, check_parity
 from hiir.models.architecture import ArchitectureConfig
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
@@ -66,7 +68,6 @@ def test_padding_is_that_of_the_size_multiple(preset) -> None:
         torch.testing.assert_close(model(cut), model(padded)[..., :-scale, :-scale])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("precision", list(Precision))
 def test_its_graph_computes_what_it_computes(
     preset, precision, scale_up, make_contract, tmp_path: Path

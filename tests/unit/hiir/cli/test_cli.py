@@ -36,6 +36,7 @@ def test_eval_prints_one_json_object(photos: Path, capsys) -> None:
     assert report["n"] == 1
 
 
+@pytest.mark.slow
 def test_a_shipped_model_beats_its_noisy_input_on_both_engines(
     photos: Path, tmp_path, capsys
 ) -> None:

@@ -107,6 +107,7 @@ def check(data):
         assert encode(image.pixels, like=image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", VARIANTS, indirect=True, ids=str)
 @many
 @given(mutations=MUTATIONS)

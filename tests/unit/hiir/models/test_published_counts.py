@@ -9,6 +9,7 @@ from hiir.models.presets import PRESETS, get_preset
 from hiir.models.published_counts import CONTRADICTIONS, PUBLISHED, Published, compare
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", PUBLISHED, ids=lambda row: row.preset)
 def test_every_published_count_is_met_to_its_last_digit(row: Published) -> None:
     comparison = compare(row)

@@ -9,6 +9,7 @@ import pytest
 UNNEEDED = ("httpx", "onnx", "onnxruntime", "pyvips", "rawpy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module",
     [

@@ -90,6 +90,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(make_config, tmp_path, mon
     assert run.load().step == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["fabric", "torchrun"])
 def test_two_processes_have_the_loss_curve_of_one(make_config, tmp_path, launcher: str) -> None:
     phases = "phases=[{{until: 3, batch: {batch}, patch: 64}}]"
@@ -230,6 +231,7 @@ def test_a_run_trains_the_network_that_its_configuration_wants(
     assert asked == [(wanted, "cpu")]
 
 
+@pytest.mark.slow
 def test_a_released_run_carries_what_it_reached(make_config, photos: Path, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     train(make_config("model={}", steps=1), run)

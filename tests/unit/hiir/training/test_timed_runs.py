@@ -56,6 +56,7 @@ def test_more_time_continues_from_the_end_of_the_constant_rate(make_config, tmp_
     assert len(rates(run)) == short.step + long.step - stable.step
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_at_its_last_checkpoint(make_config, tmp_path: Path) -> None:
     config = make_config("duration=5", "checkpoint_seconds=1", "data.workers=1", *TILES)
     path = tmp_path / "config.yaml"
