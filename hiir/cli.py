@@ -61,7 +61,7 @@ def _is_ours(error: Exception) -> bool:
 
 def _become(module: str, *arguments: str) -> int:
     """Become a program of the service: the library does not import it, it only starts it."""
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - this Python, no shell
 
 
 def _eval(options: argparse.Namespace) -> int:
