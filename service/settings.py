@@ -102,8 +102,15 @@ class JobSettings(BaseModel):
     finished result that does not fit, before the job fails with `store-full`. What filled the store
     has expired after `result_seconds`. A worker also stops at `soft_time_limit`."""
 
+    model_wait_seconds: PositiveFloat = 3600
+    """How long a job waits, from its first attempt, while Triton and the workers have different
+    versions of its model, before it fails with `model-mismatch`."""
+
     drain_seconds: PositiveFloat = 15
-    """How long a worker that shuts down keeps working on its jobs before it requeues them."""
+    """How long a worker that shuts down keeps working on its jobs before it requeues them.
+
+    Set it to the orchestrator's grace period less half a minute, in which restored images are
+    stored."""
 
     @property
     def batch_seconds(self) -> int:

@@ -60,7 +60,7 @@ def _is_ours(error: Exception) -> bool:
 
 def _become(module: str, *arguments: str) -> int:
     """Replace this process by a program of the service, which the library does not import."""
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - this Python, no shell
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -105,7 +105,7 @@ def git_revision() -> str:
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(code), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
         return done.stdout.strip()
 
     try:

@@ -17,6 +17,7 @@ from service.errors import ServiceError
 from service.observability.logs import request_context, tenant_context, trace_context
 from service.observability.metrics import HttpMetrics
 from service.observability.trace_context import TraceContext
+from service.schemas.view import root_path_context
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class RequestContext:
         parent = TraceContext.parse(headers.get("traceparent", ""), states)
         trace = parent.child() if parent else TraceContext.root()
         with (
+            root_path_context(scope.get("root_path", "")),
             request_context(request_id),
             trace_context(trace),
             self._metrics.in_flight.track_inprogress(),

@@ -4,6 +4,7 @@ Only the schema of `config.pbtxt` comes from Triton's client; nothing connects t
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -20,8 +21,13 @@ class ModelCatalogue:
     """The models by name."""
 
     def __init__(
-        self, contracts: Iterable[ModelContract], *, precisions: Mapping[str, str] | None = None
+        self,
+        contracts: Iterable[ModelContract],
+        *,
+        precisions: Mapping[str, str] | None = None,
+        repository: Path | None = None,
     ) -> None:
+        self._repository = repository
         self._contracts: dict[str, ModelContract] = {}
         self._precisions = precisions or {}
         for contract in contracts:
@@ -40,6 +46,7 @@ class ModelCatalogue:
         return cls(
             contracts.values(),
             precisions={contracts[path].name: _precision(configs[path]) for path in paths},
+            repository=repository,
         )
 
     def __iter__(self) -> Iterator[ModelContract]:
@@ -53,6 +60,18 @@ class ModelCatalogue:
     def get(self, name: str) -> ModelContract | None:
         """Return the contract of a model, or None if no model has this name."""
         return self._contracts.get(name)
+
+    def refresh(self, name: str) -> ModelContract | None:
+        """Read a model's configuration again, and return its contract.
+
+        So workers follow an update of the repository without a restart. A configuration that is
+        missing or invalid, as while it is being replaced, leaves the contract as it was.
+        """
+        if self._repository is not None:
+            path = self._repository / name / "config.pbtxt"
+            with suppress(ModelRepositoryError):
+                self._contracts[name] = _read_contract(path, _read_config(path))
+        return self.get(name)
 
     def precision(self, name: str) -> str:
         """Return the precision that a model computes in: `fp32` unless configured otherwise."""

@@ -85,7 +85,7 @@ ServiceError                             500 internal-error
     ├── GpuOutOfMemoryError              500 gpu-out-of-memory (retryable)
     ├── InputExpiredError                500 input-expired (retryable)
     ├── InferenceFailedError             500 inference-failed
-    ├── ModelMismatchError               500 model-mismatch
+    ├── ModelMismatchError               500 model-mismatch (retryable)
     ├── ModelOutputInvalidError          500 model-output-invalid (retryable)
     ├── CodecFailedError                 500 codec-failed (retryable)
     └── StoreFaultError                  500 store-fault

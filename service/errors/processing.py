@@ -46,9 +46,10 @@ class InferenceFailedError(ProcessingError):
 
 
 class ModelMismatchError(ProcessingError):
-    """The model that Triton serves does not match the contract in the repository."""
+    """Triton and the workers have had different versions of the model for too long."""
 
     code, title = "model-mismatch", "Model does not match its contract"
+    retryable = True
 
 
 class ModelOutputInvalidError(ProcessingError):

@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 from service.jobs.batch import Batch, BatchItem, BatchState, ItemStatus
 from service.jobs.job import Job
 from service.schemas.job import FailureView, JobUrls, ProgressView
-from service.schemas.view import View, to_datetime
+from service.schemas.view import View, to_datetime, to_path
 
 _JOB = "/v1/jobs/5f0c1a2b3c4d5e6f708192a3b4c5d6e7"
 _BATCH = "/v1/batches/0a1b2c3d4e5f60718293a4b5c6d7e8f9"
@@ -63,6 +63,7 @@ _EXAMPLE: dict[str, Any] = {
         "results": f"{_BATCH}/results.zip",
         "cancel": f"{_BATCH}/cancel",
         "retry_failed": f"{_BATCH}/retry-failed",
+        "deliveries": f"{_BATCH}/deliveries",
     },
 }
 
@@ -96,22 +97,24 @@ class BatchItemView(View):
 
 
 class BatchUrls(View):
-    """URLs to follow, download, cancel (POST) and retry (POST) a batch."""
+    """URLs to follow, download, cancel (POST) and retry (POST) a batch, and its deliveries."""
 
     self: str
     results: str
     cancel: str
     retry_failed: str
+    deliveries: str
 
     @classmethod
     def of(cls, batch_id: str) -> Self:
         """Build the URLs for a batch's public id."""
-        here = f"/v1/batches/{batch_id}"
+        here = to_path(f"/v1/batches/{batch_id}")
         return cls(
             self=here,
             results=f"{here}/results.zip",
             cancel=f"{here}/cancel",
             retry_failed=f"{here}/retry-failed",
+            deliveries=f"{here}/deliveries",
         )
 
 

@@ -13,7 +13,7 @@ from service.jobs.job import (
     Webhook,
     WebhookEvent,
 )
-from service.schemas.view import View, to_datetime
+from service.schemas.view import View, to_datetime, to_path
 
 
 class ImageView(View):
@@ -110,7 +110,7 @@ class JobUrls(View):
     @classmethod
     def of(cls, job_id: str) -> Self:
         """Build the URLs for a job's public id."""
-        here = f"/v1/jobs/{job_id}"
+        here = to_path(f"/v1/jobs/{job_id}")
         return cls(
             self=here,
             result=f"{here}/result",

@@ -63,6 +63,13 @@ class DeliveryStore:
         found = (self.get(delivery_id(job.id, event)) for event in JOB_EVENTS)
         return [delivery for delivery in found if delivery is not None]
 
+    def of_batch(self, batch_id: str) -> list[Delivery]:
+        """Return a batch's deliveries: one for each time that it has ended."""
+        with redis_errors():
+            ends = cast("str | None", self._redis.hget(f"hiir:batch-state:{batch_id}", "ends"))
+        found = (self.get(f"msg_{batch_id}_{number}") for number in range(1, int(ends or 0) + 1))
+        return [delivery for delivery in found if delivery is not None]
+
     def get(self, delivery: str) -> Delivery | None:
         """Return the delivery with this id, or None if it does not exist."""
         with redis_errors():

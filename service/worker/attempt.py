@@ -3,7 +3,8 @@
 no exception                             succeeded (by the step that stored the result)
 canceled by the owner                    canceled
 time limit reached                       failed, timeout
-worker shuts down, or Triton is down     requeued, not counted
+worker shuts down, or Triton is down     requeued, not counted; a restored image is stored first
+Triton has another version of the model  requeued, not counted, later; then failed, model-mismatch
 no disk space for temporary files        requeued, not counted, later; then failed, disk-full
 lease lost, or Redis is down             left to the reaper
 Redis has no memory for the result        offered again, then failed, store-full
@@ -29,6 +30,7 @@ from service.errors import (
     InferenceUnavailableError,
     InputExpiredError,
     JobTimeoutError,
+    ModelMismatchError,
     OutOfMemoryError,
     ResultTooLargeError,
     ServiceError,
@@ -77,6 +79,7 @@ class Attempt:
         self._blobs = blobs
         self._queue = queue
         self._throughput = throughput
+        self._drain = drain
         self._report = report_outcome
         self._limits = settings.limits
         self._settings = settings.jobs
@@ -116,6 +119,8 @@ class Attempt:
     def enter(self, stage: Stage) -> None:
         """Start the next stage; raises `JobInterruptedError` if the job must stop."""
         self._close_stage(stage)
+        if stage is Stage.ENCODE:
+            self._heartbeat.finish_up()
         self._heartbeat.progress = Progress(
             stage=stage,
             tiles_done=self._heartbeat.progress.tiles_done,
@@ -274,9 +279,12 @@ class Attempt:
         match error:
             case StoreUnavailableError():
                 logger.error("the job store stayed unavailable: the lease will expire")
-            case InferenceUnavailableError() if self._jobs.now() < self._latest:
+            case InferenceUnavailableError() if self._may_wait(self._settings.input_seconds):
                 logger.warning("Triton stayed unavailable: requeuing the job")
                 self._requeue()
+            case ModelMismatchError() if self._may_wait(self._settings.model_wait_seconds):
+                logger.warning("the model differs: requeuing the job for later: %s", error.detail)
+                self._requeue(publish=False)
             case DiskFull() | OSError(errno=errno.ENOSPC | errno.EDQUOT):
                 self._end_without_disk()
             case ImagingError():
@@ -291,18 +299,16 @@ class Attempt:
 
     def _end_without_disk(self) -> None:
         """Requeue for a while. The reaper publishes the job, so that it is not tried in a loop."""
-        begun = self._job.started_at or self._job.created_at
-        if self._jobs.now() < begun + self._settings.store_full_seconds:
+        if self._may_wait(self._settings.store_full_seconds):
             logger.warning("no disk space left: requeuing the job for later")
             self._requeue(publish=False)
         else:
             self._fail(DiskFullError("There is no disk space left for temporary files."))
 
-    @property
-    def _latest(self) -> float:
-        """Deadline of the wait for Triton, in seconds since the epoch."""
+    def _may_wait(self, seconds: float) -> bool:
+        """Return whether less than `seconds` have passed since the first attempt began."""
         begun = self._job.started_at or self._job.created_at
-        return begun + self._settings.input_seconds
+        return self._jobs.now() < begun + seconds
 
     def _fail(self, error: ServiceError) -> None:
         logger.warning("failed: %s %s", error.code, error.detail, exc_info=error.__cause__)
@@ -365,6 +371,8 @@ class Attempt:
                 if time.monotonic() >= give_up or reason is StopReason.TIMED_OUT:
                     raise
             self._check()
+            if self._drain.is_set():  # the wait may be longer than the worker has
+                raise JobInterruptedError(StopReason.DRAINED)
             logger.warning("the job store is full: the result is kept and offered again")
             time.sleep(_FULL_RETRY_SECONDS)
 

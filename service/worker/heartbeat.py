@@ -70,6 +70,7 @@ class Heartbeat:
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._reason: StopReason | None = None
+        self._finishing = False
         self._interrupt: Callable[[], None] | None = None
         self._away = False
         self.progress = Progress()
@@ -93,9 +94,19 @@ class Heartbeat:
         """Check for a reason to stop now, not at the next beat; called after each tile."""
         self._wake.set()
 
+    def finish_up(self) -> None:
+        """Let the job end though the worker shuts down: only its result is left to be stored."""
+        with self._lock:
+            self._finishing = True
+            if self._reason is StopReason.DRAINED:
+                self._reason = None
+
     @property
     def reason(self) -> StopReason | None:
-        """Why the job must stop; None while it may continue. The first reason stays."""
+        """Why the job must stop; None while it may continue. The first reason stays.
+
+        Except for the worker's shutdown, which no longer matters after `finish_up`.
+        """
         return self._reason
 
     @contextmanager
@@ -125,6 +136,8 @@ class Heartbeat:
                 next_beat = time.monotonic() + pause
             if reason is not None and self._reason is None:
                 with self._lock:
+                    if self._finishing and reason is StopReason.DRAINED:
+                        continue
                     self._reason = reason
                     if self._interrupt is not None:
                         self._interrupt()

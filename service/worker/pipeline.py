@@ -119,6 +119,9 @@ class Pipeline:
 
     def _restore(self, job: Job, attempt: Attempt) -> None:
         contract = self._find_model(job)
+        # Before the upload is decoded: while versions differ, many jobs come this far.
+        with self.triton.engine(contract) as engine, attempt.interrupting(engine.abort):
+            engine.require_model()
         with ExitStack() as files:
             source, target = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
             attempt.fetch_source(source)
@@ -137,7 +140,6 @@ class Pipeline:
             attempt.enter(Stage.RESTORE)
             restored = files.enter_context(PixelFile(shape, plan.dtype))
             with self.triton.engine(contract) as engine, attempt.interrupting(engine.abort):
-                engine.require_model()
                 clock = StageClock(engine)
                 restore_tiled(
                     image=photo.rows,
@@ -148,6 +150,8 @@ class Pipeline:
                     on_progress=attempt.report_tiles,
                     should_stop=clock.watching(attempt.is_stopped),
                 )
+                # A server that was replaced meanwhile must not leave an image of two versions.
+                engine.require_model()
             attempt.record_seconds(clock.stop())
             attempt.enter(Stage.ENCODE)
             photo.develop(restored)
@@ -172,9 +176,9 @@ class Pipeline:
         )
 
     def _find_model(self, job: Job) -> ModelContract:
-        contract = self.models.get(job.model)
+        contract = self.models.refresh(job.model)
         if contract is None:
-            raise ModelMismatchError("The job's model is no longer served.", actual=job.model)
+            raise ModelMismatchError("The job's model is not served.", actual=job.model)
         return contract
 
     @property

@@ -2,4 +2,5 @@
 
 from service.webhooks.worker.app import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -4,18 +4,20 @@ Jobs are made without a message, and taken before the running worker can hear of
 """
 
 import errno
+import shutil
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 
 from hiir.imaging import Codec, DiskFull, EncodedPhoto, ImageFormat, PixelFile
 from service.catalogue.models import ModelCatalogue
-from service.errors import StoreUnavailableError
+from service.errors import ModelMismatchError, StoreUnavailableError
+from service.inference.triton import TritonEngine
 from service.jobs.blobs import BlobStore
 from service.jobs.job import Job, JobStatus, StoredImage
 from service.jobs.store import JobStore, LeaseState
@@ -45,15 +47,16 @@ def make_pipeline(
         jobs: JobSettings | None = None,
         inference: InferenceSettings | None = None,
         triton_url: str | None = None,
+        repository: Path = service_repository,
     ) -> Pipeline:
         settings = Settings(
             redis_url=stack.redis_url,
             triton_url=triton_url or stack.triton_url,
-            model_repository=service_repository,
+            model_repository=repository,
             jobs=jobs or JobSettings(lease_seconds=6),
             inference=inference or InferenceSettings(),
         )
-        models = ModelCatalogue.read(service_repository)
+        models = ModelCatalogue.read(repository)
         made.append(
             Pipeline.build(
                 settings, models=models, drain=DrainFlag(), report_outcome=outcomes.append
@@ -182,8 +185,69 @@ def test_input_lives_on_while_its_job_is_done(stack: Stack, pipeline: Pipeline) 
     assert stack.job(job_id)["status"] == "succeeded"
 
 
-def test_job_of_a_model_that_is_gone_fails(pipeline: Pipeline) -> None:
-    assert failure_code(run(pipeline, create(pipeline, "retired"))) == "model-mismatch"
+def test_job_of_a_model_that_is_gone_waits_and_then_fails(make_pipeline: Maker) -> None:
+    pipeline = make_pipeline(jobs=JobSettings(lease_seconds=6, model_wait_seconds=1))
+    job_id = create(pipeline, "retired")
+    waiting = run(pipeline, job_id)
+    assert (waiting.status, waiting.attempt) == (JobStatus.QUEUED, 0)
+    time.sleep(1)
+    job = run(pipeline, job_id)
+    assert failure_code(job) == "model-mismatch"
+    assert job.failure is not None
+    assert job.failure.retryable
+
+
+def test_job_waits_until_worker_and_triton_have_the_same_version(
+    make_pipeline: Maker, service_repository: Path, tmp_path: Path
+) -> None:
+    repository = tmp_path / "repository"
+    shutil.copytree(service_repository, repository)
+    path = repository / "identity" / "config.pbtxt"
+    served = path.read_text()
+    path.write_text(served.replace("0123456789abcdef" * 4, "f" * 64))
+    pipeline = make_pipeline(repository=repository)
+    job_id = create(pipeline, "identity")
+    waiting = run(pipeline, job_id)
+    assert (waiting.status, waiting.attempt) == (JobStatus.QUEUED, 0)
+    path.write_text("unfinished")
+    assert run(pipeline, job_id).status is JobStatus.QUEUED
+    path.write_text(served)
+    job = run(pipeline, job_id)
+    assert (job.status, job.model_sha256) == (JobStatus.SUCCEEDED, "0123456789abcdef" * 4)
+
+
+def test_image_of_two_versions_is_not_kept(
+    make_pipeline: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = make_pipeline()
+    asked: list[bool] = []
+    check = TritonEngine.require_model
+
+    def require_model(engine: TritonEngine) -> None:
+        asked.append(True)
+        if len(asked) == 2:
+            raise ModelMismatchError("Other weights.")
+        check(engine)
+
+    monkeypatch.setattr(TritonEngine, "require_model", require_model)
+    job_id = create(pipeline, "identity")
+    assert run(pipeline, job_id).status is JobStatus.QUEUED
+    assert run(pipeline, job_id).status is JobStatus.SUCCEEDED
+
+
+def test_restored_image_is_stored_though_the_worker_shuts_down(
+    make_pipeline: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = make_pipeline()
+    encode = Codec.encode
+
+    def slow_encode(codec: Codec, *arguments: Any, **options: Any) -> EncodedPhoto:
+        pipeline.drain.set()
+        time.sleep(2)  # several heartbeats
+        return encode(codec, *arguments, **options)
+
+    monkeypatch.setattr(Codec, "encode", slow_encode)
+    assert run(pipeline, create(pipeline, "identity")).status is JobStatus.SUCCEEDED
 
 
 def test_too_large_a_result_fails_the_job(

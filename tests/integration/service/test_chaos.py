@@ -1,10 +1,12 @@
-"""A hundred jobs while worker, Triton and Redis are killed at random: each ends once, and well.
+"""Sixty jobs while servers are killed at random and Redis is full: each ends once, and well.
 
-`CHAOS_JOBS` and `CHAOS_SEED` make another run of it. The seed decides who is killed and when; what
-that meets is for the machine to say.
+Victims are worker, Triton, Redis, API and the sender of webhooks; each owner gets its webhook.
+`CHAOS_JOBS` and `CHAOS_SEED` make another run of it: `CHAOS_JOBS=300` is the acceptance check. The
+seed decides who is killed and when; what that meets depends on the machine.
 """
 
 import contextlib
+import itertools
 import os
 import random
 import threading
@@ -17,17 +19,35 @@ import httpx
 import pytest
 import redis
 
+from tests.integration.service.receiver import Receiver, receiving
 from tests.integration.service.stack import Process, Stack, photo, wait_until, write
 
 pytestmark = pytest.mark.integration
-JOBS = int(os.environ.get("CHAOS_JOBS", "100"))
+JOBS = int(os.environ.get("CHAOS_JOBS", "60"))
 SEED = int(os.environ.get("CHAOS_SEED", "20"))
 PATIENCE_S = 60 + 4 * JOBS
+PAUSE_S = 0.3
+"""Between two submissions, so that each kill meets some."""
 SOME_TILES = (110, 160)
 PHOTOS = [write(photo(*SOME_TILES, seed=seed)) for seed in range(8)]
 SLOW_EVERY = 12
 """One job in so many is slow enough to be met by a kill."""
-VICTIMS = (("worker",), ("redis",), ("triton",), ("worker", "redis"), ("redis",), ("worker",))
+VICTIMS = (
+    ("worker",),
+    ("redis",),
+    ("triton",),
+    ("worker", "redis"),
+    ("redis",),
+    ("worker",),
+    ("api",),
+    ("webhooks",),
+    ("api", "webhooks"),
+    (),
+)
+"""Servers that are killed together; nobody, and Redis is full instead."""
+ORDER = ("redis", "triton", "worker", "webhooks", "api")
+"""In which they are started: none before what it needs."""
+FULL_SECONDS = 3
 
 
 @dataclass(kw_only=True)
@@ -35,26 +55,33 @@ class Sender:
     """A client that sends until it is heard, each job under a key of its own."""
 
     client: httpx.Client
+    webhook_url: str
     jobs: dict[str, int] = field(default_factory=dict)
     """Number of the photo, by the job's id."""
     refused: Counter[int] = field(default_factory=Counter)
+    unheard: int = 0
 
     def run(self) -> None:
         for number in range(JOBS):
             self._send(number)
-            time.sleep(0.05)
+            time.sleep(PAUSE_S)
 
     def _send(self, number: int) -> None:
         task = "slow-identity" if number % SLOW_EVERY == 0 else "identity"
         key = uuid.uuid4().hex
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            answer = self.client.post(
-                "/v1/jobs",
-                data={"task": task},
-                files={"file": PHOTOS[number % len(PHOTOS)]},
-                headers={"idempotency-key": key},
-            )
+            try:
+                answer = self.client.post(
+                    "/v1/jobs",
+                    data={"task": task, "webhook_url": self.webhook_url},
+                    files={"file": PHOTOS[number % len(PHOTOS)]},
+                    headers={"idempotency-key": key},
+                )
+            except httpx.TransportError:  # the API was killed
+                self.unheard += 1
+                time.sleep(0.2)
+                continue
             if answer.status_code == 202:
                 self.jobs[answer.json()["id"]] = number % len(PHOTOS)
                 return
@@ -100,9 +127,30 @@ def kill_and_restart(processes: list[Process], pause_s: float) -> None:
         process.start()
 
 
-def test_every_job_ends_once_and_as_if_nothing_had_happened(stack: Stack) -> None:
+def fill_for_a_while(stack: Stack) -> None:
+    """Leave Redis at 96 % of its memory, at which no job is leased and none is accepted."""
+    with stack.database(1) as database:
+        before = database.config_get("maxmemory")["maxmemory"]
+        database.config_set("maxmemory", int(database.info("memory")["used_memory"] / 0.96))
+        time.sleep(FULL_SECONDS)
+        database.config_set("maxmemory", before)
+
+
+@pytest.fixture
+def hooks(stack: Stack) -> Stack:
+    if stack.webhooks.process is None:
+        stack.webhooks.start()
+    return stack
+
+
+def test_every_job_ends_once_and_as_if_nothing_had_happened(hooks: Stack) -> None:
+    with receiving() as receiver:
+        disturb(hooks, receiver)
+
+
+def disturb(stack: Stack, receiver: Receiver) -> None:
     expected = undisturbed(stack)
-    sender = Sender(client=stack.client)
+    sender = Sender(client=stack.client, webhook_url=receiver.url)
     sending = threading.Thread(target=sender.run)
     witness = Witness(stack=stack)
     watching = threading.Thread(target=witness.run)
@@ -111,11 +159,16 @@ def test_every_job_ends_once_and_as_if_nothing_had_happened(stack: Stack) -> Non
     chance.shuffle(rounds)
     sending.start()
     watching.start()
-    for victims in rounds:
+    for number in itertools.count():
+        if number >= len(rounds) and not sending.is_alive():
+            break
+        victims = rounds[number % len(rounds)]
         time.sleep(chance.uniform(0.5, 3))
-        # In the order in which they are started: nobody before what it needs.
-        chosen = [getattr(stack, name) for name in ("redis", "triton", "worker") if name in victims]
-        kill_and_restart(chosen, chance.uniform(0, 1.5))
+        chosen = [getattr(stack, name) for name in ORDER if name in victims]
+        if chosen:
+            kill_and_restart(chosen, chance.uniform(0, 1.5))
+        else:
+            fill_for_a_while(stack)
     sending.join(PATIENCE_S)
     stack.start()
     assert len(sender.jobs) == JOBS
@@ -137,3 +190,12 @@ def test_every_job_ends_once_and_as_if_nothing_had_happened(stack: Stack) -> Non
         assert (job["status"], job["output"]["sha256"]) == ("succeeded", expected[number]), job
         assert stack.client.get(job["urls"]["result"]).headers["etag"] == f'"{expected[number]}"'
     assert sender.refused[503] > 0, "some must have come while a server was away"
+    assert sender.unheard > 0, "some must have come while the API was away"
+    wanted = {f"msg_{job_id}_completed" for job_id in sender.jobs}
+
+    def told() -> set[str]:
+        return {headers["webhook-id"] for headers, _ in tuple(receiver.received)}
+
+    wait_until(lambda: told() >= wanted, "the webhooks")
+    assert told() == wanted
+    assert {body["data"]["status"] for body in receiver.bodies()} == {"succeeded"}

@@ -49,7 +49,9 @@ def known(running_stack: Stack) -> dict[str, list[str]]:
     stack.client.delete(f"/v1/jobs/{jobs[-1]}")
     stack.start()
     batch = stack.client.post(
-        "/v1/batches", data={"task": "identity"}, files=[("file", PNG), ("file", b"none")]
+        "/v1/batches",
+        data={"task": "identity", **fields, "webhook_events": "batch.completed"},
+        files=[("file", PNG), ("file", b"none")],
     ).json()
     wait_until(lambda: stack.client.get(batch["urls"]["self"]).json()["ended"], "the batch")
     deliveries = stack.client.get(f"/v1/jobs/{jobs[0]}/deliveries").json()["deliveries"]
@@ -57,6 +59,7 @@ def known(running_stack: Stack) -> dict[str, list[str]]:
         "job_id": jobs,
         "batch_id": [batch["id"]],
         "delivery_id": [item["id"] for item in deliveries],
+        "batch delivery_id": [f"msg_{batch['id']}_1"],
     }
 
 
@@ -99,7 +102,8 @@ def exercise(operation: Any, known: dict[str, list[str]], base: str, seen: set[i
     def check(case: Any, data: st.DataObject) -> None:
         for name, values in known.items():
             if name in (case.path_parameters or {}) and data.draw(st.sampled_from([1, 1, 0])):
-                case.path_parameters[name] = data.draw(st.sampled_from(values))
+                of_batch = known.get(f"batch {name}") if "/batches/" in operation.path else None
+                case.path_parameters[name] = data.draw(st.sampled_from(of_batch or values))
         if operation.method == "put":  # not under the id of a job that is to be found again
             (name,) = path_names(operation)
             case.path_parameters[name] = data.draw(st.uuids()).hex

@@ -1,5 +1,6 @@
 """One submission, however often it is sent; and an answer in the way that its sender likes."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -306,3 +307,27 @@ def test_clock_of_the_api_does_not_matter(
     assert result.status_code == 200
     age = int(result.headers["cache-control"].rpartition("=")[2])
     assert 3500 < age <= 3600
+
+
+def test_location_and_urls_have_the_root_path(make_app: Callable[..., FastAPI]) -> None:
+    async def check() -> None:
+        transport = httpx.ASGITransport(make_app(), root_path="/restore", client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            made = await client.post(
+                "/restore/v1/jobs", data={"task": "identity"}, files={"file": ("a.png", PNG)}
+            )
+            here = f"/restore/v1/jobs/{made.json()['id']}"
+            assert made.headers["location"] == here
+            assert made.json()["urls"]["result"] == f"{here}/result"
+            followed = await client.get(made.json()["urls"]["self"])
+            assert followed.json()["urls"] == made.json()["urls"]
+            batch = await client.post(
+                "/restore/v1/batches", data={"task": "identity"}, files=[("file", ("a.png", PNG))]
+            )
+            there = f"/restore/v1/batches/{batch.json()['id']}"
+            assert batch.headers["location"] == there
+            assert batch.json()["urls"]["results"] == f"{there}/results.zip"
+            (item,) = batch.json()["items"]
+            assert item["urls"]["self"] == f"/restore/v1/jobs/{item['job_id']}"
+
+    asyncio.run(check())

@@ -112,6 +112,38 @@ def test_owner_of_a_batch_is_told_of_its_end_once(hooks: Stack) -> None:
     assert [item["filename"] for item in body["data"]["items"]] == ["0.png", "1.png", "2.png"]
 
 
+def test_delivery_of_a_batch_is_retried_and_sent_again_on_request(hooks: Stack) -> None:
+    with receiving() as receiver:
+        receiver.statuses = [503]
+        made = hooks.client.post(
+            "/v1/batches",
+            data={
+                "task": "identity",
+                "webhook_url": receiver.url,
+                "webhook_events": "batch.completed",
+            },
+            files=[("file", ("0.png", write(photo(*SOME_TILES))))],
+        ).json()
+        path = made["urls"]["deliveries"]
+
+        def ended(status: str) -> Any:
+            found = hooks.client.get(path).json()["deliveries"]
+            return [item for item in found if item["status"] == status]
+
+        (failed,) = wait_until(lambda: ended("failed"), "the delivery to fail")
+        assert (failed["event"], len(failed["attempts"])) == ("batch.completed", 4)
+        receiver.statuses = [200]
+        again = hooks.client.post(f"{path}/{failed['id']}/redeliver")
+        assert (again.status_code, again.json()["status"]) == (202, "pending")
+        (delivered,) = wait_until(lambda: ended("delivered"), "the delivery")
+    assert len(delivered["attempts"]) == 5
+    assert len({body for _, body in receiver.received}) == 1
+    unknown = hooks.client.post(f"{path}/msg_other/redeliver")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "delivery-not-found")
+    foreign = hooks.client.get(f"/v1/batches/{'0' * 32}/deliveries")
+    assert (foreign.status_code, foreign.json()["code"]) == (404, "batch-not-found")
+
+
 def test_event_of_batches_is_refused_for_a_single_job(hooks: Stack) -> None:
     refused = hooks.client.post(
         "/v1/jobs",

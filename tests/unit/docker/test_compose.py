@@ -88,6 +88,24 @@ def test_each_server_has_a_health_check(services: dict[str, Service], name: str)
     assert {"interval", "timeout", "retries", "start_period"} <= check.keys()
 
 
+@pytest.mark.parametrize("name", ANSWERING)
+def test_each_server_is_bounded(services: dict[str, Service], name: str) -> None:
+    assert {"mem_limit", "cpus", "pids_limit"} <= services[name].keys()
+
+
+def test_health_of_the_api_is_liveness_alone(services: dict[str, Service]) -> None:
+    command = services["api"]["healthcheck"]["test"][-1]
+    assert "/livez" in command
+    assert "/readyz" not in command
+
+
+def test_worker_has_half_a_minute_after_its_drain(services: dict[str, Service]) -> None:
+    worker = services["worker"]
+    drain = int(worker["environment"]["HIIR_JOBS__DRAIN_SECONDS"])
+    assert int(worker["stop_grace_period"].removesuffix("s")) >= drain + 30
+    assert worker["environment"].items() >= services["webhooks"]["environment"].items()
+
+
 def test_nobody_starts_before_what_it_needs_is_healthy(services: dict[str, Service]) -> None:
     for name in ("api", "worker"):
         needed = services[name]["depends_on"]

@@ -42,6 +42,8 @@ EXPECTED = {
     ("POST", "/v1/batches"): WRITE,
     ("PUT", "/v1/batches/{batch_id}"): WRITE,
     ("POST", "/v1/batches/{batch_id}/retry-failed"): WRITE,
+    ("GET", "/v1/batches/{batch_id}/deliveries"): READ,
+    ("POST", "/v1/batches/{batch_id}/deliveries/{delivery_id}/redeliver"): WRITE,
     ("POST", "/v1/batches/{batch_id}/cancel"): WRITE,
     ("DELETE", "/v1/batches/{batch_id}"): WRITE,
     ("GET", "/v1/webhooks/secret"): WRITE,
