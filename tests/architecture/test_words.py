@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("service",)
+FOLDERS = ("benchmarks", "hiir", "service")
 # Each with a sentence that it must find.
 TURNS = {
     r"\bwhoever\b": "Whoever has a key.",
@@ -22,8 +22,14 @@ TURNS = {
     r"\b(?:a|at each|one|two) looks?\b": "Time between two looks of the reaper.",
     r"\bone's own\b": "Queue one image under an id of one's own.",
     r"\bhow [\w ]{1,30}stands?\b": "Tell how each file of a batch stands.",
-    r"\bis no (?:folder|text|image|model|reason of)\b": "It is no folder.",
-    r"\b(?:colour|honoured|neighbour|fulfils|licence)": "The colour profile is honoured.",
+    r"\b(?:is|are) no (?:folder|file|text|image|model|multiple|noise|reason)\b": "It is no folder.",
+    r"\b(?:that|or) is none\b|\bwhich are none\b": "For a text that is none.",
+    r"\b(?:held|holds?|holding) (?:\w+ ){0,3}against\b": "Methods that a model is held against.",
+    r"\b(?:all|of|fixed|to) chance\b|\bwhat chance does\b": "The seed of all chance.",
+    r"\bsomebody\b": "Until somebody waits for it.",
+    r"\bfound out\b": "The layout is found out.",
+    r"\btakes, gives\b|\bof all else\b": "It takes, gives three channels.",
+    r'(?<!")\b(?:colour|honoured|neighbour|fulfils|licence)': "The colour profile is honoured.",
     r"\bof a fault of ours\b|\ba fault of ours\b": "A fault of ours.",
     r"\bin good order\b": "The end of the process, in good order.",
     r"\bhas not enough\b|\bhad not enough\b": "The worker had not enough memory.",
