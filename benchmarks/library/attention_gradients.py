@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _plot(norms: dict[float, dict[str, Tensor]], path: Path) -> None:
-    # Only whoever plots needs it.
+    # Needed for plots only.
     import matplotlib as mpl  # noqa: PLC0415
 
     mpl.use("Agg")

@@ -6,7 +6,7 @@ Starts the whole stack, and the same model behind LitServe (`pip install hiir-re
 measures both in turns:
 
 - a photo of 2 megapixels through HTTP, queue and worker, against the model called directly through
-  Triton with the same tiles: at most 10 % may come on top. Processor seconds are told beside the
+  Triton with the same tiles: at most 10 % may come on top. Processor seconds are shown beside the
   clock's, because they are the same on a machine that has other things to do;
 - small photos from several clients at once: how long a submission takes, how many are restored in
   a second, and how much of a worker's time is spent beside inference.
@@ -195,9 +195,9 @@ def compare_large(
         total = statistics.median(sum(used.values()) for used in groups)
         inference = statistics.median(used["triton"] for used in groups)
         beside[name] = total - inference
-        # LitServe's workers are no descendants of its server: theirs cannot be told.
-        told = f"{total:.2f} | {inference:.2f}" if inference > beside[name] else "- | -"
-        print(f"| {name} | {clock[name]:.1f} | {told} |")
+        # LitServe's workers do not descend from its server: theirs cannot be measured.
+        used = f"{total:.2f} | {inference:.2f}" if inference > beside[name] else "- | -"
+        print(f"| {name} | {clock[name]:.1f} | {used} |")
     ours, inference = targets[0].name, statistics.median(u["triton"] for _, u in found[_PLAIN])
     on_clock = clock[ours] / clock[_PLAIN] - 1
     on_processor = (beside[ours] - beside[_PLAIN]) / (inference + beside[_PLAIN])

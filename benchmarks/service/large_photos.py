@@ -42,7 +42,7 @@ LIMIT_MIB = 1500
 SLOWER = 1.10
 BYTES = 1024**3
 FORMATS = ("JPEG", "PNG")
-# Beyond what the service takes unless it is told to.
+# Above the default limit of the service.
 SETTINGS = {
     "HIIR_LIMITS__PIXELS": 150_000_000,
     "HIIR_LIMITS__OUTPUT_PIXELS": 150_000_000,
@@ -54,7 +54,7 @@ SETTINGS = {
 
 
 class Identity:
-    """A tile engine that gives back what it is given."""
+    """A tile engine that returns its input."""
 
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
         done: Future[FloatPixels] = Future()

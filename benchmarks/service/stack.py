@@ -215,7 +215,7 @@ def child(command: Sequence[str], log: Path, **environment: str) -> Iterator[sub
 
 
 def identity_repository(folder: Path) -> Path:
-    """Write a model that gives back what it is sent; returns the repository."""
+    """Write a model that returns its input; returns the repository."""
     side = IDENTITY.tile
     tensors = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3, side, side])

@@ -25,7 +25,7 @@ _STREAM = 1  # keeps the random numbers of tiles apart from those of patches
 
 @dataclass(frozen=True, slots=True)
 class DeferredNoise:
-    """White Gaussian noise that closes a degradation; drawn anew for each patch, on the device."""
+    """White Gaussian noise that closes a degradation; drawn for each patch, on the device."""
 
     low: float
     """Least standard deviation on the scale of 255."""

@@ -1,4 +1,4 @@
-"""The noise level that a network is told in training."""
+"""The noise level that a network gets as an input in training."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ ESTIMATED_SHARE = 0.5
 def conditioning_noise_level(
     degraded: FloatPixels, clean: FloatPixels, random: np.random.Generator
 ) -> float:
-    """The level that a network is told in training, on the scale of 255.
+    """The noise level that a network gets as an input in training, on the scale of 255.
 
     Half of the time what a service that knows nothing else estimates from the degraded image, half
     of the time the true level with an error of up to `LEVEL_ERROR`, as users know it.

@@ -30,10 +30,10 @@ class DatasetError(HiirError):
 def list_images(folder: Path) -> tuple[Path, ...]:
     """Image files directly in a folder, sorted by name; raises `DatasetError` if there are none."""
     if not folder.is_dir():
-        raise DatasetError(f"{folder} is no folder")
+        raise DatasetError(f"{folder} is not a directory")
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     if not found:
-        raise DatasetError(f"{folder} holds no images")
+        raise DatasetError(f"{folder} contains no images")
     return tuple(found)
 
 

@@ -60,11 +60,11 @@ class PackedPairs:
         """Map the packed pairs of a data set, packing them first if need be.
 
         The pack is named after the files, their sizes and times: a changed data set is packed
-        anew. It holds decoded samples: a pair of 8-bit megapixels takes 6 MB.
+        again. It holds decoded samples: a pair of 8-bit megapixels takes 6 MB.
 
         Args:
             root: folder of the data set, or its list file.
-            layout: found out unless given.
+            layout: detected unless given.
             cache: folder of the pack.
             scale: clean pixels per degraded pixel that the network is for, along a side.
             views: 2 for a dual-pixel sensor's, else 1.

@@ -37,7 +37,7 @@ class PairCrops:
         a mirror the left view is the right one.
 
         Args:
-            random: source of all chance.
+            random: the random generator.
             side: of the clean crop in pixels, a multiple of the scale.
 
         Returns:

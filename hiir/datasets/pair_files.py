@@ -62,7 +62,7 @@ def read_pair(pair: ImagePair, color: ColorMode = ColorMode.RGB) -> PairSamples:
     if not fits or clean.shape[0] // height != clean.shape[1] // width:
         raise DatasetError(
             f"{pair.degraded[0]} measures {(height, width)}, of which {clean.shape[:2]}, the size "
-            f"of {pair.clean.name}, is no multiple"
+            f"of {pair.clean.name}, is not a multiple"
         )
     return PairSamples(degraded=_stacked(views), clean=clean)
 

@@ -98,7 +98,7 @@ def list_pairs(root: Path, *, layout: Layout | None = None) -> tuple[ImagePair, 
 
     Args:
         root: its folder, or a list file.
-        layout: found out unless given.
+        layout: detected unless given.
 
     Raises:
         DatasetError: for a folder that is missing or has no pairs of the layout, and for an image
@@ -107,8 +107,8 @@ def list_pairs(root: Path, *, layout: Layout | None = None) -> tuple[ImagePair, 
     if root.is_file():
         layout = layout or Layout.LIST
     elif not root.is_dir():
-        raise DatasetError(f"{root} is no folder")
-    layout = layout or _found_out(root)
+        raise DatasetError(f"{root} is not a directory")
+    layout = layout or _detect_layout(root)
     if layout is Layout.LIST:
         return tuple(_listed(root))
     if layout is Layout.SIDD:
@@ -123,7 +123,7 @@ def list_pairs(root: Path, *, layout: Layout | None = None) -> tuple[ImagePair, 
     return tuple(pair for scene in scenes for pair in _between(root, scene, folders))
 
 
-def _found_out(root: Path) -> Layout:
+def _detect_layout(root: Path) -> Layout:
     for layout, folders in _FOLDERS.items():
         if next(_scenes(root, folders), None) is not None:
             return layout
@@ -196,7 +196,7 @@ def _of_sidd(root: Path) -> Iterator[ImagePair]:
 def _listed(path: Path) -> Iterator[ImagePair]:
     """A line holds two paths below the list's folder; the clean one has a folder `gt` in it."""
     if not path.is_file():
-        raise DatasetError(f"{path} is no list file, as the layout list has")
+        raise DatasetError(f"{path} is not a list file, which the layout list needs")
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         words = line.split()
         if not words:

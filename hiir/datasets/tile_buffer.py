@@ -25,7 +25,7 @@ class TileBuffer:
     """Holds the latest tiles of a source: a new one replaces the oldest.
 
     What is random here is drawn on the device from one generator: places, mirroring and turning,
-    white noise and its level, the error of the level that is told.
+    white noise and its level, the error of the level that the network gets.
     """
 
     def __init__(
@@ -179,8 +179,8 @@ class TileBuffer:
         error = 1 + LEVEL_ERROR * (2 * self._uniform(len(tiles)) - 1)
         estimated = (self._uniform(len(tiles)) < ESTIMATED_SHARE) & (sigma == 0)
         # Of white noise an estimate is as good as the level with that error.
-        told = torch.where(estimated, estimate, torch.hypot(sigma, level) * error)
-        plane = (told / 255)[:, None, None, None].expand(-1, 1, *noisy.shape[2:])
+        given = torch.where(estimated, estimate, torch.hypot(sigma, level) * error)
+        plane = (given / 255)[:, None, None, None].expand(-1, 1, *noisy.shape[2:])
         return torch.cat((noisy, plane), dim=1)
 
     def _uniform(self, *shape: int) -> Tensor:

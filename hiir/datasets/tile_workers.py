@@ -1,7 +1,7 @@
 """Processes that degrade tiles, and the shared memory through which tiles come from them.
 
 The memory is an anonymous mapping that forked processes inherit: it needs no /dev/shm, which is
-64 MB in a container unless somebody asks for more.
+64 MB in a container by default.
 """
 
 import logging
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReadyTile:
-    """A tile in shared memory; valid until it is given back."""
+    """A tile in shared memory; valid until it is released."""
 
     slot: int
     clean: Tensor
@@ -103,7 +103,7 @@ class TileWorkers:
             del worker.waiting[slot]
             yield ReadyTile(slot, *self._slots.tensors(slot))
 
-    def give_back(self, slot: int) -> None:
+    def release(self, slot: int) -> None:
         """Let a process use a slot for its next tile."""
         self._ask(self._workers[slot // _SLOTS_PER_WORKER], slot)
 

@@ -1,4 +1,4 @@
-"""A contact sheet: each degradation at three strengths, to be looked at."""
+"""A contact sheet: one picture of each degradation at three strengths."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -75,7 +75,7 @@ def contact_sheet(photo: FloatPixels, *, seed: int, only: tuple[str, ...] = ()) 
 
     Args:
         photo: ``(H, W, 3)`` float32 [0, 1].
-        seed: of all chance.
+        seed: of the random generator.
         only: names of rows, all unless named.
 
     Raises:

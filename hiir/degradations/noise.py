@@ -61,7 +61,7 @@ def add_poisson_noise(
 def noise_level(degraded: FloatPixels, clean: FloatPixels) -> float:
     """Standard deviation of the difference of two images, on the scale of 255.
 
-    What a network is told that takes the level of noise as an input, where the noise was not drawn
+    The input of a network that takes the noise level, where the noise was not drawn
     with one number: a camera's, for example.
 
     Args:

@@ -70,7 +70,7 @@ class Recipe(RootModel[tuple[Step, ...]], frozen=True):
 
         Args:
             surroundings: ``(H + 2 margin, W + 2 margin, C)`` float32 [0, 1].
-            random: source of all chance.
+            random: the random generator.
 
         Returns:
             The degraded ``(H / scale, W / scale, C * views)`` and the clean ``(H, W, C)`` patch.
@@ -85,7 +85,7 @@ def read_recipe(text: str) -> Recipe:
     ``[{kind: motion, length: 20}, {kind: noise, sigma: [0, 5]}]``
 
     Raises:
-        RecipeError: for a file or a text that is none.
+        RecipeError: for a file or a text that does not hold a recipe.
     """
     try:
         content = Path(text).read_text(encoding="utf-8") if text.endswith(".yaml") else text

@@ -1,4 +1,4 @@
-"""Classical methods that a model is held against, measured as models are."""
+"""Classical methods to compare a model with, measured in the same way."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class BicubicRestorer:
 
 
 class NonLocalMeans:
-    """scikit-image's non-local means, told or estimating the noise level."""
+    """scikit-image's non-local means, at a given or an estimated noise level."""
 
     def __init__(self, *, sigma: float | None) -> None:
         self._restoration = _import("skimage.restoration", package="scikit-image")
@@ -77,11 +77,11 @@ class NonLocalMeans:
 
 
 class Bm3d:
-    """BM3D (color: CBM3D) by its authors' package, told the noise level."""
+    """BM3D (color: CBM3D) by its authors' package, at a given noise level."""
 
     def __init__(self, *, sigma: float | None) -> None:
         if sigma is None:
-            raise BaselineError("bm3d must be told the noise level: give --sigma")
+            raise BaselineError("bm3d needs the noise level: pass --sigma")
         self._bm3d = _import("bm3d", package="bm3d")
         self._sigma = sigma
 
@@ -102,7 +102,7 @@ class MalvarRestorer:
     def __init__(self, *, pattern: BayerPattern | None) -> None:
         if pattern is None:
             raise BaselineError(
-                "malvar must know the one pattern of all mosaics: degrade the images by "
+                "malvar needs a set in which all mosaics have one pattern: degrade the images by "
                 "[{kind: bayer, patterns: [rggb]}], for example"
             )
         self._pattern = pattern

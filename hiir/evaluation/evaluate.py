@@ -18,7 +18,7 @@ __all__ = ["Evaluation", "EvaluationError", "ImageScore", "evaluate", "score"]
 
 
 class EvaluationError(HiirError):
-    """A restored image cannot be held against its clean one; the message gives both sizes."""
+    """A restored image cannot be compared with its clean one; the message gives both sizes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,13 +48,13 @@ class EvaluationRequest:
     recipe: Recipe | None = None
     pairs: bool = False
     layout: Layout | None = None
-    """Of the pairs; found out unless given."""
+    """Of the pairs; detected unless given."""
     seed: int = 0
     clip: bool = False
     gray: bool = False
     """Read clean images as gray; what is gray already, and models of gray images, need no word."""
     noise_level: float | None = None
-    """That the model is told, on the scale of 255; estimated from each image unless given."""
+    """Input of models that take it, on the scale of 255; estimated per image unless given."""
     engine: str = "torch"
     device: str = "cpu"
     """Of the torch engine."""
@@ -111,13 +111,15 @@ class EvaluationRequest:
         contract = self.release.contract
         if self.noise_level is not None and not contract.noise_level:
             raise RequestError(f"{contract.name} takes no noise level: leave out --noise-level")
-        # Only who asks for it needs an HTTP client, or ONNX Runtime.
+        # Imported late: only these engines need an HTTP client or ONNX Runtime.
         if self.engine == "service":
             from hiir.evaluation.service_restorer import ServiceRestorer  # noqa: PLC0415
 
             pattern = self._pattern() if contract.task == "demosaic" else None
             if contract.task == "demosaic" and pattern is None:
-                raise RequestError("the service must be told the one pattern of all mosaics")
+                raise RequestError(
+                    "the service needs a set in which all mosaics have one Bayer pattern"
+                )
             return ServiceRestorer(
                 url=self.url, task=contract.name, pattern=pattern, noise_level=self.noise_level
             )

@@ -31,7 +31,7 @@ class CardError(HiirError):
 
 
 def update_card(name: str, folder: Path) -> Path:
-    """Write the facts of a shipped model into its card, which is begun if there is none.
+    """Write the facts of a shipped model into its card, which is created if there is none.
 
     Raises `ReleaseError` for a model that is not shipped, `CardError` for a card without marks.
     """
@@ -66,13 +66,13 @@ def _description(contract: ModelContract) -> Iterator[str]:
     yield "|---|---|"
     yield f"| architecture | preset `{contract.architecture}`, {cost.parameters:,} parameters |"
     yield (
-        f"| takes, gives | {contract.input_channels} and {contract.output_channels} channels, "
-        f"{contract.scale} times the size |"
+        f"| input, output | {contract.input_channels} channels; {contract.output_channels} "
+        f"channels at {contract.scale}x the size |"
     )
-    yield f"| cost | {per_pixel / 1e3:,.0f} GMACs for a megapixel of input |"
+    yield f"| cost | {per_pixel / 1e3:,.0f} GMACs per input megapixel |"
     pace = contract.quality.get("cpu-seconds-per-megapixel")
     if pace is not None:
-        yield f"| time | {pace:.1f} seconds of one CPU core for a megapixel of the result |"
+        yield f"| time | {pace:.1f} s of one CPU core per output megapixel |"
     yield (
         f"| served as | square tiles of {contract.tile} pixels that overlap by at least "
         f"{contract.overlap}, float32 |"

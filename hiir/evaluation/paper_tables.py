@@ -92,7 +92,7 @@ def settings_of(
         folder: of the set: clean images, or pairs for deblurring and weather.
         seed: of the noise.
         test_set: its name in the paper, in any case; that of the folder unless given.
-        layout: of pairs; found out unless given.
+        layout: of pairs; detected unless given.
 
     Raises:
         PaperError: for a set that is not in the paper; the message lists those that are.

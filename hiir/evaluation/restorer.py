@@ -57,7 +57,7 @@ class TiledRestorer:
             engine: runs the tiles.
             in_flight: tiles that the engine is given before the first is waited for, at most; an
                 engine that runs batches needs one batch.
-            noise_level: that a model which takes one is told, on the scale of 255; estimated from
+            noise_level: input of a model that takes it, on the scale of 255; estimated from
                 each image unless given.
         """
         self._contract = contract

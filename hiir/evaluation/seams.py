@@ -11,7 +11,7 @@ __all__ = ["SeamError", "seam_excess"]
 
 
 class SeamError(HiirError):
-    """Tiles share so much of a picture that no seam could be told from the picture."""
+    """Tiles overlap so much that a seam cannot be distinguished from the image."""
 
 
 def seam_excess(image: FloatPixels, plan: TilePlan, *, scale: int = 1, stretch: int = 0) -> float:
@@ -20,7 +20,7 @@ def seam_excess(image: FloatPixels, plan: TilePlan, *, scale: int = 1, stretch: 
     The step of a line is how far it rises beyond what lines a little before and behind rise, which
     is nothing on a slope: its mean over the line, or over the worst stretch of it. Tiles fade into
     each other over the middle half of what they share, and they begin and end at its ends: all
-    lines of it are held against the largest of all others of the same direction.
+    lines of it are compared with the largest of all others of the same direction.
 
     Args:
         image: ``(H, W, C)`` float32 on the scale of [0, 1], restored in tiles.
@@ -49,7 +49,7 @@ def seam_excess(image: FloatPixels, plan: TilePlan, *, scale: int = 1, stretch: 
         beside = near.copy()
         for start, end in shared:
             near |= (start <= borders) & (borders <= end)
-            # A step bends what the lines beside it are held against, too.
+            # A step also changes what the lines beside it are compared with.
             beside |= (start - reach <= borders) & (borders <= end + reach)
         if beside.all() or not near.any():
             raise SeamError(f"tiles of {plan.tile} leave too little between what they share")

@@ -42,7 +42,7 @@ class ServiceRestorer:
         """Describe the service; ``transport`` replaces the network.
 
         ``pattern`` is that of the mosaic to send, for the task of demosaicking; ``noise_level`` is
-        what a denoising model is told, estimated by the service unless given.
+        input of a denoising model, estimated by the service unless given.
         """
         self._client = httpx.Client(base_url=url, timeout=60, trust_env=False, transport=transport)
         self._task = task

@@ -1,4 +1,4 @@
-"""What is restored and what it is held against: a degraded clean set, or real pairs."""
+"""Test sets: clean images that are degraded by a recipe, or real pairs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class SyntheticSet:
         return self.degradation.scale
 
     def read(self, color: ColorMode) -> Iterator[Sample]:
-        """Yield images in the order of their names; the index decides what chance does."""
+        """Yield images in the order of their names; the index is part of the random seed."""
         for index, path in enumerate(list_images(self.folder)):
             clean = crop_to_multiple(read_photo(path, color), self.scale)
             degraded = self.degradation.degrade(clean, index)
@@ -76,7 +76,7 @@ class PairedSet:
     folder: Path
     """Or a list file."""
     layout: Layout | None = None
-    """Found out unless given."""
+    """Detected unless given."""
 
     @property
     def scale(self) -> int:

@@ -38,7 +38,7 @@ def on_device(
         release: the model.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         batch: tiles that run together; 1 on a CPU and 8 on a GPU unless given.
-        noise_level: that a model which takes one is told; estimated unless given.
+        noise_level: input of a model that takes it; estimated unless given.
 
     Raises:
         RestorerError: for a device that is absent, or a batch below 1.
@@ -54,7 +54,7 @@ def on_device(
 
 
 class TorchTiles:
-    """Collects tiles until a batch is full, or until somebody waits for one of them."""
+    """Collects tiles until a batch is full, or until a caller waits for one of them."""
 
     def __init__(
         self, release: Release, *, device: torch.device | None = None, batch: int = 1
@@ -94,7 +94,7 @@ class TorchTiles:
 
 
 class _TileResult(Future[FloatPixels]):
-    """Asks its engine to run the batch when somebody waits for it."""
+    """Asks its engine to run the batch when a caller waits for it."""
 
     def __init__(self, engine: TorchTiles) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ __all__ = ["WeightsFileError", "read_weights"]
 
 
 class WeightsFileError(HiirError):
-    """A weights file is missing or is none; the message names it."""
+    """A weights file is missing or not in safetensors; the message names it."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -25,11 +25,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         WeightsFileError: for a file that is missing, or no safetensors file.
     """
     if not path.is_file():
-        raise WeightsFileError(f"{path} is no file")
+        raise WeightsFileError(f"{path} is not a file")
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise WeightsFileError(
-            f"{path} is no safetensors file ({error}); a pickled checkpoint must be converted: "
+            f"{path} is not a safetensors file ({error}); a pickled checkpoint must be converted: "
             "safetensors.torch.save_file(torch.load(path, weights_only=True), new_path)"
         ) from error

@@ -71,7 +71,7 @@ def example_input(
 ) -> Tensor:
     """Seeded random tiles in a form's layout and type.
 
-    Where the size is free they are no multiple of the model's, so that a trace takes the padding
+    Where the size is free they are not a multiple of the model's, so that a trace takes the padding
     along.
     """
     generator = torch.Generator().manual_seed(seed)

@@ -29,7 +29,7 @@ class Peak:
     """The largest magnitude that any operation of a run gave."""
 
     value: float
-    """Infinite where float16 overflowed, or where a value was no number."""
+    """Infinite where float16 overflowed, or where a value was NaN."""
     layer: str
     """Name of the innermost module, as in a state dictionary; empty for the model itself."""
     operation: str
@@ -104,7 +104,7 @@ class _HalfPrecision(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> object:
         result = func(*args, **(kwargs or {}))
-        # Views hold what has been rounded, and memory that nobody has written yet holds anything.
+        # Views hold what has been rounded, and memory that was never written is arbitrary.
         if func.is_view or "empty" in func.name():
             return result
         for tensor in tree_leaves(result):
@@ -115,7 +115,7 @@ class _HalfPrecision(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _compare(self, tensor: Tensor, func: Any) -> None:
         low, high = (float(bound) for bound in torch.aminmax(tensor))
-        largest = max(-low, high) if low <= high else math.inf  # what is no number has no order
+        largest = max(-low, high) if low <= high else math.inf  # NaN compares false
         if largest > self.peak.value:
             operation = str(func.overloadpacket)
             self.peak = Peak(value=largest, layer=self._layers[-1], operation=operation)

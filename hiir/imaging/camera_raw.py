@@ -84,7 +84,7 @@ def raw_info(shape: Sequence[int]) -> PhotoInfo:
 def read_camera_raw(source: BinaryIO, limits: ImageLimits) -> CameraRaw:
     """Read the sensor's samples of a raw file, from its start.
 
-    Raises `UnsupportedImageFormat` for what is no camera raw file, `ImageTooLarge` and
+    Raises `UnsupportedImageFormat` for any other file, `ImageTooLarge` and
     `ImageTooSmall` before the samples are unpacked, `UnsupportedPixelMode` for a sensor without a
     Bayer pattern, and `ImageCorrupt`.
     """

@@ -1,7 +1,7 @@
-"""Image files read and written by a process that may be lost: the codec that a service uses.
+"""Reads and writes image files in a process of its own: the codec that a service uses.
 
-The same functions as `decode` and `encode`, but a decoder that crashes, hangs or eats memory takes
-nobody with it, pixels lie in files, and neither libvips nor Pillow is loaded by who asks.
+The same functions as `decode` and `encode`, but a decoder that crashes, hangs or exhausts memory
+does not affect the caller, pixels lie in files, and the caller loads neither libvips nor Pillow.
 """
 
 import os

@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> None:
     descriptor, limit = (int(argument) for argument in arguments)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Whoever wants this process to end closes the socket; a signal is meant for its parent.
+    # The caller ends this process by closing the socket; a signal is addressed to its parent.
     for meant_for_parent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(meant_for_parent, signal.SIG_IGN)
     warnings.simplefilter("ignore")  # Pillow's, on whatever is odd about a file
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _keep_standard_error_to_ourselves() -> None:
-    """Let decoders write of what is odd about a file to nowhere: it would fill somebody's log."""
+    """Discard what decoders print about odd files: it would fill the log of the caller."""
     sys.stderr = os.fdopen(os.dup(2), "w")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -1,7 +1,7 @@
 """The contract that a restoration model carries with its weights.
 
-It travels as the string `parameters` of `model_repository/<model>/config.pbtxt`, so that whoever
-calls the model can check it at start instead of assuming it.
+It travels as the string `parameters` of `model_repository/<model>/config.pbtxt`, so that a
+caller of the model can check it at start instead of assuming it.
 """
 
 import json
@@ -61,11 +61,11 @@ class ModelContract:
     sha256: str
     """SHA-256 of the weights file, lower-case hex."""
     provenance: Mapping[str, str] = field(hash=False)
-    """Where the weights come from: data, seed, code revision, licence."""
+    """Where the weights come from: data, seed, code revision, license."""
     quality: Mapping[str, float] = field(hash=False)
     """Measured figures, e.g. `{"cbsd68-sigma25-psnr": 30.4}`."""
     noise_level: bool = False
-    """The last input channel is no image but the noise level: sigma on the scale of the pixels."""
+    """The last input channel is the noise level, as sigma in the scale of the pixels."""
 
     def __post_init__(self) -> None:
         # Copies, so that the caller's dictionaries cannot change the contract later.

@@ -112,7 +112,7 @@ def _describe(
     layout = read_layout(image, mode=header.mode, bit_depth=header.bit_depth)
     orientation = read_orientation(image)
     # A TIFF that Pillow has loaded is upright already, and no longer says how it was.
-    told = stored_orientation(image) or orientation
+    oriented = stored_orientation(image) or orientation
     metadata = read_metadata(image, options.metadata)
     plan = plan_color(layout, metadata.icc_profile, options.color)
     background, channels = None, layout.channels
@@ -131,7 +131,7 @@ def _describe(
         has_alpha=layout.has_alpha and background is None,
         metadata=replace(metadata, icc_profile=profile),
         notes=(
-            *_notes(header, layout, told, metadata, options.frame),
+            *_notes(header, layout, oriented, metadata, options.frame),
             *plan.notes,
             *_flattened(background),
         ),

@@ -1,4 +1,4 @@
-"""The accepted file formats, told by content and never by name."""
+"""The accepted file formats, detected by content and never by name."""
 
 import importlib.util
 from enum import StrEnum

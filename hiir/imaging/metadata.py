@@ -95,7 +95,7 @@ def read_metadata(
 ) -> ImageMetadata:
     """The metadata of a loaded image that is to be kept once its pixels are upright.
 
-    Unreadable or oversized metadata is dropped and named: it is no reason to refuse the photo.
+    Unreadable or oversized metadata is dropped and named: the photo is not refused for it.
     What `policy` leaves out is not named, since it was asked for.
     """
     icc_profile = image.info.get("icc_profile")

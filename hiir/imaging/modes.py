@@ -29,8 +29,8 @@ class Layout:
         return color + "A" * self.has_alpha
 
 
-# Pillow's mode of the file -> ours. What is not here is refused: LAB and YCbCr are conversions that
-# nobody sends, I and F have no range that is known.
+# Pillow's mode of the file -> ours. What is not here is refused: LAB and YCbCr are internal
+# conversions, not file modes in use; I and F have no known range.
 _LAYOUTS: Mapping[str, Layout] = {
     "1": Layout(channels=1, expanded=True),
     "CMYK": Layout(channels=3, is_cmyk=True),

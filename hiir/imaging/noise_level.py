@@ -1,4 +1,4 @@
-"""The noise level that a network is told, as a plane beside the image.
+"""The noise level as a network gets it: a constant plane beside the image.
 
 Provenance: Zhang, Zuo and Zhang, "FFDNet: Toward a fast and flexible solution for CNN based image
 denoising", 2018, section III-B: the level map has the image's size and holds sigma / 255.

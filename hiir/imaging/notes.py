@@ -1,4 +1,4 @@
-"""What was changed about a photo on its way, told to whoever sent it."""
+"""Notes for the sender of a photo: what was changed about it on its way."""
 
 from dataclasses import dataclass
 from enum import StrEnum

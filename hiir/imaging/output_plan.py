@@ -30,7 +30,7 @@ class OutputPlan:
 
 
 def plan_photo(photo: PhotoInfo, options: PhotoOptions) -> OutputPlan:
-    """Hold the wishes against a photo.
+    """Choose the output file for a photo, as the options ask.
 
     Raises `OutputUnsupported` for a format that cannot do what is asked of it, transparency
     without a background among it.

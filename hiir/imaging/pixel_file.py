@@ -33,7 +33,7 @@ class PixelFile:
             with tempfile.TemporaryFile() as file:
                 fd = os.dup(file.fileno())
             try:
-                # Before the work that would be in vain: a full disk is told here.
+                # Before the work, which would be wasted: a full disk is detected here.
                 os.posix_fallocate(fd, 0, shape[0] * self._row_bytes)
             except OSError:
                 os.close(fd)

@@ -1,7 +1,7 @@
 """The parser of each format: Pillow's own, chosen by content from an explicit list.
 
 Not through `Image.open`: so no other parser is ever reached, and an image's true size is known and
-held against `ImageLimits` before anything is decoded, without Pillow's process-wide bomb setting.
+compared with `ImageLimits` before anything is decoded, without Pillow's process-wide bomb setting.
 """
 
 from collections.abc import Callable, Mapping

@@ -208,7 +208,7 @@ def _check_output(result: FloatPixels, source: Pixels, contract: ModelContract) 
 
 
 def _may_become_flat(source: Pixels, level: float) -> bool:
-    """Tell the right answer to a noisy but flat `(t, t, C)` tile from a dead model's constant.
+    """Distinguish the right output for a noisy but flat `(t, t, C)` tile from a constant one.
 
     Blank paper or a clipped sky may well come back as one value. Then the input has that level,
     and no structure is left in the means over the cells of a coarse grid, where noise averages out.

@@ -22,7 +22,7 @@ def ends_early(stream: BinaryIO, image_format: ImageFormat) -> bool:
     try:
         return _CHECKS[image_format](stream, length)
     except (EOFError, struct.error):
-        return True  # not even the fields that tell the length are there
+        return True  # not even the length fields are there
 
 
 def _jpeg(stream: BinaryIO, length: int) -> bool:

@@ -24,7 +24,7 @@ def without_orientation(xmp: bytes) -> bytes:
 
 
 def without_gps(xmp: bytes) -> bytes:
-    """The packet without any place; raises `XmpDamaged` if that cannot be told.
+    """The packet without any place; raises `XmpDamaged` for a packet that does not parse.
 
     It is read as XML, since prefixes and quotes are the writer's choice. A packet never has a
     document type, through which XML becomes dangerous to read.

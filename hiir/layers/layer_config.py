@@ -78,11 +78,11 @@ class LayerConfig:
 def check_rules(
     minima: Iterable[tuple[str, int, int]], multiples: Iterable[tuple[str, int, str, int]]
 ) -> None:
-    """Hold values against their rules.
+    """Check values against their rules.
 
     Args:
         minima: name, value and the least that it may be.
-        multiples: name and value of what must be a multiple, name and value of what it must hold.
+        multiples: name and value of a multiple, name and value of what divides it.
 
     Raises:
         ArchitectureError: for the first rule that is broken.

@@ -97,8 +97,8 @@ class RestorationModel(nn.Module, ABC):
         """Restore a batch.
 
         Args:
-            image: ``(B, in_channels, H, W)`` float [0, 1], any H and W; sides that are no multiple
-                of ``config.size_multiple`` are padded (replicate) and the result is cropped.
+            image: ``(B, in_channels, H, W)`` float [0, 1], any H and W; sides that are not
+                multiples of ``config.size_multiple`` are padded (replicate), the result is cropped.
 
         Returns:
             ``(B, out_channels, upscale * H, upscale * W)`` float, not clamped: clipping to [0, 1]

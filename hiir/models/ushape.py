@@ -38,7 +38,7 @@ class UShapeConfig(ArchitectureConfig):
     wide_decoder: bool = False
     """Keep the concatenated channels at the finest level of the decoder, as Restormer does."""
     condition_channels: int = 0
-    """The last input channels are no image but planes that describe it, such as the noise level."""
+    """Number of last input channels that describe the image, such as its noise level."""
 
     def __post_init__(self) -> None:
         levels = len(self.layers)

@@ -33,7 +33,7 @@ def compiled(model: nn.Module, wanted: Compile, *, device: torch.device) -> nn.M
 
 
 class _Compiled(nn.Module):
-    """Calls a network whose parts are compiled, and goes without where that fails."""
+    """Calls a network whose parts are compiled; runs it uncompiled if that fails."""
 
     def __init__(self, model: nn.Module, parts: Sequence[nn.Module]) -> None:
         super().__init__()

@@ -171,7 +171,7 @@ class ReleaseConfig(_Strict):
     overlap: int = Field(ge=0)
     """Pixels that neighboring tiles share at least."""
     provenance: dict[str, str]
-    """Where the weights come from: data with licences, recipe, hardware."""
+    """Where the weights come from: data with licenses, recipe, hardware."""
 
 
 class TrainingConfig(_Strict):

@@ -41,7 +41,7 @@ class PatchLoader:
             world: number of processes.
         """
         if not 0 <= rank < world:
-            raise ValueError(f"rank {rank} is none of {world} processes")
+            raise ValueError(f"rank {rank} must be from 0 to {world - 1}")
         self._device = device
         loader: DataLoader[Batch] = DataLoader(
             _Batches(patches, rank),

@@ -23,7 +23,7 @@ from hiir.training.duration import duration
 
 __all__ = ["main"]
 
-_HOME = Path("/tmp/hiir-trainer")  # noqa: S108 - the machine is nobody else's
+_HOME = Path("/tmp/hiir-trainer")  # noqa: S108 - no other user is on the machine
 _LAST_LINES = 40
 _BEGUN_S = 90.0  # that a trainer may take to its first line of figures
 
@@ -152,7 +152,7 @@ def _runs(home: Path) -> bool:
         finished, _ = os.waitpid(pid, os.WNOHANG)  # a child of this very call
     except ChildProcessError:
         status = Path(f"/proc/{pid}/stat")
-        # Somebody else's child: gone, or ended and not yet waited for.
+        # The child of another process: gone, or ended and not yet waited for.
         return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
     return finished == 0
 

@@ -75,7 +75,7 @@ def _stem_pixels(own: int, given: int) -> int:
 
 
 def check_channels(config: TrainingConfig, network: ArchitectureConfig) -> None:
-    """Hold the data against a network.
+    """Check that the data has the channels of a network.
 
     Raises:
         ConfigError: if its channels do not fit.

@@ -24,7 +24,7 @@ class PairsConfig(BaseModel):
     root: Path
     """Its folder or list file, relative to that of the images."""
     layout: Layout | None = None
-    """How the pairs lie on disk; found out unless given."""
+    """How the pairs lie on disk; detected unless given."""
     share: float = Field(gt=0, le=1)
     """Of the patches."""
 

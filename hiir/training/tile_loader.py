@@ -96,7 +96,7 @@ class TileLoader:
         found = False
         for tile in self._workers.ready(timeout=timeout):
             self._put(tile.clean, tile.degraded, tile.noise)
-            self._workers.give_back(tile.slot)
+            self._workers.release(tile.slot)
             found = True
         if timeout and not found:
             raise DatasetError(f"no tile was degraded within {timeout:.0f} s")

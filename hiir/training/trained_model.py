@@ -48,7 +48,7 @@ def state_of(run: RunFolder) -> tuple[TrainingConfig, Checkpoint]:
     try:
         config, checkpoint = run.config(), run.load()
     except (OSError, ValidationError, yaml.YAMLError) as error:
-        raise ReleaseError(f"{run.path} is no folder of a run: {error}") from error
+        raise ReleaseError(f"{run.path} is not the folder of a run: {error}") from error
     if checkpoint is None:
         raise ReleaseError(f"{run.path} has no checkpoint")
     return config, checkpoint
@@ -137,7 +137,7 @@ def _assemble(
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Metadata of a file, and those of its tensors that are averaged weights."""
     if not path.is_file():
-        raise ReleaseError(f"{path} is no file")
+        raise ReleaseError(f"{path} is not a file")
     try:
         with safe_open(path, framework="pt") as file:
             names = [name for name in file.keys() if name.startswith(_AVERAGE)]  # noqa: SIM118

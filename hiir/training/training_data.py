@@ -25,7 +25,7 @@ __all__ = ["BatchSource", "TrainingData"]
 
 logger = logging.getLogger(__name__)
 
-_LOOK_S = 5.0  # between two looks for archives that have arrived
+_SCAN_S = 5.0  # between two scans for archives that have arrived
 _FIRST_SHARD_S = 600.0  # that the first of them may take
 
 
@@ -197,7 +197,7 @@ class TrainingData:
                 self._scan = None
                 if pool is not None:
                     self.feed.change_pool(pool)
-        elif time.monotonic() - self._looked > _LOOK_S:
+        elif time.monotonic() - self._looked > _SCAN_S:
             self._looked = time.monotonic()
             self._scan = self._executor.submit(self._shards.scan)
 

@@ -1,4 +1,4 @@
-"""PSNR on validation images during training: fixed crops, fixed chance, averaged weights."""
+"""PSNR on validation images during training: fixed crops, fixed seed, averaged weights."""
 
 from dataclasses import dataclass
 

@@ -68,7 +68,7 @@ class Readiness:
     def require_servers(self) -> None:
         """Raise `StoreUnavailableError` or `InferenceUnavailableError` if no job can be accepted.
 
-        A missing worker is no reason: the queue keeps the job until there is one. A full store is
+        A missing worker does not count: the queue keeps the job until there is one. A full store is
         refused with more detail where memory is reserved.
         """
         problems = self.report().problems

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("service",)
+PLACES = ("benchmarks", "docs", "hiir", "service", "README.md", "CONTRIBUTING.md")
+SUFFIXES = {".lua", ".md", ".py", ".yaml"}
+# In a model's card: what its weights file says of its data, word for word.
+QUOTED = "| data | "
 # Each with a sentence that it must find.
 TURNS = {
     r"\bwhoever\b": "Whoever has a key.",
@@ -22,8 +25,14 @@ TURNS = {
     r"\b(?:a|at each|one|two) looks?\b": "Time between two looks of the reaper.",
     r"\bone's own\b": "Queue one image under an id of one's own.",
     r"\bhow [\w ]{1,30}stands?\b": "Tell how each file of a batch stands.",
-    r"\bis no (?:folder|text|image|model|reason of)\b": "It is no folder.",
-    r"\b(?:colour|honoured|neighbour|fulfils|licence)": "The colour profile is honoured.",
+    r"\b(?:is|are) no (?:folder|file|text|image|model|multiple|noise|reason)\b": "It is no folder.",
+    r"\b(?:that|or) is none\b|\bwhich are none\b": "For a text that is none.",
+    r"\b(?:held|holds?|holding) (?:\w+ ){0,3}against\b": "Methods that a model is held against.",
+    r"\b(?:all|of|fixed|to) chance\b|\bwhat chance does\b": "The seed of all chance.",
+    r"\bsomebody\b": "Until somebody waits for it.",
+    r"\bfound out\b": "The layout is found out.",
+    r"\btakes, gives\b|\bof all else\b": "It takes, gives three channels.",
+    r'(?<!")\b(?:colour|honoured|neighbour|fulfils|licence)': "The colour profile is honoured.",
     r"\bof a fault of ours\b|\ba fault of ours\b": "A fault of ours.",
     r"\bin good order\b": "The end of the process, in good order.",
     r"\bhas not enough\b|\bhad not enough\b": "The worker had not enough memory.",
@@ -33,11 +42,13 @@ TURNS = {
 
 
 def lines() -> Iterator[tuple[str, str]]:
-    for folder in FOLDERS:
-        for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in {".py", ".lua"}:
+    for place in PLACES:
+        root = ROOT / place
+        for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
+            if path.suffix in SUFFIXES:
                 for number, line in enumerate(path.read_text().splitlines(), start=1):
-                    yield f"{path.relative_to(ROOT)}:{number}", line
+                    if not line.startswith(QUOTED):
+                        yield f"{path.relative_to(ROOT)}:{number}", line
 
 
 @pytest.mark.parametrize("turn", TURNS)

@@ -53,7 +53,7 @@ def draw_color(random: np.random.Generator) -> Color:
 
 
 def draw_contrast(random: np.random.Generator) -> tuple[Color, Color]:
-    """Ground and ink that can be told apart; dark on light as often as light on dark."""
+    """Background and ink of sufficient contrast; dark on light as often as light on dark."""
     match random.integers(4):
         case 0:
             pair = ((255, 255, 255), (0, 0, 0))

@@ -1,4 +1,4 @@
-"""Stars: points of light in the dark, which are no noise."""
+"""Stars: points of light in the dark, which a denoiser must keep."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
 """The degradations with the ranges that their strengths are drawn from, as configurations say them.
 
 Each step maps ``(H, W, C)`` float32 on the scale of [0, 1] to an image of the same kind and takes
-all chance from the generator that it is given.
+all random numbers from the generator that it is given.
 """
 
 from hiir.degradations.steps.base import Range

@@ -210,6 +210,6 @@ class Resized(BaseStep):
             degraded = step.apply(degraded, random)
         result = resample(degraded, (height, width), kernel=kernel)
         if factor >= 1 and self.reduction == 1 and not any(step.any_size for step in self.steps):
-            # The same way without the steps: what it changes is no damage.
+            # The same way without the steps: what it changes alone is not a degradation.
             result = image + (result - resample(resized, (height, width), kernel=kernel))
         return np.asarray(np.clip(result, 0, 1), np.float32)

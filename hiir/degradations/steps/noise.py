@@ -20,7 +20,7 @@ class File(BaseStep):
     kind: Literal["file"] = "file"
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:  # noqa: ARG002
-        """Round and clip; nothing is left to chance."""
+        """Round and clip; draws nothing."""
         return np.asarray(as_file(torch.from_numpy(image)).numpy(), np.float32)
 
 

@@ -49,7 +49,7 @@ class Downscale(BaseStep):
         return self.factor
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:  # noqa: ARG002
-        """Reduce; nothing is left to chance."""
+        """Reduce; draws nothing."""
         return imresize(image, 1 / self.factor)
 
 

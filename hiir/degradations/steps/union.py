@@ -1,4 +1,4 @@
-"""Every step, told apart by its kind."""
+"""The union of all steps, discriminated by ``kind``."""
 
 from typing import Annotated, TypeAlias
 

@@ -65,7 +65,10 @@ def test_eval_prints_a_table_for_people(photos: Path, capsys) -> None:
     ("arguments", "message"),
     [
         (["eval", "--model", "nonsense", "--set", ".", "--sigma", "5"], "those shipped are"),
-        (["eval", "--model", "input", "--set", "absent", "--sigma", "5"], "absent is no folder"),
+        (
+            ["eval", "--model", "input", "--set", "absent", "--sigma", "5"],
+            "absent is not a directory",
+        ),
         (["train", "nonsense"], "no configuration 'nonsense'"),
         (["export", "nonsense"], "those shipped are"),
         (["models", "nonsense"], "the presets are"),

@@ -50,9 +50,9 @@ def test_an_image_smaller_than_a_patch_is_named(draw_images: Draw, tmp_path: Pat
 
 def test_a_folder_without_images_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
-    with pytest.raises(DatasetError, match="holds no images"):
+    with pytest.raises(DatasetError, match="contains no images"):
         list_images(tmp_path)
-    with pytest.raises(DatasetError, match="is no folder"):
+    with pytest.raises(DatasetError, match="is not a directory"):
         list_images(tmp_path / "absent")
 
 

@@ -181,7 +181,7 @@ def test_a_line_that_names_no_pair_is_named(tmp_path: Path, line: str, message: 
     [
         (Layout.BLUR_SHARP, "holds no folders blur, sharp, which the layout blur-sharp has"),
         (Layout.SIDD, r"no image named \*NOISY_SRGB\*"),
-        (Layout.LIST, "is no list file"),
+        (Layout.LIST, "is not a list file"),
     ],
 )
 def test_a_layout_that_is_not_there_is_named(tmp_path: Path, layout, message: str) -> None:
@@ -198,5 +198,5 @@ def test_a_view_without_the_other_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="absent is no folder"):
+    with pytest.raises(DatasetError, match="absent is not a directory"):
         list_pairs(tmp_path / "absent")

@@ -31,7 +31,7 @@ def collect(workers: TileWorkers, count: int) -> list[np.ndarray]:
     while len(found) < count and time.monotonic() < until:
         for tile in workers.ready(timeout=1):
             found.append(tile.degraded.numpy().copy())
-            workers.give_back(tile.slot)
+            workers.release(tile.slot)
     return found[:count]
 
 

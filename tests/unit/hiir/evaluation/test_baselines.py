@@ -50,7 +50,7 @@ def test_malvar_is_what_it_is_once() -> None:
 
 
 def test_malvar_must_know_the_pattern() -> None:
-    with pytest.raises(BaselineError, match="must know the one pattern"):
+    with pytest.raises(BaselineError, match="all mosaics have one pattern"):
         build_baseline("malvar")
 
 

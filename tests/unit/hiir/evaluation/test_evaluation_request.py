@@ -77,7 +77,7 @@ def test_malvar_samples_the_pattern_of_the_degradation(folder: Path) -> None:
     restored = of_one.restorer("malvar").restore(samples.degraded)
     np.testing.assert_allclose(restored, samples.degraded, atol=1e-6)
     for options in ({"recipe": read_recipe("[{kind: bayer}]")}, {"sigma": 25.0}):
-        with pytest.raises(BaselineError, match="must know the one pattern"):
+        with pytest.raises(BaselineError, match="all mosaics have one pattern"):
             ask(folder, **options).restorer("malvar")
 
 

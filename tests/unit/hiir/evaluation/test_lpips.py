@@ -97,7 +97,7 @@ def test_weights_come_from_one_file_or_from_parts(weights, tmp_path: Path, photo
 
 
 def test_what_is_missing_is_said(weights, tmp_path: Path) -> None:
-    with pytest.raises(LpipsError, match=r"needs weights: .*absent.* is no file"):
+    with pytest.raises(LpipsError, match=r"needs weights: .*absent.* is not a file"):
         Lpips.read([tmp_path / "absent.safetensors"])
     pickled = tmp_path / "alex.pth"
     torch.save(weights, pickled)

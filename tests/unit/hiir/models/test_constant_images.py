@@ -25,7 +25,7 @@ def uneven(image: Tensor, period: int) -> float:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_constant_image_stays_constant_up_to_its_border(preset, convolution, scale_up) -> None:
     model = scale_up(build_model(preset, {"stage_convolution": convolution}))
-    # A side that is no multiple of the model's, so that its own padding takes part.
+    # A side that is not a multiple of the model's, so that its own padding takes part.
     channels = model.config.in_channels
     image = torch.linspace(0.1, 0.9, channels)[None, :, None, None].expand(1, channels, 72, 72)
 

@@ -110,7 +110,7 @@ def test_what_is_no_model_is_named(run: RunFolder, tmp_path: Path) -> None:
     save_file({"average/x": torch.zeros(1)}, bare)
     text.write_text("no tensors")
     for path, message in (
-        (tmp_path / "absent", "absent is no file"),
+        (tmp_path / "absent", "absent is not a file"),
         (text, r"text\.safetensors: "),
         (bare, "neither a model's contract nor a run's configuration"),
     ):
@@ -127,7 +127,7 @@ def test_what_is_no_model_is_named(run: RunFolder, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_run_is_named(make_config, tmp_path: Path) -> None:
-    with pytest.raises(ReleaseError, match="absent is no folder of a run"):
+    with pytest.raises(ReleaseError, match="absent is not the folder of a run"):
         read_run(RunFolder(tmp_path / "absent"))
     begun = RunFolder(tmp_path / "begun")
     begun.begin(make_config(), {})

@@ -1,6 +1,6 @@
 """A thousand event streams: how long other requests take beside them.
 
-    python -m benchmarks.streams [--streams 1000] [--seconds 30]
+    python -m benchmarks.service.streams [--streams 1000] [--seconds 30]
 
 Streams are open on jobs that wait and run, so that events flow; a stream ends with its job. Beside
 them one client asks for a job, and another submits small photos. Worker and Triton get the lowest
@@ -26,7 +26,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from benchmarks.stack import Stack, identity_repository, running_stack
+from benchmarks.service.stack import Stack, identity_repository, running_stack
 
 GET_P50_MS, GET_P99_MS, SUBMIT_P99_MS = 50, 300, 200
 _LONG_JOBS, _LONG_SIDE, _SHORT_SIDE = 40, 2500, 64
