@@ -115,7 +115,7 @@ def test_clients_of_one_database_share_a_bounded_pool():
     assert first.connection_pool is not other.connection_pool
     taken = [first.connection_pool.make_connection() for _ in range(3)]
     assert len(taken) == 3
-    assert first.connection_pool.max_connections == 64
+    assert first.connection_pool.max_connections == 128
     first.close()
     with pytest.raises(redis.ConnectionError):
         second.ping()
