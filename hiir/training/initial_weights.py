@@ -39,8 +39,10 @@ def start_from(model: nn.Module, name: str) -> None:
 def fit_weights(model: nn.Module, learned: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What a network can take over of other weights.
 
-    Tensors of the same name and shape; convolutions of the same name that read fewer channels, as
-    those of a network without a noise level do: the channels that are new begin at zero.
+    Tensors of the same name and shape, and the first and last convolution of a network for other
+    images, so that both compute the same at first: gray images are color images of three equal
+    channels, both views of a dual-pixel sensor are the same image, and a noise level that is new
+    changes nothing.
     """
     fitted: dict[str, Tensor] = {}
     for name, own in model.state_dict().items():
@@ -49,29 +51,55 @@ def fit_weights(model: nn.Module, learned: Mapping[str, Tensor]) -> dict[str, Te
             continue
         if given.shape == own.shape:
             fitted[name] = given
-        elif name == "conv_first.weight" and _reads_more(own, given):
-            fitted[name] = _with_new_channels(own, given)
+        elif name == "conv_first.weight":
+            fitted |= _named(name, _fit_inputs(own, given))
+        elif name in {"conv_last.weight", "conv_last.bias"}:
+            fitted |= _named(name, _fit_outputs(own, given))
     return fitted
 
 
-def _reads_more(own: Tensor, given: Tensor) -> bool:
-    same = own.shape[:1] + own.shape[2:] == given.shape[:1] + given.shape[2:]
-    return same and own.ndim == 4 and own.shape[1] > given.shape[1]
+def _named(name: str, tensor: Tensor | None) -> dict[str, Tensor]:
+    return {} if tensor is None else {name: tensor}
 
 
-def _with_new_channels(own: Tensor, given: Tensor) -> Tensor:
-    """Channels lie folded: ``(stem * stem, C)``, a pixel of the stem after the other."""
-    folded = _stem_pixels(own.shape[1], given.shape[1])
-    out, height, width = own.shape[0], *own.shape[2:]
-    rows = torch.zeros(out, folded, own.shape[1] // folded, height, width)
-    learned = given.reshape(out, folded, given.shape[1] // folded, height, width)
-    rows[:, :, : learned.shape[2]] = learned
-    return rows.reshape(own.shape)
+def _fit_inputs(own: Tensor, given: Tensor) -> Tensor | None:
+    """Of ``(out, pixels * channels, H, W)``: a stem folds neighboring pixels into channels."""
+    if own.shape[:1] + own.shape[2:] != given.shape[:1] + given.shape[2:]:
+        return None
+    pixels = _stem_pixels(own.shape[1], given.shape[1])
+    if pixels is None:
+        return None
+    own_channels, channels = own.shape[1] // pixels, given.shape[1] // pixels
+    rows = given.reshape(given.shape[0], pixels, channels, *given.shape[2:])
+    (image, has_level), (own_image, takes_level) = _LAYOUTS[channels], _LAYOUTS[own_channels]
+    weights = rows[:, :, :image]
+    if own_image < image:  # gray of color
+        weights = weights.sum(dim=2, keepdim=True)
+    elif own_image > image:  # two views of one
+        weights = torch.cat([weights, weights], dim=2) / 2
+    if takes_level:
+        level = rows[:, :, image:] if has_level else torch.zeros_like(weights[:, :, :1])
+        weights = torch.cat([weights, level], dim=2)
+    return weights.reshape(own.shape) if weights.shape[2] == own_channels else None
 
 
-def _stem_pixels(own: int, given: int) -> int:
-    """Pixels of the stem that both numbers of channels are multiples of: 4 with a stem of 2."""
-    return next(n for n in (16, 9, 4, 1) if own % n == 0 and given % n == 0)
+_LAYOUTS = {1: (1, False), 2: (1, True), 3: (3, False), 4: (3, True), 6: (6, False)}
+"""Channels of the image, and whether a noise level follows, by the number of channels."""
+
+
+def _stem_pixels(own: int, given: int) -> int | None:
+    """Pixels that a stem folds, if both numbers are those of known channels: 4 with a stem of 2."""
+    for pixels in (1, 4, 9, 16):
+        if {own / pixels, given / pixels} <= _LAYOUTS.keys():
+            return pixels
+    return None
+
+
+def _fit_outputs(own: Tensor, given: Tensor) -> Tensor | None:
+    """Of ``(pixels * channels, ...)``; gray is the mean of three channels that would be the same."""
+    if given.shape == (3 * own.shape[0], *own.shape[1:]):
+        return given.reshape(own.shape[0], 3, *own.shape[1:]).mean(dim=1)
+    return None
 
 
 def check_channels(config: TrainingConfig, network: ArchitectureConfig) -> None:
