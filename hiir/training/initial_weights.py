@@ -96,7 +96,7 @@ def _stem_pixels(own: int, given: int) -> int | None:
 
 
 def _fit_outputs(own: Tensor, given: Tensor) -> Tensor | None:
-    """Of ``(pixels * channels, ...)``; gray is the mean of three channels that would be the same."""
+    """Of ``(pixels * channels, ...)``: gray is the mean of three channels that would be equal."""
     if given.shape == (3 * own.shape[0], *own.shape[1:]):
         return given.reshape(own.shape[0], 3, *own.shape[1:]).mean(dim=1)
     return None
