@@ -127,8 +127,9 @@ def test_both_clients_have_the_same_verbs() -> None:
 
 
 def test_importing_the_client_takes_less_than_three_tenths_of_a_second() -> None:
-    program = "import time; t = time.perf_counter(); import hiir_client; "
-    program += "print(time.perf_counter() - t)"
+    """Of processor time, since other processes may keep the machine busy."""
+    program = "import time; t = time.process_time(); import hiir_client; "
+    program += "print(time.process_time() - t)"
     times = [
         float(
             subprocess.run(
