@@ -3,6 +3,11 @@
 import asyncio
 import hashlib
 import io
+import os
+import re
+import subprocess
+import sys
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,9 +25,10 @@ from hiir_client.errors import (
     UnknownTaskError,
 )
 from service.settings import AuthMode
+from service.webhooks.worker.signature import sign
 from tests.integration.service.callers import MakeKey
 from tests.integration.service.cutting_proxy import cutting_proxy
-from tests.integration.service.stack import Stack, photo, read, write
+from tests.integration.service.stack import ROOT, Stack, photo, read, write
 
 pytestmark = pytest.mark.integration
 PIXELS = photo(250, 350)  # 5 x 7 tiles
@@ -197,3 +203,41 @@ def test_a_file_in_memory_keeps_its_position(stack: Stack) -> None:
     assert result.content is not None
     np.testing.assert_array_equal(read(result.content), photo(40, 50))
     assert not file.closed
+
+
+def test_the_examples_of_the_readme_run(stack: Stack, tmp_path: Path) -> None:
+    """In one namespace and one folder, one after another, as a reader would try them."""
+    readme = (ROOT / "clients/python/README.md").read_text()
+    examples = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    for name in ("holiday.jpg", "a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(write(photo(80, 90), "JPEG"))
+    secret = stack.client.get("/v1/webhooks/secret").json()["secret"]
+    body = b'{"type": "batch.completed", "data": {}}'
+    stamp = int(time.time())
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(stamp),
+        "webhook-signature": sign([secret], message_id="msg_1", timestamp=stamp, body=body),
+    }
+    program = "\n".join(examples).replace("http://127.0.0.1:8000", url(stack))
+    # The examples after the first go on with its client, which its block has closed.
+    program = program.replace("with Client", "client = Client").replace(" as client:", "; if True:")
+    program = program.replace("; if True:", "\nif True:").replace("whsec_...", secret)
+    program = program.replace("scale=4", "scale=2")  # the largest that this stack serves
+    (tmp_path / "example.py").write_text(
+        f"body, headers = {body!r}, {headers!r}\n{program}\nprint('end')\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "example.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "clients/python")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[-1] == "end"
+    assert len(examples) == 4
+    with zipfile.ZipFile(tmp_path / "results.zip") as archive:
+        assert len(archive.namelist()) == 3
+    assert read((tmp_path / "large.jpg").read_bytes()).shape == (160, 180, 3)
