@@ -18,6 +18,7 @@ from hiir_client.errors import (
     WebhookVerificationError,
 )
 from hiir_client.models import Batch, Delivery, Job, JobEvent, JobState, Progress, Task
+from hiir_client.rate_limits import RateLimit
 from hiir_client.retries import RetryPolicy
 from hiir_client.submission import JobOptions
 from hiir_client.sync_client import Client
@@ -38,6 +39,7 @@ __all__ = [
     "JobOptions",
     "JobState",
     "Progress",
+    "RateLimit",
     "Result",
     "ResultCorruptError",
     "ResultExistsError",

@@ -2,15 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import httpx
 
 from hiir_client.effects import Close, Effect, Emit, Head, Open, Operation, Read, Request, Sleep
 from hiir_client.errors import ConnectionLostError
+from hiir_client.rate_limits import RateLimit, read_rate_limits
 
 T = TypeVar("T")
 
@@ -65,12 +67,21 @@ def _arguments(request: Request, http: httpx.Client | httpx.AsyncClient, files: 
     }
 
 
-def _head(response: httpx.Response) -> Head:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Head(status=response.status_code, headers=headers)
+class _Driver:
+    """What both drivers keep."""
+
+    rate_limits: Mapping[str, RateLimit] = MappingProxyType({})
+    """What the latest response says that is left."""
+
+    def head_of(self, response: httpx.Response) -> Head:
+        """Return the head of a response, and keep its quotas."""
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        if "ratelimit" in headers:
+            self.rate_limits = read_rate_limits(headers["ratelimit"])
+        return Head(status=response.status_code, headers=headers)
 
 
-class SyncDriver:
+class SyncDriver(_Driver):
     """Runs operations on the caller's thread."""
 
     def __init__(self, http: httpx.Client) -> None:
@@ -78,7 +89,7 @@ class SyncDriver:
 
     def run(self, operation: Operation[T]) -> T:
         """Run an operation to its end."""
-        with closing(operation), closing(_SyncExchange(self._http)) as exchange:
+        with closing(operation), closing(_SyncExchange(self._http, self)) as exchange:
             step = _advance(operation, None)
             while not isinstance(step, _Outcome):
                 step = _advance(operation, exchange.perform(step))
@@ -86,7 +97,7 @@ class SyncDriver:
 
     def iterate(self, operation: Generator[Effect, Any, None]) -> Iterator[Any]:
         """Yield what an operation emits."""
-        with closing(operation), closing(_SyncExchange(self._http)) as exchange:
+        with closing(operation), closing(_SyncExchange(self._http, self)) as exchange:
             step = _advance(operation, None)
             while not isinstance(step, _Outcome):
                 if isinstance(step, Emit):
@@ -100,8 +111,9 @@ class SyncDriver:
 class _SyncExchange:
     """The open response of one operation."""
 
-    def __init__(self, http: httpx.Client) -> None:
+    def __init__(self, http: httpx.Client, driver: _Driver) -> None:
         self._http = http
+        self._driver = driver
         self._response: httpx.Response | None = None
         self._pieces: Iterator[bytes] = iter(())
 
@@ -127,7 +139,7 @@ class _SyncExchange:
             built = self._http.build_request(**_arguments(request, self._http, files))
             self._response = self._http.send(built, stream=True)
         self._pieces = self._response.iter_bytes()
-        return _head(self._response)
+        return self._driver.head_of(self._response)
 
     def close(self) -> None:
         """Close the response, if one is open."""
@@ -136,7 +148,7 @@ class _SyncExchange:
         self._response, self._pieces = None, iter(())
 
 
-class AsyncDriver:
+class AsyncDriver(_Driver):
     """Runs operations in the caller's event loop."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
@@ -144,7 +156,7 @@ class AsyncDriver:
 
     async def run(self, operation: Operation[T]) -> T:
         """Run an operation to its end."""
-        exchange = _AsyncExchange(self._http)
+        exchange = _AsyncExchange(self._http, self)
         with closing(operation):
             try:
                 step = _advance(operation, None)
@@ -156,7 +168,7 @@ class AsyncDriver:
 
     async def iterate(self, operation: Generator[Effect, Any, None]) -> AsyncGenerator[Any, None]:
         """Yield what an operation emits."""
-        exchange = _AsyncExchange(self._http)
+        exchange = _AsyncExchange(self._http, self)
         with closing(operation):
             try:
                 step = _advance(operation, None)
@@ -174,8 +186,9 @@ class AsyncDriver:
 class _AsyncExchange:
     """The open response of one operation."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx.AsyncClient, driver: _Driver) -> None:
         self._http = http
+        self._driver = driver
         self._response: httpx.Response | None = None
         self._pieces: AsyncIterator[bytes] | None = None
 
@@ -201,7 +214,7 @@ class _AsyncExchange:
             built = self._http.build_request(**_arguments(request, self._http, files))
             self._response = await self._http.send(built, stream=True)
         self._pieces = self._response.aiter_bytes()
-        return _head(self._response)
+        return self._driver.head_of(self._response)
 
     async def close(self) -> None:
         """Close the response, if one is open."""

@@ -1,6 +1,6 @@
 """The synchronous client."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Self, Unpack
@@ -32,6 +32,7 @@ from hiir_client.models import (
     Task,
     WebhookSecret,
 )
+from hiir_client.rate_limits import RateLimit
 from hiir_client.retries import RetryPolicy
 from hiir_client.sources import Source
 from hiir_client.submission import JobOptions, quote_id
@@ -92,6 +93,14 @@ class Client:
                 policy=self._policy,
             )
         )
+
+    @property
+    def rate_limits(self) -> Mapping[str, RateLimit]:
+        """What is left of each quota, by the latest response; empty before the first.
+
+        The quotas are `submits`, `jobs` (that have not ended) and `megapixels` (of the day).
+        """
+        return self._driver.rate_limits
 
     def close(self) -> None:
         """Close the connections."""
