@@ -44,7 +44,7 @@ def load_config(
 def load_stages(
     name: str, *, overrides: tuple[str, ...] = (), profile: str | None = None
 ) -> tuple[TrainingConfig, ...]:
-    """Resolve what an experiment is trained in, one after the other; the last is the experiment.
+    """Resolve the stages of an experiment, in training order; the last is the experiment itself.
 
     Its file may list ``stages`` that come first: each has a ``name`` and states its differences
     from the experiment. All stages but the first start from the run of the one before, which is

@@ -12,11 +12,11 @@ __all__ = ["split_time", "train_stages"]
 
 
 def split_time(stages: Sequence[TrainingConfig], seconds: float) -> tuple[TrainingConfig, ...]:
-    """Give the stages a whole time, each the share that it has of their configured durations.
+    """Divide a total time among stages, in proportion to their configured durations.
 
     Args:
-        stages: of one experiment.
-        seconds: for all of them.
+        stages: all stages of one experiment.
+        seconds: total time.
 
     Raises:
         ConfigError: if one of several stages has a length in steps.
@@ -26,7 +26,7 @@ def split_time(stages: Sequence[TrainingConfig], seconds: float) -> tuple[Traini
     lengths = [stage.duration for stage in stages]
     if None in lengths:
         names = ", ".join(stage.name for stage in stages if stage.duration is None)
-        raise ConfigError(f"a time cannot be shared with stages whose length is in steps: {names}")
+        raise ConfigError(f"cannot divide a time among stages whose length is in steps: {names}")
     known = [length for length in lengths if length is not None]
     return tuple(
         stage.model_copy(update={"duration": seconds * length / sum(known)})
@@ -45,9 +45,10 @@ def train_stages(
     allow_changed: bool = False,
     carry: Path | None = None,
 ) -> bool:
-    """Train the stages that are not finished; an earlier one has a folder inside that of the run.
+    """Train the stages that are not finished, in order.
 
-    A stage is left as it is once a later one has a checkpoint.
+    The folder of an earlier stage lies inside that of the run. A stage is not trained again once a
+    later one has a checkpoint.
 
     Args:
         stages: of `load_stages`.
