@@ -30,6 +30,10 @@ class Tiles:
         self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         self._pool = ThreadPoolExecutor(2)  # as Triton has two of the model
 
+    @property
+    def any_size(self) -> bool:
+        return not isinstance(self._session.get_inputs()[0].shape[-1], int)
+
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
         return self._pool.submit(lambda: self._session.run(["output"], {"input": tile})[0])
 

@@ -1,6 +1,6 @@
 """How long the embedded Triton takes to start with every model, and what memory it holds then.
 
-`python -m benchmarks.service.startup [--repository DIR] [--instances N]` exports each model of
+`python -m benchmarks.service.startup [--repository DIR]` exports each model of
 `hiir/configs/` with fresh weights (trained ones cost the same), starts Triton on them, asks every
 model for one tile, and prints seconds and MiB.
 """
@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 
 from hiir.export.artifacts import untrained_release
-from hiir.export.triton import DEFAULT_INSTANCES, export_release
+from hiir.export.triton import export_release
 from hiir.imaging import ModelContract
 from hiir.models.release import Release
 from hiir.training.experiments import list_configs, load_config
@@ -37,13 +37,12 @@ PATIENCE_S = 300
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repository", type=Path, help="kept for the next time; else temporary")
-    parser.add_argument("--instances", type=int, default=DEFAULT_INSTANCES)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         repository = (options.repository or folder / "models").resolve()
         began, cpu = time.perf_counter(), time.process_time()
-        contracts = [export(name, repository, options.instances) for name in model_names()]
+        contracts = [export(name, repository) for name in model_names()]
         print(
             f"export of {len(contracts)}, parity checked: {time.perf_counter() - began:.1f} s, "
             f"{time.process_time() - cpu:.1f} s of CPU"
@@ -56,7 +55,7 @@ def model_names() -> list[str]:
     return [name for name in list_configs() if not name.startswith("paper-")]
 
 
-def export(name: str, repository: Path, instances: int) -> ModelContract:
+def export(name: str, repository: Path) -> ModelContract:
     config = load_config(name)
     made = untrained_release(config.preset)
     release = Release(
@@ -71,7 +70,7 @@ def export(name: str, repository: Path, instances: int) -> ModelContract:
     )
     (repository / name).mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
-    export_release(release, repository, instances=instances)
+    export_release(release, repository)
     print(f"  {name}: {time.perf_counter() - began:.1f} s")
     return release.contract
 

@@ -43,8 +43,13 @@ class OnnxTiles:
         if stopped:
             raise RestorerError(f"{', '.join(stopped)} did not start; running: {started}")
 
+    @property
+    def any_size(self) -> bool:
+        """Whether the graph's height and width are free."""
+        return not isinstance(self._session.get_inputs()[0].shape[-1], int)
+
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
-        """Run one ``(1, C, t, t)`` float32 tile, here and now."""
+        """Run one ``(1, C, h, w)`` float32 tile, here and now."""
         (output,) = self._session.run(["output"], {"input": tile})
         future: Future[FloatPixels] = Future()
         future.set_result(output)

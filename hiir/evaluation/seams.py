@@ -34,9 +34,9 @@ def seam_excess(image: FloatPixels, plan: TilePlan, *, scale: int = 1, stretch: 
         SeamError: for tiles that share so much that hardly a line belongs to one alone.
     """
     excesses = []
-    for axis, starts in enumerate((plan.tops, plan.lefts)):
+    for axis, spans in enumerate((plan.rows, plan.columns)):
         shared = [
-            (start * scale, (before + plan.tile) * scale) for before, start in pairwise(starts)
+            (later.start * scale, earlier.end * scale) for earlier, later in pairwise(spans)
         ]
         if not shared:
             continue
@@ -52,7 +52,7 @@ def seam_excess(image: FloatPixels, plan: TilePlan, *, scale: int = 1, stretch: 
             # A step also changes what the lines beside it are compared with.
             beside |= (start - reach <= borders) & (borders <= end + reach)
         if beside.all() or not near.any():
-            raise SeamError(f"tiles of {plan.tile} leave too little between what they share")
+            raise SeamError(f"tiles of {spans[0].size} leave too little between what they share")
         excesses.append(float(steps[near].max() - steps[~beside].max()))
     return max(excesses, default=0.0)
 

@@ -20,7 +20,7 @@ from hiir.imaging import (
     ModelContract,
     append_level,
     estimate_noise_level,
-    pad_to_tile,
+    pad_to,
     plan_tiles,
     restore_bands,
     to_unit,
@@ -67,7 +67,7 @@ def tiling_pictures(contract: ModelContract, photo: FloatPixels | None) -> dict[
     drawn = {"gradient": np.stack([ramp.T, ramp, ramp], axis=2), "noise": noise.astype(np.float32)}
     pictures = {name: _channels(image, contract.image_channels) for name, image in drawn.items()}
     if photo is not None:
-        pictures["photo"] = pad_to_tile(photo, side)[:side, :side]
+        pictures["photo"] = pad_to(photo, side, side)[:side, :side]
     if contract.noise_level:
         return {
             name: append_level(image, estimate_noise_level(image))

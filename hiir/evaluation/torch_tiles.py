@@ -71,8 +71,13 @@ class TorchTiles:
         self._batch = batch
         self._waiting: list[tuple[FloatPixels, _TileResult]] = []
 
+    @property
+    def any_size(self) -> bool:
+        """A module takes tiles of every multiple of its sizes."""
+        return True
+
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
-        """Take a ``(1, C, t, t)`` float32 tile; the future runs what has been collected."""
+        """Take a ``(1, C, h, w)`` float32 tile; the future runs what has been collected."""
         result = _TileResult(self)
         self._waiting.append((tile, result))
         if len(self._waiting) >= self._batch:
@@ -81,16 +86,18 @@ class TorchTiles:
 
     @torch.inference_mode()
     def run(self) -> None:
-        """Run the tiles that wait, as one batch."""
+        """Run the tiles that wait, those of equal size as one batch."""
         waiting, self._waiting = self._waiting, []
-        # What was canceled meanwhile is not run.
-        wanted = [(tile, result) for tile, result in waiting if result.start()]
-        if not wanted:
-            return
-        tiles = torch.from_numpy(np.concatenate([tile for tile, _ in wanted]))
-        restored = self._model(tiles.to(self._device)).cpu().numpy()
-        for number, (_, result) in enumerate(wanted):
-            result.set_result(restored[number : number + 1])
+        batches: dict[tuple[int, ...], list[tuple[FloatPixels, _TileResult]]] = {}
+        for tile, result in waiting:
+            # What was canceled meanwhile is not run.
+            if result.start():
+                batches.setdefault(tile.shape, []).append((tile, result))
+        for batch in batches.values():
+            tiles = torch.from_numpy(np.concatenate([tile for tile, _ in batch]))
+            restored = self._model(tiles.to(self._device)).cpu().numpy()
+            for number, (_, result) in enumerate(batch):
+                result.set_result(restored[number : number + 1])
 
 
 class _TileResult(Future[FloatPixels]):
@@ -105,7 +112,7 @@ class _TileResult(Future[FloatPixels]):
         return self.set_running_or_notify_cancel()
 
     def result(self, timeout: float | None = None) -> FloatPixels:
-        """The ``(1, C', t * scale, t * scale)`` tile."""
+        """The ``(1, C', h * scale, w * scale)`` tile."""
         if not self.done():
             self._engine.run()
         return super().result(timeout)

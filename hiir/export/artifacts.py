@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from hiir.export.fingerprint import fingerprint
 from hiir.export.graph_form import ExportFormat, Precision, Samples
 from hiir.export.parity import check_torchscript
 from hiir.export.torchscript import export_torchscript
-from hiir.export.triton import export_graph
+from hiir.export.triton import SERVED, export_graph
 from hiir.export.triton_config import Target, render_config
 from hiir.imaging import ModelContract
 from hiir.models.presets import get_preset
@@ -24,6 +25,7 @@ FORMS = (
     ExportFormat(samples=Samples.UINT8),
     ExportFormat(samples=Samples.UINT8, precision=Precision.FP16),
     ExportFormat(dynamic_size=True),
+    ExportFormat(dynamic_size=True, samples=Samples.UINT8),
 )
 _TORCHSCRIPT = "model.pt"
 _TILE = 256
@@ -42,10 +44,9 @@ def export_artifacts(release: Release, folder: Path) -> Iterator[tuple[Path, boo
         yield folder / form.filename, export_graph(release, folder / form.filename, form=form)
     yield folder / _TORCHSCRIPT, _export_torchscript(release, folder / _TORCHSCRIPT)
     for target in Target:
-        precision = Precision.FP16 if target is Target.GPU else Precision.FP32
         for samples in Samples:
             suffix = "" if samples is Samples.FLOAT32 else ".uint8"
-            filename = ExportFormat(precision=precision, samples=samples).filename
+            filename = replace(SERVED[target], samples=samples).filename
             text = render_config(
                 release.contract, target=target, samples=samples, filename=filename
             )

@@ -9,12 +9,10 @@ from hiir.export.parity import check_parity
 from hiir.export.triton_config import Target, render_config
 from hiir.models.release import Release
 
-__all__ = ["DEFAULT_INSTANCES", "SERVED", "export_graph", "export_release"]
-
-DEFAULT_INSTANCES = 2
+__all__ = ["SERVED", "export_graph", "export_release"]
 
 # What each target runs. The contract is the same: float32 outside, whatever is inside.
-SERVED = {Target.CPU: ExportFormat(), Target.GPU: ExportFormat(precision=Precision.FP16)}
+SERVED = {Target.CPU: ExportFormat(dynamic_size=True), Target.GPU: ExportFormat(precision=Precision.FP16)}
 
 
 def export_release(
@@ -22,7 +20,7 @@ def export_release(
     repository: Path,
     *,
     target: Target = Target.CPU,
-    instances: int = DEFAULT_INSTANCES,
+    instances: int = 1,
 ) -> bool:
     """Write ``<model>/config.pbtxt`` and ``<model>/1/model.onnx``; False if they were up to date.
 

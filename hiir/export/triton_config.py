@@ -26,38 +26,41 @@ def render_config(
     contract: ModelContract,
     *,
     target: Target = Target.CPU,
-    instances: int = 2,
+    instances: int = 1,
     samples: Samples = Samples.FLOAT32,
     filename: str = "model.onnx",
 ) -> str:
     """The whole ``config.pbtxt``: nothing is left to auto-completion.
 
-    For a CPU no instance kind is named, so that the same file serves on a GPU too. Each instance
-    has one thread there: instances scale with the cores, while the threads of one instance wait for
-    each other at every small operation, all the more where other processes run.
+    For a CPU it is served by OpenVINO, tiles of any multiple of the contract's size: a small photo
+    is not padded to a whole tile.
 
-    For a GPU TensorRT comes first, in half precision, for every batch up to the largest; what it
+    For a GPU it is served by ONNX Runtime, in tiles of one size. TensorRT comes first, in half precision, for every batch up to the largest; what it
     does not take the CUDA provider runs. Engines are built at load, by the warm-up, and kept.
     """
-    side, scaled = contract.tile, contract.tile * contract.scale
+    gpu = target is Target.GPU
+    side, scaled = (contract.tile, contract.tile * contract.scale) if gpu else (-1, -1)
     lines = [
         "# Written by `hiir export`; do not edit.",
         f'name: "{contract.name}"',
-        'backend: "onnxruntime"',
+        f'backend: "{"onnxruntime" if gpu else "openvino"}"',
         f'default_model_filename: "{filename}"',
         f"max_batch_size: {_MAX_BATCH}",
         _tensor("input", INPUT, samples, _dims(samples, contract.input_channels, side)),
         _tensor("output", OUTPUT, samples, _dims(samples, contract.output_channels, scaled)),
         f"dynamic_batching {{ max_queue_delay_microseconds: {_QUEUE_DELAY_US} }}",
-        *(_on_gpu(contract, instances, samples) if target is Target.GPU else _on_cpu(instances)),
+        *(_on_gpu(contract, instances, samples) if gpu else _on_cpu(contract)),
         *(_parameter(key, value) for key, value in sorted(contract.to_parameters().items())),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _on_cpu(instances: int) -> Iterator[str]:
-    yield f"instance_group [ {{ count: {instances} }} ]"
-    yield _parameter("intra_op_thread_count", "1")
+def _on_cpu(contract: ModelContract) -> Iterator[str]:
+    yield "instance_group [ { kind: KIND_CPU count: 1 } ]"
+    # One stream for each core: the threads of one inference would wait for each other.
+    yield _parameter("NUM_STREAMS", "AUTO")
+    if contract.precision == "bf16":
+        yield _parameter("HINT_BF16", "YES")
 
 
 def _on_gpu(contract: ModelContract, instances: int, samples: Samples) -> Iterator[str]:
@@ -67,7 +70,7 @@ def _on_gpu(contract: ModelContract, instances: int, samples: Samples) -> Iterat
         "precision_mode": "FP16",
         # Squares of what a layer norm averages overflow in half precision from 256 on.
         "trt_layer_norm_fp32_fallback": "true",
-        "max_workspace_size_bytes": str(4 << 30),
+        "max_workspace_size_bytes": str(1 << 30),
         "trt_engine_cache_enable": "true",
         "trt_engine_cache_path": "/tmp/tensorrt",  # noqa: S108 - inside the server's container
         # One engine for every batch: without profiles each new batch size builds another.

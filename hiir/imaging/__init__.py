@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         UnsupportedPixelMode,
     )
     from hiir.imaging.formats import ImageFormat, available_formats
-    from hiir.imaging.geometry import Tile, TilePlan, plan_tiles
+    from hiir.imaging.geometry import Span, Tile, TilePlan, plan_tiles
     from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
     from hiir.imaging.metadata import ImageMetadata
     from hiir.imaging.noise_estimate import estimate_noise_level, estimate_of_rows
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from hiir.imaging.notes import Note, NoteCode
     from hiir.imaging.options import ColorPolicy, MetadataPolicy, PhotoOptions
     from hiir.imaging.output_plan import OutputPlan, encoding_bytes, plan_photo
-    from hiir.imaging.padding import pad_to_tile
+    from hiir.imaging.padding import pad_to
     from hiir.imaging.photo import DecodedImage, PhotoInfo
     from hiir.imaging.pixel_file import PixelFile
     from hiir.imaging.pixels import (
@@ -102,6 +102,7 @@ __all__ = [
     "RowBand",
     "RowBlender",
     "RowsWithLevel",
+    "Span",
     "Tile",
     "TileEngine",
     "TilePlan",
@@ -121,7 +122,7 @@ __all__ = [
     "estimate_noise_level",
     "estimate_of_rows",
     "from_unit",
-    "pad_to_tile",
+    "pad_to",
     "plan_photo",
     "plan_tiles",
     "probe",
@@ -171,6 +172,7 @@ _MODULES = {
     "RawPhoto": "camera_raw",
     "RowBand": "blending",
     "RowBlender": "blending",
+    "Span": "geometry",
     "Tile": "geometry",
     "TileEngine": "tiled",
     "TilePlan": "geometry",
@@ -192,7 +194,7 @@ _MODULES = {
     "RowsWithLevel": "noise_level",
     "append_level": "noise_level",
     "from_unit": "pixels",
-    "pad_to_tile": "padding",
+    "pad_to": "padding",
     "plan_photo": "output_plan",
     "plan_tiles": "geometry",
     "probe": "decoder",

@@ -29,41 +29,42 @@ class RowBlender:
     """
 
     def __init__(self, *, plan: TilePlan, scale: int, channels: int) -> None:
-        self._tiles = iter(plan)
-        self._side = plan.tile * scale
+        self._places = iter(plan)
+        self._place = next(self._places, None)
+        self._plan = plan
+        self._scale = scale
         self._channels = channels
-        self._tops = [top * scale for top in plan.tops]
-        self._lefts = [left * scale for left in plan.lefts]
-        self._height = plan.height * scale
         self._width = plan.width * scale
         self._strip = self._empty(0)
         self._tail = self._empty(0)
 
     def add(self, tile: FloatPixels) -> RowBand | None:
-        """Blend the next `(side, side, C)` float32 tile; return a band if it closes a tile row.
+        """Blend the next `(height, width, C)` float32 tile, scaled; return a band that is final.
 
         Raises `ValueError` on a tile of another shape, or one more than the plan has.
         """
-        expected = (self._side, self._side, self._channels)
-        if tile.shape != expected:
-            raise ValueError(f"expected a tile of shape {expected}, got {tile.shape}")
-        place = next(self._tiles, None)
+        place = self._place
         if place is None:
             raise ValueError("the plan has no more tiles")
+        expected = (place.height * self._scale, place.width * self._scale, self._channels)
+        if tile.shape != expected:
+            raise ValueError(f"expected a tile of shape {expected}, got {tile.shape}")
         if place.column == 0:
-            self._strip = self._empty(self._side)
+            self._strip = self._empty(expected[0])
         self._join_column(tile, place.column)
-        if place.column < len(self._lefts) - 1:
+        self._place = next(self._places, None)
+        if place.column < len(self._plan.columns) - 1:
             return None
         return self._finish_row(place.row)
 
     def _join_column(self, tile: FloatPixels, column: int) -> None:
-        left = self._lefts[column]
-        covered = self._lefts[column - 1] + self._side if column else left
+        columns, scale = self._plan.columns, self._scale
+        left = columns[column].start * scale
+        covered = columns[column - 1].end * scale if column else left
         shared = covered - left
         ramp = _feather(shared)[np.newaxis, :, np.newaxis]
         _lerp_into(self._strip[:, left:covered], tile[:, :shared], ramp)
-        self._strip[:, covered : left + self._side] = tile[:, shared:]
+        self._strip[:, covered : columns[column].end * scale] = tile[:, shared:]
 
     def _finish_row(self, row: int) -> RowBand:
         strip, tail = self._strip, self._tail
@@ -72,8 +73,9 @@ class RowBlender:
             # Towards the new row, but written into its own strip: the old rows end here.
             _lerp_into(tail, strip[:shared], _feather(shared)[:, np.newaxis, np.newaxis])
             strip[:shared] = tail
-        top = self._tops[row]
-        end = self._tops[row + 1] if row < len(self._tops) - 1 else self._height
+        rows, scale = self._plan.rows, self._scale
+        top = rows[row].start * scale
+        end = (rows[row + 1].start if row < len(rows) - 1 else rows[row].end) * scale
         self._tail = strip[end - top :].copy()
         return RowBand(top=top, rows=strip[: end - top])
 

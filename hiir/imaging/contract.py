@@ -13,9 +13,14 @@ from typing import Any
 
 from hiir.imaging.errors import ContractError
 
-# Settings of Triton's onnxruntime backend that share the `parameters` map with the contract.
+# Settings of Triton's openvino and onnxruntime backends, which share the `parameters` map.
 _SERVER_PARAMETERS = frozenset(
     {
+        "COMPILATION_NUM_THREADS",
+        "HINT_BF16",
+        "INFERENCE_NUM_THREADS",
+        "NUM_STREAMS",
+        "PERFORMANCE_HINT",
         "arena_extend_strategy",
         "cudnn_conv_algo_search",
         "enable_mem_arena",
@@ -27,6 +32,7 @@ _SERVER_PARAMETERS = frozenset(
         "memory.enable_memory_arena_shrinkage",
     }
 )
+_PRECISIONS = ("fp32", "bf16")
 _KEBAB_CASE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -66,6 +72,8 @@ class ModelContract:
     """Measured figures, e.g. `{"cbsd68-sigma25-psnr": 30.4}`."""
     noise_level: bool = False
     """The last input channel is the noise level, as sigma in the scale of the pixels."""
+    precision: str = "fp32"
+    """What a CPU computes in, where it has it: `fp32`, or `bf16` (bfloat16)."""
 
     def __post_init__(self) -> None:
         # Copies, so that the caller's dictionaries cannot change the contract later.
@@ -95,6 +103,7 @@ class ModelContract:
             or self.tile % max(self.size_multiple, 1) != 0,
             "overlap must be at least 0 and less than tile": not 0 <= self.overlap < self.tile,
             "sha256 must be 64 lower-case hex digits": not _SHA256.fullmatch(self.sha256),
+            "precision must be fp32 or bf16": self.precision not in _PRECISIONS,
             "quality must hold finite numbers": not all(map(math.isfinite, self.quality.values())),
         }
 
@@ -112,7 +121,7 @@ class ModelContract:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, str]) -> "ModelContract":
-        """Read what `to_parameters` wrote, beside settings of Triton's onnxruntime backend.
+        """Read what `to_parameters` wrote, beside settings of Triton's backends.
 
         Raises `ContractError` on missing or unknown keys and on values that do not parse or hold.
         """

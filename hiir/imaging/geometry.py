@@ -6,60 +6,113 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """One square of the plan: its place in the grid and its top left pixel."""
+    """One tile of the plan: its place in the grid and its pixels."""
 
     row: int
     column: int
     top: int
     left: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The pixel rows of one row of tiles, or the pixel columns of one column of tiles."""
+
+    start: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """The first pixel behind it."""
+        return self.start + self.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TilePlan:
-    """Square tiles of one size which together cover an image, in row-major order."""
+    """Tiles which together cover an image, in row-major order.
 
-    height: int
-    width: int
-    tile: int
-    tops: tuple[int, ...]
-    """First pixel row of each row of tiles, ascending."""
-    lefts: tuple[int, ...]
-    """First pixel column of each column of tiles, ascending."""
+    The last tiles may end beyond the image, which has to be padded as far.
+    """
+
+    rows: tuple[Span, ...]
+    """From top to bottom."""
+    columns: tuple[Span, ...]
+    """From left to right."""
+
+    @property
+    def height(self) -> int:
+        """Pixel rows that the tiles cover."""
+        return self.rows[-1].end
+
+    @property
+    def width(self) -> int:
+        """Pixel columns that the tiles cover."""
+        return self.columns[-1].end
 
     def __len__(self) -> int:
-        return len(self.tops) * len(self.lefts)
+        return len(self.rows) * len(self.columns)
 
     def __iter__(self) -> Iterator[Tile]:
-        for row, top in enumerate(self.tops):
-            for column, left in enumerate(self.lefts):
-                yield Tile(row=row, column=column, top=top, left=left)
+        for row, down in enumerate(self.rows):
+            for column, across in enumerate(self.columns):
+                yield Tile(
+                    row=row,
+                    column=column,
+                    top=down.start,
+                    left=across.start,
+                    height=down.size,
+                    width=across.size,
+                )
 
 
-def plan_tiles(*, height: int, width: int, tile: int, overlap: int) -> TilePlan:
-    """Cover a `height` x `width` image with the fewest tiles that overlap by at least `overlap`.
+def plan_tiles(
+    *, height: int, width: int, tile: int, overlap: int, multiple: int | None = None
+) -> TilePlan:
+    """Cover a ``height`` x ``width`` image with the fewest tiles, and these with the fewest pixels.
 
-    Every tile has full size, because the server batches only equal shapes, and the last one of an
-    axis ends at the image's border. The positions in between are spread evenly rather than at a
-    fixed stride: the number of tiles is the same, and all seams share the slack instead of only
-    the last. The image must be at least one tile high and wide (see `padding`).
+    The positions are spread evenly: the number of tiles is that of a fixed stride, and all seams
+    share the slack instead of only the last.
 
-    Raises `ValueError` where these conditions do not hold.
+    Args:
+        height: of the image, in pixels.
+        width: of the image, in pixels.
+        tile: largest side of a tile.
+        overlap: pixels that neighbors share, at least.
+        multiple: sides of tiles are multiples of it, as large as the image needs; unless given,
+            all tiles are ``tile`` x ``tile``.
+
+    Raises:
+        ValueError: for an empty image, for a ``tile`` that is no multiple of ``multiple``, and for
+            an ``overlap`` that is not less than ``tile``.
     """
-    if tile < 1 or not 0 <= overlap < tile:
+    unit = tile if multiple is None else multiple
+    if tile < 1 or unit < 1 or tile % unit:
+        raise ValueError(f"tile {tile} must be a positive multiple of {unit}")
+    if not 0 <= overlap < tile:
         raise ValueError(f"overlap {overlap} must be at least 0 and less than tile {tile}")
-    if height < tile or width < tile:
-        raise ValueError(f"a {width}x{height} image is smaller than a {tile} px tile: pad it")
+    if height < 1 or width < 1:
+        raise ValueError(f"a {width}x{height} image has no pixels for a tile")
     return TilePlan(
-        height=height,
-        width=width,
-        tile=tile,
-        tops=_spread(height, tile=tile, overlap=overlap),
-        lefts=_spread(width, tile=tile, overlap=overlap),
+        rows=_spans(height, tile=tile, overlap=overlap, unit=unit),
+        columns=_spans(width, tile=tile, overlap=overlap, unit=unit),
     )
 
 
-def _spread(length: int, *, tile: int, overlap: int) -> tuple[int, ...]:
-    travel = length - tile
-    steps = -(-travel // (tile - overlap))
-    # travel / steps <= tile - overlap, which is whole: rounding down never widens a step beyond it.
-    return tuple(travel * step // max(steps, 1) for step in range(steps + 1))
+def _spans(length: int, *, tile: int, overlap: int, unit: int) -> tuple[Span, ...]:
+    count = max(_divide_up(length - overlap, tile - overlap), 1)
+    units = _divide_up(length + (count - 1) * overlap, unit)
+    sizes = [unit * (units // count + (index < units % count)) for index in range(count)]
+    shared = sum(sizes) - length
+    if count == 1:
+        return (Span(start=0, size=sizes[0]),)
+    # Rounded up, so that no pair of neighbors shares less than its part, which is whole.
+    return tuple(
+        Span(start=sum(sizes[:index]) - _divide_up(shared * index, count - 1), size=size)
+        for index, size in enumerate(sizes)
+    )
+
+
+def _divide_up(value: int, divisor: int) -> int:
+    return -(-value // divisor)

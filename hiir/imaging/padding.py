@@ -1,4 +1,4 @@
-"""Grow an image that is smaller than one tile."""
+"""Grow an image to what its tiles cover."""
 
 from typing import Any, TypeVar, cast
 
@@ -8,8 +8,8 @@ import numpy.typing as npt
 _Pixels = TypeVar("_Pixels", bound=npt.NDArray[Any])
 
 
-def pad_to_tile(image: _Pixels, tile: int) -> _Pixels:
-    """Return `(H, W, C)` pixels with both sides at least `tile`; the same array if they are.
+def pad_to(image: _Pixels, height: int, width: int) -> _Pixels:
+    """Return `(H, W, C)` pixels of at least `height` and `width`; the same array if they are.
 
     Rows are added below and columns to the right, so that the original stays at the origin and is
     cropped back by plain slicing. They are reflected: unlike replicated pixels they look like the
@@ -17,8 +17,8 @@ def pad_to_tile(image: _Pixels, tile: int) -> _Pixels:
     equal noise samples side by side. NumPy reflects again where a side is shorter than its
     padding, and repeats a side of one pixel.
     """
-    missing_rows = max(tile - image.shape[0], 0)
-    missing_columns = max(tile - image.shape[1], 0)
+    missing_rows = max(height - image.shape[0], 0)
+    missing_columns = max(width - image.shape[1], 0)
     if missing_rows == 0 and missing_columns == 0:
         return image
     margins = ((0, missing_rows), (0, missing_columns), (0, 0))

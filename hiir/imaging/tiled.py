@@ -1,4 +1,4 @@
-"""Restore an image of any size through a model of one fixed tile size.
+"""Restore an image of any size in tiles.
 
 Bounded memory: float32 rows of two tile heights at most; input and output may lie in files.
 """
@@ -15,7 +15,7 @@ from hiir.imaging.blending import RowBand, RowBlender
 from hiir.imaging.contract import ModelContract
 from hiir.imaging.errors import ModelOutputInvalid, TilingCanceled
 from hiir.imaging.geometry import TilePlan, plan_tiles
-from hiir.imaging.padding import pad_to_tile
+from hiir.imaging.padding import pad_to
 from hiir.imaging.pixels import (
     FloatPixels,
     PixelRows,
@@ -34,8 +34,16 @@ _LEVEL_TOLERANCE = 0.25
 class TileEngine(Protocol):
     """Runs the model on one tile; the seam between tiling and an inference server."""
 
+    @property
+    def any_size(self) -> bool:
+        """Whether sides may be any multiples of the contract's `size_multiple` up to its `tile`.
+
+        Otherwise all tiles are squares of `tile`.
+        """
+        ...
+
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
-        """Start on a `(1, C, t, t)` float32 [0, 1] tile, giving `(1, C', t * scale, t * scale)`.
+        """Start on a `(1, C, h, w)` float32 [0, 1] tile, giving `(1, C', h * scale, w * scale)`.
 
         The future must resolve in bounded time, with a result or an error: tiling waits for it.
         """
@@ -102,10 +110,11 @@ def restore_bands(
     height, width, _ = image.shape
     scale = contract.scale
     plan = plan_tiles(
-        height=max(height, contract.tile),
-        width=max(width, contract.tile),
+        height=height,
+        width=width,
         tile=contract.tile,
         overlap=contract.overlap,
+        multiple=contract.size_multiple if infer.any_size else None,
     )
     blender = RowBlender(plan=plan, scale=scale, channels=contract.output_channels)
     tiles = _restore_in_order(
@@ -150,7 +159,7 @@ def _restore_in_order(
     in_flight: int,
     should_stop: Callable[[], bool],
 ) -> Generator[FloatPixels, None, None]:
-    """Yield each tile's `(t * scale, t * scale, C')` output in the plan's order."""
+    """Yield each tile's `(h * scale, w * scale, C')` output in the plan's order."""
     waiting = _read_tiles(image, plan, contract.input_channels)
     pending: deque[tuple[Pixels, Future[FloatPixels]]] = deque()
     try:
@@ -170,14 +179,14 @@ def _restore_in_order(
 
 
 def _read_tiles(image: PixelRows, plan: TilePlan, channels: int) -> Iterator[Pixels]:
-    """Yield each tile's `(t, t, channels)` pixels in the plan's order, reading each row once."""
+    """Yield each tile's `(h, w, channels)` pixels in the plan's order, reading each row once."""
     strip = image[:0]
     for tile in plan:
         if tile.column == 0:
-            strip = pad_to_tile(image[tile.top : tile.top + plan.tile], plan.tile)
+            strip = pad_to(image[tile.top : tile.top + tile.height], tile.height, plan.width)
             if strip.shape[2] < channels:
                 strip = strip.repeat(channels, axis=2)
-        yield strip[:, tile.left : tile.left + plan.tile]
+        yield strip[:, tile.left : tile.left + tile.width]
 
 
 def _to_float(pixels: Pixels) -> FloatPixels:
@@ -189,8 +198,8 @@ def _to_tensor(pixels: Pixels) -> FloatPixels:
 
 
 def _check_output(result: FloatPixels, source: Pixels, contract: ModelContract) -> None:
-    side = contract.tile * contract.scale
-    expected = (1, contract.output_channels, side, side)
+    height, width = (side * contract.scale for side in source.shape[:2])
+    expected = (1, contract.output_channels, height, width)
     if result.shape != expected or result.dtype != np.float32:
         raise ModelOutputInvalid(
             "The model returned a tile of the wrong shape or type.",
@@ -208,14 +217,14 @@ def _check_output(result: FloatPixels, source: Pixels, contract: ModelContract) 
 
 
 def _may_become_flat(source: Pixels, level: float) -> bool:
-    """Distinguish the right output for a noisy but flat `(t, t, C)` tile from a constant one.
+    """Distinguish the right output for a noisy but flat `(h, w, C)` tile from a constant one.
 
     Blank paper or a clipped sky may well come back as one value. Then the input has that level,
     and no structure is left in the means over the cells of a coarse grid, where noise averages out.
     """
-    cell = max(len(source) // _GRID, 1)
-    cells = len(source) // cell
-    inside = _to_float(source[: cells * cell, : cells * cell])
-    means = inside.reshape(cells, cell, cells, cell, -1).mean(axis=(1, 3))
+    high, wide = (max(side // _GRID, 1) for side in source.shape[:2])
+    down, across = len(source) // high, source.shape[1] // wide
+    inside = _to_float(source[: down * high, : across * wide])
+    means = inside.reshape(down, high, across, wide, -1).mean(axis=(1, 3))
     structure = np.ptp(means, axis=(0, 1)).max()
     return bool(structure <= _FLAT_RANGE and abs(means.mean() - level) <= _LEVEL_TOLERANCE)

@@ -100,7 +100,9 @@ def _read_contract(path: Path, config: ModelConfig) -> ModelContract:
 
 
 def _precision(config: ModelConfig) -> str:
-    """Return `fp16` if a GPU accelerator is configured for it, else `fp32`."""
+    """Return `fp16` if a GPU accelerator is configured for it, `bf16` for OpenVINO's hint."""
     accelerators = config.optimization.execution_accelerators.gpu_execution_accelerator
     modes = {accelerator.parameters.get("precision_mode") for accelerator in accelerators}
-    return "fp16" if "FP16" in modes else "fp32"
+    if "FP16" in modes:
+        return "fp16"
+    return "bf16" if config.parameters["HINT_BF16"].string_value == "YES" else "fp32"

@@ -90,7 +90,7 @@ class TritonServer:
 
         Raises `TritonUnavailableError` if this Python cannot run the backend.
         """
-        _require_onnxruntime()
+        _require_openvino()
         _require_python_library()
         self.remove_shared_memory()
         _remove_stale_shared_memory()
@@ -99,10 +99,10 @@ class TritonServer:
         python = self._backends / "python"
         shutil.copytree(self.release.python_backend, python)
         shutil.copy(self.release.stub(sysconfig.get_python_version()), python)
-        shim = importlib.resources.files("service.embedded.onnxruntime_backend") / "model.py"
-        onnxruntime = self._backends / "onnxruntime"
-        onnxruntime.mkdir()
-        (onnxruntime / "model.py").write_bytes(shim.read_bytes())
+        shim = importlib.resources.files("service.embedded.openvino_backend") / "model.py"
+        openvino = self._backends / "openvino"
+        openvino.mkdir()
+        (openvino / "model.py").write_bytes(shim.read_bytes())
 
     async def is_ready(self) -> bool:
         """Return whether the server and all its models are ready."""
@@ -165,11 +165,11 @@ def _python_library_dirs() -> list[str]:
     return [sysconfig.get_config_var("LIBDIR"), str(Path(sys.base_prefix, "lib"))]
 
 
-def _require_onnxruntime() -> None:
+def _require_openvino() -> None:
     """Check for the `embedded` extra; Triton's own message would be a long traceback."""
-    if importlib.util.find_spec("onnxruntime") is None:
+    if importlib.util.find_spec("openvino") is None:
         raise TritonUnavailableError(
-            "onnxruntime is not installed: install hiir-restore[embedded], or set HIIR_TRITON_URL "
+            "openvino is not installed: install hiir-restore[embedded], or set HIIR_TRITON_URL "
             "to a running server"
         )
 

@@ -157,6 +157,12 @@ class TritonEngine:
         self._lock = threading.Lock()
         self._calls: set[Any] = set()
         self._failing = False
+        self._any_size = False
+
+    @property
+    def any_size(self) -> bool:
+        """Whether the served model leaves height and width free; known after `require_model`."""
+        return self._any_size
 
     def require_model(self) -> None:
         """Raise `ModelMismatchError` unless Triton serves the model of the contract.
@@ -168,10 +174,10 @@ class TritonEngine:
             lambda: self._client.get_model_config(name, client_timeout=_CONFIG_SECONDS).config,
             ConcurrencyLimit(1, closed=self._aborted),
         )
-        check_served(config, self._contract)
+        self._any_size = check_served(config, self._contract)
 
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
-        """Send a `(1, C, t, t)` float32 [0, 1] tile; gives `(1, C', t * scale, t * scale)`.
+        """Send a `(1, C, h, w)` float32 [0, 1] tile; gives `(1, C', h * scale, w * scale)`.
 
         The future raises `InferenceUnavailableError` if Triton stayed unavailable,
         `GpuOutOfMemoryError` if a single tile did not fit its memory, `ModelMismatchError` or
@@ -252,23 +258,19 @@ class TritonEngine:
                 self._calls.discard(call)
 
 
-def check_served(config: Any, contract: ModelContract) -> None:
-    """Raise `ModelMismatchError` unless a `ModelConfig` (protobuf) fulfills its contract."""
-    side = contract.tile
-    wanted = {
-        "input": (_INPUT, "TYPE_FP32", (contract.input_channels, side, side)),
-        "output": (
-            _OUTPUT,
-            "TYPE_FP32",
-            (contract.output_channels, side * contract.scale, side * contract.scale),
-        ),
-    }
+def check_served(config: Any, contract: ModelContract) -> bool:
+    """Return whether a `ModelConfig` (protobuf) leaves the sides of tiles free.
+
+    Raises `ModelMismatchError` unless it fulfills its contract.
+    """
     served = {"input": _tensors(config.input), "output": _tensors(config.output)}
-    for end, tensor in wanted.items():
-        if served[end] != [tensor]:
+    any_size = served == _wanted(contract, -1, -1)
+    wanted = _wanted(contract, contract.tile, contract.tile * contract.scale)
+    for end, tensors in wanted.items():
+        if not any_size and served[end] != tensors:
             raise ModelMismatchError(
                 f"The {end} of the served model differs from its contract.",
-                limit=str([tensor]),
+                limit=str(tensors),
                 actual=str(served[end]),
             )
     if config.max_batch_size < 1:
@@ -284,6 +286,17 @@ def check_served(config: Any, contract: ModelContract) -> None:
             limit=f"{contract.version} {contract.sha256}",
             actual=f"{theirs.version} {theirs.sha256}",
         )
+    return any_size
+
+
+def _wanted(
+    contract: ModelContract, side: int, scaled: int
+) -> dict[str, list[tuple[str, str, tuple[int, ...]]]]:
+    """Input and output of a contract, as `_tensors` gives those of a model; -1 for a free side."""
+    return {
+        "input": [(_INPUT, "TYPE_FP32", (contract.input_channels, side, side))],
+        "output": [(_OUTPUT, "TYPE_FP32", (contract.output_channels, scaled, scaled))],
+    }
 
 
 def translate_triton_error(

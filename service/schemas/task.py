@@ -17,7 +17,7 @@ class ModelView(View):
     """Of the weights."""
     architecture: str
     precision: str
-    """Precision of the computation: `fp32` or `fp16`."""
+    """Precision of the computation: `fp32`, `fp16`, or `bf16` where the CPU has it."""
     scale: int
     input_channels: int
     """1 for gray images, 3 for color, 6 for two views in color."""

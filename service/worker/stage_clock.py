@@ -24,6 +24,11 @@ class StageClock:
         self._entered = clock()
         self._seconds = dict.fromkeys((TILE, INFER, BLEND), 0.0)
 
+    @property
+    def any_size(self) -> bool:
+        """As the engine's."""
+        return self._engine.any_size
+
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
         """Submit a tile."""
         return _TimedFuture(self._engine.submit(tile), self)

@@ -88,7 +88,6 @@ def identity_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         output [{ name: "output" data_type: TYPE_FP32 dims: [3, -1, -1] }]
         dynamic_batching { max_queue_delay_microseconds: 50000 }
         instance_group [{ kind: KIND_CPU count: 1 }]
-        parameters { key: "intra_op_thread_count" value: { string_value: "1" } }
     """
     add_model(root, "identity", graph, config)
     return root
@@ -106,7 +105,7 @@ def add_model(root: Path, name: str, graph: onnx.GraphProto, config: str) -> Non
     version = root / name / "1"
     version.mkdir(parents=True)
     onnx.save(model, version / "model.onnx")
-    text = f'name: "{name}"\nbackend: "onnxruntime"\n{config}'
+    text = f'name: "{name}"\nbackend: "openvino"\ndefault_model_filename: "model.onnx"\n{config}'
     (root / name / "config.pbtxt").write_text(text)
 
 

@@ -139,7 +139,7 @@ def repository(trained: dict[str, Trained], tmp_path_factory: pytest.TempPathFac
     """All of them, exported for Triton; export checks each graph against its module."""
     root = tmp_path_factory.mktemp("repository")
     for one in trained.values():
-        assert export_release(one.release, root, instances=1)
+        assert export_release(one.release, root)
     return root
 
 

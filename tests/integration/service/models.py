@@ -72,9 +72,10 @@ def add_greedy(root: Path, name: str) -> ModelContract:
     made = contract(name)
     graph = helper.make_graph(
         [
-            # From the input's own shape, so that nothing is asked for when the model is loaded.
-            helper.make_node("Shape", ["input"], ["shape"]),
-            helper.make_node("Mul", ["shape", "many"], ["larger"]),
+            # From the input's values, so that nothing is asked for when the model is loaded.
+            helper.make_node("ReduceMin", ["input"], ["least"], keepdims=0),
+            helper.make_node("Cast", ["least"], ["whole"], to=TensorProto.INT64),
+            helper.make_node("Add", ["whole", "many"], ["larger"]),
             helper.make_node("Expand", ["one", "larger"], ["ones"]),
             helper.make_node("ReduceMean", ["ones"], ["mean"], keepdims=0),
             helper.make_node("Mul", ["input", "mean"], ["output"]),
@@ -83,7 +84,7 @@ def add_greedy(root: Path, name: str) -> ModelContract:
         [_image("input", made.tile)],
         [_image("output", made.tile)],
         [
-            helper.make_tensor("many", TensorProto.INT64, [4], [1000, 1000, 10, 10]),
+            helper.make_tensor("many", TensorProto.INT64, [4], [1000, 3000, 640, 640]),
             helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0]),
         ],
     )
@@ -108,11 +109,12 @@ def config(contract: ModelContract, *, max_batch_size: int = 8) -> str:
     inputs, outputs = contract.input_channels, contract.output_channels
     parameters = "".join(
         f'parameters {{ key: "{key}" value: {{ string_value: {_quoted(value)} }} }}\n'
-        for key, value in {**contract.to_parameters(), "intra_op_thread_count": "1"}.items()
+        for key, value in contract.to_parameters().items()
     )
     return f"""
 name: "{contract.name}"
-backend: "onnxruntime"
+backend: "openvino"
+default_model_filename: "model.onnx"
 max_batch_size: {max_batch_size}
 input [{{ name: "input" data_type: TYPE_FP32 dims: [{inputs}, {side}, {side}] }}]
 output [{{ name: "output" data_type: TYPE_FP32 dims: [{outputs}, {scaled}, {scaled}] }}]

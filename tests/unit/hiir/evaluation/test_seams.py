@@ -17,7 +17,7 @@ def test_a_slope_has_no_seams():
     assert abs(seam_excess(slope(), PLAN)) < 1e-6
 
 
-@pytest.mark.parametrize("line", [PLAN.tops[1], PLAN.tops[0] + PLAN.tile])
+@pytest.mark.parametrize("line", [PLAN.rows[1].start, PLAN.rows[0].end])
 @pytest.mark.parametrize("across", [False, True])
 def test_a_step_where_a_tile_begins_or_ends_is_measured(line, across):
     image = slope()
@@ -36,7 +36,7 @@ def test_tiles_that_differ_are_told_though_they_fade_into_each_other():
     blender = RowBlender(plan=PLAN, scale=1, channels=3)
     bands = []
     for number, place in enumerate(PLAN):
-        tile = slope()[place.top :, place.left :][: PLAN.tile, : PLAN.tile]
+        tile = slope()[place.top :, place.left :][: place.height, : place.width]
         bands.append(blender.add(tile + np.float32(0.1) * (number % 2)))
     image = np.concatenate([band.rows for band in bands if band])
     assert 0.01 < seam_excess(image, PLAN) < 0.1
@@ -63,7 +63,7 @@ def test_tiles_that_share_nearly_all_cannot_be_measured():
 
 def test_the_borders_of_an_enlarged_image_are_enlarged():
     image = slope().repeat(2, axis=0).repeat(2, axis=1)
-    image[2 * PLAN.tops[1] :] += 0.1
+    image[2 * PLAN.rows[1].start :] += 0.1
     assert seam_excess(image, PLAN, scale=2) > 0.05
     assert seam_excess(image, PLAN, scale=1) <= 0
 

@@ -9,30 +9,41 @@ from hiir.imaging.blending import _feather
 
 def blend(canvas, plan, scale):
     blender = RowBlender(plan=plan, scale=scale, channels=canvas.shape[2])
-    side = plan.tile * scale
     for tile in plan:
         top, left = tile.top * scale, tile.left * scale
-        band = blender.add(canvas[top : top + side, left : left + side])
+        bottom, right = top + tile.height * scale, left + tile.width * scale
+        band = blender.add(canvas[top:bottom, left:right])
         if band is not None:
             yield band
 
 
 @given(
-    tile=st.integers(1, 12),
+    units=st.integers(1, 4),
+    unit=st.integers(1, 5),
+    fixed=st.booleans(),
     scale=st.integers(1, 3),
     data=st.data(),
-    extra=st.tuples(st.integers(0, 24), st.integers(0, 24)),
+    extra=st.tuples(st.integers(0, 36), st.integers(0, 36)),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_agreeing_tiles_give_their_float32_values_bit_for_bit(tile, scale, data, extra, seed):
+def test_agreeing_tiles_give_their_float32_values_bit_for_bit(
+    units, unit, fixed, scale, data, extra, seed
+):
+    tile = units * unit
     overlap = data.draw(st.integers(0, tile - 1))
-    height, width = tile + extra[0], tile + extra[1]
-    plan = plan_tiles(height=height, width=width, tile=tile, overlap=overlap)
-    canvas = np.random.default_rng(seed).normal(size=(height * scale, width * scale, 2))
+    plan = plan_tiles(
+        height=1 + extra[0],
+        width=1 + extra[1],
+        tile=tile,
+        overlap=overlap,
+        multiple=None if fixed else unit,
+    )
+    size = (plan.height * scale, plan.width * scale, 2)
+    canvas = np.random.default_rng(seed).normal(size=size)
     canvas = canvas.astype(np.float32)
     bands = [(band.top, band.rows.copy()) for band in blend(canvas, plan, scale)]
     assert np.array_equal(np.concatenate([rows for _, rows in bands]), canvas)
-    assert [top for top, _ in bands] == [top * scale for top in plan.tops]
+    assert [top for top, _ in bands] == [span.start * scale for span in plan.rows]
 
 
 def test_a_band_comes_with_the_last_tile_of_its_row_and_ends_where_the_next_row_starts():

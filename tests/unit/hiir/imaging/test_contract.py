@@ -6,7 +6,7 @@ from hiir.imaging import ContractError, ModelContract
 
 
 def test_a_contract_survives_its_parameters(make_contract):
-    contract = make_contract(input_channels=4, noise_level=True)
+    contract = make_contract(input_channels=4, noise_level=True, precision="bf16")
     parameters = contract.to_parameters()
     assert all(isinstance(text, str) for text in parameters.values())
     assert set(parameters) == {field.name for field in dataclasses.fields(ModelContract)}
@@ -100,7 +100,7 @@ def test_a_contract_can_be_a_key(make_contract):
 
 
 def test_the_noise_level_is_a_channel_beside_the_image(make_contract):
-    plain, told = make_contract(), make_contract(input_channels=4, noise_level=True)
+    plain, told = make_contract(), make_contract(input_channels=4, noise_level=True, precision="bf16")
     assert (plain.image_channels, told.image_channels) == (3, 3)
     assert "noise_level" not in plain.to_parameters()
     assert ModelContract.from_parameters(told.to_parameters()) == told

@@ -18,8 +18,9 @@ from hiir.imaging import (
 class FakeEngine:
     """Answers at once by a function, and remembers what it was given."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, *, any_size=True):
         self.answer = answer
+        self.any_size = any_size
         self.tiles = []
 
     def submit(self, tile):
@@ -31,6 +32,8 @@ class FakeEngine:
 
 class SlowEngine:
     """Leaves every future open, except that waiting for one resolves it."""
+
+    any_size = False
 
     def __init__(self, error_at=None):
         self.open = []
@@ -77,12 +80,13 @@ def enlarge(tile):
 @st.composite
 def tilings(draw):
     """Any tile, any overlap, and an image from one pixel to beyond three tiles."""
-    tile = draw(st.integers(1, 24))
+    multiple, count = draw(st.integers(1, 5)), draw(st.integers(1, 5))
+    tile = multiple * count
     overlap = draw(st.integers(0, tile - 1))
     # So that even an overlap that leaves one pixel's step stays a few hundred tiles.
     longest = min(3 * tile + 2, tile + 16 * (tile - overlap))
     size = draw(st.tuples(st.integers(1, longest), st.integers(1, longest)))
-    return {"tile": tile, "overlap": overlap, "size_multiple": 1}, size
+    return {"tile": tile, "overlap": overlap, "size_multiple": multiple}, size
 
 
 @st.composite
@@ -111,9 +115,8 @@ def test_an_identity_model_returns_every_image_bit_for_bit(make_contract, tiling
     channels = data.draw(st.sampled_from([1, 3]))
     contract = make_contract(**changes, input_channels=channels, output_channels=channels)
     image = data.draw(images(size, channels))
-    result = restore(
-        image, contract, FakeEngine(lambda tile: tile), in_flight=data.draw(st.integers(1, 5))
-    )
+    engine = FakeEngine(lambda tile: tile, any_size=data.draw(st.booleans()))
+    result = restore(image, contract, engine, in_flight=data.draw(st.integers(1, 5)))
     assert result.dtype == np.uint8
     assert np.array_equal(result, image)
 
@@ -195,7 +198,8 @@ def test_a_nearest_neighbor_model_enlarges_every_image_exactly(make_contract, ti
     image = data.draw(images(size, 3))
     expected = image.repeat(2, axis=0).repeat(2, axis=1)
     contract = make_contract(**changes, scale=2)
-    assert np.array_equal(restore(image, contract, FakeEngine(enlarge)), expected)
+    engine = FakeEngine(enlarge, any_size=data.draw(st.booleans()))
+    assert np.array_equal(restore(image, contract, engine), expected)
 
 
 @any_case
@@ -209,7 +213,7 @@ def test_float_pixels_come_back_bit_for_bit_in_bands_beyond_the_unit_range(
     bands = restore_bands(
         image=image,
         contract=make_contract(**changes),
-        infer=FakeEngine(lambda tile: tile),
+        infer=FakeEngine(lambda tile: tile, any_size=data.draw(st.booleans())),
         in_flight=2,
         on_progress=lambda done, total: None,
         should_stop=lambda: False,
@@ -226,12 +230,23 @@ def test_a_model_that_is_not_the_identity_is_noticed(make_contract, make_pixels)
 
 
 def test_tiles_are_contiguous_float32_in_the_unit_range(make_contract, make_pixels):
-    engine = FakeEngine(lambda tile: tile)
+    engine = FakeEngine(lambda tile: tile, any_size=False)
     restore(make_pixels(), make_contract(), engine)
     for tile in engine.tiles:
         assert (tile.shape, tile.dtype) == ((1, 3, 16, 16), np.float32)
         assert tile.flags.c_contiguous
         assert 0 <= tile.min() <= tile.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("size", "tiles"), [((5, 60), {(8, 64)}), ((64, 65), {(64, 40), (64, 32)})]
+)
+def test_tiles_are_as_large_as_the_image_needs(make_contract, make_pixels, size, tiles):
+    contract = make_contract(tile=64, overlap=4, size_multiple=8)
+    engine = FakeEngine(lambda tile: tile)
+    image = make_pixels(*size)
+    assert np.array_equal(restore(image, contract, engine), image)
+    assert {tile.shape[2:] for tile in engine.tiles} == tiles
 
 
 def test_a_model_may_turn_color_into_one_channel(make_contract, make_pixels):

@@ -65,14 +65,14 @@ def test_its_stub_is_this_interpreter(server: TritonServer) -> None:
 
 
 def test_the_backends_are_copies_made_anew(server: TritonServer) -> None:
-    stale = server.work_dir / "backends/onnxruntime/stale.py"
+    stale = server.work_dir / "backends/openvino/stale.py"
     stale.parent.mkdir(parents=True)
     stale.touch()
     server.prepare()
     backends = server.work_dir / "backends"
     files = {str(path.relative_to(backends)) for path in backends.rglob("*") if path.is_file()}
     assert files == {
-        "onnxruntime/model.py",
+        "openvino/model.py",
         "python/libtriton_python.so",
         "python/triton_python_backend_stub",
     }
@@ -116,7 +116,7 @@ def test_two_servers_never_share_a_prefix() -> None:
     assert not second.startswith(first)
 
 
-def test_without_onnxruntime_it_says_what_to_install(
+def test_without_openvino_it_says_what_to_install(
     server: TritonServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)

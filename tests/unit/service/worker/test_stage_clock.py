@@ -12,6 +12,8 @@ from service.worker.stage_clock import StageClock
 class Slow:
     """An engine whose answer takes its time when it is waited for, on a clock of its own."""
 
+    any_size = False
+
     def __init__(self, seconds):
         self.now = 0.0
         self.seconds = seconds
