@@ -128,24 +128,41 @@ class Codec:
 
         Raises also `CodecFailed`.
         """
+        request = {"operation": "encode", "options": options.to_json()}
+        answer = self._encoding(request, pixels, like=like, target=target)
+        return EncodedPhoto(
+            format=ImageFormat(answer["format"]), notes=notes_from_json(answer["notes"])
+        )
+
+    def write_preview(
+        self, pixels: PixelFile, *, like: DecodedImage, max_side: int, target: BinaryIO
+    ) -> tuple[int, int]:
+        """As `hiir.imaging.preview.write_preview`, into a file that is open on disk.
+
+        Returns width and height. Raises also `CodecFailed`.
+        """
+        request = {"operation": "preview", "max_side": max_side}
+        answer = self._encoding(request, pixels, like=like, target=target)
+        return answer["width"], answer["height"]
+
+    def _encoding(
+        self, request: Message, pixels: PixelFile, *, like: DecodedImage, target: BinaryIO
+    ) -> Message:
         planes = [pixels, *([like.alpha] if isinstance(like.alpha, PixelFile) else [])]
-        request = {
-            "operation": "encode",
+        described = {
+            **request,
             "info": info_to_json(like.info),
-            "options": options.to_json(),
             "shapes": [plane.shape for plane in planes],
             "dtypes": [plane.dtype.name for plane in planes],
         }
         files = [target.fileno(), *(plane.fd for plane in planes)]
         try:
-            answer, _ = self._ask(request, files, seconds=_ENCODING_SECONDS)
+            answer, _ = self._ask(described, files, seconds=_ENCODING_SECONDS)
         except TimeoutError as error:
             raise CodecFailed("Encoding took too long.") from error
         except (EOFError, OSError) as error:
             raise CodecFailed("The process that encodes has ended.") from error
-        return EncodedPhoto(
-            format=ImageFormat(answer["format"]), notes=notes_from_json(answer["notes"])
-        )
+        return answer
 
     def _decoding(self, request: Message, source: BinaryIO) -> tuple[Message, list[int]]:
         source.flush()  # the process sees the file, and not what is still on its way there

@@ -83,6 +83,12 @@ def restored_shape(shape: tuple[int, ...], contract: ModelContract) -> tuple[int
     return (height, width, contract.output_channels)
 
 
+def tiles_of(shape: tuple[int, ...], contract: ModelContract) -> TilePlan:
+    """Return the tiles of an image `(H, W, C)`; an image smaller than a tile is padded to one."""
+    height, width = (max(side, contract.tile) for side in shape[:2])
+    return plan_tiles(height=height, width=width, tile=contract.tile, overlap=contract.overlap)
+
+
 def restore_bands(
     *,
     image: PixelRows,
@@ -101,12 +107,7 @@ def restore_bands(
     _check_input(image, contract, in_flight)
     height, width, _ = image.shape
     scale = contract.scale
-    plan = plan_tiles(
-        height=max(height, contract.tile),
-        width=max(width, contract.tile),
-        tile=contract.tile,
-        overlap=contract.overlap,
-    )
+    plan = tiles_of(image.shape, contract)
     blender = RowBlender(plan=plan, scale=scale, channels=contract.output_channels)
     tiles = _restore_in_order(
         image=image,

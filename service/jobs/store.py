@@ -10,16 +10,17 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import cast
+from typing import Any, cast
 
 import redis
 
 from service.errors import StoreFullError, WorkerLostError
 from service.jobs.creation import Creation, CreationCall, creation_keys
-from service.jobs.events import JobEvent
-from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress
+from service.jobs.events import JobEvent, TenantEvent, event_position
+from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress, StoredImage
 from service.jobs.keys import QUEUED, held_key, index_key, job_key, slots_key
 from service.jobs.scripts import (
+    ATTACH,
     CANCEL,
     CREATE,
     DISCARD,
@@ -42,6 +43,10 @@ _STARTED_COUNT = 100
 _REAPER = "hiir:reaper"
 _BATCH = 16
 _EVENTS = 100
+_TENANT_EVENTS = 4096
+"""Events of a tenant that are kept at least, as in `lua/prelude.lua`."""
+_TENANT_EVENT_SECONDS = 600
+"""How long at least, if they are not more; as there."""
 _WAITS, _OVERDUE = 2, 3
 """Answers of the lease script in a full store."""
 
@@ -83,6 +88,7 @@ class JobStore:
         self._discard = client.register_script(DISCARD)
         self._lease = client.register_script(LEASE)
         self._report = client.register_script(REPORT)
+        self._attach = client.register_script(ATTACH)
         self._finish = client.register_script(FINISH)
         self._requeue = client.register_script(REQUEUE)
         self._cancel = client.register_script(CANCEL)
@@ -200,6 +206,32 @@ class JobStore:
         found = cast("list[tuple[str, Mapping[str, str]]]", entries)
         return [JobEvent.from_fields(event_id, fields) for event_id, fields in found]
 
+    def tenant_events(self, tenant: str, *, after: str) -> list[TenantEvent]:
+        """Return up to 100 events of all jobs of a tenant after the one with the id `after`."""
+        with redis_errors():
+            entries = self._redis.xrange(_tenant_events(tenant), min=f"({after}", count=_EVENTS)
+        found = cast("list[tuple[str, Mapping[str, str]]]", entries)
+        return [TenantEvent.from_fields(event_id, fields) for event_id, fields in found]
+
+    def last_tenant_event_id(self, tenant: str) -> str:
+        """Return the id after which the tenant's next event will come."""
+        with redis_errors():
+            found = self._redis.xrevrange(_tenant_events(tenant), count=1)
+            last = cast("list[tuple[str, Any]]", found)
+            return last[0][0] if last else f"{int(1000 * self._now())}-0"
+
+    def keeps_tenant_events(self, tenant: str, *, after: str) -> bool:
+        """Return whether none of the events after the one with the id `after` is dropped."""
+        key = _tenant_events(tenant)
+        with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.xrange(key, count=1)
+            pipe.xlen(key)
+            first, count = cast("tuple[list[tuple[str, Any]], int]", pipe.execute())
+            age = self._now() - event_position(after)[0] / 1000
+        if first and event_position(first[0][0]) <= event_position(after):
+            return True
+        return count < _TENANT_EVENTS and age < _TENANT_EVENT_SECONDS
+
     def queue_position(self, job_id: str) -> int | None:
         """Return the number of jobs before this one, or None if it is not queued."""
         with redis_errors():
@@ -270,8 +302,18 @@ class JobStore:
         args: list[str | int | float] = [lease.job.id, lease.token, self._settings.lease_seconds]
         if progress is not None:
             args += [progress.stage.value, progress.tiles_done, progress.tiles_total]
+            args.append(progress.tile_columns)
         with redis_errors():
             return LeaseState(self._report(keys=[job_key(lease.job.id), LEASES], args=args))
+
+    def attach_source_preview(self, lease: Lease, preview: StoredImage) -> LeaseState:
+        """Record the preview of the upload; `LOST` means that it was not recorded."""
+        with redis_errors():
+            state = self._attach(
+                keys=[job_key(lease.job.id)],
+                args=[lease.job.id, lease.token, "source_preview", preview.to_json()],
+            )
+        return LeaseState(state)
 
     def finish(self, lease: Lease, outcome: Outcome) -> LeaseState:
         """End the job. Only `HELD` means that it was written.
@@ -394,3 +436,7 @@ class JobStore:
 
 def _events(job_id: str) -> str:
     return f"hiir:events:{job_id}"
+
+
+def _tenant_events(tenant: str) -> str:
+    return f"hiir:tenant-events:{tenant}"

@@ -37,12 +37,21 @@ class ImageView(View):
         )
 
 
+class TileGridView(View):
+    """Columns and rows of tiles; they are done from left to right, then from top to bottom."""
+
+    columns: int
+    rows: int
+
+
 class ProgressView(View):
     """Progress of a job; `tiles_done` and `percent` never decrease."""
 
     stage: Stage
     tiles_done: int
     tiles_total: int
+    tile_grid: TileGridView | None
+    """Null until the image is decoded."""
     percent: int
 
     @classmethod
@@ -52,6 +61,9 @@ class ProgressView(View):
             stage=progress.stage,
             tiles_done=progress.tiles_done,
             tiles_total=progress.tiles_total,
+            tile_grid=TileGridView(columns=progress.tile_columns, rows=progress.tile_rows)
+            if progress.tile_columns
+            else None,
             percent=progress.percent,
         )
 
@@ -99,10 +111,11 @@ class WarningView(View):
 
 
 class JobUrls(View):
-    """URLs to follow, download and cancel (POST) a job, and its webhook deliveries."""
+    """URLs to follow, download, show and cancel (POST) a job, and its webhook deliveries."""
 
     self: str
     result: str
+    preview: str
     events: str
     cancel: str
     deliveries: str
@@ -114,6 +127,7 @@ class JobUrls(View):
         return cls(
             self=here,
             result=f"{here}/result",
+            preview=f"{here}/preview",
             events=f"{here}/events",
             cancel=f"{here}/cancel",
             deliveries=f"{here}/deliveries",

@@ -19,11 +19,19 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
-from hiir.imaging import DiskFull, EncodedPhoto, ImagingError, ModelContract
+from hiir.imaging import (
+    DiskFull,
+    EncodedPhoto,
+    ImageFormat,
+    ImagingError,
+    ModelContract,
+    TilePlan,
+)
 from service.capacity.throughput import ThroughputStore
 from service.errors import (
     DiskFullError,
@@ -39,7 +47,7 @@ from service.errors import (
     translate_imaging_error,
 )
 from service.jobs.blobs import BlobStore
-from service.jobs.job import Failure, JobStatus, Outcome, Progress, Stage, StoredImage
+from service.jobs.job import Failure, JobStatus, Outcome, Stage, StoredImage
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore, Lease, LeaseState
 from service.limits import MIB
@@ -56,6 +64,15 @@ _FULL_RETRY_SECONDS = 2.0
 """Pause before a result is offered to a full store again."""
 _STAGE_NAMES = {Stage.QUEUED.value: "queue"}
 """Names of stages in the metrics, where they differ from the job's record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A preview that is to be stored."""
+
+    content: BinaryIO
+    width: int
+    height: int
 
 
 class Attempt:
@@ -86,6 +103,7 @@ class Attempt:
         self._heartbeat = Heartbeat(
             jobs=jobs, lease=lease, settings=settings.jobs, should_drain=drain.is_set
         )
+        self._source_preview = lease.job.source_preview
         self._timings: dict[str, float] = {}
         self._stage = Stage.DECODE
         self._entered = time.monotonic()
@@ -121,16 +139,20 @@ class Attempt:
         self._close_stage(stage)
         if stage is Stage.ENCODE:
             self._heartbeat.finish_up()
-        self._heartbeat.progress = Progress(
-            stage=stage,
-            tiles_done=self._heartbeat.progress.tiles_done,
-            tiles_total=self._heartbeat.progress.tiles_total,
-        )
+        self._heartbeat.progress = replace(self._heartbeat.progress, stage=stage)
         self._check()
+
+    def set_tiles(self, plan: TilePlan) -> None:
+        """Record the grid of tiles before the first one is done."""
+        self._heartbeat.progress = replace(
+            self._heartbeat.progress, tiles_total=len(plan), tile_columns=len(plan.lefts)
+        )
 
     def report_tiles(self, done: int, total: int) -> None:
         """Record how many tiles are done."""
-        self._heartbeat.progress = Progress(stage=self._stage, tiles_done=done, tiles_total=total)
+        self._heartbeat.progress = replace(
+            self._heartbeat.progress, tiles_done=done, tiles_total=total
+        )
         self._heartbeat.check_soon()
 
     def record_seconds(self, parts: Mapping[str, float]) -> None:
@@ -161,6 +183,35 @@ class Attempt:
 
         self._retry(fetch, stoppable=True)
 
+    def store_source_preview(self, preview: Preview) -> None:
+        """Store the preview of the upload, if there is room for it."""
+        before = self._source_preview
+        with suppress(ServiceError):
+            stored = self._put_preview(preview, "source", seconds=self._settings.input_seconds)
+            self._source_preview = stored
+            if self._jobs.attach_source_preview(self._lease, stored) is LeaseState.LOST:
+                self._blobs.delete(stored.blob)
+            elif before is not None:  # of an earlier attempt
+                self._blobs.delete(before.blob)
+
+    def _put_preview(self, preview: Preview, name: str, *, seconds: int) -> StoredImage:
+        size = preview.content.seek(0, os.SEEK_END)
+        preview.content.seek(0)
+        blob = self._blobs.put(
+            iter(partial(preview.content.read, MIB), b""),
+            seconds=seconds,
+            size=size,
+            blob_id=f"{self._lease.token}-{name}",
+        )
+        return StoredImage(
+            blob=blob,
+            format=ImageFormat.WEBP.value,
+            media_type=ImageFormat.WEBP.media_type,
+            extension=ImageFormat.WEBP.extension,
+            width=preview.width,
+            height=preview.height,
+        )
+
     def succeed(
         self,
         content: BinaryIO,
@@ -169,6 +220,7 @@ class Attempt:
         width: int,
         height: int,
         model: ModelContract,
+        preview: Preview | None,
     ) -> None:
         """Store the result and end the job, retrying while Redis is down or full.
 
@@ -192,6 +244,12 @@ class Attempt:
                 size=size,
                 blob_id=self._lease.token,
             )
+            shown = None
+            with suppress(StoreFullError):  # the result matters more
+                if preview is not None:
+                    shown = self._put_preview(preview, "result", seconds=self._result_seconds)
+                if self._source_preview is not None:
+                    self._blobs.touch(self._source_preview.blob, seconds=self._result_seconds)
             self._close_stage(Stage.DONE)
             result = StoredImage(
                 blob=blob,
@@ -204,8 +262,9 @@ class Attempt:
             outcome = Outcome(
                 status=JobStatus.SUCCEEDED,
                 timings=self._timings,
-                tiles=self._heartbeat.progress.tiles_total,
+                progress=self._heartbeat.progress,
                 result=result,
+                preview=shown,
                 warnings=photo.notes,
                 model_version=model.version,
                 model_sha256=model.sha256,
@@ -213,6 +272,8 @@ class Attempt:
             state = self._jobs.finish(self._lease, outcome)
             if state is not LeaseState.HELD:
                 self._blobs.delete(blob)
+                if shown is not None:
+                    self._blobs.delete(shown.blob)
             return state
 
         match self._offer(hand_over):
@@ -319,6 +380,7 @@ class Attempt:
         outcome = Outcome(status=status, timings=self._timings, failure=failure)
         if self._retry(lambda: self._jobs.finish(self._lease, outcome)) is LeaseState.HELD:
             logger.info("ended: %s", status.value)
+            self._delete_source_preview()
             if status is JobStatus.FAILED and self._job.batch_id is not None:
                 self._keep_source()
             else:
@@ -342,6 +404,11 @@ class Attempt:
     def _delete_source(self) -> None:
         with suppress(ServiceError):  # otherwise it expires
             self._blobs.delete(self._job.source.blob)
+
+    def _delete_source_preview(self) -> None:
+        if self._source_preview is not None:
+            with suppress(ServiceError):  # otherwise it expires
+                self._blobs.delete(self._source_preview.blob)
 
     @property
     def _result_seconds(self) -> int:

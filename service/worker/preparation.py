@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from hiir.imaging import (
     PixelRows,
     RowsWithLevel,
     estimate_of_rows,
+    from_unit,
 )
 from service.catalogue.tasks import AUTO, NOISE_LEVEL, PATTERN, takes_mosaics
 from service.jobs.job import Job
@@ -36,6 +37,17 @@ class PreparedPhoto:
     like: DecodedImage
     development: Development | None = None
     """Color processing of the result."""
+
+    def visible(self, files: ExitStack) -> PixelFile:
+        """Return the input as it looks, `(H, W, C)`; `files` closes what is opened."""
+        if isinstance(self.rows, DemosaickedRows):
+            shown = files.enter_context(PixelFile(self.rows.shape, np.uint8))
+            for top in range(0, shown.shape[0], _BAND_ROWS):
+                rows = slice(top, min(top + _BAND_ROWS, shown.shape[0]))
+                shown[rows] = from_unit(self.rows[rows], shown.dtype)
+            self.develop(shown)
+            return shown
+        return cast("PixelFile", self.like.pixels)  # the codec decodes into files
 
     def develop(self, restored: PixelFile) -> None:
         """Apply the color processing to the result; most images need none."""

@@ -39,7 +39,7 @@ _HEADERS: dict[str, Any] = {
     "X-Model-SHA256": {"description": "SHA-256 of the model's weights.", **_TEXT},
 }
 _FILE: dict[str, Any] = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
-_RESPONSES: dict[int | str, dict[str, Any]] = {
+RESULT_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The restored image.", "headers": _HEADERS, "content": _FILE},
     206: {
         "description": "The requested range.",
@@ -57,7 +57,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     "/{job_id}/result",
     dependencies=[Depends(refuse_parameters)],
     response_class=Response,
-    responses=_RESPONSES,
+    responses=RESULT_RESPONSES,
 )
 @requires(Scope.READ)
 def fetch_result(

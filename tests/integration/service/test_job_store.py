@@ -34,7 +34,12 @@ IMAGE = StoredImage(
     width=20,
     height=30,
 )
-SUCCESS = Outcome(status=JobStatus.SUCCEEDED, timings={"decode": 0.5}, tiles=9, result=IMAGE)
+SUCCESS = Outcome(
+    status=JobStatus.SUCCEEDED,
+    timings={"decode": 0.5},
+    progress=Progress(tiles_total=9, tile_columns=3),
+    result=IMAGE,
+)
 FAILURE = Outcome(
     status=JobStatus.FAILED, timings={}, failure=Failure.from_error(InputExpiredError("Gone."))
 )
@@ -169,7 +174,8 @@ def test_unknown_or_discarded_job_is_not_leased(store: JobStore, redis: "Redis[s
     job = create(store)
     store.discard(job)
     assert store.lease(job.id, worker="w") is None
-    assert not redis.keys("*"), "a fragment of a record has come to life"
+    left = set(redis.keys("*")) - {"hiir:tenant-events:open"}  # expires soon
+    assert not left, "a fragment of a record has come to life"
 
 
 def test_progress_never_falls(store: JobStore) -> None:

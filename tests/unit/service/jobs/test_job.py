@@ -177,11 +177,14 @@ def outcome(**changes):
 
 
 def test_a_success_writes_the_result_and_the_last_stage(make_job, make_image):
-    fields = outcome(result=make_image(), tiles=12).to_fields()
+    fields = outcome(
+        result=make_image(), progress=Progress(tiles_total=12, tile_columns=4)
+    ).to_fields()
     job = Job.from_fields(make_job().to_fields() | fields | {"status": "succeeded"})
     assert job.result == make_image()
     assert job.progress.stage is Stage.DONE
     assert (job.progress.tiles_done, job.progress.tiles_total) == (12, 12)
+    assert (job.progress.tile_columns, job.progress.tile_rows) == (4, 3)
     assert job.progress.percent == 100
     assert job.timings == {"restore": 1.5}
 
