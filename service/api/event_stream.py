@@ -14,10 +14,30 @@ from service.jobs.event_feed import Listener
 from service.jobs.events import event_position
 
 START = "0-0"
+_EXAMPLE = (
+    '{"id":"5f0c...","status":"running","progress":{"stage":"restore","tiles_done":3,'
+    '"tiles_total":12,"tile_grid":{"columns":4,"rows":3},"percent":25},"attempt":1,'
+    '"cancel_requested":false,"error":null}'
+)
 RECONNECT = "retry: 2000\n\n"
-EVENT_STREAM: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
 
 _EVENT_ID = re.compile(r"\d{1,20}-\d{1,20}")
+
+
+def describe_events(kinds: Sequence[str], *, data: str) -> dict[str, Any]:
+    """Return the content of a response in the OpenAPI document: a stream of such events."""
+    event = {
+        "type": "object",
+        "description": "An event of the stream.",
+        "required": ["id", "event", "data"],
+        "properties": {
+            "id": {"type": "string", "description": "Send it as `Last-Event-ID` to resume."},
+            "event": {"type": "string", "enum": list(kinds)},
+            "data": {"type": "string", "description": data},
+        },
+        "example": {"id": "1700000000000-0", "event": "progress", "data": _EXAMPLE},
+    }
+    return {"text/event-stream": {"schema": event}}
 
 
 class OrderedEvent(Protocol):

@@ -13,8 +13,8 @@ from service.api.dependencies import (
     refuse_parameters,
 )
 from service.api.event_stream import (
-    EVENT_STREAM,
     RECONNECT,
+    describe_events,
     event_text,
     follow,
     read_all,
@@ -31,19 +31,22 @@ from service.schemas.event import EventView
 router = APIRouter(prefix="/v1")
 
 _READY, _RESET, _BATCH_COMPLETED = "ready", "reset", "batch.completed"
+_KINDS = [kind.value for kind in EventKind]
+_DATA = "The job at that time, as JSON; `{}` for `ready` and `reset`."
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "First `ready`, whose id is the current end of the stream; or, after a "
         "`Last-Event-ID` that is no longer kept, `reset`: events are missing, read the state of "
         "the jobs again. Then `status`, `progress` and `completed` of each job, with the `data` "
         "of `/v1/jobs/{job_id}/events`.",
-        "content": EVENT_STREAM,
+        "content": describe_events([_READY, _RESET, *_KINDS], data=_DATA),
     }
 }
 _OF_BATCH: dict[int | str, dict[str, Any]] = {
     200: {
         **_RESPONSES[200],
         "description": f"{_RESPONSES[200]['description']} The last event is `batch.completed`.",
+        "content": describe_events([_READY, _RESET, *_KINDS, _BATCH_COMPLETED], data=_DATA),
     }
 }
 LastEventId = Annotated[str | None, Header(max_length=41)]

@@ -14,6 +14,7 @@ from service.api.dependencies import (
 from service.api.event_stream import (
     RECONNECT,
     START,
+    describe_events,
     event_text,
     follow,
     require_event_id,
@@ -28,28 +29,12 @@ from service.schemas.event import EventView
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-_EVENT: dict[str, Any] = {
-    "type": "object",
-    "description": "An event of the stream.",
-    "required": ["id", "event", "data"],
-    "properties": {
-        "id": {"type": "string", "description": "Send it as `Last-Event-ID` to resume."},
-        "event": {"type": "string", "enum": [kind.value for kind in EventKind]},
-        "data": {"type": "string", "description": "The job at that time, as JSON."},
-    },
-    "example": {
-        "id": "1700000000000-0",
-        "event": "progress",
-        "data": '{"id":"5f0c...","status":"running","progress":{"stage":"restore",'
-        '"tiles_done":3,"tiles_total":12,"tile_grid":{"columns":4,"rows":3},"percent":25},'
-        '"attempt":1,"cancel_requested":false,'
-        '"error":null}',
-    },
-}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Events `status`, `progress` and finally `completed`.",
-        "content": {"text/event-stream": {"schema": _EVENT}},
+        "content": describe_events(
+            [kind.value for kind in EventKind], data="The job at that time, as JSON."
+        ),
     },
     204: {"description": "The last event was received before: the stream is over."},
 }
