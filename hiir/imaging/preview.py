@@ -13,7 +13,7 @@ from hiir.imaging.pixels import PixelRows, Pixels
 
 _QUALITY = 82
 _METHOD = 0
-"""Effort of the encoder. On noise the default, 4, takes more than twice as long for larger files."""
+"""Effort of the encoder. On noise the default, 4, takes twice as long, for larger files."""
 
 
 def write_preview(
