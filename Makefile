@@ -46,7 +46,7 @@ lint: $(VENV)/.dev ## check style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	PYTHONPATH=clients/python $(BIN)/lint-imports
 
 bench: $(VENV)/.project ## measure the networks against a textbook, their peers and across runtimes
 	$(BIN)/python -m benchmarks.library $(ARGS)

@@ -19,6 +19,7 @@ from skimage import data
 
 from hiir.datasets.packed_images import list_images
 from hiir.datasets.photo_files import ColorMode, read_photo, to_gray
+from hiir.evaluation.drawings import FLAT_COLORS, FLAT_GRAYS, draw_flat_color
 from hiir.evaluation.metrics import psnr
 from hiir.evaluation.restorer import TiledRestorer
 from hiir.evaluation.torch_tiles import TorchTiles
@@ -29,8 +30,6 @@ from hiir.training.experiments import load_config
 
 SIDE = 192
 LINE = 14
-GRAYS = [(level,) * 3 for level in (0, 1, 64, 128, 200, 254, 255)]
-COLORS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 128, 255), (20, 200, 90), (255, 220, 0)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -77,16 +76,16 @@ class Model:
         )
 
     def on_flat(self) -> str:
-        grays = [self.flat(color) for color in GRAYS]
-        colors = [] if self.gray else [self.flat(color) for color in COLORS]
+        grays = [self.flat(color) for color in FLAT_GRAYS]
+        colors = [] if self.gray else [self.flat(color) for color in FLAT_COLORS]
         text = f"{self.name}: flat grays are shifted by {max(s for s, _ in grays)} levels at most"
         if colors:
             text += f", flat colors by {max(s for s, _ in colors)}"
         return f"{text}, and uneven by {max(u for _, u in grays + colors)} at most"
 
-    def flat(self, color: tuple[int, ...]) -> tuple[int, int]:
+    def flat(self, color: tuple[int, int, int]) -> tuple[int, int]:
         """Largest shift of one color, and largest difference of two pixels of one channel."""
-        plane = self.colored(np.broadcast_to(np.uint8(color), (160, 160, 3)))
+        plane = self.colored(draw_flat_color(color))
         given = np.tile(to_unit(plane), (1, 1, self.views))
         restored = self.restorer.restore(given).astype(int)
         shift = np.abs(restored - plane[0, 0].astype(int)).max()
@@ -142,7 +141,7 @@ def chart() -> Uint8Pixels:
     """Flat colors, a gradient, letters and lines of one pixel."""
     image = Image.new("RGB", (SIDE, SIDE), "white")
     pen = ImageDraw.Draw(image)
-    for index, color in enumerate(COLORS):
+    for index, color in enumerate(FLAT_COLORS):
         pen.rectangle((32 * index, 0, 32 * index + 31, 47), fill=color)
     for x in range(SIDE):
         pen.line((x, 48, x, 71), fill=(round(255 * x / (SIDE - 1)),) * 3)

@@ -16,6 +16,7 @@ from hiir.cli.degradation import add_degradation_commands
 from hiir.cli.evaluation import add_evaluation_commands
 from hiir.cli.export import add_export_commands
 from hiir.cli.models import add_model_commands
+from hiir.cli.restore import add_restore_commands
 from hiir.cli.training import add_training_commands
 
 __all__ = ["main"]
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     add_degradation_commands(commands)
     add_export_commands(commands)
     add_model_commands(commands)
+    add_restore_commands(commands)
     commands.add_parser("up", help="start the whole service on this machine", add_help=False)
     commands.add_parser("keys", help="create, list and revoke API keys", add_help=False)
     return parser

@@ -42,8 +42,8 @@ def _add_train(commands: "Commands") -> None:
         dest="duration",
         type=duration,
         metavar="TIME",
-        help="train for a time such as 540s, 9m or 2.5h, whose last share anneals the learning "
-        "rate (default: the steps of the configuration)",
+        help="train for a time such as 540s, 9m or 2.5h, which the stages of the configuration "
+        "share (default: the lengths of the configuration)",
     )
     train.add_argument(
         "--run-dir",
@@ -178,7 +178,7 @@ def _add_release(commands: "Commands") -> None:
 def _train(options: argparse.Namespace) -> int:
     import torch
 
-    from hiir.training.experiments import load_config
+    from hiir.training.experiments import load_stages
     from hiir.training.run_folder import RunFolder
 
     if len(options.config) > 1:
@@ -186,19 +186,18 @@ def _train(options: argparse.Namespace) -> int:
     profile = options.profile
     if profile == "auto":
         profile = "gpu" if torch.cuda.is_available() and options.accelerator != "cpu" else "none"
-    overrides = list(options.set)
-    if options.duration is not None:
-        overrides.append(f"duration={options.duration}")
-    config = load_config(
+    stages = load_stages(
         options.config[0],
-        overrides=tuple(overrides),
+        overrides=tuple(options.set),
         profile=None if profile == "none" else profile,
     )
-    from hiir.training.loop import train
+    from hiir.training.stages import split_time, train_stages
 
-    train(
-        config,
-        RunFolder(options.run_dir or Path("runs") / config.name),
+    if options.duration is not None:
+        stages = split_time(stages, options.duration)
+    train_stages(
+        stages,
+        RunFolder(options.run_dir or Path("runs") / stages[-1].name),
         devices=options.devices,
         nodes=options.nodes,
         accelerator=options.accelerator,

@@ -13,13 +13,15 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hiir.imaging import Uint8Pixels
 
-__all__ = ["DRAWINGS", "FLAT_COLORS", "draw_flat_color"]
+__all__ = ["DRAWINGS", "FLAT_COLORS", "FLAT_GRAYS", "draw_flat_color"]
 
-FLAT_COLORS: tuple[tuple[int, int, int], ...] = (
-    *((level, level, level) for level in (0, 1, 64, 128, 200, 254, 255)),
-    *((255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 128, 255), (20, 200, 90), (255, 220, 0)),
+_Color = tuple[int, int, int]
+
+FLAT_GRAYS: tuple[_Color, ...] = tuple((level,) * 3 for level in (0, 1, 64, 128, 200, 254, 255))
+FLAT_COLORS: tuple[_Color, ...] = (
+    *((255, 0, 0), (0, 255, 0), (0, 0, 255)),
+    *((0, 128, 255), (20, 200, 90), (255, 220, 0)),
 )
-"""sRGB levels; a gray model is measured with those whose channels are equal."""
 
 _SIDE = 256
 _TEXT = (
@@ -27,7 +29,7 @@ _TEXT = (
 )
 
 
-def draw_flat_color(color: tuple[int, int, int], side: int = 160) -> Uint8Pixels:
+def draw_flat_color(color: _Color, side: int = 160) -> Uint8Pixels:
     """One color: ``(side, side, 3)`` uint8."""
     return np.broadcast_to(np.array(color, np.uint8), (side, side, 3)).copy()
 

@@ -1,4 +1,4 @@
-"""What every released model must leave alone: clean photos, drawings, flat colors, mean color."""
+"""Checks that a model leaves clean photos, drawings, flat colors and the mean color unchanged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 import numpy as np
 
 from hiir.datasets.photo_files import ColorMode, to_gray
-from hiir.evaluation.drawings import DRAWINGS, FLAT_COLORS, draw_flat_color
+from hiir.evaluation.drawings import DRAWINGS, FLAT_COLORS, FLAT_GRAYS, draw_flat_color
 from hiir.evaluation.metrics import MAX_PSNR, psnr
 from hiir.evaluation.protocols import protocol_for
 from hiir.evaluation.restorer import Restorer
@@ -19,10 +19,10 @@ __all__ = ["GATE", "Bound", "ColorShift", "drawing_figures", "gate_failures"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """What figures of a contract's `quality` must reach, or not exceed."""
+    """Limits of some figures of a contract's `quality`."""
 
     figures: str
-    """Pattern of their names, as of `fnmatch`."""
+    """Pattern of their names, in the syntax of `fnmatch`."""
     minimum: float = -np.inf
     maximum: float = np.inf
     unit: str
@@ -53,12 +53,12 @@ def gate_failures(quality: Mapping[str, float]) -> list[str]:
 
 
 class ColorShift:
-    """Restores as another restorer does and keeps how far it moved an image's mean color."""
+    """Wraps a restorer and records the largest change of an image's mean color."""
 
     def __init__(self, restorer: Restorer) -> None:
         self._restorer = restorer
         self.largest = 0.0
-        """Of the channels and images so far, in levels of 8 bits."""
+        """Over all channels and images so far, in levels of 8 bits."""
 
     def restore(self, image: FloatPixels) -> Uint8Pixels | FloatPixels:
         """Map ``(H, W, C)`` float32 on the scale of [0, 1] to ``(H, W, C)``."""
@@ -91,9 +91,7 @@ def drawing_figures(restorer: Restorer, contract: ModelContract) -> dict[str, fl
             picture = to_gray(draw()) if gray else draw()
             figures[f"drawn-{name}-psnr"] = round(min(psnr(picture, restore(picture)), MAX_PSNR), 2)
     shifts = []
-    for color in FLAT_COLORS:
-        if gray and len(set(color)) > 1:
-            continue
+    for color in FLAT_GRAYS if gray else FLAT_GRAYS + FLAT_COLORS:
         plane = draw_flat_color(color)
         plane = plane[..., :1] if gray else plane
         restored = restore(plane).astype(int)

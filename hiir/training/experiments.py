@@ -12,7 +12,7 @@ from hiir.degradations.recipe import Recipe
 from hiir.training.config import ConfigError, TrainingConfig
 from hiir.training.config_compatibility import with_current_names
 
-__all__ = ["list_configs", "load_config", "named_recipe"]
+__all__ = ["list_configs", "load_config", "load_stages", "named_recipe", "stage_folder"]
 
 # Complete, and itself not an experiment.
 _DEFAULT = "default"
@@ -38,9 +38,54 @@ def load_config(
     Raises:
         ConfigError: for an unknown name, an unknown or missing key, or a value that is refused.
     """
+    return _resolve(name, {}, overrides=overrides, profile=profile)
+
+
+def load_stages(
+    name: str, *, overrides: tuple[str, ...] = (), profile: str | None = None
+) -> tuple[TrainingConfig, ...]:
+    """Resolve the stages of an experiment, in training order; the last is the experiment itself.
+
+    Its file may list ``stages`` that come first: each has a ``name`` and states its differences
+    from the experiment. All stages but the first start from the run of the one before, which is
+    named relative to their own run folder.
+
+    Args:
+        name: of a shipped experiment, or the path of a YAML file.
+        overrides: values in YAML of every stage; ``init`` is that of the first.
+        profile: how to compute on a kind of device.
+
+    Raises:
+        ConfigError: as :func:`load_config`, and for stages without a name.
+    """
+    listed = with_current_names(yaml.safe_load(_text(name)) or {}).get("stages", [])
+    stages: list[TrainingConfig] = []
+    for number, delta in enumerate(listed, start=1):
+        label = delta.get("name")
+        if not isinstance(label, str):
+            raise ConfigError(f"{name}: stage {number} has no name")
+        stages.append(_resolve(name, delta, overrides=overrides, profile=profile))
+    stages.append(_resolve(name, {}, overrides=overrides, profile=profile))
+    folders = [stage_folder(number, stage.name) for number, stage in enumerate(stages, start=1)]
+    for index in range(1, len(stages)):
+        above = "" if index == len(stages) - 1 else "../"
+        init = f"{above}{folders[index - 1]}"
+        stages[index] = stages[index].model_copy(update={"init": init})
+    return tuple(stages)
+
+
+def stage_folder(number: int, name: str) -> str:
+    """Folder of an earlier stage, in the run folder of the experiment; numbers begin at 1."""
+    return f"stage-{number}-{name}"
+
+
+def _resolve(
+    name: str, stage: dict[str, Any], *, overrides: tuple[str, ...], profile: str | None
+) -> TrainingConfig:
     values: dict[str, Any] = yaml.safe_load(_text(_DEFAULT))
     for origin, delta in _deltas(name):
         _merge(values, delta, where=origin)
+    _merge(values, stage, where=f"{name}: stage")
     if profile is not None:
         _apply_profile(values, profile)
     for override in overrides:
@@ -77,6 +122,7 @@ def _deltas(name: str) -> list[tuple[str, dict[str, Any]]]:
     """An experiment's differences, after those of the experiment that its ``base`` names."""
     delta: dict[str, Any] = with_current_names(yaml.safe_load(_text(name)) or {})
     base = delta.pop("base", None)
+    delta.pop("stages", None)
     return [*(_deltas(base) if base else []), (name, delta)]
 
 

@@ -1,5 +1,6 @@
 """Starts a network from weights that another one learned."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,30 +11,44 @@ from hiir.evaluation.weights_file import WeightsFileError, read_weights
 from hiir.models.architecture import ArchitectureConfig
 from hiir.models.parameter_names import with_current_parameter_names
 from hiir.models.release import list_releases, zoo_path
+from hiir.training.checkpoint import CheckpointError, read_checkpoint
 from hiir.training.config import ConfigError, TrainingConfig
 
 __all__ = ["check_channels", "fit_weights", "start_from"]
 
 
-def start_from(model: nn.Module, name: str) -> None:
-    """Copy what has the same name and shape; a stem or tail of other channels starts afresh.
+def start_from(model: nn.Module, name: str, *, folder: Path | None = None) -> None:
+    """Copy what fits; tensors of another shape start afresh.
 
     Args:
         model: to be changed.
-        name: of a shipped model, or the path of its file.
+        name: of a shipped model, the path of its file, or the folder of a run, whose averaged
+            weights are taken.
+        folder: that a relative path may begin at, beside the current one.
 
     Raises:
         ConfigError: for what cannot be read, or shares nothing with this network.
     """
     path = zoo_path(name) if name in list_releases() else Path(name)
-    try:
-        learned = with_current_parameter_names(read_weights(path))
-    except WeightsFileError as error:
-        raise ConfigError(f"init: {path} cannot be read: {error}") from error
-    fitted = fit_weights(model, learned)
+    if not path.exists() and folder is not None:
+        # Also where the folder itself does not exist yet.
+        path = Path(os.path.normpath(folder / name))
+    fitted = fit_weights(model, with_current_parameter_names(_learned(path)))
     if not fitted:
         raise ConfigError(f"init: {path} shares no tensor with this network")
     model.load_state_dict(fitted, strict=False)
+
+
+def _learned(path: Path) -> Mapping[str, Tensor]:
+    try:
+        if not path.is_dir():
+            return read_weights(path)
+        checkpoint = read_checkpoint(path)
+    except (WeightsFileError, CheckpointError) as error:
+        raise ConfigError(f"init: {path} cannot be read: {error}") from error
+    if checkpoint is None:
+        raise ConfigError(f"init: {path} has no checkpoint")
+    return checkpoint.average
 
 
 def fit_weights(model: nn.Module, learned: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -61,7 +61,7 @@ def train(
     seconds: float | None = None,
     allow_changed: bool = False,
     carry: Path | None = None,
-) -> None:
+) -> bool:
     """Train to the end of the schedule, from the run's checkpoint if it has one.
 
     An interrupt, SIGTERM or the end of the given time ends the run after the step under way, with
@@ -76,6 +76,9 @@ def train(
         seconds: to stop after, wherever the schedule is then.
         allow_changed: resume a run of another configuration.
         carry: folder that receives the run in small files with each checkpoint.
+
+    Returns:
+        Whether the end of the schedule is reached.
 
     Raises:
         ConfigError: for data that does not fit the network; for a folder that holds a run of
@@ -94,12 +97,16 @@ def train(
     fabric.launch()
     if fabric.device.type == "cpu":
         keep_freed_memory()
-    _Run(config, run, fabric, seconds=seconds, allow_changed=allow_changed, carry=carry).go()
+    started = _Run(config, run, fabric, seconds=seconds, allow_changed=allow_changed, carry=carry)
+    started.go()
+    finished = started.position.finished
+    del started
     if devices * nodes > 1:
         # The group's threads hold tensors: still there when the interpreter ends, they abort it.
         # They end with the last that refers to the group, and nothing in a cycle may be that.
         gc.collect()
         torch.distributed.destroy_process_group()
+    return finished
 
 
 class _Run:
@@ -124,7 +131,7 @@ class _Run:
         model = build_model(config.preset, config.model)
         check_channels(config, model.config)
         if checkpoint is None and config.init is not None:
-            start_from(model, config.init)
+            start_from(model, config.init, folder=run.path)
         self.model = fabric.to_device(model)
         dtype = torch.bfloat16 if config.bf16 else torch.float32
         self.weights = FlatWeights(self.model, dtype=dtype)

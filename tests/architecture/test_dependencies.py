@@ -34,7 +34,7 @@ CARRIED_BY = {
 UNSEEN = {"python-multipart", "tensorboard"}
 # Done without where it is not installed: one format less.
 OPTIONAL_FORMATS = {"pillow-heif"}
-OURS = {"benchmarks", "hiir", "service", "tests"}
+OURS = {"benchmarks", "hiir", "hiir_client", "service", "tests"}
 INSIDE_TRITON = "triton_python_backend_utils"
 
 
@@ -167,3 +167,9 @@ def test_numpy_stays_below_2() -> None:
     (numpy,) = (item for item in requirements() if item.name == "numpy")
     assert not numpy.specifier.contains("2.0")
     assert read_lock("train")["numpy"] < Version("2")
+
+
+def test_the_client_needs_httpx_alone() -> None:
+    project = tomllib.loads((ROOT / "clients/python/pyproject.toml").read_text())["project"]
+    assert [Requirement(line).name for line in project["dependencies"]] == ["httpx"]
+    assert imported_by("clients/python/hiir_client") == {"httpx"}

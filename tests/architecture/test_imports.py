@@ -1,5 +1,6 @@
 """The direction of imports, as the contracts in pyproject.toml say it."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
         cwd=root,
-        env={"PYTHONPATH": str(root)},
+        env={"PYTHONPATH": f"{root}{os.pathsep}{root / 'clients/python'}"},
         capture_output=True,
         text=True,
         check=False,
@@ -28,7 +29,7 @@ def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
 def copied_tree(tmp_path: Path) -> Path:
     """The code alone, for a test that spoils it."""
     ignored = shutil.ignore_patterns("__pycache__", "*.safetensors")
-    for package in ("hiir", "service"):
+    for package in ("clients/python/hiir_client", "hiir", "service"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
@@ -57,6 +58,8 @@ def test_every_contract_is_kept() -> None:
         ("service/worker/pipeline.py", "import tritonclient.grpc", "Triton's client"),
         ("service/intake/accept.py", "import redis", "Redis is used by the stores"),
         ("service/intake/accept.py", "import celery", "Celery is used by"),
+        ("clients/python/hiir_client/models.py", "import service.jobs.job", "the client is a"),
+        ("clients/python/hiir_client/exchange.py", "import httpx", "the client's protocol does"),
     ],
 )
 def test_an_import_in_the_wrong_direction_breaks_its_contract(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CODE = ("hiir", "service", "samples", "requirements")
+CODE = ("clients", "hiir", "service", "samples", "requirements")
 SHAPELESS = {"utils", "util", "helpers", "helper", "common", "misc", "tools", "stuff"}
 LEFTOVER = re.compile(r"_(?:v\d+|new|old|final|copy)$")
 LONGEST = 400

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLACES = ("benchmarks", "docs", "hiir", "service", "README.md", "CONTRIBUTING.md")
+PLACES = ("benchmarks", "clients", "docs", "hiir", "service", "README.md", "CONTRIBUTING.md")
 SUFFIXES = {".lua", ".md", ".py", ".yaml"}
 # In a model's card: what its weights file says of its data, word for word.
 QUOTED = "| data | "

@@ -70,6 +70,7 @@ def tiny(name: str, photos: Path) -> TrainingConfig:
             "data.train=[train]",
             "data.validation=validation",
             f"data.cache={photos / 'cache'}",
+            "duration=null",
             f"phases=[{{until: {STEPS}, batch: 2, patch: {patch}}}]",
             "schedule.warmup=4",
             "optimizer.lr=4.0e-3",

@@ -42,6 +42,7 @@ def make_config(photos: Path, tmp_path: Path) -> Callable[..., TrainingConfig]:
             "data.train": "[train]",
             "data.validation": "validation",
             "data.cache": tmp_path / "cache",
+            "duration": "null",
             "phases": f"[{{until: {steps}, batch: 1, patch: 64}}]",
             "schedule.warmup": 2,
             "validation_images": 1,

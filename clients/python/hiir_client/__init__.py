@@ -1,0 +1,54 @@
+"""A client of Hi-IR Restore: restore images over HTTP, from synchronous and asynchronous code.
+
+Begin with `Client.restore`. The protocol is in generators that yield effects (`effects`), which
+the drivers carry out; so both clients behave alike.
+"""
+
+from hiir_client.async_client import AsyncClient
+from hiir_client.connection import VERSION
+from hiir_client.download import Result
+from hiir_client.errors import (
+    ApiError,
+    ConnectionLostError,
+    HiirClientError,
+    ResultCorruptError,
+    ResultExistsError,
+    UnexpectedResponseError,
+    WaitTimeoutError,
+    WebhookVerificationError,
+)
+from hiir_client.models import Batch, Delivery, Job, JobEvent, JobState, Progress, Task
+from hiir_client.rate_limits import RateLimit
+from hiir_client.retries import RetryPolicy
+from hiir_client.submission import JobOptions
+from hiir_client.sync_client import Client
+from hiir_client.webhook import WebhookMessage, verify_webhook
+
+__version__ = VERSION
+
+__all__ = [
+    "ApiError",
+    "AsyncClient",
+    "Batch",
+    "Client",
+    "ConnectionLostError",
+    "Delivery",
+    "HiirClientError",
+    "Job",
+    "JobEvent",
+    "JobOptions",
+    "JobState",
+    "Progress",
+    "RateLimit",
+    "Result",
+    "ResultCorruptError",
+    "ResultExistsError",
+    "RetryPolicy",
+    "Task",
+    "UnexpectedResponseError",
+    "WaitTimeoutError",
+    "WebhookMessage",
+    "WebhookVerificationError",
+    "__version__",
+    "verify_webhook",
+]

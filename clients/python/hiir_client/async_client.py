@@ -1,0 +1,347 @@
+"""The asynchronous client: `Client` with `await`, and `async for` over what yields."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Self, Unpack
+
+import httpx
+
+from hiir_client import operations
+from hiir_client.connection import DEFAULT_URL, connection
+from hiir_client.download import Result, download_archive, download_result
+from hiir_client.drivers import AsyncDriver
+from hiir_client.following import (
+    OnProgress,
+    follow_events,
+    get_batch,
+    get_job,
+    wait_for_batch,
+    wait_for_job,
+)
+from hiir_client.models import (
+    Batch,
+    BatchSummary,
+    Delivery,
+    Job,
+    JobEvent,
+    JobStatus,
+    Key,
+    NewKey,
+    Scope,
+    Task,
+    WebhookSecret,
+)
+from hiir_client.rate_limits import RateLimit
+from hiir_client.retries import RetryPolicy
+from hiir_client.sources import Source
+from hiir_client.submission import JobOptions, quote_id
+
+
+class AsyncClient:
+    """A client of one service in one event loop, and an asynchronous context manager."""
+
+    def __init__(
+        self,
+        base_url: str = DEFAULT_URL,
+        *,
+        api_key: str | None = None,
+        retries: RetryPolicy | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        policy = retries or RetryPolicy()
+        self._http = httpx.AsyncClient(**connection(base_url, api_key=api_key), transport=transport)
+        self._driver = AsyncDriver(self._http)
+        self._policy = policy
+        self.jobs = AsyncJobs(self._driver, policy)
+        self.batches = AsyncBatches(self._driver, policy)
+        self.tasks = AsyncTasks(self._driver, policy)
+        self.keys = AsyncKeys(self._driver, policy)
+        self.webhooks = AsyncWebhooks(self._driver, policy)
+
+    async def restore(
+        self,
+        source: Source,
+        *,
+        task: str,
+        to: str | PathLike[str] | None = None,
+        overwrite: bool = False,
+        filename: str | None = None,
+        idempotency_key: str | None = None,
+        on_progress: OnProgress | None = None,
+        timeout: float | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Result:
+        """Restore an image: submit it, wait, and download the result.
+
+        `source` is a path, bytes or a seekable file. The result goes to the file `to`, or stays in
+        memory. `on_progress` receives the state of the job with each event. After `timeout`
+        seconds of waiting `WaitTimeoutError` is raised, and the job goes on. A job that fails
+        raises the exception of its code.
+        """
+        return await self._driver.run(
+            operations.restore(
+                source,
+                task=task,
+                to=to,
+                overwrite=overwrite,
+                filename=filename,
+                idempotency_key=idempotency_key,
+                on_progress=on_progress,
+                timeout=timeout,
+                options=options,
+                policy=self._policy,
+            )
+        )
+
+    @property
+    def rate_limits(self) -> Mapping[str, RateLimit]:
+        """What is left of each quota, by the latest response; empty before the first.
+
+        The quotas are `submits`, `jobs` (that have not ended) and `megapixels` (of the day).
+        """
+        return self._driver.rate_limits
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+
+class _Resource:
+    def __init__(self, driver: AsyncDriver, policy: RetryPolicy) -> None:
+        self._driver = driver
+        self._policy = policy
+
+
+class AsyncJobs(_Resource):
+    """The routes under `/v1/jobs`."""
+
+    async def submit(
+        self,
+        source: Source,
+        *,
+        task: str,
+        filename: str | None = None,
+        job_id: str | None = None,
+        idempotency_key: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Job:
+        """Submit an image, under the id `job_id` or with an idempotency key, random by default.
+
+        Pass an `idempotency_key` of your own to be able to repeat the call after a crash.
+        """
+        return await self._driver.run(
+            operations.submit_job(
+                source,
+                task=task,
+                filename=filename,
+                job_id=job_id,
+                idempotency_key=idempotency_key,
+                options=options,
+                policy=self._policy,
+            )
+        )
+
+    async def get(self, job_id: str, *, wait: int = 0) -> Job:
+        """Return a job, at once or when it has ended, after at most `wait` seconds."""
+        return await self._driver.run(get_job(job_id, wait=wait, policy=self._policy))
+
+    async def wait(
+        self,
+        job_id: str,
+        *,
+        timeout: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Job:
+        """Return the job when it has ended; raises `WaitTimeoutError` after `timeout` seconds."""
+        return await self._driver.run(
+            wait_for_job(job_id, timeout=timeout, on_progress=on_progress, policy=self._policy)
+        )
+
+    def events(self, job_id: str, *, after: str | None = None) -> AsyncIterator[JobEvent]:
+        """Yield each event of a job once, from the first or behind the one with the id `after`."""
+        return self._driver.iterate(follow_events(job_id, after=after, policy=self._policy))
+
+    async def download(
+        self, job: Job, *, to: str | PathLike[str] | None = None, overwrite: bool = False
+    ) -> Result:
+        """Download the result of a job that has ended, into the file `to` or into memory."""
+        return await self._driver.run(
+            download_result(job, to=to, overwrite=overwrite, policy=self._policy)
+        )
+
+    def list(
+        self, *, status: JobStatus | None = None, task: str | None = None, page_size: int = 20
+    ) -> AsyncIterator[Job]:
+        """Yield your jobs, newest first; pages are requested as they are needed."""
+        return self._driver.iterate(
+            operations.list_jobs(status=status, task=task, page_size=page_size, policy=self._policy)
+        )
+
+    async def cancel(self, job_id: str) -> Job:
+        """Cancel a job that has not ended. Can be repeated."""
+        path = f"/v1/jobs/{quote_id(job_id)}/cancel"
+        return await self._driver.run(operations.call(Job, "POST", path, policy=self._policy))
+
+    async def delete(self, job_id: str) -> Job:
+        """Cancel a job that has not ended, or delete the files of one that has."""
+        path = f"/v1/jobs/{quote_id(job_id)}"
+        return await self._driver.run(operations.call(Job, "DELETE", path, policy=self._policy))
+
+    async def deliveries(self, job_id: str) -> Sequence[Delivery]:
+        """Return the webhook deliveries of a job, with every attempt."""
+        path = f"/v1/jobs/{quote_id(job_id)}/deliveries"
+        call = operations.call(operations.DeliveryList, "GET", path, policy=self._policy)
+        return (await self._driver.run(call)).deliveries
+
+    async def redeliver(self, job_id: str, delivery_id: str) -> Delivery:
+        """Send a webhook again."""
+        path = f"/v1/jobs/{quote_id(job_id)}/deliveries/{quote_id(delivery_id)}/redeliver"
+        return await self._driver.run(
+            operations.call(Delivery, "POST", path, repeatable=False, policy=self._policy)
+        )
+
+
+class AsyncBatches(_Resource):
+    """The routes under `/v1/batches`."""
+
+    async def submit(
+        self,
+        sources: Sequence[Source],
+        *,
+        task: str,
+        batch_id: str | None = None,
+        idempotency_key: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Batch:
+        """Submit several images, each of which becomes a job; see `AsyncJobs.submit`."""
+        return await self._driver.run(
+            operations.submit_batch(
+                sources,
+                task=task,
+                batch_id=batch_id,
+                idempotency_key=idempotency_key,
+                options=options,
+                policy=self._policy,
+            )
+        )
+
+    async def get(self, batch_id: str) -> Batch:
+        """Return a batch with the status of each file."""
+        return await self._driver.run(get_batch(batch_id, policy=self._policy))
+
+    async def wait(self, batch_id: str, *, timeout: float | None = None) -> Batch:
+        """Return the batch when all jobs have ended; raises `WaitTimeoutError`."""
+        return await self._driver.run(
+            wait_for_batch(batch_id, timeout=timeout, policy=self._policy)
+        )
+
+    def list(self, *, page_size: int = 20) -> AsyncIterator[BatchSummary]:
+        """Yield your batches, newest first."""
+        return self._driver.iterate(
+            operations.list_batches(page_size=page_size, policy=self._policy)
+        )
+
+    async def download(
+        self,
+        batch_id: str,
+        *,
+        to: str | PathLike[str],
+        partial: bool = False,
+        overwrite: bool = False,
+    ) -> Path:
+        """Download the results as a ZIP archive; with `partial`, those that exist so far."""
+        return await self._driver.run(
+            download_archive(
+                batch_id, to=to, partial=partial, overwrite=overwrite, policy=self._policy
+            )
+        )
+
+    async def retry_failed(self, batch_id: str) -> Batch:
+        """Queue the failed jobs of a batch again. Can be repeated."""
+        path = f"/v1/batches/{quote_id(batch_id)}/retry-failed"
+        return await self._driver.run(operations.call(Batch, "POST", path, policy=self._policy))
+
+    async def cancel(self, batch_id: str) -> Batch:
+        """Cancel all jobs of a batch that have not ended. Can be repeated."""
+        path = f"/v1/batches/{quote_id(batch_id)}/cancel"
+        return await self._driver.run(operations.call(Batch, "POST", path, policy=self._policy))
+
+    async def delete(self, batch_id: str) -> Batch:
+        """Cancel all jobs that have not ended, and delete the files of the others."""
+        path = f"/v1/batches/{quote_id(batch_id)}"
+        return await self._driver.run(operations.call(Batch, "DELETE", path, policy=self._policy))
+
+    async def deliveries(self, batch_id: str) -> Sequence[Delivery]:
+        """Return the deliveries of `batch.completed`, with every attempt."""
+        path = f"/v1/batches/{quote_id(batch_id)}/deliveries"
+        call = operations.call(operations.DeliveryList, "GET", path, policy=self._policy)
+        return (await self._driver.run(call)).deliveries
+
+    async def redeliver(self, batch_id: str, delivery_id: str) -> Delivery:
+        """Send a webhook of a batch again."""
+        path = f"/v1/batches/{quote_id(batch_id)}/deliveries/{quote_id(delivery_id)}/redeliver"
+        return await self._driver.run(
+            operations.call(Delivery, "POST", path, repeatable=False, policy=self._policy)
+        )
+
+
+class AsyncTasks(_Resource):
+    """The route `/v1/tasks`."""
+
+    async def list(self) -> Sequence[Task]:
+        """Return all tasks with their parameters, limits and models."""
+        call = operations.call(operations.TaskList, "GET", "/v1/tasks", policy=self._policy)
+        return (await self._driver.run(call)).tasks
+
+
+class AsyncKeys(_Resource):
+    """The routes under `/v1/keys`; they need a key with the scope `admin`."""
+
+    async def list(self) -> Sequence[Key]:
+        """Return the live keys of your tenant, without their secrets."""
+        call = operations.call(operations.KeyList, "GET", "/v1/keys", policy=self._policy)
+        return (await self._driver.run(call)).keys
+
+    async def create(
+        self,
+        *,
+        scopes: Sequence[Scope] = ("jobs:read", "jobs:write"),
+        name: str = "",
+        days: int | None = None,
+    ) -> NewKey:
+        """Create a key. Its secret is not shown again; a lost response is not retried."""
+        query = operations.new_key_query(scopes=scopes, name=name, days=days)
+        return await self._driver.run(
+            operations.call(
+                NewKey, "POST", "/v1/keys", query=query, repeatable=False, policy=self._policy
+            )
+        )
+
+    async def revoke(self, key_id: str) -> None:
+        """Revoke a key, effective with the next request."""
+        await self._driver.run(operations.revoke_key(quote_id(key_id), policy=self._policy))
+
+
+class AsyncWebhooks(_Resource):
+    """The routes under `/v1/webhooks`; `verify_webhook` verifies what they send."""
+
+    async def secret(self) -> WebhookSecret:
+        """Return the secret that verifies webhooks."""
+        path = "/v1/webhooks/secret"
+        return await self._driver.run(
+            operations.call(WebhookSecret, "GET", path, policy=self._policy)
+        )
+
+    async def rotate_secret(self) -> WebhookSecret:
+        """Create a new secret. The previous one keeps signing for a day."""
+        path = "/v1/webhooks/secret/rotate"
+        return await self._driver.run(
+            operations.call(WebhookSecret, "POST", path, repeatable=False, policy=self._policy)
+        )

@@ -1,0 +1,183 @@
+"""The operations of the API that are one request, or pages of them."""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hiir_client.download import Result, download_result
+from hiir_client.effects import Effect, Emit, Operation, Request
+from hiir_client.errors import ResultExistsError
+from hiir_client.exchange import send
+from hiir_client.following import OnProgress, wait_for_job
+from hiir_client.models import Batch, BatchSummary, Delivery, Job, Key, Scope, Task
+from hiir_client.retries import RetryPolicy
+from hiir_client.sources import Source
+from hiir_client.submission import JobOptions, submission
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """One page of jobs."""
+
+    jobs: tuple[Job, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPage:
+    """One page of batches."""
+
+    batches: tuple[BatchSummary, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskList:
+    """All tasks."""
+
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyList:
+    """All live keys."""
+
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryList:
+    """All deliveries of a job or a batch."""
+
+    deliveries: tuple[Delivery, ...]
+
+
+def call(
+    kind: type[T],
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, str] | None = None,
+    repeatable: bool = True,
+    policy: RetryPolicy,
+) -> Operation[T]:
+    """Send a request without a body, and return the response as `kind`."""
+    request = Request(method=method, path=path, query=query or {}, repeatable=repeatable)
+    return (yield from send(request, policy=policy)).decode(kind)
+
+
+def submit_job(
+    source: Source,
+    *,
+    task: str,
+    filename: str | None,
+    job_id: str | None,
+    idempotency_key: str | None,
+    options: JobOptions,
+    policy: RetryPolicy,
+) -> Operation[Job]:
+    """Submit one image."""
+    request = submission(
+        "/v1/jobs",
+        [source],
+        task=task,
+        filename=filename,
+        client_id=job_id,
+        idempotency_key=idempotency_key,
+        options=options,
+    )
+    return (yield from send(request, policy=policy)).decode(Job)
+
+
+def submit_batch(
+    sources: Sequence[Source],
+    *,
+    task: str,
+    batch_id: str | None,
+    idempotency_key: str | None,
+    options: JobOptions,
+    policy: RetryPolicy,
+) -> Operation[Batch]:
+    """Submit several images."""
+    request = submission(
+        "/v1/batches",
+        sources,
+        task=task,
+        client_id=batch_id,
+        idempotency_key=idempotency_key,
+        options=options,
+    )
+    return (yield from send(request, policy=policy)).decode(Batch)
+
+
+def restore(
+    source: Source,
+    *,
+    task: str,
+    to: str | PathLike[str] | None,
+    overwrite: bool,
+    filename: str | None,
+    idempotency_key: str | None,
+    on_progress: OnProgress | None,
+    timeout: float | None,
+    options: JobOptions,
+    policy: RetryPolicy,
+) -> Operation[Result]:
+    """Submit an image, wait for the end of its job, and download the result."""
+    if to is not None and not overwrite and Path(to).exists():
+        raise ResultExistsError(f"{Path(to)} exists.")
+    job = yield from submit_job(
+        source,
+        task=task,
+        filename=filename,
+        job_id=None,
+        idempotency_key=idempotency_key,
+        options=options,
+        policy=policy,
+    )
+    ended = yield from wait_for_job(job.id, timeout=timeout, on_progress=on_progress, policy=policy)
+    return (yield from download_result(ended, to=to, overwrite=overwrite, policy=policy))
+
+
+def list_jobs(
+    *, status: str | None, task: str | None, page_size: int, policy: RetryPolicy
+) -> Generator[Effect, Any, None]:
+    """Emit all jobs, newest first."""
+    query = {"limit": str(page_size)}
+    query |= {} if status is None else {"status": status}
+    query |= {} if task is None else {"task": task}
+    while True:
+        page = yield from call(JobPage, "GET", "/v1/jobs", query=query, policy=policy)
+        for job in page.jobs:
+            yield Emit(job)
+        if page.next_cursor is None:
+            return
+        query["cursor"] = page.next_cursor
+
+
+def list_batches(*, page_size: int, policy: RetryPolicy) -> Generator[Effect, Any, None]:
+    """Emit all batches, newest first."""
+    query = {"limit": str(page_size)}
+    while True:
+        page = yield from call(BatchPage, "GET", "/v1/batches", query=query, policy=policy)
+        for batch in page.batches:
+            yield Emit(batch)
+        if page.next_cursor is None:
+            return
+        query["cursor"] = page.next_cursor
+
+
+def new_key_query(*, scopes: Sequence[Scope], name: str, days: int | None) -> dict[str, str]:
+    """Return the parameters that create a key."""
+    query = {"scopes": ",".join(scopes), "name": name}
+    return query if days is None else {**query, "days": str(days)}
+
+
+def revoke_key(key_id: str, *, policy: RetryPolicy) -> Operation[None]:
+    """Revoke a key."""
+    request = Request(method="DELETE", path=f"/v1/keys/{key_id}", repeatable=False)
+    yield from send(request, policy=policy)

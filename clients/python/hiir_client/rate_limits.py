@@ -1,0 +1,40 @@
+"""What a client may still do, by the `RateLimit` header of the responses.
+
+The form is that of draft-ietf-httpapi-ratelimit-headers: `"submits";r=19;t=3, "jobs";r=8`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_ITEM = re.compile(r'\s*"(?P<name>[^"\\]*)"(?P<parameters>(?:\s*;\s*\w+=[^,;]*)*)\s*(?:,|$)')
+_PARAMETER = re.compile(r";\s*(\w+)=([^,;]*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """What is left of one quota."""
+
+    remaining: int
+    """Submissions, jobs or megapixels."""
+    reset_seconds: int | None
+    """Seconds until the whole quota is available again; None if that does not depend on time."""
+
+
+def read_rate_limits(header: str) -> Mapping[str, RateLimit]:
+    """Return the quotas of a `RateLimit` header by name; items of another form are left out.
+
+    The service has `submits`, `jobs` (that have not ended) and `megapixels` (of the day).
+    """
+    found: dict[str, RateLimit] = {}
+    for item in _ITEM.finditer(header):
+        parameters = dict(_PARAMETER.findall(item["parameters"]))
+        remaining, reset = (_number(parameters.get(name, "")) for name in ("r", "t"))
+        if remaining is not None:
+            found[item["name"]] = RateLimit(remaining=remaining, reset_seconds=reset)
+    return found
+
+
+def _number(text: str) -> int | None:
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() else None

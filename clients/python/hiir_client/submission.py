@@ -1,0 +1,103 @@
+"""The form of a submission."""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, TypedDict
+
+from hiir_client.effects import FilePart, Request
+from hiir_client.models import WebhookEvent
+from hiir_client.sources import Source, file_part
+
+_TEXTS = {False: "false", True: "true"}
+
+
+class JobOptions(TypedDict, total=False):
+    """Options of jobs and batches; `client.tasks.list()` names the parameters of each task."""
+
+    scale: int
+    """For `super-resolution`: the upscaling factor."""
+    pattern: Literal["RGGB", "BGGR", "GRBG", "GBRG"]
+    """For `demosaic`: the colors of the four pixels at the top left, row by row."""
+    noise_level: float | Literal["auto"]
+    """For `denoise`: standard deviation of the noise on the scale of 255."""
+    file_right: Source
+    """For `defocus-deblur`: the right view of a dual-pixel sensor."""
+    format: str
+    """Format of the result; `same` by default."""
+    quality: int
+    """1 to 100, for JPEG, WebP, AVIF and HEIC."""
+    lossless: bool
+    """Write lossless WebP."""
+    bit_depth: Literal["preserve", 8, 16]
+    """Bits per sample of the result."""
+    metadata: str
+    """Which of EXIF, XMP and resolution to keep."""
+    color: str
+    """Keep the color profile, or convert to sRGB."""
+    background: str
+    """Color to flatten transparency onto: `#RRGGBB`."""
+    frame: int
+    """Frame or page to restore, from 0."""
+    webhook_url: str
+    webhook_events: Sequence[WebhookEvent]
+    client_metadata: Mapping[str, str]
+    """Up to 16 strings, returned with the job and its webhooks."""
+    parameters: Mapping[str, str]
+    """Further fields of the form, for parameters that this version does not know."""
+
+
+def submission(
+    path: str,
+    sources: Iterable[Source],
+    *,
+    task: str,
+    filename: str | None = None,
+    client_id: str | None = None,
+    idempotency_key: str | None = None,
+    options: JobOptions,
+) -> Request:
+    """Return the request that submits files.
+
+    Without a `client_id` it carries an idempotency key, so that a retry cannot create a second job.
+    """
+    files = [file_part(source, filename=filename) for source in sources]
+    fields = {"task": task}
+    for name, value in options.items():
+        if name == "parameters":
+            fields |= dict(options.get("parameters", {}))
+        elif name == "file_right":
+            files.append(file_part(options["file_right"], name=name))
+        elif value is not None:
+            fields[name] = _to_text(value)
+    key = idempotency_key or (uuid.uuid4().hex if client_id is None else None)
+    return Request(
+        method="POST" if client_id is None else "PUT",
+        path=path if client_id is None else f"{path}/{quote_id(client_id)}",
+        headers={} if key is None else {"Idempotency-Key": key},
+        fields=fields,
+        files=_checked(files),
+    )
+
+
+def quote_id(value: str) -> str:
+    """Return an id as a part of a path; raises `ValueError` for one that cannot be any."""
+    if not value or not value.isascii() or set(value) & set("/?#% ") or value in {".", ".."}:
+        raise ValueError(f"An id is one part of a path, not {value!r:.100}.")
+    return value
+
+
+def _to_text(value: object) -> str:
+    if isinstance(value, bool):
+        return _TEXTS[value]
+    if isinstance(value, Mapping):
+        return json.dumps(dict(value))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+def _checked(files: list[FilePart]) -> tuple[FilePart, ...]:
+    if not files:
+        raise ValueError("A submission needs at least one file.")
+    return tuple(files)
