@@ -27,7 +27,7 @@ from hiir.imaging import (
 from service.catalogue.tasks import PATTERN, TaskRequest
 from service.errors import ResultTooLargeError, ServiceError, ViewsDifferError
 from service.intake.receive import RIGHT_FIELD, Upload
-from service.jobs.job import Blob, StoredImage
+from service.jobs.stored_image import Blob, StoredImage
 from service.limits import Limits
 
 _MOSAIC_FORMATS = (ImageFormat.PNG, ImageFormat.TIFF)

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from hiir.imaging import Note, NoteCode, PhotoOptions
 from service.errors import JobFailedError, ServiceError
+from service.jobs.stored_image import StoredImage
 
 OPEN_TENANT = "open"
 """The tenant of every client where no API keys are required."""
@@ -58,46 +59,6 @@ class Stage(StrEnum):
     ENCODE = "encode"
     STORE = "store"
     DONE = "done"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blob:
-    """Bytes in the blob store."""
-
-    id: str
-    size: int
-    sha256: str
-    """Lowercase hex."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredImage:
-    """An image file in the blob store: an upload or a result."""
-
-    blob: Blob
-    format: str
-    media_type: str
-    extension: str
-    """With its dot."""
-    width: int
-    height: int
-    right_from: int | None = None
-    """Offset of a second file in the blob: the right view of a dual-pixel sensor."""
-
-    @property
-    def pixels(self) -> int:
-        """Width times height."""
-        return self.width * self.height
-
-    def to_json(self) -> str:
-        """Serialize to one JSON object."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Parse what `to_json` wrote."""
-        values = json.loads(text)
-        return cls(**{**values, "blob": Blob(**values["blob"])})
 
 
 class WebhookEvent(StrEnum):

@@ -10,14 +10,14 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, cast
+from typing import cast
 
 import redis
 
 from service.errors import StoreFullError, WorkerLostError
 from service.jobs.creation import Creation, CreationCall, creation_keys
-from service.jobs.events import JobEvent, TenantEvent, event_position
-from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress, StoredImage
+from service.jobs.event_log import EventLog
+from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress
 from service.jobs.keys import QUEUED, held_key, index_key, job_key, slots_key
 from service.jobs.scripts import (
     ATTACH,
@@ -31,6 +31,7 @@ from service.jobs.scripts import (
     REPUBLISH,
     REQUEUE,
 )
+from service.jobs.stored_image import StoredImage
 from service.limits import Limits, TenantLimits
 from service.redis_connection import connect, redis_errors
 from service.settings import JobSettings, RedisDatabase, Settings
@@ -42,11 +43,6 @@ _STARTED = "hiir:started"
 _STARTED_COUNT = 100
 _REAPER = "hiir:reaper"
 _BATCH = 16
-_EVENTS = 100
-_TENANT_EVENTS = 4096
-"""Events of a tenant that are kept at least, as in `lua/prelude.lua`."""
-_TENANT_EVENT_SECONDS = 600
-"""How long at least, if they are not more; as there."""
 _WAITS, _OVERDUE = 2, 3
 """Answers of the lease script in a full store."""
 
@@ -80,6 +76,7 @@ class JobStore:
         limits: Limits,
         tenants: TenantLimits,
     ) -> None:
+        self.events = EventLog(client)
         self._redis = client
         self._limits = limits
         self._settings = settings
@@ -198,39 +195,6 @@ class JobStore:
                 records = cast("list[Mapping[str, str]]", pipe.execute())
         jobs = [Job.from_fields(record) for record in records if record]
         return jobs, ids[count - 1] if len(ids) > count else None
-
-    def events(self, job_id: str, *, after: str) -> list[JobEvent]:
-        """Return up to 100 events after the one with the id `after`; `0-0` is the beginning."""
-        with redis_errors():
-            entries = self._redis.xrange(_events(job_id), min=f"({after}", count=_EVENTS)
-        found = cast("list[tuple[str, Mapping[str, str]]]", entries)
-        return [JobEvent.from_fields(event_id, fields) for event_id, fields in found]
-
-    def tenant_events(self, tenant: str, *, after: str) -> list[TenantEvent]:
-        """Return up to 100 events of all jobs of a tenant after the one with the id `after`."""
-        with redis_errors():
-            entries = self._redis.xrange(_tenant_events(tenant), min=f"({after}", count=_EVENTS)
-        found = cast("list[tuple[str, Mapping[str, str]]]", entries)
-        return [TenantEvent.from_fields(event_id, fields) for event_id, fields in found]
-
-    def last_tenant_event_id(self, tenant: str) -> str:
-        """Return the id after which the tenant's next event will come."""
-        with redis_errors():
-            found = self._redis.xrevrange(_tenant_events(tenant), count=1)
-            last = cast("list[tuple[str, Any]]", found)
-            return last[0][0] if last else f"{int(1000 * self._now())}-0"
-
-    def keeps_tenant_events(self, tenant: str, *, after: str) -> bool:
-        """Return whether none of the events after the one with the id `after` is dropped."""
-        key = _tenant_events(tenant)
-        with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.xrange(key, count=1)
-            pipe.xlen(key)
-            first, count = cast("tuple[list[tuple[str, Any]], int]", pipe.execute())
-            age = self._now() - event_position(after)[0] / 1000
-        if first and event_position(first[0][0]) <= event_position(after):
-            return True
-        return count < _TENANT_EVENTS and age < _TENANT_EVENT_SECONDS
 
     def queue_position(self, job_id: str) -> int | None:
         """Return the number of jobs before this one, or None if it is not queued."""
@@ -432,11 +396,3 @@ class JobStore:
     def _now(self) -> float:
         seconds, microseconds = self._redis.time()
         return float(seconds) + float(microseconds) / 1e6
-
-
-def _events(job_id: str) -> str:
-    return f"hiir:events:{job_id}"
-
-
-def _tenant_events(tenant: str) -> str:
-    return f"hiir:tenant-events:{tenant}"

@@ -19,15 +19,14 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import BinaryIO, Self, TypeVar
+from typing import BinaryIO, Self
 
 from hiir.imaging import (
     DiskFull,
     EncodedPhoto,
-    ImageFormat,
     ImagingError,
     ModelContract,
     TilePlan,
@@ -47,32 +46,22 @@ from service.errors import (
     translate_imaging_error,
 )
 from service.jobs.blobs import BlobStore
-from service.jobs.job import Failure, JobStatus, Outcome, Stage, StoredImage
+from service.jobs.job import Failure, JobStatus, Outcome, Stage
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore, Lease, LeaseState
+from service.jobs.stored_image import StoredImage
 from service.limits import MIB
 from service.settings import Settings
 from service.worker.heartbeat import Heartbeat, JobInterruptedError, StopReason
 from service.worker.housekeeping import DrainFlag
 from service.worker.metrics_reporter import JobOutcome, ReportOutcome
+from service.worker.preview_storage import Preview, PreviewStorage
+from service.worker.store_retries import StoreRetries
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
-_RETRY_SECONDS = 0.5
-_FULL_RETRY_SECONDS = 2.0
-"""Pause before a result is offered to a full store again."""
 _STAGE_NAMES = {Stage.QUEUED.value: "queue"}
 """Names of stages in the metrics, where they differ from the job's record."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """A preview that is to be stored."""
-
-    content: BinaryIO
-    width: int
-    height: int
 
 
 class Attempt:
@@ -96,14 +85,14 @@ class Attempt:
         self._blobs = blobs
         self._queue = queue
         self._throughput = throughput
-        self._drain = drain
         self._report = report_outcome
         self._limits = settings.limits
         self._settings = settings.jobs
         self._heartbeat = Heartbeat(
             jobs=jobs, lease=lease, settings=settings.jobs, should_drain=drain.is_set
         )
-        self._source_preview = lease.job.source_preview
+        self._store = StoreRetries(settings=settings.jobs, heartbeat=self._heartbeat, drain=drain)
+        self.previews = PreviewStorage(lease=lease, jobs=jobs, blobs=blobs, settings=settings.jobs)
         self._timings: dict[str, float] = {}
         self._stage = Stage.DECODE
         self._entered = time.monotonic()
@@ -140,7 +129,7 @@ class Attempt:
         if stage is Stage.ENCODE:
             self._heartbeat.finish_up()
         self._heartbeat.progress = replace(self._heartbeat.progress, stage=stage)
-        self._check()
+        self._heartbeat.check()
 
     def set_tiles(self, plan: TilePlan) -> None:
         """Record the grid of tiles before the first one is done."""
@@ -181,36 +170,7 @@ class Attempt:
             into.writelines(pieces)
             into.flush()
 
-        self._retry(fetch, stoppable=True)
-
-    def store_source_preview(self, preview: Preview) -> None:
-        """Store the preview of the upload, if there is room for it."""
-        before = self._source_preview
-        with suppress(ServiceError):
-            stored = self._put_preview(preview, "source", seconds=self._settings.input_seconds)
-            self._source_preview = stored
-            if self._jobs.attach_source_preview(self._lease, stored) is LeaseState.LOST:
-                self._blobs.delete(stored.blob)
-            elif before is not None:  # of an earlier attempt
-                self._blobs.delete(before.blob)
-
-    def _put_preview(self, preview: Preview, name: str, *, seconds: int) -> StoredImage:
-        size = preview.content.seek(0, os.SEEK_END)
-        preview.content.seek(0)
-        blob = self._blobs.put(
-            iter(partial(preview.content.read, MIB), b""),
-            seconds=seconds,
-            size=size,
-            blob_id=f"{self._lease.token}-{name}",
-        )
-        return StoredImage(
-            blob=blob,
-            format=ImageFormat.WEBP.value,
-            media_type=ImageFormat.WEBP.media_type,
-            extension=ImageFormat.WEBP.extension,
-            width=preview.width,
-            height=preview.height,
-        )
+        self._store.retry(fetch, stoppable=True)
 
     def succeed(
         self,
@@ -244,12 +204,7 @@ class Attempt:
                 size=size,
                 blob_id=self._lease.token,
             )
-            shown = None
-            with suppress(StoreFullError):  # the result matters more
-                if preview is not None:
-                    shown = self._put_preview(preview, "result", seconds=self._result_seconds)
-                if self._source_preview is not None:
-                    self._blobs.touch(self._source_preview.blob, seconds=self._result_seconds)
+            shown = self.previews.store_of_result(preview, seconds=self._result_seconds)
             self._close_stage(Stage.DONE)
             result = StoredImage(
                 blob=blob,
@@ -276,7 +231,7 @@ class Attempt:
                     self._blobs.delete(shown.blob)
             return state
 
-        match self._offer(hand_over):
+        match self._store.offer(hand_over):
             case LeaseState.LOST:
                 raise JobInterruptedError(StopReason.LEASE_LOST)
             case LeaseState.STOP:
@@ -312,10 +267,6 @@ class Attempt:
                 pixels=job.source.pixels if succeeded else 0,
             )
         )
-
-    def _check(self) -> None:
-        if self._heartbeat.reason is not None:
-            raise JobInterruptedError(self._heartbeat.reason)
 
     def _end(self, error: Exception) -> None:
         reason = error.reason if isinstance(error, JobInterruptedError) else self._heartbeat.reason
@@ -378,9 +329,9 @@ class Attempt:
     def _finish(self, status: JobStatus, failure: Failure | None = None) -> None:
         self._close_stage(Stage.DONE)
         outcome = Outcome(status=status, timings=self._timings, failure=failure)
-        if self._retry(lambda: self._jobs.finish(self._lease, outcome)) is LeaseState.HELD:
+        if self._store.retry(lambda: self._jobs.finish(self._lease, outcome)) is LeaseState.HELD:
             logger.info("ended: %s", status.value)
-            self._delete_source_preview()
+            self.previews.delete()
             if status is JobStatus.FAILED and self._job.batch_id is not None:
                 self._keep_source()
             else:
@@ -389,7 +340,7 @@ class Attempt:
             self._report_outcome(status, failure.code if failure else "")
 
     def _requeue(self, *, publish: bool = True) -> None:
-        match self._retry(lambda: self._jobs.requeue(self._lease)):
+        match self._store.retry(lambda: self._jobs.requeue(self._lease)):
             case LeaseState.STOP:
                 self._finish(JobStatus.CANCELED)
             case LeaseState.HELD:
@@ -404,11 +355,6 @@ class Attempt:
     def _delete_source(self) -> None:
         with suppress(ServiceError):  # otherwise it expires
             self._blobs.delete(self._job.source.blob)
-
-    def _delete_source_preview(self) -> None:
-        if self._source_preview is not None:
-            with suppress(ServiceError):  # otherwise it expires
-                self._blobs.delete(self._source_preview.blob)
 
     @property
     def _result_seconds(self) -> int:
@@ -426,35 +372,6 @@ class Attempt:
     def _keep_source(self) -> None:
         with suppress(ServiceError):  # otherwise it expires like a queued job's
             self._blobs.touch(self._job.source.blob, seconds=self._result_seconds)
-
-    def _offer(self, hand_over: Callable[[], T]) -> T:
-        """Retry while the store is full; raises `StoreFullError` at the time limit."""
-        give_up = time.monotonic() + self._settings.store_full_seconds
-        while True:
-            try:
-                return self._retry(hand_over)
-            except StoreFullError:
-                reason = self._heartbeat.reason
-                if time.monotonic() >= give_up or reason is StopReason.TIMED_OUT:
-                    raise
-            self._check()
-            if self._drain.is_set():  # the wait may be longer than the worker has
-                raise JobInterruptedError(StopReason.DRAINED)
-            logger.warning("the job store is full: the result is kept and offered again")
-            time.sleep(_FULL_RETRY_SECONDS)
-
-    def _retry(self, action: Callable[[], T], *, stoppable: bool = False) -> T:
-        """Retry `action` while Redis is down; raises `StoreUnavailableError` at the time limit."""
-        give_up = time.monotonic() + self._settings.store_retry_seconds
-        while True:
-            try:
-                return action()
-            except StoreUnavailableError:
-                if time.monotonic() >= give_up:
-                    raise
-            if stoppable:
-                self._check()
-            time.sleep(_RETRY_SECONDS)
 
     def _close_stage(self, following: Stage) -> None:
         if following is self._stage:

@@ -34,10 +34,11 @@ from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore, Lease
 from service.observability.logs import job_context, origin_context
 from service.settings import Settings
-from service.worker.attempt import Attempt, Preview
+from service.worker.attempt import Attempt
 from service.worker.housekeeping import DrainFlag
 from service.worker.metrics_reporter import ReportOutcome
 from service.worker.preparation import PreparedPhoto, prepare_photo
+from service.worker.preview_storage import Preview
 from service.worker.stage_clock import StageClock
 
 logger = logging.getLogger(__name__)
@@ -181,7 +182,7 @@ class Pipeline:
             with ExitStack() as files:
                 preview = self._preview(attempt, photo.visible(files), photo.like, files)
                 if preview is not None:
-                    attempt.store_source_preview(preview)
+                    attempt.previews.store_of_source(preview)
 
     def _preview(
         self, attempt: Attempt, pixels: PixelFile, like: DecodedImage, files: ExitStack

@@ -100,11 +100,11 @@ def _begin(services: Services, tenant: str, last_event_id: str | None) -> tuple[
     """Return the first text to send, and the id after which the events follow."""
     if last_event_id is not None:
         require_event_id(last_event_id)
-    store = services.jobs.store
+    log = services.jobs.store.events
     if last_event_id is None:
-        after = store.last_tenant_event_id(tenant)
+        after = log.last_id(tenant)
         return event_text(after, _READY, "{}"), after
-    if store.keeps_tenant_events(tenant, after=last_event_id):
+    if log.keeps_all(tenant, after=last_event_id):
         return "", last_event_id
     return event_text(last_event_id, _RESET, "{}"), last_event_id
 
@@ -122,7 +122,7 @@ async def _stream(services: Services, tenant: str, first: str, after: str) -> As
         services,
         services.feed.listen_to_tenant(tenant),
         after=after,
-        read=lambda last: services.jobs.store.tenant_events(tenant, after=last),
+        read=lambda last: services.jobs.store.events.of_tenant(tenant, after=last),
         write=write,
     ):
         yield text
@@ -131,13 +131,13 @@ async def _stream(services: Services, tenant: str, first: str, after: str) -> As
 async def _stream_batch(
     services: Services, batch: Batch, first: str, after: str, *, ended: bool
 ) -> AsyncIterator[str]:
-    store = services.jobs.store
+    log = services.jobs.store.events
 
     def end(event_id: str) -> str:
         return event_text(event_id, _BATCH_COMPLETED, json.dumps({"id": batch.public_id}))
 
     def read(last: str) -> list[TenantEvent]:
-        return store.tenant_events(batch.tenant, after=last)
+        return log.of_tenant(batch.tenant, after=last)
 
     async def write(event: TenantEvent) -> tuple[str, bool]:
         if event.batch_id != batch.id:

@@ -56,7 +56,7 @@ async def stream_events(
     """Stream a job's events, from the first or after `Last-Event-ID`, until the job has ended."""
     require_event_id(last_event_id)
     job = await run_in_threadpool(services.jobs.find, job_id, tenant=tenant)
-    first = await run_in_threadpool(services.jobs.store.events, job.id, after=last_event_id)
+    first = await run_in_threadpool(services.jobs.store.events.of_job, job.id, after=last_event_id)
     if job.status.is_terminal and not first:
         last = JobEvent.last_of(job)
         if last is None or last.position <= event_position(last_event_id):
@@ -79,7 +79,7 @@ async def _stream(
         services.feed.listen(job.id),
         events=events,
         after=last,
-        read=lambda after: services.jobs.store.events(job.id, after=after),
+        read=lambda after: services.jobs.store.events.of_job(job.id, after=after),
         write=write,
     ):
         yield text

@@ -15,7 +15,8 @@ from service.api.dependencies import (
 from service.api.route_access import requires
 from service.api.routes.results import result_of
 from service.errors import JobNotFinishedError, PreviewNotFoundError, ResultExpiredError
-from service.jobs.job import Job, StoredImage
+from service.jobs.job import Job
+from service.jobs.stored_image import StoredImage
 from service.keys import Scope
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])

@@ -23,7 +23,8 @@ from service.errors import (
     ResultExpiredError,
 )
 from service.intake.photo_parameters import accepts
-from service.jobs.job import Job, JobStatus, StoredImage
+from service.jobs.job import Job, JobStatus
+from service.jobs.stored_image import StoredImage
 from service.keys import Scope
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])

@@ -19,8 +19,9 @@ from service.catalogue.models import ModelCatalogue
 from service.errors import ModelMismatchError, StoreUnavailableError
 from service.inference.triton import TritonEngine
 from service.jobs.blobs import BlobStore
-from service.jobs.job import Job, JobStatus, StoredImage
+from service.jobs.job import Job, JobStatus
 from service.jobs.store import JobStore, LeaseState
+from service.jobs.stored_image import StoredImage
 from service.settings import InferenceSettings, JobSettings, Settings
 from service.worker.housekeeping import DrainFlag
 from service.worker.metrics_reporter import JobOutcome

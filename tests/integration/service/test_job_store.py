@@ -11,17 +11,9 @@ from redis import Redis
 
 from service.embedded.redis import RedisServer
 from service.errors import InputExpiredError, StoreUnavailableError
-from service.jobs.job import (
-    Blob,
-    Failure,
-    Job,
-    JobStatus,
-    Outcome,
-    Progress,
-    Stage,
-    StoredImage,
-)
+from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress, Stage
 from service.jobs.store import JobStore, Lease, LeaseState
+from service.jobs.stored_image import Blob, StoredImage
 from service.limits import TenantLimits
 from service.settings import JobSettings, Settings
 

@@ -8,16 +8,15 @@ from hypothesis import strategies as st
 from service.errors import ImageCorruptError, ResultTooLargeError, WorkerLostError
 from service.jobs.job import (
     TRANSITIONS,
-    Blob,
     Failure,
     Job,
     JobStatus,
     Outcome,
     Progress,
     Stage,
-    StoredImage,
     derive_job_id,
 )
+from service.jobs.stored_image import Blob, StoredImage
 
 text = st.text(max_size=40)
 values = st.none() | st.integers() | text
