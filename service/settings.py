@@ -5,6 +5,7 @@ composition root (`api.app`, `worker.app`, `webhooks.worker.app`) builds the set
 passes them on.
 """
 
+import re
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
@@ -26,6 +27,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.limits import Limits, TenantLimits
+
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 
 
 class RedisDatabase(StrEnum):
@@ -76,6 +79,9 @@ class JobSettings(BaseModel):
 
     result_seconds: PositiveInt = 3600
     """Lifetime of a result."""
+
+    preview_side: Annotated[int, Field(ge=0, le=8192)] = 2048
+    """Longer side, in pixels, of the previews of upload and result; 0 for no previews."""
 
     download_seconds: PositiveInt = 600
     """How long the bytes of a result are kept after it has expired, for downloads that are under
@@ -215,6 +221,29 @@ class MetricsSettings(BaseModel):
     worker_port: NonNegativeInt = 9465
 
 
+class CorsSettings(BaseModel):
+    """Which pages of other origins may use the API, with a key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    origins: tuple[str, ...] = ()
+    """Their origins, such as `https://photos.example.com`; none by default."""
+
+    max_age_seconds: NonNegativeInt = 600
+    """How long a browser remembers the answer to a preflight request."""
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is not an origin: write scheme://host or scheme://host:port, "
+                    "in lowercase and without a path; `*` is not accepted"
+                )
+        return value
+
+
 class Settings(BaseSettings):
     """Everything that a deployment can configure."""
 
@@ -252,6 +281,7 @@ class Settings(BaseSettings):
     jobs: JobSettings = JobSettings()
     inference: InferenceSettings = InferenceSettings()
     metrics: MetricsSettings = MetricsSettings()
+    cors: CorsSettings = CorsSettings()
     webhooks: WebhookSettings = WebhookSettings()
 
     @field_validator("redis_url")
@@ -288,6 +318,14 @@ class Settings(BaseSettings):
         if self.auth is AuthMode.OPEN and not is_loopback(self.host):
             raise ValueError(
                 "auth=open requires a loopback host such as 127.0.0.1; other hosts require API keys"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _other_origins_need_keys(self) -> Self:
+        if self.auth is AuthMode.OPEN and self.cors.origins:
+            raise ValueError(
+                "cors.origins requires auth=keys: without keys, pages of other sites are refused"
             )
         return self
 

@@ -58,7 +58,13 @@ if TYPE_CHECKING:
         from_unit,
         to_unit,
     )
-    from hiir.imaging.tiled import TileEngine, restore_bands, restore_tiled, restored_shape
+    from hiir.imaging.tiled import (
+        TileEngine,
+        restore_bands,
+        restore_tiled,
+        restored_shape,
+        tiles_of,
+    )
 
 __all__ = [
     "DISK_FULL_ERRNOS",
@@ -129,6 +135,7 @@ __all__ = [
     "restore_bands",
     "restore_tiled",
     "restored_shape",
+    "tiles_of",
     "to_unit",
 ]
 
@@ -201,6 +208,7 @@ _MODULES = {
     "restore_bands": "tiled",
     "restore_tiled": "tiled",
     "restored_shape": "tiled",
+    "tiles_of": "tiled",
     "to_unit": "pixels",
 }
 

@@ -12,8 +12,8 @@ import socket
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,6 +35,7 @@ from hiir.imaging.limits import ImageLimits
 from hiir.imaging.options import PhotoOptions
 from hiir.imaging.photo import DecodedImage, PhotoInfo
 from hiir.imaging.pixel_file import DISK_FULL_ERRNOS, PixelFile
+from hiir.imaging.preview import write_preview
 
 Files = list[int]
 _LEAST_FREE_BYTES = 64 * 1024
@@ -132,10 +133,11 @@ def _decode(request: Message, files: Files) -> tuple[Message, Files]:
 
 
 def _decode_raw(request: Message, files: Files) -> tuple[Message, Files]:
+    options = PhotoOptions.from_json(request["options"])
     with _open(files[0]) as source:
-        raw = read_camera_raw(source, ImageLimits(**request["limits"]))
+        raw = read_camera_raw(source, ImageLimits(**request["limits"]), options.metadata)
     answer: Message = {
-        "shape": raw.samples.shape,
+        "info": info_to_json(raw.info),
         "pattern": raw.pattern.value,
         "matrix": raw.development.matrix,
     }
@@ -147,6 +149,23 @@ def _decode_raw(request: Message, files: Files) -> tuple[Message, Files]:
 
 
 def _encode(request: Message, files: Files) -> tuple[Message, Files]:
+    with _opened_for_writing(request, files) as (stream, pixels, like):
+        options = PhotoOptions.from_json(request["options"])
+        written = encode_to(stream, pixels, like=like, options=options)
+    return {"format": written.format.value, "notes": notes_to_json(written.notes)}, []
+
+
+def _preview(request: Message, files: Files) -> tuple[Message, Files]:
+    with _opened_for_writing(request, files) as (stream, pixels, like):
+        width, height = write_preview(stream, pixels, like=like, max_side=request["max_side"])
+    return {"width": width, "height": height}, []
+
+
+@contextmanager
+def _opened_for_writing(
+    request: Message, files: Files
+) -> Iterator[tuple[BinaryIO, PixelFile, DecodedImage]]:
+    """Open the target, and the pixels and the photo that `request` describes."""
     info = info_from_json(request["info"])
     target, *planes = (os.dup(file) for file in files)
     with ExitStack() as taken:
@@ -157,10 +176,11 @@ def _encode(request: Message, files: Files) -> tuple[Message, Files]:
                 request["shapes"], request["dtypes"], planes, strict=True
             )
         )
-        like = DecodedImage(info=info, pixels=pixels, alpha=alphas[0] if alphas else None)
-        options = PhotoOptions.from_json(request["options"])
-        written = encode_to(stream, pixels, like=like, options=options)
-    return {"format": written.format.value, "notes": notes_to_json(written.notes)}, []
+        yield (
+            stream,
+            pixels,
+            DecodedImage(info=info, pixels=pixels, alpha=alphas[0] if alphas else None),
+        )
 
 
 def _peak_bytes() -> int:
@@ -183,6 +203,7 @@ _OPERATIONS: Mapping[str, Callable[[Message, Files], tuple[Message, Files]]] = {
     "decode": _decode,
     "decode-raw": _decode_raw,
     "encode": _encode,
+    "preview": _preview,
 }
 
 if __name__ == "__main__":

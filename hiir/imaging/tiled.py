@@ -91,6 +91,20 @@ def restored_shape(shape: tuple[int, ...], contract: ModelContract) -> tuple[int
     return (height, width, contract.output_channels)
 
 
+def tiles_of(shape: tuple[int, ...], contract: ModelContract, *, any_size: bool) -> TilePlan:
+    """Return the tiles of an image `(H, W, C)`.
+
+    Unless an engine takes tiles of `any_size`, an image smaller than a tile is padded to one.
+    """
+    return plan_tiles(
+        height=shape[0],
+        width=shape[1],
+        tile=contract.tile,
+        overlap=contract.overlap,
+        multiple=contract.size_multiple if any_size else None,
+    )
+
+
 def restore_bands(
     *,
     image: PixelRows,
@@ -109,13 +123,7 @@ def restore_bands(
     _check_input(image, contract, in_flight)
     height, width, _ = image.shape
     scale = contract.scale
-    plan = plan_tiles(
-        height=height,
-        width=width,
-        tile=contract.tile,
-        overlap=contract.overlap,
-        multiple=contract.size_multiple if infer.any_size else None,
-    )
+    plan = tiles_of(image.shape, contract, any_size=infer.any_size)
     blender = RowBlender(plan=plan, scale=scale, channels=contract.output_channels)
     tiles = _restore_in_order(
         image=image,

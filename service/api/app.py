@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from service.api.admission import AdmissionMiddleware
+from service.api.cors import CORS_METHODS, CORS_REQUEST_HEADERS, CORS_RESPONSE_HEADERS
 from service.api.errors import install_error_handlers
 from service.api.head_requests import HeadRequests
 from service.api.middleware import RequestContext
@@ -19,10 +21,14 @@ from service.api.routes import (
     batches,
     deliveries,
     errors,
+    event_streams,
     events,
     health,
     jobs,
     keys,
+    links,
+    previews,
+    reference,
     results,
     tasks,
     webhook_secrets,
@@ -36,13 +42,17 @@ _ROUTES = (
     jobs,
     keys,
     events,
+    event_streams,
     results,
+    previews,
+    links,
     batches,
     deliveries,
     webhook_secrets,
     tasks,
     errors,
     health,
+    reference,
 )
 
 
@@ -71,6 +81,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version="1",
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,  # they load scripts from other servers; see `routes.reference`
+        redoc_url=None,
         responses={
             "default": {
                 "model": Problem,
@@ -91,6 +103,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         routes=routes,
     )
     app.add_middleware(RequestBody, limits=settings.limits)
+    if settings.cors.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors.origins,
+            allow_methods=CORS_METHODS,
+            allow_headers=CORS_REQUEST_HEADERS,
+            expose_headers=CORS_RESPONSE_HEADERS,
+            max_age=settings.cors.max_age_seconds,
+        )
     # The outermost middleware, because it is added last.
     app.add_middleware(RequestContext, metrics=services.metrics.http, routes=routes)
     install_error_handlers(app)
@@ -101,7 +122,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _documentation(app: FastAPI) -> list[Route]:
-    """Return FastAPI's own routes, `/docs` and the document, which are public."""
+    """Return FastAPI's own route of the OpenAPI document, which is public."""
     routes = [route for route in app.routes if isinstance(route, Route)]
     for route in routes:
         public(route.endpoint)

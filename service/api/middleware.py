@@ -56,7 +56,8 @@ class RequestContext:
             try:
                 await self._app(scope, receive, exchange.send)
             except Exception:
-                logger.exception("%s %s failed", scope["method"], scope["path"])
+                shown = _loggable_path(scope, self._routes.find(scope).label)
+                logger.exception("%s %s failed", scope["method"], shown)
                 if exchange.status is not None:
                     raise  # the response has started: the server closes the connection
                 answer = problem_response(ServiceError(), instance=scope["path"])
@@ -92,7 +93,13 @@ class _Exchange:
         quiet = label in {"/livez", "/readyz"} and self.status == 200
         milliseconds = 1000 * self.seconds
         level = logging.DEBUG if quiet else logging.INFO
-        what = f"{scope['method']} {scope['path']} {self.status}"
+        what = f"{scope['method']} {_loggable_path(scope, label)} {self.status}"
         caller = caller_of(scope)
         with tenant_context(caller.tenant) if caller else nullcontext():
             logger.log(level, "%s in %.0f ms", what, milliseconds)
+
+
+def _loggable_path(scope: Scope, label: str) -> str:
+    """Return the path; of one that gives access by itself, only the template of its route."""
+    path: str = scope["path"]
+    return label if "{token}" in label else path

@@ -26,6 +26,7 @@ from service.intake.idempotency import IdempotencyStore
 from service.jobs.batch_store import BatchStore
 from service.jobs.blobs import BlobStore
 from service.jobs.event_feed import EventFeed
+from service.jobs.links import LinkStore
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore
 from service.keys import KeyStore
@@ -85,6 +86,7 @@ class Services:
     catalogue: Catalogue
     submission: SubmissionServices
     jobs: TenantJobs
+    links: LinkStore
     batches: TenantBatches
     webhooks: WebhookServices
     readiness: Readiness
@@ -160,6 +162,7 @@ class Services:
                 ),
             ),
             jobs=TenantJobs(store=jobs, blobs=blobs, metrics=job_metrics),
+            links=owned(LinkStore.from_settings(settings)),
             batches=TenantBatches(store=batches, submitter=submitter, blobs=blobs),
             webhooks=WebhookServices(
                 deliveries=owned(DeliveryStore.from_settings(settings)),

@@ -65,4 +65,6 @@ class TenantBatches:
         seconds = self.store.result_seconds
         for job in state.jobs:
             if job is not None and job.result is not None and not job.purged:
-                self.blobs.touch(job.result.blob, seconds=seconds)
+                for image in (job.result, job.source_preview, job.result_preview):
+                    if image is not None:
+                        self.blobs.touch(image.blob, seconds=seconds)

@@ -44,7 +44,6 @@ class TenantJobs:
         if before.status is JobStatus.QUEUED:  # the worker counts every other outcome
             self.metrics.count(before.task, JobStatus.CANCELED)
         if never_ran or (purge and before.status.is_terminal):
-            for image in (before.source, before.result):
-                if image is not None:
-                    self.blobs.delete(image.blob)
+            for image in before.images:
+                self.blobs.delete(image.blob)
         return before

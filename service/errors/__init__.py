@@ -47,7 +47,8 @@ ServiceError                             500 internal-error
 │   ├── KeyInvalidError                  401 key-invalid
 │   ├── ScopeMissingError                403 scope-missing
 │   ├── OpenModeError                    403 open-mode
-│   └── ForeignRequestError              403 foreign-request
+│   ├── ForeignRequestError              403 foreign-request
+│   └── LinkInvalidError                 403 link-invalid
 ├── KeyStateError                        conflicts with the tenant's API keys
 │   ├── KeyNotFoundError                 404 key-not-found
 │   └── TooManyKeysError                 409 too-many-keys
@@ -62,6 +63,7 @@ ServiceError                             500 internal-error
 │   ├── JobIdTakenError                  409 job-id-taken
 │   ├── SubmissionInProgressError        409 submission-in-progress (retryable)
 │   ├── JobFailedError                   409, with the code of the job's own failure
+│   ├── PreviewNotFoundError             404 preview-not-found
 │   └── ResultExpiredError               410 result-expired
 ├── TooManyRequestsError                 429: the client exceeds a quota (retryable)
 │   ├── RateLimitError                   429 rate-limited
@@ -101,6 +103,7 @@ from service.errors.access import (
     KeyMissingError,
     KeyNotFoundError,
     KeyStateError,
+    LinkInvalidError,
     OpenModeError,
     ScopeMissingError,
     TooManyKeysError,
@@ -160,6 +163,7 @@ from service.errors.job_state import (
     JobNotFinishedError,
     JobNotFoundError,
     JobStateError,
+    PreviewNotFoundError,
     ResultExpiredError,
     SubmissionInProgressError,
 )
@@ -240,6 +244,7 @@ __all__ = [
     "KeyMissingError",
     "KeyNotFoundError",
     "KeyStateError",
+    "LinkInvalidError",
     "MethodNotAllowedError",
     "MissingFileError",
     "MissingParameterError",
@@ -253,6 +258,7 @@ __all__ = [
     "OpenModeError",
     "OutOfMemoryError",
     "OutputUnsupportedError",
+    "PreviewNotFoundError",
     "ProcessingError",
     "QueueFullError",
     "QueueUnavailableError",

@@ -58,6 +58,13 @@ class ForeignRequestError(AccessDeniedError):
     challenge = None
 
 
+class LinkInvalidError(AccessDeniedError):
+    """The link to a result was not made by the service, or has expired."""
+
+    code, status, title = "link-invalid", 403, "Link invalid"
+    challenge = None
+
+
 class KeyStateError(ServiceError):
     """The operation on an API key is not possible."""
 

@@ -28,6 +28,12 @@ class BatchNotFinishedError(JobStateError):
     retry_after = 5
 
 
+class PreviewNotFoundError(JobStateError):
+    """The job has no preview of this image."""
+
+    code, status, title = "preview-not-found", 404, "Preview not found"
+
+
 class DeliveryNotFoundError(JobStateError):
     """The job has no delivery with this id: it has no webhook, or no event has occurred yet."""
 

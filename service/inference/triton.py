@@ -113,8 +113,13 @@ class TritonClient:
         self._sending = threading.Lock()
 
     @contextmanager
-    def engine(self, contract: ModelContract) -> Iterator["TritonEngine"]:
-        """Return an engine for one image; tiles in flight at the end of the block are canceled."""
+    def engine(
+        self, contract: ModelContract, *, any_size: bool = False
+    ) -> Iterator["TritonEngine"]:
+        """Return an engine for one image; tiles in flight at the end of the block are canceled.
+
+        `any_size` is what `TritonEngine.require_model` returned for this model.
+        """
         if self._client is None:
             self._client = InferenceServerClient(self._url, channel_args=_CHANNEL)
         engine = TritonEngine(
@@ -122,6 +127,7 @@ class TritonClient:
             sending=self._sending,
             contract=contract,
             settings=self._settings,
+            any_size=any_size,
         )
         try:
             yield engine
@@ -146,6 +152,7 @@ class TritonEngine:
         sending: threading.Lock,
         contract: ModelContract,
         settings: InferenceSettings,
+        any_size: bool = False,
     ) -> None:
         self._client = client
         self._sending = sending
@@ -157,24 +164,20 @@ class TritonEngine:
         self._lock = threading.Lock()
         self._calls: set[Any] = set()
         self._failing = False
-        self._any_size = False
+        self.any_size = any_size
+        """Whether tiles may be smaller than the contract's (`hiir.imaging.TileEngine`)."""
 
-    @property
-    def any_size(self) -> bool:
-        """Whether the served model leaves height and width free; known after `require_model`."""
-        return self._any_size
+    def require_model(self) -> bool:
+        """Return whether the model that Triton serves takes tiles of any size.
 
-    def require_model(self) -> None:
-        """Raise `ModelMismatchError` unless Triton serves the model of the contract.
-
-        It retries, and raises the other errors of `submit`.
+        Raises `ModelMismatchError` unless it is the model of the contract. It retries, and raises the other errors of `submit`.
         """
         name = self._contract.name
         config = self._retry(
             lambda: self._client.get_model_config(name, client_timeout=_CONFIG_SECONDS).config,
             ConcurrencyLimit(1, closed=self._aborted),
         )
-        self._any_size = check_served(config, self._contract)
+        return check_served(config, self._contract)
 
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
         """Send a `(1, C, h, w)` float32 [0, 1] tile; gives `(1, C', h * scale, w * scale)`.

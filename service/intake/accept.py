@@ -35,9 +35,10 @@ from service.jobs.batch import Batch, BatchState
 from service.jobs.batch_store import BatchStore
 from service.jobs.blobs import BlobStore
 from service.jobs.creation import Creation
-from service.jobs.job import Blob, Job, JobStatus, Webhook
+from service.jobs.job import Job, JobStatus, Webhook
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore
+from service.jobs.stored_image import Blob
 from service.limits import Limits
 from service.observability.logs import current_request_id, current_trace, job_context
 from service.observability.metrics import JobMetrics

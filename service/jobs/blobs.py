@@ -13,7 +13,7 @@ from typing import cast
 import redis
 
 from service.errors import StoreFaultError, StoreFullError
-from service.jobs.job import Blob
+from service.jobs.stored_image import Blob
 from service.limits import MIB
 from service.redis_connection import connect, redis_errors
 from service.settings import RedisDatabase, Settings

@@ -1,9 +1,9 @@
 """New events of all jobs as they happen, over one connection of the process.
 
 Every script that appends an event also publishes it (`lua/prelude.lua`). The feed passes it to the
-listeners of that job, so that any number of waiting clients costs no threads and no requests to
-Redis. Messages are lost while the connection is: `Listener.is_behind` then makes each client's
-coroutine read the job's stored events, which are authoritative.
+listeners of that job and of its tenant, so that any number of waiting clients costs no threads and
+no requests to Redis. Messages are lost while the connection is: `Listener.is_behind` then makes
+each client's coroutine read the stored events, which are authoritative.
 """
 
 import asyncio
@@ -13,17 +13,18 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import redis.asyncio
 
 from service.errors import ServiceError
-from service.jobs.events import JobEvent
+from service.jobs.events import JobEvent, TenantEvent
 from service.redis_connection import redis_errors
 from service.settings import RedisDatabase, Settings
 
 logger = logging.getLogger(__name__)
+E = TypeVar("E")
 
 _CHANNEL = "hiir:events"
 _SILENT_SECONDS = 5.0
@@ -35,16 +36,16 @@ _KEPT_EVENTS = 64
 """Events that wait for a slow listener; it reads the stored ones if there are more."""
 
 
-class Listener:
-    """The new events of one job since the listener was opened. For one coroutine."""
+class Listener(Generic[E]):
+    """The new events of one job or tenant since the listener was opened. For one coroutine."""
 
     def __init__(self, feed: "EventFeed") -> None:
         self._feed = feed
-        self._events: deque[JobEvent] = deque()
+        self._events: deque[E] = deque()
         self._ready = asyncio.Event()
         self._behind = True
 
-    async def wait(self, *, seconds: float) -> Sequence[JobEvent]:
+    async def wait(self, *, seconds: float) -> Sequence[E]:
         """Return the new events, or none after `seconds` or if the listener is woken.
 
         Call `is_behind` afterwards.
@@ -68,7 +69,7 @@ class Listener:
         behind, self._behind = self._behind, False
         return behind
 
-    def put(self, event: JobEvent) -> None:
+    def put(self, event: E) -> None:
         """Add an event."""
         if len(self._events) >= _KEPT_EVENTS:
             self._events.clear()
@@ -82,12 +83,17 @@ class Listener:
         self._ready.set()
 
 
+_Listeners: TypeAlias = dict[str, set[Listener[E]]]
+"""Listeners by the job or the tenant whose events they receive."""
+
+
 class EventFeed:
     """Reads the events in a task of the event loop, and passes them on."""
 
     def __init__(self, *, url: str) -> None:
         self._url = url
-        self._listeners: dict[str, set[Listener]] = {}
+        self._of_jobs: _Listeners[JobEvent] = {}
+        self._of_tenants: _Listeners[TenantEvent] = {}
         self.is_connected = False
         """Whether events arrive."""
 
@@ -96,24 +102,34 @@ class EventFeed:
         """Build the feed without connecting."""
         return cls(url=settings.database_url(RedisDatabase.STATE))
 
-    @contextmanager
-    def listen(self, job_id: str) -> Iterator[Listener]:
+    def listen(self, job_id: str) -> AbstractContextManager[Listener[JobEvent]]:
         """Receive the job's events during the block; call it in the event loop."""
-        listener = Listener(self)
-        listeners = self._listeners.setdefault(job_id, set())
+        return self._listen(self._of_jobs, job_id)
+
+    def listen_to_tenant(self, tenant: str) -> AbstractContextManager[Listener[TenantEvent]]:
+        """Receive the events of all jobs of a tenant during the block."""
+        return self._listen(self._of_tenants, tenant)
+
+    def wake_all(self, *, behind: bool = False) -> None:
+        """End all waits; call it in the event loop."""
+        for of_job in tuple(self._of_jobs.values()):
+            for listener in of_job:
+                listener.wake(behind=behind)
+        for of_tenant in tuple(self._of_tenants.values()):
+            for other in of_tenant:
+                other.wake(behind=behind)
+
+    @contextmanager
+    def _listen(self, known: _Listeners[E], key: str) -> Iterator[Listener[E]]:
+        listener: Listener[E] = Listener(self)
+        listeners = known.setdefault(key, set())
         listeners.add(listener)
         try:
             yield listener
         finally:
             listeners.discard(listener)
-            if not listeners and self._listeners.get(job_id) is listeners:
-                del self._listeners[job_id]
-
-    def wake_all(self, *, behind: bool = False) -> None:
-        """End all waits; call it in the event loop."""
-        for listeners in tuple(self._listeners.values()):
-            for listener in listeners:
-                listener.wake(behind=behind)
+            if not listeners and known.get(key) is listeners:
+                del known[key]
 
     async def run(self) -> None:
         """Pass events on until the task is canceled, connecting again when needed."""
@@ -152,11 +168,12 @@ class EventFeed:
                 self.is_connected = True
                 self.wake_all(behind=True)
             case "message":
-                job_id, event_id, *parts = json.loads(message["data"])
-                listeners = self._listeners.get(job_id)
-                if not listeners:
+                job_id, event_id, tenant, tenant_event_id, *parts = json.loads(message["data"])
+                of_job, of_tenant = self._of_jobs.get(job_id), self._of_tenants.get(tenant)
+                if not of_job and not of_tenant:
                     return
                 fields = dict(zip(parts[::2], parts[1::2], strict=True))
-                event = JobEvent.from_fields(event_id, fields)
-                for listener in listeners:
-                    listener.put(event)
+                for listener in of_job or ():
+                    listener.put(JobEvent.from_fields(event_id, fields))
+                for other in of_tenant or ():
+                    other.put(TenantEvent.from_fields(tenant_event_id, fields))

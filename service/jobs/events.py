@@ -53,7 +53,7 @@ class JobEvent:
 
     @property
     def position(self) -> tuple[int, int]:
-        """Position among all events of a job."""
+        """Position among the events of the same job."""
         return event_position(self.id)
 
     @classmethod
@@ -67,4 +67,32 @@ class JobEvent:
             attempt=int(fields.get("attempt", 0)),
             cancel_requested="cancel_requested" in fields,
             failure=Failure.from_json(fields["failure"]) if "failure" in fields else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantEvent:
+    """An event of one of a tenant's jobs, as one of the events of all of them."""
+
+    id: str
+    """Increases from event to event of a tenant; not the id in the events of the job."""
+    job_id: str
+    """Public id of the job."""
+    batch_id: str | None
+    """Internal id of the job's batch."""
+    change: JobEvent
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Position among the events of the same tenant."""
+        return event_position(self.id)
+
+    @classmethod
+    def from_fields(cls, event_id: str, fields: Mapping[str, str]) -> Self:
+        """Parse what the Lua scripts wrote."""
+        return cls(
+            id=event_id,
+            job_id=fields["job_id"],
+            batch_id=fields["batch_id"] or None,
+            change=JobEvent.from_fields(event_id, fields),
         )

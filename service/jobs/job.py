@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from hiir.imaging import Note, NoteCode, PhotoOptions
 from service.errors import JobFailedError, ServiceError
+from service.jobs.stored_image import StoredImage
 
 OPEN_TENANT = "open"
 """The tenant of every client where no API keys are required."""
@@ -58,46 +59,6 @@ class Stage(StrEnum):
     ENCODE = "encode"
     STORE = "store"
     DONE = "done"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blob:
-    """Bytes in the blob store."""
-
-    id: str
-    size: int
-    sha256: str
-    """Lowercase hex."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredImage:
-    """An image file in the blob store: an upload or a result."""
-
-    blob: Blob
-    format: str
-    media_type: str
-    extension: str
-    """With its dot."""
-    width: int
-    height: int
-    right_from: int | None = None
-    """Offset of a second file in the blob: the right view of a dual-pixel sensor."""
-
-    @property
-    def pixels(self) -> int:
-        """Width times height."""
-        return self.width * self.height
-
-    def to_json(self) -> str:
-        """Serialize to one JSON object."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Parse what `to_json` wrote."""
-        values = json.loads(text)
-        return cls(**{**values, "blob": Blob(**values["blob"])})
 
 
 class WebhookEvent(StrEnum):
@@ -172,6 +133,13 @@ class Progress:
     stage: Stage = Stage.QUEUED
     tiles_done: int = 0
     tiles_total: int = 0
+    tile_columns: int = 0
+    """Tiles are done from left to right and from top to bottom; 0 while unknown."""
+
+    @property
+    def tile_rows(self) -> int:
+        """Rows of tiles; 0 while unknown."""
+        return self.tiles_total // self.tile_columns if self.tile_columns else 0
 
     @property
     def percent(self) -> int:
@@ -187,6 +155,7 @@ class Progress:
             stage=Stage(fields["stage"]),
             tiles_done=int(fields.get("tiles_done", 0)),
             tiles_total=int(fields.get("tiles_total", 0)),
+            tile_columns=int(fields.get("tile_columns", 0)),
         )
 
 
@@ -237,6 +206,9 @@ class Job:
     timings: Mapping[str, float] = field(default_factory=dict, hash=False)
     """Seconds per stage of the last attempt."""
     result: StoredImage | None = None
+    source_preview: StoredImage | None = None
+    """Preview of the upload, written when it is decoded."""
+    result_preview: StoredImage | None = None
     warnings: tuple[Note, ...] = ()
     """Changes to the photo other than its restoration."""
     failure: Failure | None = None
@@ -251,6 +223,12 @@ class Job:
     def at(self, created_at: float) -> Self:
         """Return the job with another creation time."""
         return replace(self, created_at=created_at)
+
+    @property
+    def images(self) -> tuple[StoredImage, ...]:
+        """All images that are stored for the job."""
+        maybe = (self.source, self.result, self.source_preview, self.result_preview)
+        return tuple(image for image in maybe if image is not None)
 
     @property
     def keeps_source(self) -> bool:
@@ -324,7 +302,9 @@ class Job:
             started_at=_optional(fields, "started_at"),
             finished_at=_optional(fields, "finished_at"),
             timings=_timings(fields),
-            result=StoredImage.from_json(fields["result"]) if "result" in fields else None,
+            result=_image(fields, "result"),
+            source_preview=_image(fields, "source_preview"),
+            result_preview=_image(fields, "result_preview"),
             warnings=_warnings(fields),
             failure=Failure.from_json(fields["failure"]) if "failure" in fields else None,
             last_event=fields.get("last_event"),
@@ -337,9 +317,11 @@ class Outcome:
 
     status: JobStatus
     timings: Mapping[str, float]
-    tiles: int | None = None
-    """Total of a successful job, which may end before any progress was reported."""
+    progress: Progress | None = None
+    """Tiles of a successful job, which may end before any progress was reported."""
     result: StoredImage | None = None
+    preview: StoredImage | None = None
+    """Preview of the result."""
     warnings: tuple[Note, ...] = ()
     failure: Failure | None = None
     model_version: str | None = None
@@ -353,12 +335,16 @@ class Outcome:
             fields |= {"model_version": self.model_version, "model_sha256": self.model_sha256}
         if self.result is not None:
             fields["result"] = self.result.to_json()
+        if self.preview is not None:
+            fields["result_preview"] = self.preview.to_json()
         if self.warnings:
             fields["warnings"] = json.dumps([asdict(note) for note in self.warnings])
         if self.failure is not None:
             fields["failure"] = self.failure.to_json()
-        if self.tiles is not None:
-            fields |= {"tiles_done": str(self.tiles), "tiles_total": str(self.tiles)}
+        if self.progress is not None:
+            total = str(self.progress.tiles_total)
+            fields |= {"tiles_done": total, "tiles_total": total}
+            fields["tile_columns"] = str(self.progress.tile_columns)
         if self.status is JobStatus.SUCCEEDED:
             fields["stage"] = Stage.DONE.value
         return fields
@@ -374,6 +360,10 @@ def _webhook(fields: Mapping[str, str]) -> Webhook | None:
         return None
     events = tuple(WebhookEvent(event) for event in fields["webhook_events"].split(","))
     return Webhook(url=fields["webhook_url"], events=events)
+
+
+def _image(fields: Mapping[str, str], key: str) -> StoredImage | None:
+    return StoredImage.from_json(fields[key]) if key in fields else None
 
 
 def _optional(fields: Mapping[str, str], key: str) -> float | None:

@@ -16,10 +16,11 @@ import redis
 
 from service.errors import StoreFullError, WorkerLostError
 from service.jobs.creation import Creation, CreationCall, creation_keys
-from service.jobs.events import JobEvent
+from service.jobs.event_log import EventLog
 from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress
 from service.jobs.keys import QUEUED, held_key, index_key, job_key, slots_key
 from service.jobs.scripts import (
+    ATTACH,
     CANCEL,
     CREATE,
     DISCARD,
@@ -30,6 +31,7 @@ from service.jobs.scripts import (
     REPUBLISH,
     REQUEUE,
 )
+from service.jobs.stored_image import StoredImage
 from service.limits import Limits, TenantLimits
 from service.redis_connection import connect, redis_errors
 from service.settings import JobSettings, RedisDatabase, Settings
@@ -41,7 +43,6 @@ _STARTED = "hiir:started"
 _STARTED_COUNT = 100
 _REAPER = "hiir:reaper"
 _BATCH = 16
-_EVENTS = 100
 _WAITS, _OVERDUE = 2, 3
 """Answers of the lease script in a full store."""
 
@@ -75,6 +76,7 @@ class JobStore:
         limits: Limits,
         tenants: TenantLimits,
     ) -> None:
+        self.events = EventLog(client)
         self._redis = client
         self._limits = limits
         self._settings = settings
@@ -83,6 +85,7 @@ class JobStore:
         self._discard = client.register_script(DISCARD)
         self._lease = client.register_script(LEASE)
         self._report = client.register_script(REPORT)
+        self._attach = client.register_script(ATTACH)
         self._finish = client.register_script(FINISH)
         self._requeue = client.register_script(REQUEUE)
         self._cancel = client.register_script(CANCEL)
@@ -193,13 +196,6 @@ class JobStore:
         jobs = [Job.from_fields(record) for record in records if record]
         return jobs, ids[count - 1] if len(ids) > count else None
 
-    def events(self, job_id: str, *, after: str) -> list[JobEvent]:
-        """Return up to 100 events after the one with the id `after`; `0-0` is the beginning."""
-        with redis_errors():
-            entries = self._redis.xrange(_events(job_id), min=f"({after}", count=_EVENTS)
-        found = cast("list[tuple[str, Mapping[str, str]]]", entries)
-        return [JobEvent.from_fields(event_id, fields) for event_id, fields in found]
-
     def queue_position(self, job_id: str) -> int | None:
         """Return the number of jobs before this one, or None if it is not queued."""
         with redis_errors():
@@ -270,8 +266,18 @@ class JobStore:
         args: list[str | int | float] = [lease.job.id, lease.token, self._settings.lease_seconds]
         if progress is not None:
             args += [progress.stage.value, progress.tiles_done, progress.tiles_total]
+            args.append(progress.tile_columns)
         with redis_errors():
             return LeaseState(self._report(keys=[job_key(lease.job.id), LEASES], args=args))
+
+    def attach_source_preview(self, lease: Lease, preview: StoredImage) -> LeaseState:
+        """Record the preview of the upload; `LOST` means that it was not recorded."""
+        with redis_errors():
+            state = self._attach(
+                keys=[job_key(lease.job.id)],
+                args=[lease.job.id, lease.token, "source_preview", preview.to_json()],
+            )
+        return LeaseState(state)
 
     def finish(self, lease: Lease, outcome: Outcome) -> LeaseState:
         """End the job. Only `HELD` means that it was written.
@@ -390,7 +396,3 @@ class JobStore:
     def _now(self) -> float:
         seconds, microseconds = self._redis.time()
         return float(seconds) + float(microseconds) / 1e6
-
-
-def _events(job_id: str) -> str:
-    return f"hiir:events:{job_id}"

@@ -33,11 +33,17 @@ _EXAMPLE: dict[str, Any] = {
             "filename": "beach.jpg",
             "status": "running",
             "job_id": _JOB.rpartition("/")[2],
-            "progress": {"stage": "restore", "tiles_done": 3, "tiles_total": 12, "percent": 25},
+            "progress": {
+                "stage": "restore",
+                "tiles_done": 3,
+                "tiles_total": 12,
+                "tile_grid": {"columns": 4, "rows": 3},
+                "percent": 25,
+            },
             "error": None,
             "urls": {
                 "self": _JOB,
-                **{part: f"{_JOB}/{part}" for part in ("result", "events", "cancel")},
+                **{part: f"{_JOB}/{part}" for part in ("result", "preview", "events", "cancel")},
                 "deliveries": f"{_JOB}/deliveries",
             },
         },
@@ -61,6 +67,7 @@ _EXAMPLE: dict[str, Any] = {
     "urls": {
         "self": _BATCH,
         "results": f"{_BATCH}/results.zip",
+        "events": f"{_BATCH}/events",
         "cancel": f"{_BATCH}/cancel",
         "retry_failed": f"{_BATCH}/retry-failed",
         "deliveries": f"{_BATCH}/deliveries",
@@ -101,6 +108,7 @@ class BatchUrls(View):
 
     self: str
     results: str
+    events: str
     cancel: str
     retry_failed: str
     deliveries: str
@@ -112,6 +120,7 @@ class BatchUrls(View):
         return cls(
             self=here,
             results=f"{here}/results.zip",
+            events=f"{here}/events",
             cancel=f"{here}/cancel",
             retry_failed=f"{here}/retry-failed",
             deliveries=f"{here}/deliveries",

@@ -3,16 +3,8 @@
 from datetime import datetime
 from typing import Any, Self
 
-from service.jobs.job import (
-    Failure,
-    Job,
-    JobStatus,
-    Progress,
-    Stage,
-    StoredImage,
-    Webhook,
-    WebhookEvent,
-)
+from service.jobs.job import Failure, Job, JobStatus, Progress, Stage, Webhook, WebhookEvent
+from service.jobs.stored_image import StoredImage
 from service.schemas.view import View, to_datetime, to_path
 
 
@@ -37,12 +29,21 @@ class ImageView(View):
         )
 
 
+class TileGridView(View):
+    """Columns and rows of tiles; they are done from left to right, then from top to bottom."""
+
+    columns: int
+    rows: int
+
+
 class ProgressView(View):
     """Progress of a job; `tiles_done` and `percent` never decrease."""
 
     stage: Stage
     tiles_done: int
     tiles_total: int
+    tile_grid: TileGridView | None
+    """Null until the image is decoded."""
     percent: int
 
     @classmethod
@@ -52,6 +53,9 @@ class ProgressView(View):
             stage=progress.stage,
             tiles_done=progress.tiles_done,
             tiles_total=progress.tiles_total,
+            tile_grid=TileGridView(columns=progress.tile_columns, rows=progress.tile_rows)
+            if progress.tile_columns
+            else None,
             percent=progress.percent,
         )
 
@@ -99,10 +103,11 @@ class WarningView(View):
 
 
 class JobUrls(View):
-    """URLs to follow, download and cancel (POST) a job, and its webhook deliveries."""
+    """URLs to follow, download, show and cancel (POST) a job, and its webhook deliveries."""
 
     self: str
     result: str
+    preview: str
     events: str
     cancel: str
     deliveries: str
@@ -114,6 +119,7 @@ class JobUrls(View):
         return cls(
             self=here,
             result=f"{here}/result",
+            preview=f"{here}/preview",
             events=f"{here}/events",
             cancel=f"{here}/cancel",
             deliveries=f"{here}/deliveries",

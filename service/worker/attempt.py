@@ -19,11 +19,18 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import BinaryIO, Self, TypeVar
+from typing import BinaryIO, Self
 
-from hiir.imaging import DiskFull, EncodedPhoto, ImagingError, ModelContract
+from hiir.imaging import (
+    DiskFull,
+    EncodedPhoto,
+    ImagingError,
+    ModelContract,
+    TilePlan,
+)
 from service.capacity.throughput import ThroughputStore
 from service.errors import (
     DiskFullError,
@@ -39,21 +46,20 @@ from service.errors import (
     translate_imaging_error,
 )
 from service.jobs.blobs import BlobStore
-from service.jobs.job import Failure, JobStatus, Outcome, Progress, Stage, StoredImage
+from service.jobs.job import Failure, JobStatus, Outcome, Stage
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore, Lease, LeaseState
+from service.jobs.stored_image import StoredImage
 from service.limits import MIB
 from service.settings import Settings
 from service.worker.heartbeat import Heartbeat, JobInterruptedError, StopReason
 from service.worker.housekeeping import DrainFlag
 from service.worker.metrics_reporter import JobOutcome, ReportOutcome
+from service.worker.preview_storage import Preview, PreviewStorage
+from service.worker.store_retries import StoreRetries
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
-_RETRY_SECONDS = 0.5
-_FULL_RETRY_SECONDS = 2.0
-"""Pause before a result is offered to a full store again."""
 _STAGE_NAMES = {Stage.QUEUED.value: "queue"}
 """Names of stages in the metrics, where they differ from the job's record."""
 
@@ -79,13 +85,14 @@ class Attempt:
         self._blobs = blobs
         self._queue = queue
         self._throughput = throughput
-        self._drain = drain
         self._report = report_outcome
         self._limits = settings.limits
         self._settings = settings.jobs
         self._heartbeat = Heartbeat(
             jobs=jobs, lease=lease, settings=settings.jobs, should_drain=drain.is_set
         )
+        self._store = StoreRetries(settings=settings.jobs, heartbeat=self._heartbeat, drain=drain)
+        self.previews = PreviewStorage(lease=lease, jobs=jobs, blobs=blobs, settings=settings.jobs)
         self._timings: dict[str, float] = {}
         self._stage = Stage.DECODE
         self._entered = time.monotonic()
@@ -121,16 +128,20 @@ class Attempt:
         self._close_stage(stage)
         if stage is Stage.ENCODE:
             self._heartbeat.finish_up()
-        self._heartbeat.progress = Progress(
-            stage=stage,
-            tiles_done=self._heartbeat.progress.tiles_done,
-            tiles_total=self._heartbeat.progress.tiles_total,
+        self._heartbeat.progress = replace(self._heartbeat.progress, stage=stage)
+        self._heartbeat.check()
+
+    def set_tiles(self, plan: TilePlan) -> None:
+        """Record the grid of tiles before the first one is done."""
+        self._heartbeat.progress = replace(
+            self._heartbeat.progress, tiles_total=len(plan), tile_columns=len(plan.lefts)
         )
-        self._check()
 
     def report_tiles(self, done: int, total: int) -> None:
         """Record how many tiles are done."""
-        self._heartbeat.progress = Progress(stage=self._stage, tiles_done=done, tiles_total=total)
+        self._heartbeat.progress = replace(
+            self._heartbeat.progress, tiles_done=done, tiles_total=total
+        )
         self._heartbeat.check_soon()
 
     def record_seconds(self, parts: Mapping[str, float]) -> None:
@@ -159,7 +170,7 @@ class Attempt:
             into.writelines(pieces)
             into.flush()
 
-        self._retry(fetch, stoppable=True)
+        self._store.retry(fetch, stoppable=True)
 
     def succeed(
         self,
@@ -169,6 +180,7 @@ class Attempt:
         width: int,
         height: int,
         model: ModelContract,
+        preview: Preview | None,
     ) -> None:
         """Store the result and end the job, retrying while Redis is down or full.
 
@@ -192,6 +204,7 @@ class Attempt:
                 size=size,
                 blob_id=self._lease.token,
             )
+            shown = self.previews.store_of_result(preview, seconds=self._result_seconds)
             self._close_stage(Stage.DONE)
             result = StoredImage(
                 blob=blob,
@@ -204,8 +217,9 @@ class Attempt:
             outcome = Outcome(
                 status=JobStatus.SUCCEEDED,
                 timings=self._timings,
-                tiles=self._heartbeat.progress.tiles_total,
+                progress=self._heartbeat.progress,
                 result=result,
+                preview=shown,
                 warnings=photo.notes,
                 model_version=model.version,
                 model_sha256=model.sha256,
@@ -213,9 +227,11 @@ class Attempt:
             state = self._jobs.finish(self._lease, outcome)
             if state is not LeaseState.HELD:
                 self._blobs.delete(blob)
+                if shown is not None:
+                    self._blobs.delete(shown.blob)
             return state
 
-        match self._offer(hand_over):
+        match self._store.offer(hand_over):
             case LeaseState.LOST:
                 raise JobInterruptedError(StopReason.LEASE_LOST)
             case LeaseState.STOP:
@@ -251,10 +267,6 @@ class Attempt:
                 pixels=job.source.pixels if succeeded else 0,
             )
         )
-
-    def _check(self) -> None:
-        if self._heartbeat.reason is not None:
-            raise JobInterruptedError(self._heartbeat.reason)
 
     def _end(self, error: Exception) -> None:
         reason = error.reason if isinstance(error, JobInterruptedError) else self._heartbeat.reason
@@ -317,8 +329,9 @@ class Attempt:
     def _finish(self, status: JobStatus, failure: Failure | None = None) -> None:
         self._close_stage(Stage.DONE)
         outcome = Outcome(status=status, timings=self._timings, failure=failure)
-        if self._retry(lambda: self._jobs.finish(self._lease, outcome)) is LeaseState.HELD:
+        if self._store.retry(lambda: self._jobs.finish(self._lease, outcome)) is LeaseState.HELD:
             logger.info("ended: %s", status.value)
+            self.previews.delete()
             if status is JobStatus.FAILED and self._job.batch_id is not None:
                 self._keep_source()
             else:
@@ -327,7 +340,7 @@ class Attempt:
             self._report_outcome(status, failure.code if failure else "")
 
     def _requeue(self, *, publish: bool = True) -> None:
-        match self._retry(lambda: self._jobs.requeue(self._lease)):
+        match self._store.retry(lambda: self._jobs.requeue(self._lease)):
             case LeaseState.STOP:
                 self._finish(JobStatus.CANCELED)
             case LeaseState.HELD:
@@ -359,35 +372,6 @@ class Attempt:
     def _keep_source(self) -> None:
         with suppress(ServiceError):  # otherwise it expires like a queued job's
             self._blobs.touch(self._job.source.blob, seconds=self._result_seconds)
-
-    def _offer(self, hand_over: Callable[[], T]) -> T:
-        """Retry while the store is full; raises `StoreFullError` at the time limit."""
-        give_up = time.monotonic() + self._settings.store_full_seconds
-        while True:
-            try:
-                return self._retry(hand_over)
-            except StoreFullError:
-                reason = self._heartbeat.reason
-                if time.monotonic() >= give_up or reason is StopReason.TIMED_OUT:
-                    raise
-            self._check()
-            if self._drain.is_set():  # the wait may be longer than the worker has
-                raise JobInterruptedError(StopReason.DRAINED)
-            logger.warning("the job store is full: the result is kept and offered again")
-            time.sleep(_FULL_RETRY_SECONDS)
-
-    def _retry(self, action: Callable[[], T], *, stoppable: bool = False) -> T:
-        """Retry `action` while Redis is down; raises `StoreUnavailableError` at the time limit."""
-        give_up = time.monotonic() + self._settings.store_retry_seconds
-        while True:
-            try:
-                return action()
-            except StoreUnavailableError:
-                if time.monotonic() >= give_up:
-                    raise
-            if stoppable:
-                self._check()
-            time.sleep(_RETRY_SECONDS)
 
     def _close_stage(self, following: Stage) -> None:
         if following is self._stage:

@@ -109,6 +109,11 @@ class Heartbeat:
         """
         return self._reason
 
+    def check(self) -> None:
+        """Raise `JobInterruptedError` if the job must stop."""
+        if self._reason is not None:
+            raise JobInterruptedError(self._reason)
+
     @contextmanager
     def interrupting(self, interrupt: Callable[[], None]) -> Iterator[None]:
         """Call `interrupt` from the heartbeat's thread as soon as the block must be left."""

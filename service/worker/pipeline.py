@@ -13,12 +13,15 @@ from typing import Self
 
 from hiir.imaging import (
     Codec,
+    DecodedImage,
     ImageLimits,
+    ImagingError,
     ModelContract,
     PixelFile,
     plan_photo,
     restore_tiled,
     restored_shape,
+    tiles_of,
 )
 from service.capacity.throughput import ThroughputStore
 from service.catalogue.models import ModelCatalogue
@@ -34,7 +37,8 @@ from service.settings import Settings
 from service.worker.attempt import Attempt
 from service.worker.housekeeping import DrainFlag
 from service.worker.metrics_reporter import ReportOutcome
-from service.worker.preparation import prepare_photo
+from service.worker.preparation import PreparedPhoto, prepare_photo
+from service.worker.preview_storage import Preview
 from service.worker.stage_clock import StageClock
 
 logger = logging.getLogger(__name__)
@@ -121,7 +125,7 @@ class Pipeline:
         contract = self._find_model(job)
         # Before the upload is decoded: while versions differ, many jobs come this far.
         with self.triton.engine(contract) as engine, attempt.interrupting(engine.abort):
-            engine.require_model()
+            any_size = engine.require_model()
         with ExitStack() as files:
             source, target = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
             attempt.fetch_source(source)
@@ -137,9 +141,14 @@ class Pipeline:
                 )
             plan = plan_photo(photo.like.info, job.options)
             shape = restored_shape(photo.rows.shape, contract)
+            self._preview_input(attempt, photo)
+            attempt.set_tiles(tiles_of(photo.rows.shape, contract, any_size=any_size))
             attempt.enter(Stage.RESTORE)
             restored = files.enter_context(PixelFile(shape, plan.dtype))
-            with self.triton.engine(contract) as engine, attempt.interrupting(engine.abort):
+            with (
+                self.triton.engine(contract, any_size=any_size) as engine,
+                attempt.interrupting(engine.abort),
+            ):
                 clock = StageClock(engine)
                 restore_tiled(
                     image=photo.rows,
@@ -159,9 +168,42 @@ class Pipeline:
                 written = self.codec.encode(
                     restored, like=photo.like, options=job.options, target=target
                 )
+            preview = self._preview(attempt, restored, photo.like, files)
             attempt.enter(Stage.STORE)
             height, width, _ = shape
-            attempt.succeed(target, photo=written, width=width, height=height, model=contract)
+            attempt.succeed(
+                target,
+                photo=written,
+                width=width,
+                height=height,
+                model=contract,
+                preview=preview,
+            )
+
+    def _preview_input(self, attempt: Attempt, photo: PreparedPhoto) -> None:
+        if self.settings.jobs.preview_side:
+            with ExitStack() as files:
+                preview = self._preview(attempt, photo.visible(files), photo.like, files)
+                if preview is not None:
+                    attempt.previews.store_of_source(preview)
+
+    def _preview(
+        self, attempt: Attempt, pixels: PixelFile, like: DecodedImage, files: ExitStack
+    ) -> Preview | None:
+        """Write a preview; a job does not fail for the lack of one."""
+        side = self.settings.jobs.preview_side
+        if not side:
+            return None
+        target = files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - `files` closes it
+        try:
+            with attempt.interrupting(self.codec.kill):
+                width, height = self.codec.write_preview(
+                    pixels, like=like, max_side=side, target=target
+                )
+        except ImagingError as error:
+            logger.warning("no preview: %s", error)
+            return None
+        return Preview(content=target, width=width, height=height)
 
     def _attempt(self, lease: Lease) -> Attempt:
         return Attempt(

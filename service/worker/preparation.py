@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from hiir.imaging import (
     PixelRows,
     RowsWithLevel,
     estimate_of_rows,
+    from_unit,
 )
 from service.catalogue.tasks import AUTO, NOISE_LEVEL, PATTERN, takes_mosaics
 from service.jobs.job import Job
@@ -36,6 +37,17 @@ class PreparedPhoto:
     like: DecodedImage
     development: Development | None = None
     """Color processing of the result."""
+
+    def visible(self, files: ExitStack) -> PixelFile:
+        """Return the input as it looks, `(H, W, C)`; `files` closes what is opened."""
+        if isinstance(self.rows, DemosaickedRows):
+            shown = files.enter_context(PixelFile(self.rows.shape, np.uint8))
+            for top in range(0, shown.shape[0], _BAND_ROWS):
+                rows = slice(top, min(top + _BAND_ROWS, shown.shape[0]))
+                shown[rows] = from_unit(self.rows[rows], shown.dtype)
+            self.develop(shown)
+            return shown
+        return cast("PixelFile", self.like.pixels)  # the codec decodes into files
 
     def develop(self, restored: PixelFile) -> None:
         """Apply the color processing to the result; most images need none."""
@@ -82,7 +94,7 @@ def prepare_photo(
         return _with_noise_level(photo, job, contract) if contract.noise_level else photo
     pattern = job.parameters.get(PATTERN)
     if pattern is None:
-        raw = codec.decode_raw(source, limits)
+        raw = codec.decode_raw(source, limits, job.options)
         files.callback(raw.image.close)
         return _mosaic(raw.image, raw.pattern, raw.development)
     image = codec.decode(source, limits, job.options)
@@ -119,13 +131,16 @@ def _with_noise_level(photo: PreparedPhoto, job: Job, contract: ModelContract) -
 def _mosaic(
     image: DecodedImage, pattern: BayerPattern, development: Development | None
 ) -> PreparedPhoto:
-    """Demosaic while reading. The result is in color, so a gray ICC profile does not apply."""
+    """Demosaic while reading.
+
+    The result is in color, so the ICC profile of a gray image does not apply; that of a camera raw
+    file is the one of the developed photo.
+    """
     height, width, _ = image.info.shape
-    info = replace(
-        image.info,
-        shape=(height, width, 3),
-        metadata=replace(image.info.metadata, icc_profile=None),
-    )
+    metadata = image.info.metadata
+    if development is None:
+        metadata = replace(metadata, icc_profile=None)
+    info = replace(image.info, shape=(height, width, 3), metadata=metadata)
     return PreparedPhoto(
         rows=DemosaickedRows(image.pixels, pattern),
         like=replace(image, info=info),

@@ -87,9 +87,8 @@ class Reaper:
             for job in state.jobs:
                 if job is None or not state.ended:  # jobs were retried meanwhile
                     continue
-                for image in (job.source, job.result):
-                    if image is not None:
-                        self._blobs.touch(image.blob, seconds=seconds)
+                for image in job.images:
+                    self._blobs.touch(image.blob, seconds=seconds)
 
     def _reclaim(self) -> None:
         for job in self._jobs.reclaim_expired():
@@ -103,9 +102,10 @@ class Reaper:
     def _end(self, job: Job) -> None:
         code = job.failure.code if job.failure else ""
         self._report_outcome(JobOutcome(task=job.task, state=job.status, code=code, stages={}))
-        if not job.keeps_source:
-            with suppress(ServiceError):  # otherwise it expires
-                self._blobs.delete(job.source.blob)
+        for image in job.images:
+            if image != job.source or not job.keeps_source:
+                with suppress(ServiceError):  # otherwise it expires
+                    self._blobs.delete(image.blob)
 
     def _publish(self, job_id: str) -> None:
         with suppress(ServiceError):  # otherwise a later run publishes it

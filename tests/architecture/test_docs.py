@@ -83,9 +83,12 @@ def check_curl(words: list[str]) -> None:
     from service.api.routes import (
         batches,
         deliveries,
+        event_streams,
         events,
         health,
         jobs,
+        links,
+        previews,
         results,
         tasks,
         webhook_secrets,
@@ -98,7 +101,10 @@ def check_curl(words: list[str]) -> None:
     url = next(word for word in words if word.startswith("http://"))
     path = re.sub(r"^http://[^/]+|\?.*$", "", url).replace("ID", "{job_id}")
     path = path.replace("BATCH", "{batch_id}")
-    modules = (batches, deliveries, events, health, jobs, results, tasks, webhook_secrets)
+    modules = (
+        *(batches, deliveries, event_streams, events, health, jobs),
+        *(links, previews, results, tasks, webhook_secrets),
+    )
     routes = [route for module in modules for route in module.router.routes]
     assert any(route.path == path and method in route.methods for route in routes), path
     for word in words:

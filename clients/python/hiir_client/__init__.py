@@ -17,7 +17,17 @@ from hiir_client.errors import (
     WaitTimeoutError,
     WebhookVerificationError,
 )
-from hiir_client.models import Batch, Delivery, Job, JobEvent, JobState, Progress, Task
+from hiir_client.models import (
+    Batch,
+    Delivery,
+    Job,
+    JobEvent,
+    JobState,
+    Link,
+    Progress,
+    StreamEvent,
+    Task,
+)
 from hiir_client.rate_limits import RateLimit
 from hiir_client.retries import RetryPolicy
 from hiir_client.submission import JobOptions
@@ -38,12 +48,14 @@ __all__ = [
     "JobEvent",
     "JobOptions",
     "JobState",
+    "Link",
     "Progress",
     "RateLimit",
     "Result",
     "ResultCorruptError",
     "ResultExistsError",
     "RetryPolicy",
+    "StreamEvent",
     "Task",
     "UnexpectedResponseError",
     "WaitTimeoutError",

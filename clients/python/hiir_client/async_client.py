@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Self, Unpack
+from typing import Literal, Self, Unpack
 
 import httpx
 
@@ -13,6 +13,8 @@ from hiir_client.download import Result, download_archive, download_result
 from hiir_client.drivers import AsyncDriver
 from hiir_client.following import (
     OnProgress,
+    follow_all_events,
+    follow_batch_events,
     follow_events,
     get_batch,
     get_job,
@@ -27,8 +29,10 @@ from hiir_client.models import (
     JobEvent,
     JobStatus,
     Key,
+    Link,
     NewKey,
     Scope,
+    StreamEvent,
     Task,
     WebhookSecret,
 )
@@ -168,6 +172,21 @@ class AsyncJobs(_Resource):
         """Yield each event of a job once, from the first or behind the one with the id `after`."""
         return self._driver.iterate(follow_events(job_id, after=after, policy=self._policy))
 
+    def all_events(self, *, after: str | None = None) -> AsyncIterator[StreamEvent]:
+        """Yield each event of all your jobs once, without end, from now or behind an id.
+
+        The ids are not those of a single job's events.
+        """
+        return self._driver.iterate(follow_all_events(after=after, policy=self._policy))
+
+    async def preview(self, job_id: str, *, of: Literal["input", "result"] = "result") -> bytes:
+        """Return a WebP of the upload (once it is decoded) or of the result, to be shown."""
+        return await self._driver.run(operations.fetch_preview(job_id, of=of, policy=self._policy))
+
+    async def link(self, job_id: str, *, ttl: int = 300) -> Link:
+        """Make a link that downloads the result without a key, for `ttl` seconds."""
+        return await self._driver.run(operations.create_link(job_id, ttl=ttl, policy=self._policy))
+
     async def download(
         self, job: Job, *, to: str | PathLike[str] | None = None, overwrite: bool = False
     ) -> Result:
@@ -241,6 +260,10 @@ class AsyncBatches(_Resource):
         return await self._driver.run(
             wait_for_batch(batch_id, timeout=timeout, policy=self._policy)
         )
+
+    def events(self, batch_id: str, *, after: str | None = None) -> AsyncIterator[StreamEvent]:
+        """Yield each event of a batch's jobs once, from now or behind an id, until all ended."""
+        return self._driver.iterate(follow_batch_events(batch_id, after=after, policy=self._policy))
 
     def list(self, *, page_size: int = 20) -> AsyncIterator[BatchSummary]:
         """Yield your batches, newest first."""

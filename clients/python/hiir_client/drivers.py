@@ -56,6 +56,7 @@ def _arguments(request: Request, http: httpx.Client | httpx.AsyncClient, files: 
         "params": dict(request.query),
         "headers": dict(request.headers),
         "data": dict(request.fields) or None,
+        "json": None if request.json is None else dict(request.json),
         "files": [
             (part.name, (part.filename, files.enter_context(closing(part.open()))))
             for part in request.files

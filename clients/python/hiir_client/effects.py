@@ -31,6 +31,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     """Fields of the form."""
+    json: Mapping[str, Any] | None = None
+    """Body in the place of a form."""
     files: tuple[FilePart, ...] = ()
     repeatable: bool = True
     """Whether the service does the same thing once, however often it receives the request."""

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from hiir_client.effects import Close, Effect, Emit, Operation, Read, Request, Sleep
 from hiir_client.errors import ConnectionLostError, HiirClientError, WaitTimeoutError
 from hiir_client.exchange import decode_body, open_stream, pause_before, send
-from hiir_client.models import Batch, Job, JobEvent, JobState
+from hiir_client.models import Batch, Job, JobEvent, JobState, StreamEvent
 from hiir_client.retries import RetryPolicy
 from hiir_client.server_events import EventParser, ServerEvent
 from hiir_client.submission import quote_id
@@ -15,6 +15,8 @@ from hiir_client.submission import quote_id
 OnProgress: TypeAlias = Callable[[JobState], None]
 
 _LAST = "completed"
+_LAST_OF_BATCH = "batch.completed"
+_OF_A_JOB = {"status", "progress", "completed"}
 _NO_CONTENT = 204
 _LONGEST_WAIT = 60
 """Seconds that one request asks the service to hold its response back."""
@@ -42,21 +44,49 @@ def get_batch(batch_id: str, *, policy: RetryPolicy) -> Operation[Batch]:
 def follow_events(
     job_id: str, *, after: str | None = None, policy: RetryPolicy
 ) -> Generator[Effect, Any, None]:
-    """Emit each `JobEvent` once, until the job has ended; resumes when the connection breaks."""
+    """Emit each `JobEvent` once, until the job has ended."""
+    path = f"/v1/jobs/{quote_id(job_id)}/events"
+    return _follow(path, read=_read_event, last=_LAST, after=after, policy=policy)
+
+
+def follow_all_events(
+    *, after: str | None = None, policy: RetryPolicy
+) -> Generator[Effect, Any, None]:
+    """Emit each `StreamEvent` of all jobs once, without end."""
+    return _follow("/v1/events", read=_read_stream_event, last=None, after=after, policy=policy)
+
+
+def follow_batch_events(
+    batch_id: str, *, after: str | None = None, policy: RetryPolicy
+) -> Generator[Effect, Any, None]:
+    """Emit each `StreamEvent` of a batch's jobs once, until all have ended."""
+    path = f"/v1/batches/{quote_id(batch_id)}/events"
+    return _follow(path, read=_read_stream_event, last=_LAST_OF_BATCH, after=after, policy=policy)
+
+
+def _follow(
+    path: str,
+    *,
+    read: Callable[[ServerEvent], JobEvent | StreamEvent],
+    last: str | None,
+    after: str | None,
+    policy: RetryPolicy,
+) -> Generator[Effect, Any, None]:
+    """Emit what `read` makes of each event, through `last`; resumes when the connection breaks."""
     last_id, retry = after or "", 0
     reconnect_seconds: float | None = None
     while True:
         parser = EventParser(last_id=last_id, reconnect_seconds=reconnect_seconds)
         request = Request(
             method="GET",
-            path=f"/v1/jobs/{quote_id(job_id)}/events",
+            path=path,
             headers={
                 "Accept": "text/event-stream",
                 "Cache-Control": "no-store",
                 **({"Last-Event-ID": last_id} if last_id else {}),
             },
         )
-        failure: HiirClientError = ConnectionLostError("The stream ended before the job did.")
+        failure: HiirClientError = ConnectionLostError("The stream ended before its last event.")
         try:
             head = yield from open_stream(request, policy=policy)
             if head.status == _NO_CONTENT:
@@ -65,8 +95,8 @@ def follow_events(
             while piece := (yield Read()):
                 for event in parser.feed(piece):
                     last_id, retry = event.id, 0
-                    yield Emit(_read_event(event))
-                    if event.kind == _LAST:
+                    yield Emit(read(event))
+                    if event.kind == last:
                         yield Close()
                         return
         except ConnectionLostError as error:
@@ -147,3 +177,8 @@ def _report(
 def _read_event(event: ServerEvent) -> JobEvent:
     state = decode_body(JobState, event.data, status=200)
     return JobEvent(id=event.id, kind=event.kind, job=state)
+
+
+def _read_stream_event(event: ServerEvent) -> StreamEvent:
+    state = decode_body(JobState, event.data, status=200) if event.kind in _OF_A_JOB else None
+    return StreamEvent(id=event.id, kind=event.kind, job=state)

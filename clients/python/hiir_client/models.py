@@ -28,12 +28,22 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TileGrid:
+    """Columns and rows of tiles; they are done from left to right, then from top to bottom."""
+
+    columns: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """Progress of a job; `tiles_done` and `percent` never decrease."""
 
     stage: str
     tiles_done: int
     tiles_total: int
+    tile_grid: TileGrid | None
+    """None until the image is decoded."""
     percent: int
 
 
@@ -71,6 +81,7 @@ class JobUrls:
 
     self: str
     result: str
+    preview: str
     events: str
     cancel: str
     deliveries: str
@@ -143,6 +154,30 @@ class JobEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEvent:
+    """One event of the stream of a batch's jobs, or of all your jobs."""
+
+    id: str
+    """Pass it as `after` to resume the stream behind this event."""
+    kind: str
+    """`status`, `progress` or `completed` of a job; or `ready`, `reset` or `batch.completed`.
+
+    `ready` comes first. `reset` means that events are missing: read the jobs' states again.
+    """
+    job: JobState | None
+    """The job's state at that time; None for the other kinds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link to a result, which needs no key."""
+
+    url: str
+    """Path on the service."""
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchItem:
     """One file of a batch."""
 
@@ -162,6 +197,7 @@ class BatchUrls:
 
     self: str
     results: str
+    events: str
     cancel: str
     retry_failed: str
     deliveries: str

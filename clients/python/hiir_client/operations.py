@@ -11,10 +11,10 @@ from hiir_client.effects import Effect, Emit, Operation, Request
 from hiir_client.errors import ResultExistsError
 from hiir_client.exchange import send
 from hiir_client.following import OnProgress, wait_for_job
-from hiir_client.models import Batch, BatchSummary, Delivery, Job, Key, Scope, Task
+from hiir_client.models import Batch, BatchSummary, Delivery, Job, Key, Link, Scope, Task
 from hiir_client.retries import RetryPolicy
 from hiir_client.sources import Source
-from hiir_client.submission import JobOptions, submission
+from hiir_client.submission import JobOptions, quote_id, submission
 
 T = TypeVar("T")
 
@@ -169,6 +169,20 @@ def list_batches(*, page_size: int, policy: RetryPolicy) -> Generator[Effect, An
         if page.next_cursor is None:
             return
         query["cursor"] = page.next_cursor
+
+
+def fetch_preview(job_id: str, *, of: str, policy: RetryPolicy) -> Operation[bytes]:
+    """Return the preview of a job's upload or result, a WebP file."""
+    path = f"/v1/jobs/{quote_id(job_id)}/preview"
+    request = Request(method="GET", path=path, query={"of": of})
+    return (yield from send(request, policy=policy)).body
+
+
+def create_link(job_id: str, *, ttl: int, policy: RetryPolicy) -> Operation[Link]:
+    """Make a link to a result."""
+    path = f"/v1/jobs/{quote_id(job_id)}/links"
+    request = Request(method="POST", path=path, json={"ttl": ttl})
+    return (yield from send(request, policy=policy)).decode(Link)
 
 
 def new_key_query(*, scopes: Sequence[Scope], name: str, days: int | None) -> dict[str, str]:

@@ -23,7 +23,8 @@ from service.errors import (
     ResultExpiredError,
 )
 from service.intake.photo_parameters import accepts
-from service.jobs.job import Job, JobStatus, StoredImage
+from service.jobs.job import Job, JobStatus
+from service.jobs.stored_image import StoredImage
 from service.keys import Scope
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -39,7 +40,7 @@ _HEADERS: dict[str, Any] = {
     "X-Model-SHA256": {"description": "SHA-256 of the model's weights.", **_TEXT},
 }
 _FILE: dict[str, Any] = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
-_RESPONSES: dict[int | str, dict[str, Any]] = {
+RESULT_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The restored image.", "headers": _HEADERS, "content": _FILE},
     206: {
         "description": "The requested range.",
@@ -57,7 +58,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     "/{job_id}/result",
     dependencies=[Depends(refuse_parameters)],
     response_class=Response,
-    responses=_RESPONSES,
+    responses=RESULT_RESPONSES,
 )
 @requires(Scope.READ)
 def fetch_result(

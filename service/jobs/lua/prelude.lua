@@ -1,4 +1,5 @@
--- Part of every job script. emit() appends an event and publishes it; send() makes a delivery due if the job has a
+-- Part of every job script. emit() appends an event to those of the job and to those of its tenant,
+-- and publishes it; send() makes a delivery due if the job has a
 -- webhook for the event; memory() returns the bytes in use, those reserved for results, and the
 -- maximum (0 if there is none); release() frees what the job has reserved; start_next() queues
 -- the next job of a tenant's batches that has waited for its turn; emit_end() ends the job's events,
@@ -9,8 +10,8 @@ local now = time[1] + time[2] / 1000000
 local status = redis.call('HGET', KEYS[1], 'status')
 local function stamp(at) return string.format('%.3f', at) end
 local function emit(kind)
-  local shown = {'status', 'stage', 'attempt', 'tiles_done', 'tiles_total', 'cancel_requested',
-    'failure'}
+  local shown = {'status', 'stage', 'attempt', 'tiles_done', 'tiles_total', 'tile_columns',
+    'cancel_requested', 'failure'}
   local event = {'kind', kind}
   for index, value in ipairs(redis.call('HMGET', KEYS[1], unpack(shown))) do
     if value then
@@ -19,7 +20,15 @@ local function emit(kind)
     end
   end
   local id = redis.call('XADD', 'hiir:events:' .. ARGV[1], 'MAXLEN', '~', 1024, '*', unpack(event))
-  redis.call('PUBLISH', 'hiir:events', cjson.encode({ARGV[1], id, unpack(event)}))
+  local tenant, client_id, batch_id =
+    unpack(redis.call('HMGET', KEYS[1], 'tenant', 'client_id', 'batch_id'))
+  tenant = tenant or 'open'
+  local owned = {'job_id', client_id or ARGV[1], 'batch_id', batch_id or '', unpack(event)}
+  local stream = 'hiir:tenant-events:' .. tenant
+  local tenant_id = redis.call('XADD', stream, 'MAXLEN', '~', 4096, '*', unpack(owned))
+  redis.call('EXPIRE', stream, 600)
+  redis.call('PUBLISH', 'hiir:events',
+    cjson.encode({ARGV[1], id, tenant, tenant_id, unpack(owned)}))
   return id
 end
 local function deliver(id, owner, event, subject, subject_id)

@@ -50,4 +50,4 @@ def test_what_needs_a_key_says_so(stack: Stack) -> None:
         for path, operations in document["paths"].items()
         if all(operation.get("security") == [] for operation in operations.values())
     }
-    assert public == {"/livez", "/readyz", "/docs/errors"}
+    assert public == {"/livez", "/readyz", "/docs/errors", "/v1/results/{token}"}

@@ -45,7 +45,13 @@ def test_whole_life_of_a_job_is_told(stack: Stack) -> None:
     assert events[-1][2] == {
         "id": job_id,
         "status": "succeeded",
-        "progress": {"stage": "done", "tiles_done": 12, "tiles_total": 12, "percent": 100},
+        "progress": {
+            "stage": "done",
+            "tiles_done": 12,
+            "tiles_total": 12,
+            "tile_grid": {"columns": 4, "rows": 3},
+            "percent": 100,
+        },
         "attempt": 1,
         "cancel_requested": False,
         "error": None,

@@ -11,17 +11,9 @@ from redis import Redis
 
 from service.embedded.redis import RedisServer
 from service.errors import InputExpiredError, StoreUnavailableError
-from service.jobs.job import (
-    Blob,
-    Failure,
-    Job,
-    JobStatus,
-    Outcome,
-    Progress,
-    Stage,
-    StoredImage,
-)
+from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress, Stage
 from service.jobs.store import JobStore, Lease, LeaseState
+from service.jobs.stored_image import Blob, StoredImage
 from service.limits import TenantLimits
 from service.settings import JobSettings, Settings
 
@@ -34,7 +26,12 @@ IMAGE = StoredImage(
     width=20,
     height=30,
 )
-SUCCESS = Outcome(status=JobStatus.SUCCEEDED, timings={"decode": 0.5}, tiles=9, result=IMAGE)
+SUCCESS = Outcome(
+    status=JobStatus.SUCCEEDED,
+    timings={"decode": 0.5},
+    progress=Progress(tiles_total=9, tile_columns=3),
+    result=IMAGE,
+)
 FAILURE = Outcome(
     status=JobStatus.FAILED, timings={}, failure=Failure.from_error(InputExpiredError("Gone."))
 )
@@ -169,7 +166,8 @@ def test_unknown_or_discarded_job_is_not_leased(store: JobStore, redis: "Redis[s
     job = create(store)
     store.discard(job)
     assert store.lease(job.id, worker="w") is None
-    assert not redis.keys("*"), "a fragment of a record has come to life"
+    left = set(redis.keys("*")) - {"hiir:tenant-events:open"}  # expires soon
+    assert not left, "a fragment of a record has come to life"
 
 
 def test_progress_never_falls(store: JobStore) -> None:

@@ -119,6 +119,27 @@ def test_events_and_the_result_arrive_through_connections_that_break(stack: Stac
     assert result.content == stack.result(job.id)
 
 
+def test_previews_links_and_the_events_of_all_jobs(stack: Stack) -> None:
+    with Client(url(stack)) as client:
+        events = client.jobs.all_events()
+        assert next(events).kind == "ready"
+        batch = client.batches.submit([write(PIXELS), write(photo(40, 50))], task="identity")
+        job_ids = [str(item.job_id) for item in batch.items]
+        ended: set[str] = set()
+        for event in events:
+            if event.job is not None and event.kind == "completed":
+                ended.add(event.job.id)
+            if ended >= set(job_ids):
+                break
+        assert [event.kind for event in client.batches.events(batch.id)][-1] == "batch.completed"
+        for of in ("input", "result"):
+            shown = read(client.jobs.preview(job_ids[0], of=of))
+            assert shown.shape == PIXELS.shape
+        link = client.jobs.link(job_ids[0], ttl=60)
+        answer = stack.client.get(link.url)
+        assert answer.content == stack.result(job_ids[0])
+
+
 def test_a_batch_is_followed_and_downloaded(stack: Stack, tmp_path: Path) -> None:
     contents = [write(photo(40, 50, seed=1)), b"not an image", write(photo(40, 50, seed=2))]
     with Client(url(stack)) as client:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.jobs.job import Blob, Job, StoredImage
+from service.jobs.job import Job
+from service.jobs.stored_image import Blob, StoredImage
 
 
 @pytest.fixture(autouse=True)

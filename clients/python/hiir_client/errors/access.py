@@ -25,6 +25,12 @@ class ScopeMissingError(AccessError):
     code = "scope-missing"
 
 
+class LinkInvalidError(AccessError):
+    """The link to a result was changed, or has expired."""
+
+    code = "link-invalid"
+
+
 class OpenModeError(AccessError):
     """API keys can be managed only where the service requires them."""
 

@@ -79,6 +79,12 @@ class JobFailedError(StateError):
     code = "job-failed"
 
 
+class PreviewNotFoundError(StateError):
+    """The job has no preview: the service makes none, or had no room for it."""
+
+    code = "preview-not-found"
+
+
 class ResultExpiredError(StateError):
     """The result has expired or was deleted."""
 

@@ -149,7 +149,8 @@ def job(status: str = "queued", **more: Any) -> dict[str, Any]:
         "batch_id": None,
         "urls": {
             "self": here,
-            **{name: f"{here}/{name}" for name in ("result", "events", "cancel", "deliveries")},
+            **{name: f"{here}/{name}" for name in ("result", "preview", "events")},
+            **{name: f"{here}/{name}" for name in ("cancel", "deliveries")},
         },
         "of_a_newer_service": True,
         **more,
@@ -157,7 +158,13 @@ def job(status: str = "queued", **more: Any) -> dict[str, Any]:
 
 
 def progress(percent: int) -> dict[str, Any]:
-    return {"stage": "restore", "tiles_done": percent, "tiles_total": 100, "percent": percent}
+    return {
+        "stage": "restore",
+        "tiles_done": percent,
+        "tiles_total": 100,
+        "tile_grid": {"columns": 10, "rows": 10},
+        "percent": percent,
+    }
 
 
 def failure(code: str, *, retryable: bool) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from service.errors import error_types
 from service.jobs.batch import ItemStatus
 from service.jobs.job import JobStatus, WebhookEvent
 from service.keys import Scope
-from service.schemas import batch, event, job, key, task
+from service.schemas import batch, event, job, key, link, task
 from service.webhooks import views
 
 ROOT = Path(__file__).parents[4]
@@ -40,11 +40,13 @@ VIEWS: dict[type, type[BaseModel]] = {
     models.JobState: event.EventView,
     models.JobUrls: job.JobUrls,
     models.Key: key.KeyView,
+    models.Link: link.LinkView,
     models.Model: task.ModelView,
     models.NewKey: key.NewKeyView,
     models.Parameter: task.ParameterView,
     models.Progress: job.ProgressView,
     models.Task: task.TaskView,
+    models.TileGrid: job.TileGridView,
     models.Warning: job.WarningView,
     models.Webhook: job.WebhookView,
     models.WebhookSecret: views.WebhookSecretView,

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from hiir_client import ConnectionLostError, JobState, WaitTimeoutError
+from hiir_client import ConnectionLostError, JobState, StreamEvent, WaitTimeoutError
 from hiir_client.errors import WorkerLostError
 from tests.unit.clients.python.fakes import (
     JOB_ID,
@@ -55,6 +55,29 @@ def test_a_stream_without_progress_is_given_up(caller: Caller) -> None:
     service = FakeService([stream(FIRST), stream(), stream()])
     with pytest.raises(ConnectionLostError):
         caller.call(service, lambda client: client.jobs.events(JOB_ID), retries=2)
+    assert service.answers == []
+
+
+def test_the_stream_of_a_batch_resumes_and_ends_with_the_batch(caller: Caller) -> None:
+    ready = b"id: 1-0\nevent: ready\ndata: {}\n\n"
+    reset = b"id: 1-0\nevent: reset\ndata: {}\n\n"
+    end = b'id: 3-0\nevent: batch.completed\ndata: {"id": "b"}\n\n'
+    service = FakeService([stream(ready, SECOND[:9]), stream(reset, SECOND, LAST, end)])
+    events: list[StreamEvent] = caller.call(service, lambda client: client.batches.events("b"))
+    assert [event.kind for event in events] == [
+        *("ready", "reset", "progress", "completed", "batch.completed")
+    ]
+    assert [event.job is None for event in events] == [True, True, False, False, True]
+    assert [request.url.path for request in service.requests] == ["/v1/batches/b/events"] * 2
+    assert service.requests[1].headers["last-event-id"] == "1-0"
+
+
+def test_the_stream_of_all_jobs_has_no_end(caller: Caller) -> None:
+    service = FakeService([stream(FIRST, LAST), stream(LAST), stream(), stream()])
+    with pytest.raises(ConnectionLostError):
+        caller.call(service, lambda client: client.jobs.all_events(after="0-1"), retries=2)
+    assert {request.url.path for request in service.requests} == {"/v1/events"}
+    assert service.requests[0].headers["last-event-id"] == "0-1"
     assert service.answers == []
 
 

@@ -10,8 +10,10 @@ from hiir_client import (
     Job,
     JobEvent,
     JobState,
+    Link,
     Result,
     RetryPolicy,
+    StreamEvent,
     Task,
     WebhookMessage,
     verify_webhook,
@@ -37,6 +39,10 @@ def use_client(path: Path, content: bytes) -> None:
         job = client.jobs.get(job.id, wait=5)
         job = client.jobs.wait(job.id, timeout=60, on_progress=show)
         events: list[JobEvent] = list(client.jobs.events(job.id, after="1-0"))
+        changes: list[StreamEvent] = [next(client.jobs.all_events(after="1-0"))]
+        changes += client.batches.events("b")
+        link: Link = client.jobs.link(job.id, ttl=60)
+        shown: bytes = client.jobs.preview(job.id, of="input")
         data: bytes = client.jobs.download(job).read_bytes()
         found: list[Job] = list(client.jobs.list(status="failed", task="denoise"))
         found += [client.jobs.cancel(job.id), client.jobs.delete(job.id)]
@@ -54,7 +60,20 @@ def use_client(path: Path, content: bytes) -> None:
         key: NewKey = client.keys.create(scopes=["jobs:read", "admin"], name="a", days=7)
         client.keys.revoke(key.id)
         secrets: list[WebhookSecret] = [client.webhooks.secret(), client.webhooks.rotate_secret()]
-        print(name, events, data, found, sizes, archive, tasks, keys, secrets)
+        print(
+            name,
+            events,
+            changes,
+            link.url,
+            shown,
+            data,
+            found,
+            sizes,
+            archive,
+            tasks,
+            keys,
+            secrets,
+        )
 
 
 async def use_async_client(path: Path) -> None:

@@ -15,11 +15,18 @@ def connected() -> EventFeed:
     return feed
 
 
-def publish(feed: EventFeed, number: int, job_id: str = JOB) -> None:
-    fields = {"kind": "progress", "status": "running", "stage": "restore", "attempt": "1"}
+def publish(feed: EventFeed, number: int, job_id: str = JOB, tenant: str = "museum") -> None:
+    fields = {
+        "job_id": job_id,
+        "batch_id": "",
+        "kind": "progress",
+        "status": "running",
+        "stage": "restore",
+        "attempt": "1",
+    }
     fields |= {"tiles_done": str(number), "tiles_total": "1000"}
     parts = [part for pair in fields.items() for part in pair]
-    data = json.dumps([job_id, f"{number}-0", *parts])
+    data = json.dumps([job_id, f"{number}-0", tenant, f"{number}-7", *parts])
     feed._receive({"type": "message", "data": data})
 
 
@@ -79,6 +86,23 @@ def test_a_new_connection_and_a_shutdown_end_the_wait() -> None:
             asyncio.get_running_loop().call_later(0.01, feed.wake_all)
             await listener.wait(seconds=60)
             assert not listener.is_behind()
-        assert feed._listeners == {}
+        assert feed._of_jobs == {}
+
+    asyncio.run(check())
+
+
+def test_listener_of_a_tenant_receives_the_events_of_all_its_jobs() -> None:
+    async def check() -> None:
+        feed = connected()
+        with feed.listen_to_tenant("museum") as listener:
+            listener.is_behind()
+            publish(feed, 1)
+            publish(feed, 2, OTHER)
+            publish(feed, 3, tenant="archive")
+            events = await listener.wait(seconds=60)
+            assert [(event.id, event.job_id) for event in events] == [("1-7", JOB), ("2-7", OTHER)]
+            assert events[1].change.progress.tiles_done == 2
+            assert events[0].batch_id is None
+        assert feed._of_tenants == {}
 
     asyncio.run(check())

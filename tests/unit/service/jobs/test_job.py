@@ -8,16 +8,15 @@ from hypothesis import strategies as st
 from service.errors import ImageCorruptError, ResultTooLargeError, WorkerLostError
 from service.jobs.job import (
     TRANSITIONS,
-    Blob,
     Failure,
     Job,
     JobStatus,
     Outcome,
     Progress,
     Stage,
-    StoredImage,
     derive_job_id,
 )
+from service.jobs.stored_image import Blob, StoredImage
 
 text = st.text(max_size=40)
 values = st.none() | st.integers() | text
@@ -177,11 +176,14 @@ def outcome(**changes):
 
 
 def test_a_success_writes_the_result_and_the_last_stage(make_job, make_image):
-    fields = outcome(result=make_image(), tiles=12).to_fields()
+    fields = outcome(
+        result=make_image(), progress=Progress(tiles_total=12, tile_columns=4)
+    ).to_fields()
     job = Job.from_fields(make_job().to_fields() | fields | {"status": "succeeded"})
     assert job.result == make_image()
     assert job.progress.stage is Stage.DONE
     assert (job.progress.tiles_done, job.progress.tiles_total) == (12, 12)
+    assert (job.progress.tile_columns, job.progress.tile_rows) == (4, 3)
     assert job.progress.percent == 100
     assert job.timings == {"restore": 1.5}
 

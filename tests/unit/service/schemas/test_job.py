@@ -12,6 +12,7 @@ def test_a_new_job_shows_where_it_can_be_followed(make_job):
     assert view.urls.model_dump() == {
         "self": here,
         "result": f"{here}/result",
+        "preview": f"{here}/preview",
         "events": f"{here}/events",
         "cancel": f"{here}/cancel",
         "deliveries": f"{here}/deliveries",
@@ -22,6 +23,7 @@ def test_a_new_job_shows_where_it_can_be_followed(make_job):
         "stage": Stage.QUEUED,
         "tiles_done": 0,
         "tiles_total": 0,
+        "tile_grid": None,
         "percent": 0,
     }
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from service.errors import QueueUnavailableError, StoreFaultError, StoreUnavailableError
-from service.jobs.job import Blob, Job, JobStatus
+from service.jobs.job import Job, JobStatus
+from service.jobs.stored_image import Blob
 from service.settings import JobSettings
 from service.worker.metrics_reporter import JobOutcome
 from service.worker.reaper import Reaper

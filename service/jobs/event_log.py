@@ -1,0 +1,71 @@
+"""The stored events: one Redis stream for each job, and one for each tenant.
+
+The Lua scripts append to both (`lua/prelude.lua`); here they are read.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import redis
+
+from service.jobs.events import JobEvent, TenantEvent, event_position
+from service.redis_connection import redis_errors
+
+_PAGE = 100
+_TENANT_EVENTS = 4096
+"""Events of a tenant that are kept at least, as in `lua/prelude.lua`."""
+_TENANT_EVENT_SECONDS = 600
+"""How long at least, if they are not more; as there."""
+
+
+class EventLog:
+    """Reads events. Every method raises `StoreUnavailableError` while Redis is down."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
+
+    def of_job(self, job_id: str, *, after: str) -> list[JobEvent]:
+        """Return up to 100 events after the one with the id `after`; `0-0` is the beginning."""
+        found = self._range(_of_job(job_id), after=after)
+        return [JobEvent.from_fields(event_id, fields) for event_id, fields in found]
+
+    def of_tenant(self, tenant: str, *, after: str) -> list[TenantEvent]:
+        """Return up to 100 events of all jobs of a tenant after the one with the id `after`."""
+        found = self._range(_of_tenant(tenant), after=after)
+        return [TenantEvent.from_fields(event_id, fields) for event_id, fields in found]
+
+    def last_id(self, tenant: str) -> str:
+        """Return the id after which the tenant's next event will come."""
+        with redis_errors():
+            found = self._redis.xrevrange(_of_tenant(tenant), count=1)
+            last = cast("list[tuple[str, Any]]", found)
+            return last[0][0] if last else f"{int(1000 * self._now())}-0"
+
+    def keeps_all(self, tenant: str, *, after: str) -> bool:
+        """Return whether every event of the tenant after the one with the id `after` is kept."""
+        key = _of_tenant(tenant)
+        with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.xrange(key, count=1)
+            pipe.xlen(key)
+            first, count = cast("tuple[list[tuple[str, Any]], int]", pipe.execute())
+            age = self._now() - event_position(after)[0] / 1000
+        if first and event_position(first[0][0]) <= event_position(after):
+            return True
+        return count < _TENANT_EVENTS and age < _TENANT_EVENT_SECONDS
+
+    def _range(self, key: str, *, after: str) -> list[tuple[str, Mapping[str, str]]]:
+        with redis_errors():
+            entries = self._redis.xrange(key, min=f"({after}", count=_PAGE)
+        return cast("list[tuple[str, Mapping[str, str]]]", entries)
+
+    def _now(self) -> float:
+        seconds, microseconds = self._redis.time()
+        return float(seconds) + float(microseconds) / 1e6
+
+
+def _of_job(job_id: str) -> str:
+    return f"hiir:events:{job_id}"
+
+
+def _of_tenant(tenant: str) -> str:
+    return f"hiir:tenant-events:{tenant}"
