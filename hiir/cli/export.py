@@ -38,9 +38,7 @@ def add_export_commands(commands: "Commands") -> None:
     export.add_argument(
         "--target", choices=("cpu", "gpu"), default="cpu", help="device that Triton runs on"
     )
-    export.add_argument(
-        "--instances", type=int, default=1, help="instances of each model on a GPU"
-    )
+    export.add_argument("--instances", type=int, default=1, help="instances of each model on a GPU")
     export.add_argument(
         "--all",
         action="store_true",

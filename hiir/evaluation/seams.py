@@ -35,9 +35,7 @@ def seam_excess(image: FloatPixels, plan: TilePlan, *, scale: int = 1, stretch: 
     """
     excesses = []
     for axis, spans in enumerate((plan.rows, plan.columns)):
-        shared = [
-            (later.start * scale, earlier.end * scale) for earlier, later in pairwise(spans)
-        ]
+        shared = [(later.start * scale, earlier.end * scale) for earlier, later in pairwise(spans)]
         if not shared:
             continue
         # Half of the middle half: from within a fade, lines so far away are beyond it.

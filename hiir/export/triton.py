@@ -12,7 +12,10 @@ from hiir.models.release import Release
 __all__ = ["SERVED", "export_graph", "export_release"]
 
 # What each target runs. The contract is the same: float32 outside, whatever is inside.
-SERVED = {Target.CPU: ExportFormat(dynamic_size=True), Target.GPU: ExportFormat(precision=Precision.FP16)}
+SERVED = {
+    Target.CPU: ExportFormat(dynamic_size=True),
+    Target.GPU: ExportFormat(precision=Precision.FP16),
+}
 
 
 def export_release(

@@ -32,11 +32,12 @@ def render_config(
 ) -> str:
     """The whole ``config.pbtxt``: nothing is left to auto-completion.
 
-    For a CPU it is served by OpenVINO, tiles of any multiple of the contract's size: a small photo
-    is not padded to a whole tile.
+    For a CPU OpenVINO serves it, in tiles of any multiple of the contract's size: a small photo is
+    not padded to a whole tile.
 
-    For a GPU it is served by ONNX Runtime, in tiles of one size. TensorRT comes first, in half precision, for every batch up to the largest; what it
-    does not take the CUDA provider runs. Engines are built at load, by the warm-up, and kept.
+    For a GPU ONNX Runtime serves it, in tiles of one size. TensorRT comes first, in half precision,
+    for every batch up to the largest; what it does not take the CUDA provider runs. Engines are
+    built at load, by the warm-up, and kept.
     """
     gpu = target is Target.GPU
     side, scaled = (contract.tile, contract.tile * contract.scale) if gpu else (-1, -1)

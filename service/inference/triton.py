@@ -170,7 +170,8 @@ class TritonEngine:
     def require_model(self) -> bool:
         """Return whether the model that Triton serves takes tiles of any size.
 
-        Raises `ModelMismatchError` unless it is the model of the contract. It retries, and raises the other errors of `submit`.
+        Raises `ModelMismatchError` unless it is the model of the contract. It retries, and raises
+        the other errors of `submit`.
         """
         name = self._contract.name
         config = self._retry(

@@ -134,7 +134,7 @@ class Attempt:
     def set_tiles(self, plan: TilePlan) -> None:
         """Record the grid of tiles before the first one is done."""
         self._heartbeat.progress = replace(
-            self._heartbeat.progress, tiles_total=len(plan), tile_columns=len(plan.lefts)
+            self._heartbeat.progress, tiles_total=len(plan), tile_columns=len(plan.columns)
         )
 
     def report_tiles(self, done: int, total: int) -> None:

@@ -118,7 +118,10 @@ class TritonPythonModel:
                 one = slice(index, index + 1) if self._batches else slice(None)
                 with _canceled_with(sender, infer):
                     results = infer.infer(
-                        {name: tensor[one] for name, tensor in zip(self._inputs, tensors, strict=True)}
+                        {
+                            name: tensor[one]
+                            for name, tensor in zip(self._inputs, tensors, strict=True)
+                        }
                     )
                 parts.append([np.array(results[name]) for name in self._outputs])
         finally:
@@ -141,9 +144,8 @@ def _properties(core: Any, parameters: Mapping[str, Mapping[str, str]]) -> dict[
     values = {key: value["string_value"] for key, value in parameters.items()}
     named = values.get("NUM_STREAMS", "AUTO")
     streams = len(os.sched_getaffinity(0)) if named == "AUTO" else int(named)
-    bfloat16 = (
-        values.get("HINT_BF16", "").upper() == "YES"
-        and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    bfloat16 = values.get("HINT_BF16", "").upper() == "YES" and "BF16" in core.get_property(
+        "CPU", "OPTIMIZATION_CAPABILITIES"
     )
     properties = {
         "NUM_STREAMS": streams,

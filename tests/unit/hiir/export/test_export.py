@@ -195,9 +195,7 @@ def test_a_gpu_runs_tensorrt_in_half_precision_warmed_up_for_every_batch(contrac
 
 def test_bytes_are_configured_as_bytes(make_contract) -> None:
     contract = make_contract(scale=2, tile=16)
-    config = parse_config(
-        render_config(contract, target=Target.GPU, samples=Samples.UINT8)
-    )
+    config = parse_config(render_config(contract, target=Target.GPU, samples=Samples.UINT8))
     assert config.input[0].data_type == DataType.TYPE_UINT8
     assert list(config.input[0].dims) == [16, 16, 3]
     assert list(config.output[0].dims) == [32, 32, 3]

@@ -18,28 +18,27 @@ def blend(canvas, plan, scale):
 
 
 @given(
-    units=st.integers(1, 4),
-    unit=st.integers(1, 5),
+    units=st.tuples(st.integers(1, 4), st.integers(1, 5)),
     fixed=st.booleans(),
     scale=st.integers(1, 3),
     data=st.data(),
-    extra=st.tuples(st.integers(0, 36), st.integers(0, 36)),
+    size=st.tuples(st.integers(1, 37), st.integers(1, 37)),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_agreeing_tiles_give_their_float32_values_bit_for_bit(
-    units, unit, fixed, scale, data, extra, seed
+    *, units, fixed, scale, data, size, seed
 ):
-    tile = units * unit
+    tile = units[0] * units[1]
     overlap = data.draw(st.integers(0, tile - 1))
     plan = plan_tiles(
-        height=1 + extra[0],
-        width=1 + extra[1],
+        height=size[0],
+        width=size[1],
         tile=tile,
         overlap=overlap,
-        multiple=None if fixed else unit,
+        multiple=None if fixed else units[1],
     )
-    size = (plan.height * scale, plan.width * scale, 2)
-    canvas = np.random.default_rng(seed).normal(size=size)
+    covered = (plan.height * scale, plan.width * scale, 2)
+    canvas = np.random.default_rng(seed).normal(size=covered)
     canvas = canvas.astype(np.float32)
     bands = [(band.top, band.rows.copy()) for band in blend(canvas, plan, scale)]
     assert np.array_equal(np.concatenate([rows for _, rows in bands]), canvas)

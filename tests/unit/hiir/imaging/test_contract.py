@@ -100,7 +100,10 @@ def test_a_contract_can_be_a_key(make_contract):
 
 
 def test_the_noise_level_is_a_channel_beside_the_image(make_contract):
-    plain, told = make_contract(), make_contract(input_channels=4, noise_level=True, precision="bf16")
+    plain, told = (
+        make_contract(),
+        make_contract(input_channels=4, noise_level=True, precision="bf16"),
+    )
     assert (plain.image_channels, told.image_channels) == (3, 3)
     assert "noise_level" not in plain.to_parameters()
     assert ModelContract.from_parameters(told.to_parameters()) == told
