@@ -94,9 +94,10 @@ def add_evaluation_commands(commands: "Commands") -> None:
     how = evaluate.add_argument_group("execution")
     how.add_argument(
         "--engine",
-        choices=("torch", "onnx", "service"),
+        choices=("torch", "onnx", "openvino", "service"),
         default="torch",
-        help="run the model in torch, in ONNX Runtime, or by a running service",
+        help="run the model in torch, its exported graph in ONNX Runtime or OpenVINO, or send the "
+        "images to a running service",
     )
     how.add_argument("--device", default="cpu", help="device of the torch engine: cpu or cuda")
     how.add_argument(
@@ -110,11 +111,16 @@ def add_evaluation_commands(commands: "Commands") -> None:
         help="execution providers of the onnx engine (default: CPUExecutionProvider)",
     )
     how.add_argument(
+        "--precision",
+        choices=("fp32", "bf16"),
+        help="precision of the openvino engine (default: that of the model's contract)",
+    )
+    how.add_argument(
         "--repository",
         type=Path,
         default=Path("model_repository"),
         metavar="DIR",
-        help="folder that `hiir export` wrote, for the onnx engine",
+        help="folder that `hiir export` wrote, for the engines onnx and openvino",
     )
     how.add_argument(
         "--url", default="http://127.0.0.1:8000", help="address of the service, for its engine"
@@ -174,6 +180,7 @@ def _eval(options: argparse.Namespace) -> int:
         device=options.device,
         batch=options.batch,
         providers=tuple(options.providers),
+        precision=options.precision,
         repository=options.repository,
         url=options.url,
     )

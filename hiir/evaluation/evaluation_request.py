@@ -23,7 +23,7 @@ from hiir.evaluation.restorer import Restorer, TiledRestorer
 from hiir.evaluation.seeded_degradation import Degradation, degradation_of
 from hiir.evaluation.test_sets import PairedSet, SampleSet, SyntheticSet
 from hiir.evaluation.torch_tiles import on_device
-from hiir.imaging import BayerPattern
+from hiir.imaging import BayerPattern, ModelContract, TileEngine
 from hiir.models.release import Release, load_release
 
 __all__ = ["EvaluationRequest", "RequestError"]
@@ -62,6 +62,8 @@ class EvaluationRequest:
     """Tiles that the torch engine runs together."""
     providers: tuple[str, ...] = ()
     """Of ONNX Runtime, the preferred first; the CPU's unless given."""
+    precision: str | None = None
+    """Of the openvino engine, `fp32` or `bf16`; that of the model's contract unless given."""
     repository: Path = Path("model_repository")
     url: str = "http://127.0.0.1:8000"
 
@@ -111,7 +113,7 @@ class EvaluationRequest:
         contract = self.release.contract
         if self.noise_level is not None and not contract.noise_level:
             raise RequestError(f"{contract.name} takes no noise level: leave out --noise-level")
-        # Imported late: only these engines need an HTTP client or ONNX Runtime.
+        # Imported late: only these engines need an HTTP client, ONNX Runtime or OpenVINO.
         if self.engine == "service":
             from hiir.evaluation.service_restorer import ServiceRestorer  # noqa: PLC0415
 
@@ -123,19 +125,24 @@ class EvaluationRequest:
             return ServiceRestorer(
                 url=self.url, task=contract.name, pattern=pattern, noise_level=self.noise_level
             )
-        if self.engine == "onnx":
-            from hiir.evaluation.onnx_tiles import CPU_PROVIDER, OnnxTiles  # noqa: PLC0415
-
-            graph = self.repository / contract.name / "1" / "model.onnx"
-            if not graph.is_file():
-                raise RequestError(
-                    f"{graph} does not exist: run `hiir export {contract.name}` first"
-                )
-            engine = OnnxTiles(graph, providers=self.providers or (CPU_PROVIDER,))
+        if self.engine in {"onnx", "openvino"}:
+            engine = self._graph_engine(contract)
             return TiledRestorer(contract=contract, engine=engine, noise_level=self.noise_level)
         return on_device(
             self.release, device=self.device, batch=self.batch, noise_level=self.noise_level
         )
+
+    def _graph_engine(self, contract: ModelContract) -> TileEngine:
+        graph = self.repository / contract.name / "1" / "model.onnx"
+        if not graph.is_file():
+            raise RequestError(f"{graph} does not exist: run `hiir export {contract.name}` first")
+        if self.engine == "openvino":
+            from hiir.evaluation.openvino_tiles import OpenVinoTiles  # noqa: PLC0415
+
+            return OpenVinoTiles(graph, precision=self.precision or contract.precision)
+        from hiir.evaluation.onnx_tiles import CPU_PROVIDER, OnnxTiles  # noqa: PLC0415
+
+        return OnnxTiles(graph, providers=self.providers or (CPU_PROVIDER,))
 
     def _pattern(self) -> BayerPattern | None:
         """The one that all mosaics have; None where there are several, or no mosaics."""

@@ -24,6 +24,7 @@ _HEADINGS = ("## Training", "## Limits")
 _SIDE = 256
 _PROVENANCE = {"data": "data", "recipe": "training", "hardware": "hardware", "license": "license"}
 _FORMER_KEYS = {"licence": "license"}  # of models that are shipped
+_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16 where the CPU has it, else float32"}
 
 
 class CardError(HiirError):
@@ -74,8 +75,8 @@ def _description(contract: ModelContract) -> Iterator[str]:
     if pace is not None:
         yield f"| time | {pace:.1f} s of one CPU core per output megapixel |"
     yield (
-        f"| served as | square tiles of {contract.tile} pixels that overlap by at least "
-        f"{contract.overlap}, float32 |"
+        f"| served as | tiles of up to {contract.tile} pixels a side that overlap by at least "
+        f"{contract.overlap}, {_PRECISIONS[contract.precision]} |"
     )
     yield (
         f"| weights | `hiir/zoo/{path.name}`, version {contract.version}, "

@@ -23,6 +23,7 @@ from hiir.evaluation.tiling_artifacts import (
     to_quality,
 )
 from hiir.evaluation.torch_tiles import TorchTiles
+from hiir.export.bfloat16 import MAX_BFLOAT16_LOSS, bfloat16_losses
 from hiir.imaging import FloatPixels, ModelContract, Uint8Pixels
 from hiir.models.release import ReleaseError, read_release, write_release
 from hiir.training.config import ConfigError
@@ -47,6 +48,9 @@ def release_run(
     below_gate: bool = False,
 ) -> ModelContract:
     """Write the run's averaged weights to ``path`` and measure them.
+
+    The model is served in bfloat16 on CPUs that have it where that costs less than
+    `MAX_BFLOAT16_LOSS` on each set (``bf16-loss`` is the largest).
 
     Clean sets are degraded as in the run's validation, with seed 0; pairs are taken as they are.
     Beside the model's figures stand those of its input, what it does to photos that are clean
@@ -112,6 +116,11 @@ def release_run(
     photo = next((first_photo(item, protocol_for(contract).color) for item in sets.values()), None)
     quality |= to_quality(measure_tiling(release, tiling_pictures(contract, photo)))
     quality |= drawing_figures(tiled, contract)
+    losses = bfloat16_losses(release, sets, quality)
+    if losses and max(losses.values()) < MAX_BFLOAT16_LOSS:
+        contract = replace(contract, precision="bf16")
+    if losses:
+        quality["bf16-loss"] = max(losses.values())
     if (failures := gate_failures(quality)) and not below_gate:
         raise ReleaseError(f"{config.name} is not released: " + "; ".join(failures))
     write_release(path, weights=weights, contract=replace(contract, quality=quality), dtype=_DTYPE)

@@ -5,17 +5,14 @@ model with `backend: "openvino"` in its `config.pbtxt`. So the same model reposi
 with the native backend of NVIDIA's container, whose parameters it reads.
 
 One process serves a model. OpenVINO runs one sample on each of its streams, one stream for each
-core: several streams fill the cores, a batch on all of them does not. `execute` starts requests and
-returns, so that Triton sends the next ones.
+core: several streams fill the cores, a batch on all of them does not.
 """
 
 import json
 import os
 import queue
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +35,6 @@ _OPENVINO_TYPES = {
     "TYPE_FP32": "f32",
     "TYPE_FP64": "f64",
 }
-_CANCEL_POLL_S = 0.02
-# One runs, one waits: no stream stands still while a response is sent.
-_REQUESTS_PER_STREAM = 2
 _CACHE_VARIABLE = "HIIR_OPENVINO_CACHE"
 
 
@@ -54,6 +48,7 @@ class TritonPythonModel:
         filename = config["default_model_filename"]
         path = Path(args["model_repository"], args["model_version"], filename)
         core = ov.Core()
+        _initialize_bindings(core)
         model = core.read_model(path)
         _check_tensors("input", config["input"], model.inputs)
         _check_tensors("output", config["output"], model.outputs)
@@ -63,66 +58,51 @@ class TritonPythonModel:
         self._inputs = [tensor["name"] for tensor in config["input"]]
         self._outputs = [tensor["name"] for tensor in config["output"]]
         compiled = core.compile_model(model, "CPU", _properties(core, config.get("parameters", {})))
-        count = _REQUESTS_PER_STREAM * compiled.get_property("NUM_STREAMS")
+        streams = compiled.get_property("NUM_STREAMS")
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(count):
+        for _ in range(streams):
             self._idle.put(compiled.create_infer_request())
-        self._free = threading.Semaphore(count)
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix="infer")
+        self._threads = ThreadPoolExecutor(streams, thread_name_prefix="infer")
 
-    def execute(self, requests: Sequence[Any]) -> None:
-        """Start the requests; wait only while every stream has enough to do."""
-        for request in requests:
-            self._free.acquire()
-            sender = request.get_response_sender()
-            try:
-                # Copies: the request's memory is Triton's again when this method has returned.
-                tensors = [np.array(_read(request, name)) for name in self._inputs]
-                wanted = set(request.requested_output_names())
-            except Exception as error:  # noqa: BLE001 - one that left this would fail all requests
-                self._free.release()
-                _send_failure(sender, str(error), pb_utils.TritonError.INTERNAL)
-                continue
-            self._threads.submit(self._answer, tensors, wanted, sender)
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Answer all requests, side by side; an error affects only its own request."""
+        return list(self._threads.map(self._answer, requests))
 
     def finalize(self) -> None:
-        """Wait for what is running."""
+        """End the threads."""
         self._threads.shutdown(wait=True)
 
-    def _answer(self, tensors: Sequence[Any], wanted: set[str], sender: Any) -> None:
+    def _answer(self, request: Any) -> Any:
         try:
-            outputs = self._infer(tensors, sender)
-            response = pb_utils.InferenceResponse(
-                [
-                    pb_utils.Tensor(name, output)
-                    for name, output in zip(self._outputs, outputs, strict=True)
-                    if name in wanted
-                ]
-            )
-            sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
-        except Exception as error:  # noqa: BLE001 - an error affects its own request alone
-            if sender.is_cancelled():
-                _send_failure(sender, "canceled by the client", pb_utils.TritonError.CANCELLED)
-            else:
-                _send_failure(sender, str(error), pb_utils.TritonError.INTERNAL)
-        finally:
-            self._free.release()
+            outputs = self._infer(request)
+        except _Canceled:
+            return _failure("canceled by the client", pb_utils.TritonError.CANCELLED)
+        except Exception as error:  # noqa: BLE001 - one that left execute would fail all requests
+            return _failure(str(error), pb_utils.TritonError.INTERNAL)
+        wanted = set(request.requested_output_names())
+        return pb_utils.InferenceResponse(
+            [
+                pb_utils.Tensor(name, output)
+                for name, output in zip(self._outputs, outputs, strict=True)
+                if name in wanted
+            ]
+        )
 
-    def _infer(self, tensors: Sequence[Any], sender: Any) -> list[Any]:
-        """Run the samples of one request in order; raise if its client cancels it."""
-        samples = len(tensors[0]) if self._batches else 1
+    def _infer(self, request: Any) -> list[Any]:
+        """Run the samples of one request in order; raise `_Canceled` if its client cancels it."""
+        tensors = {
+            name: pb_utils.get_input_tensor_by_name(request, name).as_numpy()
+            for name in self._inputs
+        }
+        samples = len(next(iter(tensors.values()))) if self._batches else 1
         infer = self._idle.get()
         try:
             parts: list[list[Any]] = []
             for index in range(samples):
+                if request.is_cancelled():
+                    raise _Canceled
                 one = slice(index, index + 1) if self._batches else slice(None)
-                with _canceled_with(sender, infer):
-                    results = infer.infer(
-                        {
-                            name: tensor[one]
-                            for name, tensor in zip(self._inputs, tensors, strict=True)
-                        }
-                    )
+                results = infer.infer({name: tensor[one] for name, tensor in tensors.items()})
                 parts.append([np.array(results[name]) for name in self._outputs])
         finally:
             self._idle.put(infer)
@@ -131,12 +111,26 @@ class TritonPythonModel:
         return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
 
 
+class _Canceled(Exception):  # noqa: N818 - no error
+    """The client has canceled its request."""
+
+
 def _require_numpy_1() -> None:
     if int(np.__version__.partition(".")[0]) >= 2:
         raise pb_utils.TritonModelException(
             f"numpy {np.__version__} in the environment of Triton's Python stub: this Triton "
             "silently corrupts tensors with numpy 2; install 'numpy<2'"
         )
+
+
+def _initialize_bindings(core: Any) -> None:
+    """Infer once, in one thread: two threads that are the first to infer wait for each other.
+
+    OpenVINO 2026.4 fills a static table of data types with and without the interpreter's lock.
+    """
+    parameter = ov.opset13.parameter([1], np.float32)
+    model = ov.Model([parameter], [parameter], "nothing")
+    core.compile_model(model, "CPU").create_infer_request().infer([np.zeros(1, np.float32)])
 
 
 def _properties(core: Any, parameters: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
@@ -176,30 +170,5 @@ def _check_tensors(kind: str, declared: Sequence[Mapping[str, Any]], actual: Seq
         )
 
 
-def _read(request: Any, name: str) -> Any:
-    return pb_utils.get_input_tensor_by_name(request, name).as_numpy()
-
-
-def _send_failure(sender: Any, message: str, code: Any) -> None:
-    response = pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))
-    sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
-
-
-@contextmanager
-def _canceled_with(sender: Any, infer: Any) -> Iterator[None]:
-    """Cancel the inference in the block when the client cancels its request."""
-    finished = threading.Event()
-
-    def watch() -> None:
-        while not finished.wait(_CANCEL_POLL_S):
-            if sender.is_cancelled():
-                infer.cancel()
-                return
-
-    watcher = threading.Thread(target=watch, name="cancel-watch", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        finished.set()
-        watcher.join()
+def _failure(message: str, code: Any) -> Any:
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))
