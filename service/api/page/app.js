@@ -114,6 +114,7 @@ panel.addEventListener("again", (event) => {
   open(restore(photo.file, photo.name));
 });
 list.addEventListener("save", () => void saveAll());
+find("drop-zone").addEventListener("sample", () => form.choose("denoise"));
 find("drop-zone").addEventListener("files", async (event) => {
   const files = /** @type {CustomEvent<File[]>} */ (event).detail;
   await ready;

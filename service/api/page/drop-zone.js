@@ -5,7 +5,7 @@ import { element } from "./dom.js";
 /** Camera raw files have no type of their own in browsers. */
 const ACCEPTED = "image/*,.tif,.tiff,.heic,.heif,.dng,.nef,.nrw,.cr2,.cr3,.arw,.raf,.rw2,.orf,.pef";
 
-/** Dispatches `files` with an array of files. */
+/** Dispatches `files` with an array of files, and `sample` before the file of the sample. */
 export class DropZone extends HTMLElement {
   #depth = 0;
 
@@ -21,6 +21,7 @@ export class DropZone extends HTMLElement {
           element("button", { type: "button", class: "primary", id: "choose", text: "Choose photos",
             onclick: () => chooser.click() }),
           element("button", { type: "button", class: "camera", text: "Take a photo",
+            hidden: navigator.maxTouchPoints === 0,
             onclick: () => camera.click() }),
           element("button", { type: "button", class: "sample", text: "Try a sample",
             onclick: () => void this.#giveSample() }))),
@@ -58,6 +59,7 @@ export class DropZone extends HTMLElement {
   async #giveSample() {
     const answer = await fetch(new URL("sample.webp", import.meta.url));
     const file = new File([await answer.blob()], "Sample photo.webp", { type: "image/webp" });
+    this.dispatchEvent(new Event("sample"));
     this.dispatchEvent(new CustomEvent("files", { detail: [file] }));
   }
 

@@ -87,8 +87,10 @@ export class PhotoList extends HTMLElement {
       "aria-label": `Delete ${photo.name}`, onclick: () => void queue.remove(photo) });
     const card = element("li", { class: "card" }, open,
       element("progress", { max: 100, "aria-label": `Progress of ${photo.name}` }), cancel, remove);
+    let isSeen = false;
     const show = () => {
       showState(photo, card);
+      if (!isSeen) return;
       void pictures.thumbnail(photo).then((url) => {
         if (url && picture.src !== url) picture.src = url;
         picture.hidden = !url;
@@ -96,6 +98,13 @@ export class PhotoList extends HTMLElement {
     };
     photo.addEventListener("change", show);
     show();
+    const seen = new IntersectionObserver(([{ isIntersecting }]) => {
+      if (!isIntersecting) return;
+      isSeen = true;
+      seen.disconnect();
+      show();
+    }, { rootMargin: "200px" });
+    seen.observe(card);
     return card;
   }
 }

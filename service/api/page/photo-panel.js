@@ -65,13 +65,17 @@ export class PhotoPanel extends HTMLElement {
     this.photo = photo;
     this.hidden = photo === null;
     [this.#other, this.#full] = [null, false];
+    this.#view.hidden = true; // until there is something to show
     if (!photo) return;
     photo.addEventListener("change", this.#onChange);
     void this.#show(false);
   }
 
+  /** Bring it into view, and the keyboard to it. */
   focusTitle() {
     this.#title.focus({ preventScroll: true });
+    const { top, bottom } = this.#title.getBoundingClientRect();
+    if (top < 0 || bottom > innerHeight) this.scrollIntoView();
   }
 
   /** @param {boolean} keep leave zoom and position as they are */
@@ -86,9 +90,9 @@ export class PhotoPanel extends HTMLElement {
     ]);
     if (turn !== this.#turn) return; // something newer is shown
     const size = photo.job?.output ?? photo.job?.input ?? await sizeOf(own);
+    this.#view.hidden = !size;
+    if (!size) return;
     const label = this.#other ? orderText(this.#other) : after ? "Before" : "";
-    this.#view.hidden = !own && !after;
-    if (this.#view.hidden || !size) return;
     this.#view.show({
       width: size.width, height: size.height, keep,
       before: own ? { url: own, label } : null,

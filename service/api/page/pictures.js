@@ -15,6 +15,10 @@ export class Pictures {
   #api;
   /** @type {Map<Photo, Map<string, Promise<string | null>>>} */
   #loaded = new Map();
+  /** What is behind the addresses. @type {Map<string, Blob>} */
+  #blobs = new Map();
+  /** Pictures are made smaller one after another: a decoded photo takes much memory. */
+  #shrinking = Promise.resolve();
 
   /** @param {Api} api */
   constructor(api) {
@@ -23,19 +27,22 @@ export class Pictures {
 
   /** A small picture for the list; null while there is none. @param {Photo} photo */
   async thumbnail(photo) {
-    if (photo.file && SHOWN.has(photo.file.type)) {
-      const { file } = photo;
-      return this.#once(photo, "thumbnail", async () => await shrink(file) ?? "");
-    }
-    return photo.job?.progress?.tile_grid || photo.state === "succeeded" ? this.before(photo) : null;
+    const { file } = photo;
+    if (file && SHOWN.has(file.type)) return this.#once(photo, "thumbnail", () => this.#shrink(file));
+    if (!hasPreview(photo)) return null;
+    return this.#once(photo, "thumbnail", async () => {
+      const url = await this.#preview(photo, "input");
+      const preview = url && this.#blobs.get(url);
+      if (!preview) throw new Error("There is no preview yet.");
+      return this.#shrink(preview);
+    });
   }
 
   /** The photo as it was; null while there is none. @param {Photo} photo @param {boolean} [full] */
   async before(photo, full = false) {
     const { file } = photo;
     // Until the service has a preview: that one has the colors of the result's.
-    const preview = photo.job?.progress?.tile_grid || photo.state === "succeeded"
-      ? await this.#preview(photo, "input") : null;
+    const preview = hasPreview(photo) ? await this.#preview(photo, "input") : null;
     const isSmall = !photo.job?.input || pixels(photo.job.input) <= MOST_PIXELS;
     if (file && SHOWN.has(file.type) && (full || !preview) && isSmall) {
       return this.#once(photo, "file", async () => file);
@@ -68,7 +75,11 @@ export class Pictures {
   /** @param {Photo} photo */
   forget(photo) {
     for (const loading of this.#loaded.get(photo)?.values() ?? []) {
-      void loading.then((url) => { if (url) URL.revokeObjectURL(url); });
+      void loading.then((url) => {
+        if (!url) return;
+        URL.revokeObjectURL(url);
+        this.#blobs.delete(url);
+      });
     }
     this.#loaded.delete(photo);
   }
@@ -83,16 +94,27 @@ export class Pictures {
     return (await this.#api.request(path)).blob();
   }
 
+  /** @param {Blob} picture @returns {Promise<Blob | null>} */
+  #shrink(picture) {
+    const made = this.#shrinking.then(() => shrink(picture));
+    this.#shrinking = made.then(() => {});
+    return made;
+  }
+
   /**
-   * @param {Photo} photo @param {string} name @param {() => Promise<Blob | string>} load
+   * @param {Photo} photo @param {string} name @param {() => Promise<Blob | null>} load
    * @returns {Promise<string | null>}
    */
   #once(photo, name, load) {
     const known = this.#loaded.get(photo) ?? new Map();
     this.#loaded.set(photo, known);
     if (!known.has(name)) {
-      const loading = load().then(
-        (found) => found === "" ? null : URL.createObjectURL(/** @type {Blob} */ (found)));
+      const loading = load().then((blob) => {
+        if (blob === null) return null;
+        const url = URL.createObjectURL(blob);
+        this.#blobs.set(url, blob);
+        return url;
+      });
       known.set(name, loading.catch(() => {
         known.delete(name); // it may succeed later
         return null;
@@ -107,8 +129,13 @@ function pixels({ width, height }) {
   return width * height;
 }
 
+/** Whether the service has decoded the photo. @param {Photo} photo */
+function hasPreview(photo) {
+  return Boolean(photo.job?.progress?.tile_grid) || photo.state === "succeeded";
+}
+
 /** Make a small copy of an image file, off the page's own thread; null if it is none. */
-async function shrink(/** @type {File} */ file) {
+async function shrink(/** @type {Blob} */ file) {
   try {
     const bitmap = await createImageBitmap(file, { resizeWidth: THUMBNAIL, resizeQuality: "medium" });
     const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);

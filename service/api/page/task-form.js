@@ -44,6 +44,15 @@ export class TaskForm extends HTMLElement {
     this.#showParameters();
   }
 
+  /** Choose a task, if the service has it. @param {string} name */
+  choose(name) {
+    const input = this.#form.querySelector(`input[name=task][value="${name}"]`);
+    if (input instanceof HTMLInputElement) {
+      input.checked = true;
+      this.#showParameters();
+    }
+  }
+
   /** What a photo is to be restored with, now. @returns {Order} */
   get order() {
     const values = new FormData(this.#form);
