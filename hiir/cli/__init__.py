@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(given)
     options.given = given
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every poll of a job
+    for name in ("httpx", "watchfiles"):  # a line for every poll of a job, and for every event
+        logging.getLogger(name).setLevel(logging.WARNING)
     command: Callable[[argparse.Namespace], int] = options.run
     try:
         return command(options)

@@ -1,42 +1,36 @@
-"""The command `hiir restore`: restore files and folders on a running service.
+"""The command `hiir restore`: restore files and folders on a running service, or on one of its own.
 
 Commands import what they need when they run: `--help` must not wait for the client.
 """
 
 import argparse
-import json
 import os
+import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from hiir.cli.command import Commands, add_command
-from hiir.cli.photo_plan import PhotoPlanError, PlannedPhoto, plan_photos, with_format
+from hiir.cli.photos.plan import PhotoPlanError, PlannedPhoto, plan_photo, plan_photos
+from hiir.cli.photos.request import RestoreRequest, add_parameters, read_request
 
 if TYPE_CHECKING:
+    from hiir.cli.photos.report import Report
+    from hiir.cli.photos.run import PhotoRun
     from hiir_client import Client
 
 __all__ = ["add_restore_commands"]
 
 _USAGE = 2
+_INTERRUPTED = 128 + signal.SIGINT
 _LONGEST_PAUSE_S = 3600.0
 """A day's quota may be further away: then the file has failed, with the code of the quota."""
-_RETRIES = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Outcome:
-    """What became of one photo."""
-
-    source: str
-    status: Literal["restored", "skipped", "failed"]
-    target: str
-    code: str | None = None
-    detail: str | None = None
-    request_id: str | None = None
-    job_id: str | None = None
+_RETRIES = 200
+"""For an outage of about 20 minutes."""
+_PIPE = Path("-")
 
 
 def add_restore_commands(commands: "Commands") -> None:
@@ -45,121 +39,267 @@ def add_restore_commands(commands: "Commands") -> None:
         commands,
         "restore",
         run=_restore,
-        summary="restore photos on a running service",
-        description="Restore files, and the photos in folders, on a running service (`hiir up`). "
-        "Results keep their paths inside the folders. A result that exists is skipped, so that a "
-        "command that was interrupted can be repeated. Exits with 0, with 1 if a photo failed, "
-        "and with 2 for a command that cannot be carried out.",
+        summary="restore photos on a running service, or on one of its own",
+        description="Restore files, and the photos in folders. Without --url the service of this "
+        "machine is used (`hiir up`); if none runs, one is started and stopped again. Results keep "
+        "their paths inside the folders, and existing files are never overwritten without --force. "
+        "Exits with 0, with 1 if a photo failed, and with 2 for a command that cannot be carried "
+        "out. Where the service requires an API key, set HIIR_API_KEY.",
         example="hiir restore holiday.jpg -o restored --task denoise\n"
-        "hiir restore photos -o restored --task super-resolution --parameter scale=2 --recursive",
+        "hiir restore photos -o restored --task super-resolution --scale 2 --recursive\n"
+        "hiir restore photos -o restored --task denoise --noise-level 25 --dry-run\n"
+        "hiir restore photos -o restored --task denoise --resume\n"
+        "hiir restore inbox -o restored --task jpeg-artifacts --format png --watch\n"
+        "hiir restore - -o - --task denoise",
     )
-    restore.add_argument("input", nargs="+", type=Path, help="files and folders")
-    restore.add_argument("-o", "--output", type=Path, required=True, help="folder of the results")
-    restore.add_argument("--task", required=True, help="task, or name of a model")
     restore.add_argument(
-        "--parameter",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="parameter of the task or option of the result; can be repeated",
+        "input", nargs="+", type=Path, help="files and folders; `-` is standard input"
     )
-    restore.add_argument("--format", default="same", help="format of the results")
+    restore.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        help="folder of the results; `-` is standard output; a file for standard input",
+    )
+    restore.add_argument("--task", required=True, help="task, or name of a model")
+    add_parameters(restore)
+    restore.add_argument(
+        "--right", type=Path, metavar="PATH", help="right view of a dual-pixel photo, or a folder"
+    )
     restore.add_argument("--recursive", action="store_true", help="include subfolders")
     restore.add_argument("--force", action="store_true", help="overwrite results that exist")
+    restore.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave out photos that an earlier run has restored with the same parameters and model",
+    )
+    restore.add_argument(
+        "--watch",
+        action="store_true",
+        help="restore photos as they appear in the folders, until Ctrl-C; implies --resume",
+    )
+    restore.add_argument(
+        "--dry-run", action="store_true", help="show photos, megapixels and seconds, and end"
+    )
+    restore.add_argument(
+        "--keep", action="store_true", help="do not delete the results on the service"
+    )
     restore.add_argument("--jobs", type=int, default=4, help="photos to restore at once")
-    restore.add_argument("--url", default="http://127.0.0.1:8000", help="address of the service")
+    restore.add_argument(
+        "--url", help="address of the service (default: the one that runs on this machine)"
+    )
     restore.add_argument("--json", action="store_true", help="print one JSON object a photo")
 
 
 def _restore(options: argparse.Namespace) -> int:
-    from hiir_client import Client, RetryPolicy
+    from hiir.cli.photos.local_service import ServiceError
+    from hiir_client import HiirClientError
 
     try:
-        photos = _plan(options)
-        parameters = dict(_read_parameter(text) for text in options.parameter)
-        policy = RetryPolicy(retries=_RETRIES, longest_retry_after=_LONGEST_PAUSE_S)
-        client = Client(options.url, api_key=os.environ.get("HIIR_API_KEY"), retries=policy)
-    except (PhotoPlanError, ValueError) as error:
+        _check(options)
+        with ExitStack() as stack:
+            if options.dry_run:
+                return _dry_run(options)
+            photos = () if options.watch or _is_piped(options) else _plan(options)
+            client, request = stack.enter_context(_service(options))
+            if _is_piped(options):
+                return _pipe(client, request, options)
+            return _run(client, request, options, photos)
+    except (PhotoPlanError, ServiceError, HiirClientError, ValueError) as error:
         print(f"hiir: {error}", file=sys.stderr)
         return _USAGE
-    failed = 0
-    pool = ThreadPoolExecutor(options.jobs)
-    try:
-        tasks = [pool.submit(_restore_one, client, photo, options, parameters) for photo in photos]
-        for number, task in enumerate(tasks, start=1):
-            outcome = task.result()
-            failed += outcome.status == "failed"
-            print(_describe(outcome, number, len(tasks), as_json=options.json), flush=True)
-    finally:
-        # After Ctrl-C the photos under way are finished, and no others are begun.
-        pool.shutdown(cancel_futures=True)
-        client.close()
-    return 1 if failed else 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raise `PhotoPlanError` for options that do not go together."""
+    if options.jobs < 1:
+        raise PhotoPlanError(f"--jobs must be at least 1, not {options.jobs}.")
+    if _is_piped(options) and (len(options.input) > 1 or options.watch or options.dry_run):
+        raise PhotoPlanError("`-` is for one photo, without --watch and --dry-run.")
+    if options.watch:
+        for path in options.input:
+            if not path.is_dir():
+                raise PhotoPlanError(f"--watch is for folders, and {path} is not one.")
+
+
+def _is_piped(options: argparse.Namespace) -> bool:
+    return _PIPE in options.input or options.output == _PIPE
 
 
 def _plan(options: argparse.Namespace) -> tuple[PlannedPhoto, ...]:
-    if options.jobs < 1:
-        raise PhotoPlanError(f"--jobs must be at least 1, not {options.jobs}.")
     photos = plan_photos(
         options.input,
         output=options.output,
         recursive=options.recursive,
-        image_format=options.format,
+        image_format=options.format or "same",
+        right=options.right,
     )
     if not photos:
         raise PhotoPlanError("Found no photos; --recursive includes subfolders.")
     return photos
 
 
-def _read_parameter(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise PhotoPlanError(f"--parameter is NAME=VALUE, not {text!r}.")
-    return name, value
+def _dry_run(options: argparse.Namespace) -> int:
+    from hiir.cli.photos.estimate import show_estimate
+    from hiir.cli.photos.local_service import find_tasks, running_service
+
+    photos = _plan(options)
+    key = _api_key()
+    url = options.url or running_service(api_key=key)
+    request = None
+    if url is not None:  # none is started for the seconds alone
+        request = read_request(options, find_tasks(url, api_key=key, retries=1))
+    return show_estimate(photos, request, as_json=options.json)
 
 
-def _restore_one(
+@contextmanager
+def _service(options: argparse.Namespace) -> Iterator[tuple["Client", RestoreRequest]]:
+    """Give a client of the service, and what is asked of it."""
+    from hiir.cli.photos.local_service import find_tasks, own_service, running_service
+    from hiir_client import Client, RetryPolicy
+
+    key = _api_key()
+    with ExitStack() as stack:
+        url = options.url or running_service(api_key=key)
+        if url is None:
+            print("hiir: no service runs on this machine; starting one", file=sys.stderr)
+            url = stack.enter_context(own_service())
+            stack.callback(print, "hiir: stopping the service", file=sys.stderr)
+            print(f"hiir: the service is ready at {url}", file=sys.stderr)
+        request = read_request(options, find_tasks(url, api_key=key, retries=3))
+        policy = RetryPolicy(retries=_RETRIES, longest_retry_after=_LONGEST_PAUSE_S)
+        yield stack.enter_context(Client(url, api_key=key, retries=policy)), request
+
+
+def _api_key() -> str | None:
+    return os.environ.get("HIIR_API_KEY")
+
+
+def _run(
     client: "Client",
-    photo: PlannedPhoto,
+    request: RestoreRequest,
     options: argparse.Namespace,
-    parameters: dict[str, str],
-) -> _Outcome:
-    from hiir_client import ApiError, HiirClientError
+    photos: tuple[PlannedPhoto, ...],
+) -> int:
+    from hiir.cli.photos.journal import open_journal
+    from hiir.cli.photos.pacing import Pacer
+    from hiir.cli.photos.report import Report
+    from hiir.cli.photos.run import PhotoRun
 
-    source, target = str(photo.source), photo.target
-    if target.exists() and not options.force:
-        return _Outcome(source=source, status="skipped", target=str(target))
+    with open_journal(options.output) as journal:
+        run = PhotoRun(
+            client=client,
+            journal=journal,
+            request=request,
+            pacer=Pacer(lambda: client.rate_limits),
+            force=options.force,
+            resume=options.resume or options.watch,
+            keep=options.keep,
+        )
+        report = Report(count=None if options.watch else len(photos), as_json=options.json)
+        source = _watched(options) if options.watch else iter(photos)
+        with report:
+            is_interrupted = _restore_all(run, report, source, jobs=options.jobs)
+        report.summarize()
+    if is_interrupted and not options.watch:
+        print("hiir: interrupted; --resume continues", file=sys.stderr)
+        return _INTERRUPTED
+    return 1 if report.has_failures else 0
+
+
+def _restore_all(
+    run: "PhotoRun", report: "Report", photos: Iterator[PlannedPhoto], *, jobs: int
+) -> bool:
+    """Restore all photos; returns whether Ctrl-C or SIGTERM has ended the run.
+
+    The photos under way are then finished, and no others are begun; a second signal ends at once.
+    """
+
+    def restore(photo: PlannedPhoto) -> None:
+        with report.photo(photo.source.name) as on_progress:
+            outcome = run.restore(photo, on_progress=on_progress)
+        report.finish(outcome)
+
+    pool = ThreadPoolExecutor(jobs)
+    tasks: list[Future[None]] = []
+    is_interrupted = False
+    with _on_termination():
+        try:
+            tasks.extend(pool.submit(restore, photo) for photo in photos)
+            for task in tasks:
+                task.result()
+        except KeyboardInterrupt:
+            is_interrupted = True
+            print("hiir: finishing the photos under way", file=sys.stderr)
+        try:
+            pool.shutdown(cancel_futures=is_interrupted)
+        except KeyboardInterrupt:
+            # The threads cannot be interrupted; the journal knows what they have done.
+            sys.stderr.flush()
+            os._exit(_INTERRUPTED)
+    return is_interrupted
+
+
+@contextmanager
+def _on_termination() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C."""
+    handler: Callable[[int, object], None] = lambda *_: _interrupt()  # noqa: E731
+    before = signal.signal(signal.SIGTERM, handler)
     try:
-        job = client.jobs.wait(
-            client.jobs.submit(
-                photo.source, task=options.task, format=options.format, parameters=parameters
-            ).id
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def _watched(options: argparse.Namespace) -> Iterator[PlannedPhoto]:
+    from hiir.cli.photos.watch import resting_photos
+
+    print("hiir: watching; press Ctrl-C to stop", file=sys.stderr)
+    for source, relative in resting_photos(
+        options.input, output=options.output, recursive=options.recursive
+    ):
+        try:
+            yield plan_photo(
+                source,
+                relative,
+                output=options.output,
+                image_format=options.format or "same",
+                right=options.right,
+            )
+        except PhotoPlanError as error:
+            print(f"hiir: {error}", file=sys.stderr)
+
+
+def _pipe(client: "Client", request: RestoreRequest, options: argparse.Namespace) -> int:
+    """Restore one photo from standard input, to standard output, or both."""
+    from hiir_client import HiirClientError, JobOptions
+
+    (source,) = options.input
+    fields: JobOptions = {"parameters": request.fields}
+    if options.right is not None:
+        fields["file_right"] = options.right
+    try:
+        result = client.restore(
+            sys.stdin.buffer.read() if source == _PIPE else source,
+            task=request.task,
+            filename="stdin" if source == _PIPE else None,
+            to=None if options.output == _PIPE else options.output,
+            overwrite=options.force,
+            **fields,
         )
-        # The service may write another format: a raw file has none that it could keep.
-        target = with_format(target, "same" if job.output is None else job.output.format)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        client.jobs.download(job, to=target, overwrite=options.force)
-    except ApiError as error:
-        return _Outcome(
-            source=source,
-            status="failed",
-            target=str(target),
-            code=error.code,
-            detail=error.detail,
-            request_id=error.request_id,
-            job_id=error.job_id,
-        )
+        if not options.keep:
+            client.jobs.delete(result.job.id)
     except (HiirClientError, OSError) as error:
-        return _Outcome(source=source, status="failed", target=str(target), detail=str(error))
-    return _Outcome(source=source, status="restored", target=str(target), job_id=job.id)
-
-
-def _describe(outcome: _Outcome, number: int, count: int, *, as_json: bool) -> str:
-    if as_json:
-        return json.dumps(asdict(outcome))
-    line = f"[{number}/{count}] {outcome.status}: {outcome.source}"
-    if outcome.status == "failed":
-        ids = {"request": outcome.request_id, "job": outcome.job_id}
-        shown = "".join(f" [{name} {value}]" for name, value in ids.items() if value)
-        return f"{line}: {outcome.code or 'error'}: {outcome.detail}{shown}"
-    return f"{line} -> {outcome.target}"
+        print(f"hiir: {error}", file=sys.stderr)
+        return 1
+    if options.output == _PIPE:
+        sys.stdout.buffer.write(result.read_bytes())
+        sys.stdout.buffer.flush()
+    return 0

@@ -14,16 +14,24 @@ import numpy as np
 import numpy.typing as npt
 
 from hiir.imaging.bayer import BayerPattern
+from hiir.imaging.color import srgb_profile
+from hiir.imaging.dng_crop import read_default_crop
 from hiir.imaging.errors import ImageCorrupt, UnsupportedImageFormat, UnsupportedPixelMode
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
-from hiir.imaging.metadata import ImageMetadata
+from hiir.imaging.metadata import METADATA_NAMES, ImageMetadata
+from hiir.imaging.notes import Note, NoteCode
+from hiir.imaging.options import MetadataPolicy
+from hiir.imaging.orientation import Box
 from hiir.imaging.photo import DecodedImage, PhotoInfo
 from hiir.imaging.pixels import FloatPixels, Pixels, Uint16Pixels, from_unit, to_unit
+from hiir.imaging.raw_metadata import read_raw_metadata
+from hiir.imaging.raw_signature import camera_raw_name
 
 _BAND_ROWS = 256
 # What LibRaw calls the orientation -> quarter turns against the clock that undo it.
 _TURNS = {0: 0, 3: 2, 5: 1, 6: 3}
+_WHY_DROPPED = "of the camera raw file was left out: it cannot be read, or cannot be moved."
 # XYZ of sRGB's primaries at D65.
 _XYZ_OF_SRGB = np.array(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
@@ -56,6 +64,7 @@ class CameraRaw:
     """`(H, W, 1)`, white-balanced, with the curve of sRGB."""
     pattern: BayerPattern
     development: Development
+    info: PhotoInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,43 +76,71 @@ class RawPhoto:
     development: Development
 
 
-def raw_info(shape: Sequence[int]) -> PhotoInfo:
+def raw_info(shape: Sequence[int], metadata: ImageMetadata, notes: tuple[Note, ...]) -> PhotoInfo:
     """What is known of the mosaic `(H, W, 1)`; TIFF is the format that can hold what it becomes."""
     height, width, channels = shape
-    header = ImageHeader(
-        format=ImageFormat.TIFF, width=width, height=height, frames=1, mode="I;16", bit_depth=16
-    )
     return PhotoInfo(
-        header=header,
+        header=_header(height, width),
         shape=(height, width, channels),
         has_alpha=False,
-        metadata=ImageMetadata(),
+        metadata=metadata,
+        notes=notes,
     )
 
 
-def read_camera_raw(source: BinaryIO, limits: ImageLimits) -> CameraRaw:
-    """Read the sensor's samples of a raw file, from its start.
+def _header(height: int, width: int) -> ImageHeader:
+    return ImageHeader(
+        format=ImageFormat.TIFF, width=width, height=height, frames=1, mode="I;16", bit_depth=16
+    )
 
-    Raises `UnsupportedImageFormat` for any other file, `ImageTooLarge` and
-    `ImageTooSmall` before the samples are unpacked, `UnsupportedPixelMode` for a sensor without a
-    Bayer pattern, and `ImageCorrupt`.
+
+def read_camera_raw(
+    source: BinaryIO, limits: ImageLimits, policy: MetadataPolicy = MetadataPolicy.KEEP
+) -> CameraRaw:
+    """Read the sensor's samples of a raw file, from its start, and its metadata.
+
+    The default crop of a DNG is applied. Raises `UnsupportedImageFormat` for any other file and for
+    a camera that LibRaw does not know, `ImageTooLarge` and `ImageTooSmall` before the samples are
+    unpacked, `UnsupportedPixelMode` for a sensor without a Bayer pattern, and `ImageCorrupt`.
     """
     import rawpy  # noqa: PLC0415 - a large library, for the few who send such a file
 
-    source.seek(0)
+    kind = camera_raw_name(source)
     try:
         raw = rawpy.imread(source)
     except rawpy.LibRawError as error:
-        raise UnsupportedImageFormat("The content is not a camera raw file.") from error
+        if kind is None:
+            raise UnsupportedImageFormat("The content is not a camera raw file.") from error
+        raise UnsupportedImageFormat(
+            f"The camera raw file ({kind}) is damaged, or of a camera or a compression that is "
+            "not supported.",
+            actual=f"camera raw ({kind})",
+        ) from error
     try:
         with raw:
-            check_header(raw_info((raw.sizes.height, raw.sizes.width, 1)).header, limits)
-            return _read(raw)
+            check_header(_header(raw.sizes.height, raw.sizes.width), limits)
+            width, height = raw.sizes.width, raw.sizes.height
+            # Other cameras have crops too, which may be a choice of the aspect ratio.
+            crop = Box(left=0, top=0, right=width, bottom=height)
+            if kind == "DNG":
+                crop = read_default_crop(source, width=width, height=height)
+            samples, pattern, development = _read(raw, crop)
     except rawpy.LibRawError as error:
         raise ImageCorrupt("The camera raw file cannot be decoded.") from error
+    metadata = read_raw_metadata(source, kind, policy, srgb_profile())
+    notes = tuple(
+        Note(code=NoteCode.METADATA_DROPPED, detail=f"{METADATA_NAMES[name]} {_WHY_DROPPED}")
+        for name in metadata.dropped
+    )
+    return CameraRaw(
+        samples=samples,
+        pattern=pattern,
+        development=development,
+        info=raw_info(samples.shape, metadata, notes),
+    )
 
 
-def _read(raw: Any) -> CameraRaw:
+def _read(raw: Any, crop: Box) -> tuple[Uint16Pixels, BayerPattern, Development]:
     colors = _colors_of_pattern(raw)
     stored = raw.raw_image_visible
     height, width = stored.shape
@@ -117,10 +154,12 @@ def _read(raw: Any) -> CameraRaw:
         light = (stored[rows].astype(np.float32) - black[channel]) * gain[channel]
         samples[rows] = from_unit(_to_curve(np.clip(light, 0, 1)), np.uint16)
     turns = _TURNS.get(int(raw.sizes.flip), 0)
-    return CameraRaw(
-        samples=np.ascontiguousarray(np.rot90(samples, turns))[..., np.newaxis],
-        pattern=_turned(colors, (height, width), turns),
-        development=_development(raw),
+    samples = samples[crop.top : crop.bottom, crop.left : crop.right]
+    colors = np.roll(colors, (-crop.top, -crop.left), axis=(0, 1))
+    return (
+        np.ascontiguousarray(np.rot90(samples, turns))[..., np.newaxis],
+        _turned(colors, (samples.shape[0], samples.shape[1]), turns),
+        _development(raw),
     )
 
 
@@ -128,7 +167,12 @@ def _colors_of_pattern(raw: Any) -> npt.NDArray[np.str_]:
     """The letters of the 2 x 2 pixels at the top left; raises `UnsupportedPixelMode`."""
     pattern, description = raw.raw_pattern, raw.color_desc.decode("ascii").lower()
     if pattern is None or pattern.shape != (2, 2) or raw.raw_image_visible.ndim != 2:
-        raise UnsupportedPixelMode("The sensor has no Bayer pattern.", limit="Bayer")
+        raise UnsupportedPixelMode(
+            "Only camera raw files with a Bayer pattern, 2 x 2 pixels of red, green and blue, are "
+            "supported; X-Trans sensors, linear DNG and other layouts are not.",
+            limit="Bayer pattern of 2 x 2 pixels",
+            actual=_layout_of(raw),
+        )
     colors: npt.NDArray[np.str_] = np.array(list(description))[pattern]
     if "".join(colors.flat) not in set(BayerPattern):
         raise UnsupportedPixelMode(
@@ -137,6 +181,14 @@ def _colors_of_pattern(raw: Any) -> npt.NDArray[np.str_]:
             actual="".join(colors.flat),
         )
     return colors
+
+
+def _layout_of(raw: Any) -> str:
+    pattern = raw.raw_pattern
+    if pattern is None or raw.raw_image_visible.ndim != 2:
+        return "linear raw: all colors in each pixel"
+    rows, columns = pattern.shape
+    return f"X-Trans: {rows} x {columns} pixels" if rows == 6 else f"{rows} x {columns} pixels"
 
 
 def _turned(colors: npt.NDArray[np.str_], size: tuple[int, int], turns: int) -> BayerPattern:

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import BinaryIO
 
 from hiir.imaging.bayer import BayerPattern
-from hiir.imaging.camera_raw import Development, RawPhoto, raw_info
+from hiir.imaging.camera_raw import Development, RawPhoto
 from hiir.imaging.codec_messages import (
     Message,
     error_from_json,
@@ -105,15 +105,15 @@ class Codec:
             info=info, pixels=planes[0], alpha=planes[1] if info.has_alpha else None
         )
 
-    def check_raw(self, source: BinaryIO, limits: ImageLimits) -> PhotoInfo:
+    def check_raw(self, source: BinaryIO, limits: ImageLimits, options: PhotoOptions) -> PhotoInfo:
         """As `check`, of a camera raw file; raises what `read_camera_raw` raises."""
-        answer, _ = self._decoding(_raw_request(limits, keep=False), source)
-        return raw_info(answer["shape"])
+        answer, _ = self._decoding(_raw_request(limits, options, keep=False), source)
+        return info_from_json(answer["info"])
 
-    def decode_raw(self, source: BinaryIO, limits: ImageLimits) -> RawPhoto:
+    def decode_raw(self, source: BinaryIO, limits: ImageLimits, options: PhotoOptions) -> RawPhoto:
         """As `decode`, of a camera raw file: its mosaic, and what is to be done after."""
-        answer, files = self._decoding(_raw_request(limits, keep=True), source)
-        info = raw_info(answer["shape"])
+        answer, files = self._decoding(_raw_request(limits, options, keep=True), source)
+        info = info_from_json(answer["info"])
         pixels = PixelFile(info.shape, info.dtype, fd=files[0])
         return RawPhoto(
             image=DecodedImage(info=info, pixels=pixels, alpha=None),
@@ -209,8 +209,8 @@ class Codec:
         return ours
 
 
-def _raw_request(limits: ImageLimits, *, keep: bool) -> Message:
-    return {"operation": "decode-raw", "limits": asdict(limits), "keep": keep}
+def _raw_request(limits: ImageLimits, options: PhotoOptions, *, keep: bool) -> Message:
+    return {**_decode_request(limits, options, keep=keep), "operation": "decode-raw"}
 
 
 def _decode_request(limits: ImageLimits, options: PhotoOptions, *, keep: bool) -> Message:

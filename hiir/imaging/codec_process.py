@@ -133,10 +133,11 @@ def _decode(request: Message, files: Files) -> tuple[Message, Files]:
 
 
 def _decode_raw(request: Message, files: Files) -> tuple[Message, Files]:
+    options = PhotoOptions.from_json(request["options"])
     with _open(files[0]) as source:
-        raw = read_camera_raw(source, ImageLimits(**request["limits"]))
+        raw = read_camera_raw(source, ImageLimits(**request["limits"]), options.metadata)
     answer: Message = {
-        "shape": raw.samples.shape,
+        "info": info_to_json(raw.info),
         "pattern": raw.pattern.value,
         "matrix": raw.development.matrix,
     }

@@ -39,6 +39,7 @@ METADATA_NAMES = {
     "dpi": "The resolution",
     "exif": "EXIF",
     "icc_profile": "The color profile",
+    "maker_note": "The maker note",
     "xmp": "XMP",
 }
 _CANNOT_HOLD = {

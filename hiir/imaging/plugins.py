@@ -17,6 +17,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from hiir.imaging.errors import EmptyImage, UnsupportedImageFormat
 from hiir.imaging.formats import SIGNATURE_BYTES, ImageFormat, available_formats, sniff_format
+from hiir.imaging.raw_signature import camera_raw_name
 
 
 def enable_heif() -> None:
@@ -47,13 +48,22 @@ PLUGINS: Mapping[ImageFormat, Callable[[BinaryIO], ImageFile]] = {
 def recognize(stream: BinaryIO) -> ImageFormat:
     """The format of a stream, which is left at its start.
 
-    Raises `EmptyImage` or `UnsupportedImageFormat`.
+    Raises `EmptyImage` or `UnsupportedImageFormat`, the latter for a camera raw file too: its first
+    page is a preview, which is not the photo.
     """
     stream.seek(0)
     start = stream.read(SIGNATURE_BYTES)
     stream.seek(0)
     if not start:
         raise EmptyImage("The file is empty.", limit=1, actual=0)
+    raw = camera_raw_name(stream)
+    if raw is not None:
+        raise UnsupportedImageFormat(
+            f"The file is a camera raw file ({raw}). The task demosaic takes it, without the "
+            "parameter pattern; other tasks take the developed photo, as JPEG or TIFF for example.",
+            limit=", ".join(item.name for item in available_formats()),
+            actual=f"camera raw ({raw})",
+        )
     image_format = sniff_format(start)
     if image_format is None:
         known = ", ".join(item.name for item in available_formats())

@@ -83,7 +83,7 @@ class UploadCheck:
         `ViewsDifferError`, and `MissingParameterError` for a mosaic without a pattern.
         """
         is_raw = self.request.task.takes_mosaics and self.request.pattern is None
-        photo = self._check_raw(upload) if is_raw else self._check_photo(upload, options)
+        photo = self._check_raw(upload, options) if is_raw else self._check_photo(upload, options)
         header = photo.header
         if options.format is None and formats and header.format not in formats:
             options = replace(options, format=formats[0])
@@ -115,9 +115,9 @@ class UploadCheck:
         self._check_result(header, options)
         return self.codec.check(upload.file, limits, options)
 
-    def _check_raw(self, upload: Upload) -> PhotoInfo:
+    def _check_raw(self, upload: Upload, options: PhotoOptions) -> PhotoInfo:
         try:
-            return self.codec.check_raw(upload.file, self.limits.image_limits())
+            return self.codec.check_raw(upload.file, self.limits.image_limits(), options)
         except UnsupportedImageFormat as error:
             raise self._missing_pattern(upload) or error from error
 

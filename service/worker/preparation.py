@@ -94,7 +94,7 @@ def prepare_photo(
         return _with_noise_level(photo, job, contract) if contract.noise_level else photo
     pattern = job.parameters.get(PATTERN)
     if pattern is None:
-        raw = codec.decode_raw(source, limits)
+        raw = codec.decode_raw(source, limits, job.options)
         files.callback(raw.image.close)
         return _mosaic(raw.image, raw.pattern, raw.development)
     image = codec.decode(source, limits, job.options)
@@ -131,13 +131,16 @@ def _with_noise_level(photo: PreparedPhoto, job: Job, contract: ModelContract) -
 def _mosaic(
     image: DecodedImage, pattern: BayerPattern, development: Development | None
 ) -> PreparedPhoto:
-    """Demosaic while reading. The result is in color, so a gray ICC profile does not apply."""
+    """Demosaic while reading.
+
+    The result is in color, so the ICC profile of a gray image does not apply; that of a camera raw
+    file is the one of the developed photo.
+    """
     height, width, _ = image.info.shape
-    info = replace(
-        image.info,
-        shape=(height, width, 3),
-        metadata=replace(image.info.metadata, icc_profile=None),
-    )
+    metadata = image.info.metadata
+    if development is None:
+        metadata = replace(metadata, icc_profile=None)
+    info = replace(image.info, shape=(height, width, 3), metadata=metadata)
     return PreparedPhoto(
         rows=DemosaickedRows(image.pixels, pattern),
         like=replace(image, info=info),

@@ -4,16 +4,22 @@ import io
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from hiir.imaging import (
     BayerPattern,
     ImageCorrupt,
     ImageLimits,
     ImageTooLarge,
+    MetadataPolicy,
+    NoteCode,
     UnsupportedImageFormat,
     UnsupportedPixelMode,
 )
 from hiir.imaging.camera_raw import Development, read_camera_raw
+from hiir.imaging.color import srgb_profile
+from hiir.imaging.exif_block import PREFIX, NewField, _append, integers, with_fields
+from hiir.imaging.tiff_fields import EXIF_IFD, GPS_IFD, TiffReader
 from tests.camera_raw import BLACK, WHITE, curve, dng
 
 SRGB_OF_LIGHT = [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)]
@@ -98,3 +104,97 @@ def test_file_without_its_end_is_no_photo():
 def test_sensor_of_other_colors_is_refused():
     with pytest.raises((UnsupportedPixelMode, UnsupportedImageFormat)):
         read(dng(sensor(), pattern="rgbg"))
+
+
+@pytest.mark.parametrize("preview", [False, True])
+@pytest.mark.parametrize("origin", [(0, 0), (3, 0), (2, 5), (7, 1)])
+def test_the_default_crop_of_a_dng_is_applied_with_its_pattern(preview, origin):
+    values = sensor(64, 80)
+    whole = read(dng(values, pattern="grbg"))
+    left, top = origin
+    raw = read(dng(values, pattern="grbg", crop=(left, top, 64, 48), preview=preview))
+    np.testing.assert_array_equal(raw.samples, whole.samples[top : top + 48, left : left + 64])
+    letters = np.tile(np.array([["g", "r"], ["b", "g"]]), (8, 8))
+    assert raw.pattern.value == "".join(letters[top : top + 2, left : left + 2].flat)
+
+
+def test_the_default_crop_counts_from_the_active_area():
+    values = sensor(64, 80)
+    whole = read(dng(values))
+    raw = read(dng(values, active_area=(4, 6, 64, 80), crop=(2, 2, 60, 48)))
+    np.testing.assert_array_equal(raw.samples, whole.samples[6:54, 8:68])
+
+
+def test_a_default_crop_beyond_the_sensor_is_ignored():
+    assert read(dng(sensor(), crop=(10, 10, 640, 480))).samples.shape == (48, 64, 1)
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_the_result_has_the_srgb_profile_and_what_the_camera_says(preview):
+    metadata = read(dng(sensor(), preview=preview)).info.metadata
+    assert metadata.icc_profile == srgb_profile()
+    exif = Image.Exif()
+    exif.load(metadata.exif)
+    assert dict(exif) == {
+        ExifTags.Base.Make: "Maker",
+        ExifTags.Base.Model: "Camera",
+        ExifTags.Base.DateTime: "2021:05:05 10:10:10",
+        ExifTags.Base.Software: "tifffile.py",
+    }
+
+
+def with_lens_and_place(file):
+    """The file with a lens, a date, a maker note and a place, in directories behind its samples."""
+    exif = Image.Exif()
+    exif[ExifTags.IFD.Exif] = {
+        ExifTags.Base.DateTimeOriginal: "2021:05:05 10:10:10",
+        ExifTags.Base.LensModel: "Lens 50mm",
+        ExifTags.Base.MakerNote: b"Canon-like note with offsets",
+    }
+    exif[ExifTags.IFD.GPSInfo] = {ExifTags.GPS.GPSLatitudeRef: "N"}
+    added = exif.tobytes().removeprefix(PREFIX)
+    content = file.getvalue()
+    reader = TiffReader(io.BytesIO(added))
+    first = reader.directory(reader.first).fields
+    data, pointers = bytearray(content), []
+    first_place = bytes(data[4:8])
+    for tag in (EXIF_IFD, GPS_IFD):
+        fields = reader.directory(reader.number(first, tag)).fields
+        copies = [
+            NewField(tag=tag, kind=field.kind, count=field.count, data=reader.data(field))
+            for tag, field in fields.items()
+        ]
+        pointers.append(integers("<", tag, 4, (_append(data, copies, "<"),)))
+    data[4:8] = first_place
+    return io.BytesIO(with_fields(bytes(data), pointers))
+
+
+@pytest.mark.parametrize("policy", MetadataPolicy)
+def test_lens_and_place_are_carried_over_as_the_policy_says(policy):
+    raw = read_camera_raw(with_lens_and_place(dng(sensor(), preview=True)), ImageLimits(), policy)
+    if policy is MetadataPolicy.STRIP:
+        assert raw.info.metadata.exif is None
+        assert raw.info.notes == ()
+        return
+    exif = Image.Exif()
+    exif.load(raw.info.metadata.exif)
+    assert exif.get_ifd(ExifTags.IFD.Exif) == {
+        ExifTags.Base.DateTimeOriginal: "2021:05:05 10:10:10",
+        ExifTags.Base.LensModel: "Lens 50mm",
+    }
+    kept = policy is MetadataPolicy.KEEP
+    assert (ExifTags.GPS.GPSLatitudeRef in exif.get_ifd(ExifTags.IFD.GPSInfo)) == kept
+    assert [note.code for note in raw.info.notes] == [NoteCode.METADATA_DROPPED]
+    assert "maker note" in raw.info.notes[0].detail
+
+
+def test_linear_dng_and_x_trans_are_refused_in_words_that_say_what_is_supported():
+    linear = np.repeat(sensor()[..., np.newaxis], 3, axis=2)
+    x_trans = "grggbgbgbrgrgrggbggbggrgrgrbgbgbggrg"
+    for file, actual in [
+        (dng(linear, photometric=34892, preview=True), "linear raw"),
+        (dng(sensor(60, 66), pattern=x_trans, preview=True), "X-Trans"),
+    ]:
+        with pytest.raises(UnsupportedPixelMode, match="Bayer pattern") as caught:
+            read(file)
+        assert caught.value.actual.startswith(actual)

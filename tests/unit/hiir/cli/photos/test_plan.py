@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hiir.cli.photo_plan import PhotoPlanError, plan_photos
+from hiir.cli.photos.plan import PhotoPlanError, plan_photos
 
 
 @pytest.fixture
@@ -43,6 +43,10 @@ def test_results_of_an_earlier_run_are_not_restored(folder: Path) -> None:
     assert len(found) == 3
 
 
+def test_a_folder_inside_the_output_folder_is_restored(folder: Path) -> None:
+    assert names(folder, "in/day", output=".") == ["in/day/a.png > a.png"]
+
+
 def test_a_file_that_is_named_twice_is_restored_once(folder: Path) -> None:
     assert len(names(folder, "in", "in/a.png")) == 2
 
@@ -75,3 +79,16 @@ def test_two_photos_that_one_format_would_give_one_name_are_refused(folder: Path
     assert len(plan_photos(both, output=folder / "out", recursive=False)) == 2
     with pytest.raises(PhotoPlanError, match="would both be restored to"):
         plan_photos(both, output=folder / "out", recursive=False, image_format="webp")
+
+
+def test_right_views_have_the_paths_of_their_photos(folder: Path) -> None:
+    photos = plan_photos(
+        [folder / "in"], output=folder / "out", recursive=True, right=folder / "in"
+    )
+    assert [photo.right for photo in photos] == [photo.source for photo in photos]
+    with pytest.raises(PhotoPlanError, match="no right view"):
+        plan_photos([folder / "in"], output=folder / "out", recursive=True, right=folder / "other")
+    with pytest.raises(PhotoPlanError, match="must be a folder"):
+        plan_photos(
+            [folder / "in"], output=folder / "out", recursive=True, right=folder / "in/a.png"
+        )

@@ -1,0 +1,1 @@
+"""The parts of `hiir restore`. Begin with `run.PhotoRun.restore`, which restores one photo."""

@@ -1,0 +1,118 @@
+"""What is asked of the service for every photo of a run."""
+
+import argparse
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hiir.cli.photos.plan import PhotoPlanError
+
+if TYPE_CHECKING:
+    from hiir_client import Task
+
+__all__ = ["RestoreRequest", "add_parameters", "read_request"]
+
+_PARAMETERS = {
+    "scale": ("FACTOR", "upscaling factor of super-resolution"),
+    "noise_level": ("LEVEL", "standard deviation of the noise on the scale of 255, or `auto`"),
+    "pattern": ("PATTERN", "colors of a sensor mosaic, row by row: RGGB, BGGR, GRBG or GBRG"),
+}
+"""Of single tasks, with the placeholder and the text of the help."""
+_OPTIONS = {
+    "format": ("FORMAT", "format of the results, such as jpeg; `same` keeps that of each photo"),
+    "quality": ("1-100", "quality of JPEG, WebP, AVIF and HEIC"),
+    "bit_depth": ("BITS", "bits per sample: 8, 16 or preserve"),
+    "metadata": ("POLICY", "what to keep of EXIF and XMP: keep, keep-no-gps or strip"),
+    "color": ("POLICY", "keep the color profile (preserve), or convert to srgb"),
+    "background": ("#RRGGBB", "color to flatten transparency onto"),
+    "frame": ("NUMBER", "frame or page to restore, from 0"),
+}
+"""Of the result, for every task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreRequest:
+    """A task with its parameters and the options of the result."""
+
+    task: str
+    fields: Mapping[str, str]
+    """Fields of the form beside the task and the file."""
+    models: frozenset[str]
+    """SHA-256 of the weights of each model that the service may choose."""
+    megapixel_seconds: float | None
+    """Measured by the service, per megapixel of input; None before its first job."""
+
+    @property
+    def image_format(self) -> str:
+        """Format of the results; `same` keeps that of each photo."""
+        return self.fields.get("format", "same")
+
+    def key(self, content: bytes, right: bytes | None = None) -> str:
+        """Return the hash of a photo and of what is asked for it, without the model's."""
+        digests = [hashlib.sha256(view).hexdigest() for view in (content, right or b"")]
+        text = json.dumps([self.task, dict(self.fields), digests], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def add_parameters(parser: argparse.ArgumentParser) -> None:
+    """Add the parameters of the API, each as an option of its own, to a command."""
+    for name, (placeholder, text) in {**_PARAMETERS, **_OPTIONS}.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", metavar=placeholder, help=text)
+    parser.add_argument("--lossless", action="store_true", help="write WebP without loss")
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other parameter of the API; can be repeated",
+    )
+
+
+def read_request(options: argparse.Namespace, tasks: Sequence["Task"]) -> RestoreRequest:
+    """Return what the options ask for, checked with the service's tasks.
+
+    Raises `PhotoPlanError` for an unknown task, and for a parameter that the task does not have.
+    """
+    fields = {
+        name: str(getattr(options, name))
+        for name in (*_PARAMETERS, *_OPTIONS)
+        if getattr(options, name) is not None
+    }
+    fields |= {"lossless": "true"} if options.lossless else {}
+    for text in options.parameter:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise PhotoPlanError(f"--parameter is NAME=VALUE, not {text!r}.")
+        if name in {"task", *fields}:
+            raise PhotoPlanError(f"The parameter {name} is given twice.")
+        fields[name] = value
+    task = _find_task(options.task, tasks)
+    known = {parameter.name: parameter for parameter in task.parameters}
+    for name in _PARAMETERS:
+        if name in fields and name not in known:
+            takes = ", ".join(known) or "none"
+            raise PhotoPlanError(f"{options.task} has no parameter {name}; it has: {takes}.")
+    for parameter in task.parameters:
+        # A raw file names its pattern, so that only a parameter of every photo is required.
+        if parameter.required and parameter.name not in fields:
+            values = ", ".join(parameter.values)
+            option = parameter.name.replace("_", "-")
+            raise PhotoPlanError(f"{options.task} needs --{option}, one of {values}.")
+    models = [model for model in task.models if options.task in {task.name, model.name}]
+    measured = [model.seconds_per_megapixel for model in models if model.seconds_per_megapixel]
+    return RestoreRequest(
+        task=options.task,
+        fields=fields,
+        models=frozenset(model.sha256 for model in models),
+        megapixel_seconds=max(measured, default=None),
+    )
+
+
+def _find_task(name: str, tasks: Sequence["Task"]) -> "Task":
+    for task in tasks:
+        if name == task.name or name in {model.name for model in task.models}:
+            return task
+    known = ", ".join(task.name for task in tasks)
+    raise PhotoPlanError(f"The service has no task or model {name!r}; its tasks: {known}.")

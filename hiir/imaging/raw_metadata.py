@@ -1,0 +1,81 @@
+"""EXIF of camera raw files: maker, model, date, lens and place, from where each kind keeps them."""
+
+import io
+import re
+from typing import BinaryIO
+
+from PIL.JpegImagePlugin import JpegImageFile
+
+from hiir.imaging.exif_block import MAKER_NOTE, OWN, PREFIX, cleaned, collected, joined, movable
+from hiir.imaging.metadata import MAX_EXIF_BYTES, ImageMetadata
+from hiir.imaging.options import MetadataPolicy
+from hiir.imaging.pillow_errors import PILLOW_ERRORS
+from hiir.imaging.tiff_fields import EXIF_IFD, GPS_IFD, TiffReader
+
+# Of the many fields that describe the sensor's samples, those that a developed photo has too:
+# description, maker, model, software, date, artist, copyright.
+_KEPT = frozenset({270, 271, 272, 305, 306, 315, 33432})
+_UPRIGHT = frozenset({274})
+_JPEG_PLACE = 84  # in a RAF file: offset of a JPEG preview, which has the EXIF block
+_CR3_PARTS = {b"CMT1": OWN, b"CMT2": EXIF_IFD, b"CMT4": GPS_IFD}
+_CR3_HEAD = 256 * 1024
+
+
+def read_raw_metadata(
+    source: BinaryIO, kind: str | None, policy: MetadataPolicy, profile: bytes
+) -> ImageMetadata:
+    """Read what a camera raw file says beside its samples; `profile` is that of the result.
+
+    EXIF that cannot be read is named in `dropped`.
+    """
+    if policy is MetadataPolicy.STRIP:
+        return ImageMetadata(icc_profile=profile)
+    dropped = []
+    try:
+        block, lost_note = _read(source, kind)
+        if block is None:
+            dropped.append("exif")
+        else:
+            keep_gps = policy is MetadataPolicy.KEEP
+            block = cleaned(block, remove=_UPRIGHT, keep_gps=keep_gps, swap_sides=False)
+        if lost_note:
+            dropped.append("maker_note")
+        if block is not None and len(block) > MAX_EXIF_BYTES:
+            raise ValueError("too long")
+    except (*PILLOW_ERRORS, StopIteration):
+        block, dropped = None, ["exif"]
+    return ImageMetadata(icc_profile=profile, exif=block, dropped=tuple(dropped))
+
+
+def _read(source: BinaryIO, kind: str | None) -> tuple[bytes | None, bool]:
+    if kind == "RAF":
+        return _read_raf(source), False
+    if kind == "CR3":
+        return _read_cr3(source)
+    return collected(source, page=0, keep=_KEPT, leave=())
+
+
+def _read_raf(source: BinaryIO) -> bytes | None:
+    source.seek(_JPEG_PLACE)
+    place, size = (int.from_bytes(source.read(4), "big") for _ in range(2))
+    source.seek(place)
+    with JpegImageFile(io.BytesIO(source.read(size))) as preview:
+        exif = preview.info.get("exif")
+    return exif.removeprefix(PREFIX) if isinstance(exif, bytes) else None
+
+
+def _read_cr3(source: BinaryIO) -> tuple[bytes | None, bool]:
+    """Join the blocks of a CR3 file: each holds one directory, with offsets of its own."""
+    source.seek(0)
+    head = source.read(_CR3_HEAD)
+    parts, orders, lost_note = {}, set(), False
+    for match in re.finditer(rb"CMT[124]", head):
+        size = int.from_bytes(head[match.start() - 4 : match.start()], "big")
+        reader = TiffReader(io.BytesIO(head[match.end() : match.start() - 4 + size]))
+        fields = reader.directory(reader.first).fields
+        parts[_CR3_PARTS[match[0]]] = movable(reader, fields)
+        orders.add(reader.order)
+        lost_note = lost_note or MAKER_NOTE in fields
+    if len(orders) != 1:
+        return None, False
+    return joined(orders.pop(), parts), lost_note
