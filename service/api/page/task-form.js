@@ -32,12 +32,14 @@ export class TaskForm extends HTMLElement {
     this.#tasks = tasks;
     const list = element("div", { class: "tasks" });
     tasks.forEach((task, index) => {
-      const { title, summary, example } = taskText(task.name, task.summary);
+      const { title, summary, example, picture } = taskText(task.name, task.summary);
       list.append(element("label", { class: "task" },
         element("input", { type: "radio", name: "task", value: task.name, checked: index === 0 }),
         element("span", { class: "task-title", text: title }),
         element("span", { class: "task-summary", text: summary }),
-        example && element("span", { class: "task-example", text: example })));
+        example !== "" && element("span", { class: "task-example", text: example }),
+        picture !== "" && element("img", { src: new URL(picture, import.meta.url), alt: "", loading: "lazy",
+          class: "task-picture", width: 320, height: 144 })));
     });
     const group = element("fieldset", {}, element("legend", { text: "Restoration" }), list);
     this.#form.replaceChildren(group, this.#parameters, this.#saving(tasks[0]?.formats ?? []));

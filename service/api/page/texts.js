@@ -48,8 +48,13 @@ const ADVICE = {
 /** @param {string} name @param {string} summary */
 export function taskText(name, summary) {
   const known = TASKS[name];
-  return { title: known?.title ?? capital(name.replaceAll("-", " ")), summary,
-    example: known?.example ?? "" };
+  return {
+    title: known?.title ?? capital(name.replaceAll("-", " ")),
+    summary,
+    example: known?.example ?? "",
+    /** A small picture, half before and half after. */
+    picture: known ? `task-${name}.webp` : "",
+  };
 }
 
 /** @param {string} name */

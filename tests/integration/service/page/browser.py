@@ -13,10 +13,6 @@ import pytest
 
 from tests.integration.service.stack import wait_until
 
-playwright_api = pytest.importorskip(
-    "playwright.sync_api", reason="Playwright is not installed: it comes with requirements/dev.lock"
-)
-
 PATIENCE_MS = 90_000
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -55,7 +51,11 @@ def find_chromium() -> str:
 
 @contextmanager
 def run_browser() -> Iterator[Any]:
-    with playwright_api.sync_playwright() as playwright:
+    """A headless browser; skips the test where it or Playwright is missing."""
+    api = pytest.importorskip(
+        "playwright.sync_api", reason="Playwright is missing: install requirements/dev.lock"
+    )
+    with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=_ARGUMENTS)
         yield browser
         browser.close()

@@ -14,8 +14,13 @@ HOSTILE = '<img src=x onerror="window.hacked=1">&"\'\u202e.png'
 
 def test_a_file_that_is_no_photo_is_refused_with_advice(open_page) -> None:
     visit = open_page()
+    visit.drop(("holiday.png", write(photo(60, 80))))
+    visit.wait_state("succeeded")
+    visit.page.wait_for_selector("compare-view:not([hidden])")
     visit.drop(("notes.jpg", b"this is not a photo at all"))
     visit.wait_state("refused")
+    # And not the photo before it, under the wrong name.
+    visit.page.wait_for_selector("compare-view", state="hidden")
     assert "accepted image formats" in visit.text("photo-panel .state")
     assert "Save it as JPEG, PNG" in visit.text("photo-panel .advice")
     link = visit.page.get_attribute("photo-panel .advice a", "href")

@@ -51,6 +51,21 @@ def test_everything_comes_from_the_service(open_page, stack) -> None:
     visit.assert_clean()
 
 
+def test_little_is_transferred_before_a_person_can_begin(open_page) -> None:
+    visit = open_page()
+    sizes = visit.page.evaluate(
+        """() => performance.getEntries()
+            .filter((entry) => entry.transferSize && !entry.name.includes("/v1/jobs/"))
+            .map((entry) => [entry.name, entry.transferSize])"""
+    )
+    listed = "\n".join(f"{size:8} {name}" for name, size in sizes)
+    assert sum(size for _, size in sizes) < 100_000, listed
+    paint = visit.page.evaluate(
+        """() => performance.getEntriesByName("first-contentful-paint")[0].startTime"""
+    )
+    assert paint < 3000
+
+
 def test_markup_and_scripts_that_are_injected_do_nothing(open_page) -> None:
     visit = open_page()
     refused = visit.page.evaluate(
