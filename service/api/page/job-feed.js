@@ -91,8 +91,9 @@ export class JobFeed extends EventTarget {
       if (at > 0) fields[line.slice(0, at)] = line.slice(at + 2);
     }
     if (fields.id) this.#lastId = fields.id;
-    if (fields.event === "reset") this.dispatchEvent(new Event("gap"));
-    else if (fields.data && fields.event !== "ready") {
+    if (fields.event === "ready" || fields.event === "reset") {
+      this.dispatchEvent(new Event("gap")); // what was before is not in this stream
+    } else if (fields.data) {
       const detail = { kind: fields.event, job: JSON.parse(fields.data) };
       this.dispatchEvent(new CustomEvent("job", { detail }));
     }

@@ -65,7 +65,8 @@ export class PhotoPanel extends HTMLElement {
     this.photo = photo;
     this.hidden = photo === null;
     [this.#other, this.#full] = [null, false];
-    this.#view.hidden = true; // until there is something to show
+    this.#view.hidden = false; // but empty, until there is something to show
+    this.#view.classList.add("loading");
     if (!photo) return;
     photo.addEventListener("change", this.#onChange);
     void this.#show(false);
@@ -90,7 +91,8 @@ export class PhotoPanel extends HTMLElement {
     ]);
     if (turn !== this.#turn) return; // something newer is shown
     const size = photo.job?.output ?? photo.job?.input ?? await sizeOf(own);
-    this.#view.hidden = !size;
+    this.#view.hidden = !size && (photo.ended || Boolean(own));
+    this.#view.classList.toggle("loading", !size);
     if (!size) return;
     const label = this.#other ? orderText(this.#other) : after ? "Before" : "";
     this.#view.show({

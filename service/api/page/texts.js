@@ -94,7 +94,7 @@ export function errorText(error) {
 
 /** @param {number} total */
 export function timeText(total) {
-  if (total < 1) return "less than a second";
+  if (total < 1) return "under 1 s";
   if (total < 90) return `${Math.round(total)} s`;
   return `${Math.round(total / 60)} min`;
 }

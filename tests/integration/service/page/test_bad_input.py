@@ -71,6 +71,18 @@ def test_a_service_that_is_away_for_a_while_is_followed_again(open_page, stack) 
     visit.wait_state("succeeded")
 
 
+def test_a_tab_that_slept_for_so_long_that_events_are_missing_asks_for_the_jobs(open_page) -> None:
+    visit = open_page()
+    reset = "id: 1-0\nevent: reset\ndata: {}\n\n"
+    visit.page.route(
+        "**/v1/events",
+        lambda route: route.fulfill(content_type="text/event-stream", body=reset),
+    )
+    visit.drop(("holiday.png", write(photo(60, 80))))
+    visit.wait_state("succeeded")
+    visit.assert_clean()
+
+
 def test_a_photo_can_be_canceled_and_deleted(open_page, stack) -> None:
     visit = open_page()
     visit.choose_task("slow-identity")
