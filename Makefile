@@ -9,6 +9,8 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compi
 # The tests of one file stay in one process, and in the order of collection: the slowest come first.
 PYTEST := $(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+PAGE_TESTS := tests/integration/service/page
+
 # What .venv holds is compiled when it is first imported, whatever the caller's shell prefers.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -33,7 +35,7 @@ models: install
 train: install ## train a model, for example: make train ARGS=denoise-color
 	$(BIN)/hiir train $(ARGS)
 
-test: $(VENV)/.dev models ## run every test; the servers that they need are started by them
+test: $(VENV)/.dev $(VENV)/.page models ## run every test; the servers that they need are started by them
 	$(PYTEST) $(ARGS)
 
 check: lint ## lint and the unit tests without the slow ones: what to run after every change
@@ -78,6 +80,11 @@ $(VENV)/.dev: requirements/dev.lock $(VENV)/.project
 
 $(VENV)/.project: pyproject.toml $(VENV)/.train
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What checks the web page, where npm is there; its tests say what they miss.
+$(VENV)/.page: $(PAGE_TESTS)/package-lock.json | $(VENV)/.project
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix $(PAGE_TESTS); fi
 	@touch $@
 
 # Not where the stack is told of a Triton that runs elsewhere.

@@ -27,6 +27,7 @@ from service.api.routes import (
     jobs,
     keys,
     links,
+    page,
     previews,
     reference,
     results,
@@ -53,6 +54,7 @@ _ROUTES = (
     errors,
     health,
     reference,
+    page,
 )
 
 

@@ -23,6 +23,7 @@ EXPECTED = {
     ("GET", "/docs"): PUBLIC,
     ("GET", "/docs/errors"): PUBLIC,
     ("GET", "/openapi.json"): PUBLIC,
+    ("GET", "/page/app.js"): PUBLIC,
     ("GET", "/v1/tasks"): READ,
     ("GET", "/v1/jobs"): READ,
     ("GET", "/v1/jobs/{job_id}"): READ,
@@ -150,7 +151,7 @@ def test_the_table_of_this_test_has_every_route_of_the_application(app):
     documented = {
         (method.upper(), path) for path, methods in document["paths"].items() for method in methods
     }
-    own = {("GET", path) for path in ("/docs", "/openapi.json")}
+    own = {("GET", path) for path in ("/docs", "/openapi.json", "/page/app.js")}
     assert documented | own == EXPECTED.keys()
     for (method, path), scope in EXPECTED.items():
         if (method, path) not in own:
@@ -190,7 +191,7 @@ def test_a_route_is_closed_to_every_scope_but_its_own(app, tokens, deployment, s
         "/v1/%2E/keys",
         "/V1/keys",
         "/nowhere",
-        "/",
+        "/page",
     ],
 )
 def test_a_path_without_a_route_is_closed_without_a_key_and_reaches_nothing(
