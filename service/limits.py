@@ -144,7 +144,7 @@ OPEN_MODE: Mapping[str, Mapping[str, int]] = {
 }
 """Defaults of open mode that differ, by the fields of `Settings`.
 
-Everyone on this machine is one tenant there, so that a tenant's share protects nobody, and a folder
+Everyone on this machine is one tenant there, so that quotas would protect no one, and a folder
 of photos is a normal submission. What remains are the limits of the machine: `queue_depth`, the
 memory of the store, and the six hours that a job may wait (`jobs.input_seconds`).
 """
