@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import itertools
 import re
 import shutil
 import subprocess
@@ -104,13 +105,11 @@ def test_events_pass_while_the_job_runs(proxy: str) -> None:
         arrived = [
             (event.job.progress.percent, time.monotonic()) for event in client.jobs.events(job.id)
         ]
-    first, last = arrived[0][1], arrived[-1][1]
-    between = [at for percent, at in arrived if 0 < percent < 100]
-    assert len(between) >= 2
-    assert last - first > 0.2
-    # Held back, all of them would arrive together with the last one.
-    assert min(between) < first + 0.9 * (last - first)
-    assert len({round(at, 2) for at in between}) >= 2
+    moments = [at for _, at in arrived]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    # Held back, many events arrive together, and the first ones late.
+    assert len(pauses) >= 5
+    assert sum(pause > 0.02 for pause in pauses) >= len(pauses) / 2, pauses
 
 
 def test_a_request_may_wait_for_its_job(proxy: str) -> None:
