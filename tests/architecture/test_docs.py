@@ -127,6 +127,7 @@ def check_python(words: list[str]) -> None:
 
 
 CHECKS = {
+    ".venv/bin/hiir": check_hiir,
     "curl": check_curl,
     "docker": check_docker,
     "export": lambda words: None,

@@ -265,3 +265,22 @@ def test_a_release_below_the_gate_says_what_it_misses(monkeypatch, capsys, tmp_p
     )
     assert cli.main(["release", str(run), "--below-gate"]) == 0
     assert "tiles-photo-seam is 1.26 levels, must be at most 1" in capsys.readouterr().err
+
+
+def test_the_completion_script_completes_commands_and_options(capsys, tmp_path: Path) -> None:
+    assert cli.main(["completion", "bash"]) == 0
+    script = tmp_path / "hiir.bash"
+    script.write_text(capsys.readouterr().out)
+    ask = (
+        f"source {script}; COMP_WORDS=(hiir {{0}}); COMP_CWORD={{1}}; "
+        "$(complete -p hiir | sed 's/.*-F \\([^ ]*\\).*/\\1/') hiir; echo ${{COMPREPLY[@]}}"
+    )
+
+    def complete(words: str, place: int) -> str:
+        command = ask.format(words, place)
+        return subprocess.run(
+            ["bash", "-c", command], check=True, capture_output=True, text=True
+        ).stdout
+
+    assert "restore" in complete("res", 1)
+    assert "--noise-level" in complete("restore --noi", 2)
