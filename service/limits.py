@@ -1,5 +1,7 @@
 """All limits of the service; each is checked before the work that it bounds."""
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 
 from hiir.imaging import ImageLimits
@@ -128,3 +130,21 @@ class TenantLimits(BaseModel):
 
     megapixels_per_day: PositiveInt = 2000
     """Megapixels of submitted images; the day begins at midnight UTC."""
+
+
+OPEN_MODE: Mapping[str, Mapping[str, int]] = {
+    "limits": {"predicted_wait_seconds": 21_600},
+    "tenants": {
+        "submits_per_minute": 6000,
+        "burst": 1000,
+        "open_jobs": 1000,
+        "open_batch_jobs": 1000,
+        "megapixels_per_day": 1_000_000,
+    },
+}
+"""Defaults of open mode that differ, by the fields of `Settings`.
+
+Everyone on this machine is one tenant there, so that quotas would protect no one, and a folder
+of photos is a normal submission. What remains are the limits of the machine: `queue_depth`, the
+memory of the store, and the six hours that a job may wait (`jobs.input_seconds`).
+"""

@@ -9,7 +9,7 @@ import re
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.limits import Limits, TenantLimits
+from service.limits import OPEN_MODE, Limits, TenantLimits
 
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 
@@ -45,7 +45,7 @@ class AuthMode(StrEnum):
     KEYS = "keys"
     """Clients with an API key."""
     OPEN = "open"
-    """Clients on this machine only; all of them are one tenant."""
+    """Clients on this machine only; all of them are one tenant. See `limits.OPEN_MODE`."""
 
 
 class LogFormat(StrEnum):
@@ -283,6 +283,18 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     cors: CorsSettings = CorsSettings()
     webhooks: WebhookSettings = WebhookSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_open_mode(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Fill in the defaults of open mode, where neither environment nor code sets the field."""
+        if data.get("auth") != AuthMode.OPEN:
+            return data
+        for name, values in OPEN_MODE.items():
+            given = data.get(name, {})
+            if isinstance(given, dict):
+                data = {**data, name: {**values, **given}}
+        return data
 
     @field_validator("redis_url")
     @classmethod

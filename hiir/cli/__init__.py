@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from hiir.cli.command import HelpFormatter
+from hiir.cli.completion import add_completion_commands
 from hiir.cli.degradation import add_degradation_commands
 from hiir.cli.evaluation import add_evaluation_commands
 from hiir.cli.export import add_export_commands
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     add_export_commands(commands)
     add_model_commands(commands)
     add_restore_commands(commands)
+    add_completion_commands(commands, _parser)
     commands.add_parser("up", help="start the whole service on this machine", add_help=False)
     commands.add_parser("keys", help="create, list and revoke API keys", add_help=False)
     return parser

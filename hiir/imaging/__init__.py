@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         UnsupportedImageFormat,
         UnsupportedPixelMode,
     )
-    from hiir.imaging.formats import ImageFormat, available_formats
+    from hiir.imaging.formats import ImageFormat, writable_formats
     from hiir.imaging.geometry import Span, Tile, TilePlan, plan_tiles
     from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
     from hiir.imaging.metadata import ImageMetadata
@@ -119,7 +119,6 @@ __all__ = [
     "UnsupportedImageFormat",
     "UnsupportedPixelMode",
     "append_level",
-    "available_formats",
     "check_header",
     "decode",
     "demosaic_malvar",
@@ -137,6 +136,7 @@ __all__ = [
     "restored_shape",
     "tiles_of",
     "to_unit",
+    "writable_formats",
 ]
 
 _MODULES = {
@@ -189,7 +189,7 @@ _MODULES = {
     "Uint8Pixels": "pixels",
     "UnsupportedImageFormat": "errors",
     "UnsupportedPixelMode": "errors",
-    "available_formats": "formats",
+    "writable_formats": "formats",
     "check_header": "limits",
     "decode": "decoder",
     "demosaic_malvar": "bayer",

@@ -88,7 +88,7 @@ def encode_to(
             _write_by_pillow(rows, stream, metadata, plan.format, settings)
     return EncodedPhoto(
         format=plan.format,
-        notes=(*like.info.notes, *_notes(like, plan, metadata)),
+        notes=(*like.info.notes, *_notes(like, plan, metadata, options)),
     )
 
 
@@ -157,8 +157,14 @@ def _write_by_pillow(
     image.save(stream, **{key: value for key, value in options.items() if value is not None})
 
 
-def _notes(like: DecodedImage, plan: OutputPlan, metadata: ImageMetadata) -> tuple[Note, ...]:
+def _notes(
+    like: DecodedImage, plan: OutputPlan, metadata: ImageMetadata, options: PhotoOptions
+) -> tuple[Note, ...]:
     notes = []
+    own = like.info.header.format
+    if options.format is None and plan.format is not own:
+        detail = f"Written as {plan.format.name}: {own.name} is read here, and not written."
+        notes.append(Note(code=NoteCode.FORMAT_CHANGED, detail=detail))
     if plan.bit_depth != like.info.bit_depth:
         detail = f"Written with {plan.bit_depth} bits per sample instead of {like.info.bit_depth}."
         notes.append(Note(code=NoteCode.BIT_DEPTH_CHANGED, detail=detail))

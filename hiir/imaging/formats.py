@@ -6,7 +6,7 @@ from functools import cache
 
 
 class ImageFormat(StrEnum):
-    """A file format that is read and written."""
+    """A file format that is read, and written if it is one of `writable_formats`."""
 
     AVIF = "avif"
     BMP = "bmp"
@@ -52,14 +52,14 @@ def sniff_format(start: bytes) -> ImageFormat | None:
         brands = _brands(start)
         if not _AVIF_BRANDS.isdisjoint(brands):
             return ImageFormat.AVIF
-        if not _HEIC_BRANDS.isdisjoint(brands) and ImageFormat.HEIC in available_formats():
+        if not _HEIC_BRANDS.isdisjoint(brands):
             return ImageFormat.HEIC
     return None
 
 
 @cache
-def available_formats() -> tuple[ImageFormat, ...]:
-    """The formats that this installation reads and writes: HEIC needs an optional package."""
+def writable_formats() -> tuple[ImageFormat, ...]:
+    """The formats that this installation writes: HEIC needs the encoder of `pillow-heif`."""
     has_heif = importlib.util.find_spec("pillow_heif") is not None
     return tuple(item for item in ImageFormat if has_heif or item is not ImageFormat.HEIC)
 

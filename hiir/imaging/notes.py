@@ -10,6 +10,7 @@ class NoteCode(StrEnum):
     ALPHA_FLATTENED = "alpha-flattened"
     BIT_DEPTH_CHANGED = "bit-depth-changed"
     COLOR_CONVERTED = "color-converted"
+    FORMAT_CHANGED = "format-changed"
     FRAME_SELECTED = "frame-selected"
     METADATA_DROPPED = "metadata-dropped"
     MODE_EXPANDED = "mode-expanded"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hiir.imaging.errors import OutputUnsupported
-from hiir.imaging.formats import ImageFormat
+from hiir.imaging.formats import ImageFormat, writable_formats
 from hiir.imaging.options import PhotoOptions
 from hiir.imaging.photo import PhotoInfo
 
@@ -35,7 +35,7 @@ def plan_photo(photo: PhotoInfo, options: PhotoOptions) -> OutputPlan:
     Raises `OutputUnsupported` for a format that cannot do what is asked of it, transparency
     without a background among it.
     """
-    target = options.format or photo.header.format
+    target = options.format or _own_format(photo)
     if photo.has_alpha and target in _WITHOUT_ALPHA:
         raise OutputUnsupported(
             f"{target.name} cannot hold transparency: choose another format, or a background.",
@@ -54,6 +54,14 @@ def plan_photo(photo: PhotoInfo, options: PhotoOptions) -> OutputPlan:
         )
     wanted = options.bit_depth or photo.bit_depth
     return OutputPlan(format=target, bit_depth=wanted if target in _DEEP else 8)
+
+
+def _own_format(photo: PhotoInfo) -> ImageFormat:
+    """The photo's format, or what stands for it where that one is read and not written."""
+    own = photo.header.format
+    if own in writable_formats():
+        return own
+    return ImageFormat.PNG if photo.has_alpha else ImageFormat.JPEG
 
 
 def encoding_bytes(target: ImageFormat, pixels: int) -> int:

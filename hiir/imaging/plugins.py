@@ -5,6 +5,7 @@ compared with `ImageLimits` before anything is decoded, without Pillow's process
 """
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import BinaryIO
 
 from PIL.AvifImagePlugin import AvifImageFile
@@ -16,7 +17,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from hiir.imaging.errors import EmptyImage, UnsupportedImageFormat
-from hiir.imaging.formats import SIGNATURE_BYTES, ImageFormat, available_formats, sniff_format
+from hiir.imaging.formats import SIGNATURE_BYTES, ImageFormat, sniff_format, writable_formats
 from hiir.imaging.raw_signature import camera_raw_name
 
 
@@ -28,9 +29,10 @@ def enable_heif() -> None:
 
 
 def _open_heif(stream: BinaryIO) -> ImageFile:
-    from pillow_heif import HeifImageFile  # noqa: PLC0415
-
-    image: ImageFile = HeifImageFile(stream)  # type: ignore[no-untyped-call]
+    # Late: it loads libheif. Where the encoder's package is installed, one libheif does both.
+    has_encoder = ImageFormat.HEIC in writable_formats()
+    package = import_module("pillow_heif") if has_encoder else import_module("pi_heif")
+    image: ImageFile = package.HeifImageFile(stream)
     return image
 
 
@@ -61,12 +63,12 @@ def recognize(stream: BinaryIO) -> ImageFormat:
         raise UnsupportedImageFormat(
             f"The file is a camera raw file ({raw}). The task demosaic takes it, without the "
             "parameter pattern; other tasks take the developed photo, as JPEG or TIFF for example.",
-            limit=", ".join(item.name for item in available_formats()),
+            limit=", ".join(item.name for item in ImageFormat),
             actual=f"camera raw ({raw})",
         )
     image_format = sniff_format(start)
     if image_format is None:
-        known = ", ".join(item.name for item in available_formats())
+        known = ", ".join(item.name for item in ImageFormat)
         raise UnsupportedImageFormat(
             f"The content is none of the accepted image formats: {known}.", limit=known
         )

@@ -1,8 +1,6 @@
 """A released model: trained weights in one safetensors file that carries its own contract."""
 
-import hashlib
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import torch
@@ -15,12 +13,9 @@ from hiir.imaging import ContractError, ModelContract
 from hiir.models.architecture import RestorationModel
 from hiir.models.parameter_names import with_current_parameter_names
 from hiir.models.presets import build_model
+from hiir.models.zoo import ReleaseError, list_releases, read_contract, zoo_path
 
 __all__ = ["Release", "ReleaseError", "list_releases", "load_release", "write_release", "zoo_path"]
-
-
-class ReleaseError(HiirError):
-    """A weights file is missing, damaged, or does not fit its architecture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +24,6 @@ class Release:
 
     model: RestorationModel
     contract: ModelContract
-
-
-def zoo_path(name: str) -> Path:
-    """Where the weights of a shipped model lie."""
-    return Path(str(files("hiir"))) / "zoo" / f"{name}.safetensors"
-
-
-def list_releases() -> tuple[str, ...]:
-    """Names of the shipped models."""
-    return tuple(sorted(path.stem for path in zoo_path("any").parent.glob("*.safetensors")))
 
 
 def load_release(name: str) -> Release:
@@ -54,13 +39,9 @@ def read_release(path: Path) -> Release:
     """Load a weights file: strict keys, finite float values; raises `ReleaseError`."""
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = dict(file.metadata() or {})
             stored = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
         weights = with_current_parameter_names(stored)
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        # A file cannot hold its own hash: it is the one part of the contract that is computed.
-        metadata.pop("format", None)
-        contract = ModelContract.from_parameters({**metadata, "sha256": sha256})
+        contract = read_contract(path)
         model = build_model(contract.architecture)
         model.load_state_dict(weights, strict=True)
     except (SafetensorError, OSError, ContractError, HiirError, RuntimeError) as error:

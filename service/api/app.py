@@ -85,6 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         docs_url=None,  # they load scripts from other servers; see `routes.reference`
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,  # what generated clients call it
         responses={
             "default": {
                 "model": Problem,

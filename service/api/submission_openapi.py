@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hiir.imaging import MAX_NOISE_LEVEL, ColorPolicy, MetadataPolicy, available_formats
+from hiir.imaging import MAX_NOISE_LEVEL, ColorPolicy, MetadataPolicy, writable_formats
 from service.catalogue.tasks import AUTO
 from service.schemas.job import JobView
 
@@ -52,7 +52,7 @@ _BATCH_EVENTS = {
 _PHOTO: dict[str, dict[str, Any]] = {
     "format": {
         "type": "string",
-        "enum": ["same", *(item.value for item in available_formats())],
+        "enum": ["same", *(item.value for item in writable_formats())],
         "default": "same",
         "description": "Format of the result; `Accept` can select it, too.",
     },

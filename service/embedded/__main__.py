@@ -57,6 +57,7 @@ def _up(settings: StackSettings, console: Console, options: argparse.Namespace) 
         if options.once:
             return status
         console.line("up", f"metrics: {' and '.join(addresses.metrics_urls)}")
+        console.line("up", f"restore your own: {_hiir()} restore PHOTO -o restored --task denoise")
         console.line("up", f"serving on {addresses.api_url} (docs: /docs); press Ctrl-C to stop")
         await asyncio.Event().wait()  # until a signal arrives
         return 0
@@ -94,6 +95,13 @@ async def _restore(
     for line in str(report).splitlines():
         console.line("sample", line)
     return 0 if report.good else 1
+
+
+def _hiir() -> str:
+    """Return what to type for `hiir`, which is usually not on the path."""
+    program = Path(sys.executable).with_name("hiir")
+    here = Path.cwd()
+    return str(program.relative_to(here) if program.is_relative_to(here) else program)
 
 
 def _running_api(settings: StackSettings) -> str:

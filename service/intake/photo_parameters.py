@@ -9,7 +9,7 @@ from hiir.imaging import (
     ImageFormat,
     MetadataPolicy,
     PhotoOptions,
-    available_formats,
+    writable_formats,
 )
 from service.errors import InvalidParameterError, NotAcceptableError
 
@@ -32,7 +32,7 @@ def _choice(*values: str) -> Callable[[str, str], str]:
 
 
 def _format(name: str, text: str) -> ImageFormat | None:
-    known = [item.value for item in available_formats()]
+    known = [item.value for item in writable_formats()]
     chosen = _choice(_AS_SENT, *known)(name, text)
     return None if chosen == _AS_SENT else ImageFormat(chosen)
 
@@ -92,7 +92,7 @@ def negotiate_formats(accept: str, chosen: ImageFormat | None = None) -> tuple[I
     images = {kind: quality for kind, quality in wishes.items() if kind.startswith("image/")}
     if not images or any(wishes.get(kind) for kind in ("*/*", "image/*")):
         return ()
-    written = {item.media_type: item for item in available_formats()}
+    written = {item.media_type: item for item in writable_formats()}
     liked = sorted((kind for kind in images if images[kind]), key=lambda kind: -images[kind])
     formats = tuple(written[kind] for kind in liked if kind in written)
     if (chosen in formats) if chosen else formats:

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from hiir.imaging import ModelContract, available_formats
+from hiir.imaging import ImageFormat, ModelContract
 from service.catalogue.tasks import Task
 from service.limits import Limits
 from service.schemas.view import View
@@ -77,6 +77,7 @@ class TaskView(View):
     max_pixels: dict[str, int]
     """Maximum number of input pixels, by scale."""
     formats: list[str]
+    """Formats that are read; `format` lists those that are written."""
     models: list[ModelView]
     """The image determines which of them restores it; the preferred one comes first."""
 
@@ -104,7 +105,7 @@ class TaskView(View):
                 str(scale): min(limits.pixels, limits.output_pixels // scale**2)
                 for scale in task.scales
             },
-            formats=[item.value for item in available_formats()],
+            formats=[item.value for item in ImageFormat],
             models=models,
         )
 

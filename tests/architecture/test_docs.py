@@ -15,6 +15,7 @@ from pydantic import BaseModel, SecretStr
 
 from service.embedded.settings import StackSettings
 from service.errors import error_types
+from service.limits import OPEN_MODE
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -132,6 +133,7 @@ def check_python(words: list[str]) -> None:
 
 
 CHECKS = {
+    ".venv/bin/hiir": check_hiir,
     "curl": check_curl,
     "docker": check_docker,
     "export": lambda words: None,
@@ -199,6 +201,19 @@ def test_every_setting_is_listed_with_its_default(title: str, settings: type[Bas
     actual = {name: "none" if value is None else str(value) for name, value in defaults(settings)}
     assert {name: listed.get(name) for name in actual} == actual
     assert len(rows) == len(actual)
+
+
+def test_the_defaults_of_open_mode_are_listed() -> None:
+    text = (ROOT / "docs/settings.md").read_text().partition("## Open mode")[2]
+    rows = re.findall(
+        r"^\| `(HIIR_\w+)` \| `(\d+)` \| \S", text.partition("\n## ")[0], re.MULTILINE
+    )
+    actual = {
+        f"HIIR_{group}__{name}".upper(): str(value)
+        for group, values in OPEN_MODE.items()
+        for name, value in values.items()
+    }
+    assert dict(rows) == actual
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -45,7 +45,7 @@ def lines() -> Iterator[tuple[str, str]]:
     for place in PLACES:
         root = ROOT / place
         for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
-            if path.suffix in SUFFIXES:
+            if path.suffix in SUFFIXES and "node_modules" not in path.parts:
                 for number, line in enumerate(path.read_text().splitlines(), start=1):
                     if not line.startswith(QUOTED):
                         yield f"{path.relative_to(ROOT)}:{number}", line

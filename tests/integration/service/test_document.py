@@ -51,3 +51,14 @@ def test_what_needs_a_key_says_so(stack: Stack) -> None:
         if all(operation.get("security") == [] for operation in operations.values())
     }
     assert public == {"/livez", "/readyz", "/docs/errors", "/v1/results/{token}"}
+
+
+def test_operations_have_the_names_that_a_generated_client_gives_them(stack: Stack) -> None:
+    document = stack.client.get("/openapi.json").json()
+    names = [
+        operation["operationId"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+    ]
+    assert len(names) == len(set(names))
+    assert {"submit_job", "follow_job", "fetch_result"} <= set(names)

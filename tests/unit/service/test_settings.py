@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from service.limits import Limits, TenantLimits
 from service.settings import AuthMode, LogFormat, RedisDatabase, Settings, is_loopback
 
 
@@ -159,3 +160,31 @@ def test_settings_do_not_show_the_password():
     assert "S3cretPw" in settings.database_url(RedisDatabase.STATE)
     for shown in (repr(settings), str(settings), settings.model_dump_json()):
         assert "S3cretPw" not in shown
+
+
+def test_open_mode_does_not_divide_the_machine_among_tenants(monkeypatch):
+    monkeypatch.setenv("HIIR_AUTH", "open")
+    settings = Settings()
+    queue = settings.limits.queue_depth
+    assert settings.tenants.open_jobs >= queue
+    assert settings.tenants.burst >= queue
+    assert settings.tenants.megapixels_per_day >= 200 * 12
+    assert settings.limits.predicted_wait_seconds == settings.jobs.input_seconds
+    assert settings.tenants.held_batch_jobs == Settings(auth="keys").tenants.held_batch_jobs
+
+
+def test_open_mode_keeps_what_is_set(monkeypatch):
+    monkeypatch.setenv("HIIR_AUTH", "open")
+    monkeypatch.setenv("HIIR_TENANTS__OPEN_JOBS", "3")
+    monkeypatch.setenv("HIIR_LIMITS", '{"predicted_wait_seconds": 7}')
+    settings = Settings()
+    assert settings.tenants.open_jobs == 3
+    assert settings.tenants.burst == 1000
+    assert settings.limits.predicted_wait_seconds == 7
+    assert Settings(tenants=TenantLimits(burst=2)).tenants.open_jobs == TenantLimits().open_jobs
+
+
+def test_keys_mode_has_the_limits_of_tenants(monkeypatch):
+    monkeypatch.setenv("HIIR_AUTH", "keys")
+    assert Settings().tenants == TenantLimits()
+    assert Settings().limits == Limits()

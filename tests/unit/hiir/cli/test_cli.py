@@ -11,7 +11,7 @@ from skimage.data import astronaut
 
 from hiir import cli
 from hiir.evaluation.tiling_artifacts import TilingFigures, to_quality
-from hiir.models.release import load_release, zoo_path
+from hiir.models.release import list_releases, load_release, zoo_path
 from hiir.training.checkpoint import Checkpoint
 from hiir.training.experiments import load_config
 from hiir.training.run_folder import RunFolder
@@ -99,6 +99,27 @@ def test_models_lists_presets_and_releases(capsys) -> None:
     assert (row["gmacs"], row["gmacs_input"], row["receptive_field"]) == (2.923, "256x256", 1028)
     assert row["contract"]["size_multiple"] == 64
     assert "denoise-color" in row["released"]
+
+
+def test_models_lists_what_is_shipped_without_torch() -> None:
+    script = (
+        "import sys; from hiir import cli; cli.main(['models']); "
+        "cli.main(['models', 'denoise-color', '--json']); assert 'torch' not in sys.modules"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    ).stdout
+    assert [line.split()[0] for line in shown.splitlines()[1:-1]] == list(list_releases())
+    (contract,) = json.loads(shown.splitlines()[-1])
+    assert contract["sha256"] == load_release("denoise-color").contract.sha256
+
+
+def test_models_shows_the_figures_of_shipped_models_and_presets(capsys) -> None:
+    assert cli.main(["models", "sr-x2", "columnar-compact-x3"]) == 0
+    shown = capsys.readouterr().out
+    assert "-psnr" in shown
+    assert "from: license" in shown.replace("licence", "license")
+    assert "3 -> 3 channels, x3" in shown
 
 
 def test_models_lists_a_line_for_people(capsys) -> None:
@@ -244,3 +265,22 @@ def test_a_release_below_the_gate_says_what_it_misses(monkeypatch, capsys, tmp_p
     )
     assert cli.main(["release", str(run), "--below-gate"]) == 0
     assert "tiles-photo-seam is 1.26 levels, must be at most 1" in capsys.readouterr().err
+
+
+def test_the_completion_script_completes_commands_and_options(capsys, tmp_path: Path) -> None:
+    assert cli.main(["completion", "bash"]) == 0
+    script = tmp_path / "hiir.bash"
+    script.write_text(capsys.readouterr().out)
+    ask = (
+        f"source {script}; COMP_WORDS=(hiir {{0}}); COMP_CWORD={{1}}; "
+        "$(complete -p hiir | sed 's/.*-F \\([^ ]*\\).*/\\1/') hiir; echo ${{COMPREPLY[@]}}"
+    )
+
+    def complete(words: str, place: int) -> str:
+        command = ask.format(words, place)
+        return subprocess.run(
+            ["bash", "-c", command], check=True, capture_output=True, text=True
+        ).stdout
+
+    assert "restore" in complete("res", 1)
+    assert "--noise-level" in complete("restore --noi", 2)

@@ -31,7 +31,7 @@ def test_all_commands_are_looked_at() -> None:
     assert {"hiir train", "hiir data pack", "hiir eval", "hiir export", "hiir models"} <= set(
         COMMANDS
     )
-    assert len(COMMANDS) == 9
+    assert len(COMMANDS) == 10
 
 
 @pytest.mark.parametrize("command", COMMANDS)

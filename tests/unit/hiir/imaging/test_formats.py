@@ -1,10 +1,11 @@
+import importlib.util
 import struct
 
 import pytest
 from PIL import Image
 
-from hiir.imaging import ImageFormat, UnsupportedImageFormat, formats, probe
-from hiir.imaging.formats import SIGNATURE_BYTES, sniff_format
+from hiir.imaging import ImageFormat, UnsupportedImageFormat, probe
+from hiir.imaging.formats import SIGNATURE_BYTES, sniff_format, writable_formats
 
 FOREIGN = {
     "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"></svg>',
@@ -63,11 +64,19 @@ def test_a_word_beyond_the_brands_is_not_a_brand():
     assert sniff_format(movie) is None
 
 
-def test_heic_is_known_where_its_package_is(monkeypatch):
+def test_heic_is_known_by_any_of_its_brands():
     heic = b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic"
     assert sniff_format(heic) is ImageFormat.HEIC
-    monkeypatch.setattr(formats, "available_formats", lambda: (ImageFormat.AVIF,))
-    assert sniff_format(heic) is None
+
+
+def test_heic_is_written_where_its_encoder_is(monkeypatch):
+    assert ImageFormat.HEIC in writable_formats()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    writable_formats.cache_clear()
+    try:
+        assert set(writable_formats()) == set(ImageFormat) - {ImageFormat.HEIC}
+    finally:
+        writable_formats.cache_clear()
 
 
 @pytest.mark.parametrize("image_format", sorted(set(ImageFormat) - {ImageFormat.HEIC}))
