@@ -58,7 +58,11 @@ def _up(settings: StackSettings, console: Console, options: argparse.Namespace) 
             return status
         console.line("up", f"metrics: {' and '.join(addresses.metrics_urls)}")
         console.line("up", f"restore your own: {_hiir()} restore PHOTO -o restored --task denoise")
-        console.line("up", f"serving on {addresses.api_url} (docs: /docs); press Ctrl-C to stop")
+        console.line(
+            "up",
+            f"serving on {addresses.api_url}: open it in a browser (API: /docs); "
+            "press Ctrl-C to stop",
+        )
         await asyncio.Event().wait()  # until a signal arrives
         return 0
 
