@@ -10,6 +10,7 @@ import numpy as np
 from PIL.ImageFile import ImageFile
 
 from hiir.imaging.color import plan_color
+from hiir.imaging.color_signal import read_color_signal
 from hiir.imaging.deep_samples import read_deep
 from hiir.imaging.file_header import read_header
 from hiir.imaging.formats import ImageFormat
@@ -114,7 +115,8 @@ def _describe(
     # A TIFF that Pillow has loaded is upright already, and no longer says how it was.
     oriented = stored_orientation(image) or orientation
     metadata = read_metadata(image, options.metadata)
-    plan = plan_color(layout, metadata.icc_profile, options.color)
+    signal = read_color_signal(image, stream, header.format)
+    plan = plan_color(layout, metadata.icc_profile, options.color, signal)
     background, channels = None, layout.channels
     if layout.has_alpha and options.background is not None:
         background, channels = _lay_over(options.background, layout)

@@ -9,12 +9,11 @@ import numpy as np
 from PIL import Image
 
 from hiir.imaging.alpha import enlarge_rows
-from hiir.imaging.errors import ImageTooLarge
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.metadata import METADATA_NAMES, ImageMetadata
 from hiir.imaging.notes import Note, NoteCode
 from hiir.imaging.options import PhotoOptions
-from hiir.imaging.output_plan import OutputPlan, plan_photo
+from hiir.imaging.output_plan import OutputPlan, check_output_size, plan_photo
 from hiir.imaging.photo import DecodedImage
 from hiir.imaging.pixels import PixelRows, Pixels, change_depth
 from hiir.imaging.plugins import enable_heif
@@ -33,13 +32,6 @@ _PILLOW_OPTIONS: Mapping[ImageFormat, Mapping[str, Any]] = {
     ImageFormat.BMP: {"format": "BMP"},
     ImageFormat.HEIC: {"format": "HEIF", "chroma": 444},
     ImageFormat.WEBP: {"format": "WEBP"},
-}
-# AVIF itself allows 65536; readers built on libavif take half of it. HEVC's levels end there too.
-_MAX_SIDE_WRITTEN = {
-    ImageFormat.AVIF: 32_768,
-    ImageFormat.HEIC: 16_384,
-    ImageFormat.JPEG: 65_500,
-    ImageFormat.WEBP: 16_383,
 }
 
 
@@ -72,8 +64,11 @@ def encode_to(
     hold the size.
     """
     plan = plan_photo(like.info, options)
-    _check_size(plan.format, pixels)
     rows = OutputRows(pixels, like=like, bit_depth=plan.bit_depth)
+    height, width, count = rows.shape
+    check_output_size(
+        plan.format, width=width, height=height, sample_bytes=count * rows.dtype.itemsize
+    )
     metadata = like.info.metadata.fitting(plan.format)
     quality = options.quality or _QUALITY.get(plan.format)
     match plan.format:
@@ -123,16 +118,6 @@ def _mean(pixels: Pixels) -> Pixels:
     total = pixels.sum(axis=2, dtype=np.uint32, keepdims=True)
     mean: Pixels = ((total + count // 2) // count).astype(pixels.dtype)
     return mean
-
-
-def _check_size(target: ImageFormat, pixels: PixelRows) -> None:
-    side, limit = max(pixels.shape[:2]), _MAX_SIDE_WRITTEN.get(target)
-    if limit is not None and side > limit:
-        raise ImageTooLarge(
-            f"{target.name} holds sides of at most {limit} pixels; the result has {side}.",
-            limit=limit,
-            actual=side,
-        )
 
 
 def _write_by_pillow(

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from hiir.imaging.alpha import BLEED_MARGIN, bleed, flatten
-from hiir.imaging.color import SrgbConversion
+from hiir.imaging.color import SrgbConversion, TransferConversion
 from hiir.imaging.limits import ImageHeader
 from hiir.imaging.metadata import ImageMetadata
 from hiir.imaging.modes import Layout
@@ -92,7 +92,7 @@ class Photo:
     """Width and height of what is read."""
     layout: Layout
     orientation: Orientation
-    conversion: SrgbConversion | None
+    conversion: SrgbConversion | TransferConversion | None
     background: tuple[int, ...] | None
     """C levels of 8 bits to lay it over; None for a photo that is opaque, or stays transparent."""
 

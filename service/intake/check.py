@@ -88,7 +88,8 @@ class UploadCheck:
         if options.format is None and formats and header.format not in formats:
             options = replace(options, format=formats[0])
         self._check_result(header, options)
-        plan = plan_photo(photo, options)
+        plan = plan_photo(photo, options, scale=self.request.scale)
+        self._check_result_bytes(photo, plan)
         gray, views = photo.gray, 1
         if self.request.task.takes_mosaics:
             if not is_raw:
@@ -138,6 +139,19 @@ class UploadCheck:
         sample_bytes = plan.bit_depth // 8
         estimate = pixels * (channels * sample_bytes if lossless else _LOSSY_BYTES_PER_PIXEL)
         return min(int(estimate), self.limits.result_bytes)
+
+    def _check_result_bytes(self, photo: PhotoInfo, plan: OutputPlan) -> None:
+        """Raise `ResultTooLargeError` for a file whose size is known before it is written."""
+        if plan.format is not ImageFormat.BMP:
+            return
+        channels = 3 if self.request.task.takes_mosaics else photo.shape[2]
+        needed = photo.header.pixels * self.request.scale**2 * channels
+        if needed > self.limits.result_bytes:
+            raise ResultTooLargeError(
+                f"The result would have {needed} bytes: BMP is not compressed.",
+                limit=self.limits.result_bytes,
+                actual=needed,
+            )
 
     def _check_result(self, header: ImageHeader, options: PhotoOptions) -> None:
         pixels = header.pixels * self.request.scale**2
