@@ -2,12 +2,13 @@
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
 from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from hiir.imaging.color import plan_color
 from hiir.imaging.color_signal import read_color_signal
@@ -36,6 +37,10 @@ from hiir.imaging.photo import (
 )
 from hiir.imaging.pillow_errors import translated
 from hiir.imaging.plugins import PLUGINS, recognize
+from hiir.imaging.png_chunks import without_damaged_chunks
+from hiir.imaging.tiff_directory import TiffDirectory
+
+_SAMPLES_PER_PIXEL = 277
 
 
 def probe(source: bytes | BinaryIO, frame: int | None = None) -> ImageHeader:
@@ -45,13 +50,14 @@ def probe(source: bytes | BinaryIO, frame: int | None = None) -> ImageHeader:
     `FrameNotFound`, and `ImageTooLarge` for a size that Pillow itself refuses. Limits are for
     `check_header`.
     """
-    stream = _as_stream(source)
+    given = _as_stream(source)
     try:
-        image_format = recognize(stream)
+        image_format = recognize(given)
+        stream, _ = _readable(given, image_format)
         with translated(stream, image_format), PLUGINS[image_format](stream) as image:
             return read_header(image, stream, image_format, frame)
     finally:
-        stream.seek(0)
+        given.seek(0)
 
 
 def decode(
@@ -78,8 +84,9 @@ def open_photo(
     EXIF's orientation is applied, colors under full transparency are those around it, inks become
     sRGB. Raises what `probe` and `check_header` raise, the latter before any pixel is decoded.
     """
-    stream = _as_stream(source)
-    image_format = recognize(stream)
+    given = _as_stream(source)
+    image_format = recognize(given)
+    stream, damaged = _readable(given, image_format)
 
     def bands(photo: Photo) -> Iterator[PhotoBand]:
         waiting = photo.bands()
@@ -97,16 +104,21 @@ def open_photo(
         with translated(stream, image_format):
             header = read_header(image, stream, image_format, options.frame)
             check_header(header, limits, options.frame)
-            if options.frame is not None and image.tell() != options.frame:
+            is_tiff = image_format is ImageFormat.TIFF  # which stands at its page already
+            if options.frame is not None and image.tell() != options.frame and not is_tiff:
                 image.seek(options.frame)
             if header.bit_depth <= 8 or image_format is ImageFormat.PNG:
                 image.load()  # of a deep PNG, too: what stands behind its pixels may be metadata
-            photo = _describe(image, stream, header, options)
+            photo = _describe(image, stream, header, options, damaged)
         yield photo.info, bands(photo)
 
 
 def _describe(
-    image: ImageFile, stream: BinaryIO, header: ImageHeader, options: PhotoOptions
+    image: ImageFile,
+    stream: BinaryIO,
+    header: ImageHeader,
+    options: PhotoOptions,
+    damaged: tuple[str, ...],
 ) -> Photo:
     """A loaded image as a photo."""
     scale_transparent_level(image, header.bit_depth)
@@ -134,6 +146,7 @@ def _describe(
         metadata=replace(metadata, icc_profile=profile),
         notes=(
             *_notes(header, layout, oriented, metadata, options.frame),
+            *_notes_on_parts(image, layout, damaged),
             *plan.notes,
             *_flattened(background),
         ),
@@ -175,6 +188,29 @@ def _notes(
     for name in metadata.dropped:
         detail = f"{METADATA_NAMES[name]} is damaged or too large, and was left out."
         yield Note(code=NoteCode.METADATA_DROPPED, detail=detail)
+
+
+def _notes_on_parts(image: ImageFile, layout: Layout, damaged: tuple[str, ...]) -> Iterator[Note]:
+    if damaged:
+        detail = f"Damaged parts of the file were left out: {', '.join(damaged)}."
+        yield Note(code=NoteCode.METADATA_DROPPED, detail=detail)
+    if isinstance(image, TiffImageFile):
+        extra = image.tag_v2.get(_SAMPLES_PER_PIXEL, 1) - len(layout.mode)
+        if extra > 0 and image.mode not in {"P", "PA", "1"}:
+            detail = f"{extra} extra channel(s) beside colors and alpha were left out."
+            yield Note(code=NoteCode.CHANNELS_DROPPED, detail=detail)
+
+
+def _readable(stream: BinaryIO, image_format: ImageFormat) -> tuple[BinaryIO, tuple[str, ...]]:
+    """A file without its damaged metadata, at its start, and the names of what was left out."""
+    damaged: tuple[str, ...] = ()
+    if image_format is ImageFormat.PNG:
+        stream, damaged = without_damaged_chunks(stream)
+    elif image_format is ImageFormat.TIFF:
+        with suppress(EOFError, ValueError):
+            damaged = tuple(f"TIFF tag {tag}" for tag in TiffDirectory(stream).damaged)
+    stream.seek(0)
+    return stream, damaged
 
 
 def _flattened(background: tuple[int, ...] | None) -> Iterator[Note]:

@@ -9,6 +9,7 @@ class NoteCode(StrEnum):
 
     ALPHA_FLATTENED = "alpha-flattened"
     BIT_DEPTH_CHANGED = "bit-depth-changed"
+    CHANNELS_DROPPED = "channels-dropped"
     COLOR_CONVERTED = "color-converted"
     FRAME_SELECTED = "frame-selected"
     METADATA_DROPPED = "metadata-dropped"
