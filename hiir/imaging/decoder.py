@@ -8,25 +8,28 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL.ImageFile import ImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 
-from hiir.imaging.color import plan_color
+from hiir.imaging import jpeg_segments, png_chunks
+from hiir.imaging.color import plan_color, srgb_profile
 from hiir.imaging.color_signal import read_color_signal
 from hiir.imaging.deep_samples import read_deep
+from hiir.imaging.exif_block import as_srgb
 from hiir.imaging.file_header import read_header
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
 from hiir.imaging.metadata import (
-    METADATA_NAMES,
-    ImageMetadata,
     read_metadata,
     read_orientation,
     stored_orientation,
 )
 from hiir.imaging.modes import Layout, read_layout, scale_transparent_level
-from hiir.imaging.notes import Note, NoteCode
+from hiir.imaging.notes_on_decoding import (
+    notes_on_background,
+    notes_on_layout,
+    notes_on_metadata,
+    notes_on_parts,
+)
 from hiir.imaging.options import PhotoOptions
-from hiir.imaging.orientation import Orientation
 from hiir.imaging.photo import (
     DecodedImage,
     Photo,
@@ -37,10 +40,7 @@ from hiir.imaging.photo import (
 )
 from hiir.imaging.pillow_errors import translated
 from hiir.imaging.plugins import PLUGINS, recognize
-from hiir.imaging.png_chunks import without_damaged_chunks
 from hiir.imaging.tiff_directory import TiffDirectory
-
-_SAMPLES_PER_PIXEL = 277
 
 
 def probe(source: bytes | BinaryIO, frame: int | None = None) -> ImageHeader:
@@ -126,13 +126,16 @@ def _describe(
     orientation = read_orientation(image)
     # A TIFF that Pillow has loaded is upright already, and no longer says how it was.
     oriented = stored_orientation(image) or orientation
-    metadata = read_metadata(image, options.metadata)
+    metadata = read_metadata(image, options.metadata, stream=stream, orientation=oriented)
     signal = read_color_signal(image, stream, header.format)
     plan = plan_color(layout, metadata.icc_profile, options.color, signal)
     background, channels = None, layout.channels
     if layout.has_alpha and options.background is not None:
         background, channels = _lay_over(options.background, layout)
     profile = plan.profile if channels == layout.channels else None  # gray's does not suit colors
+    exif = metadata.exif
+    if exif is not None and plan.conversion is not None and plan.profile == srgb_profile():
+        exif = as_srgb(exif)
     if header.bit_depth == 16:
         samples = read_deep(stream, image, header.format, layout)
         read, stored = boxes_of_array(samples), (samples.shape[1], samples.shape[0])
@@ -143,12 +146,13 @@ def _describe(
         header=header,
         shape=(height, width, channels),
         has_alpha=layout.has_alpha and background is None,
-        metadata=replace(metadata, icc_profile=profile),
+        metadata=replace(metadata, icc_profile=profile, exif=exif),
         notes=(
-            *_notes(header, layout, oriented, metadata, options.frame),
-            *_notes_on_parts(image, layout, damaged),
+            *notes_on_layout(header, layout, oriented, options.frame),
+            *notes_on_metadata(metadata, damaged),
+            *notes_on_parts(image, stream, layout, options.metadata),
             *plan.notes,
-            *_flattened(background),
+            *notes_on_background(background),
         ),
     )
     return Photo(
@@ -169,54 +173,18 @@ def _lay_over(background: tuple[int, int, int], layout: Layout) -> tuple[tuple[i
     return background, 3
 
 
-def _notes(
-    header: ImageHeader,
-    layout: Layout,
-    orientation: Orientation,
-    metadata: ImageMetadata,
-    frame: int | None,
-) -> Iterator[Note]:
-    if frame is not None and header.frames > 1:
-        detail = f"Frame {frame} of {header.frames} was taken; the others are left out."
-        yield Note(code=NoteCode.FRAME_SELECTED, detail=detail)
-    if not orientation.is_upright:
-        detail = "The pixels were turned as EXIF's orientation says, and the tag was removed."
-        yield Note(code=NoteCode.ORIENTATION_APPLIED, detail=detail)
-    if layout.expanded:
-        detail = f"Pixel mode {header.mode} is written as 8-bit gray or RGB."
-        yield Note(code=NoteCode.MODE_EXPANDED, detail=detail)
-    for name in metadata.dropped:
-        detail = f"{METADATA_NAMES[name]} is damaged or too large, and was left out."
-        yield Note(code=NoteCode.METADATA_DROPPED, detail=detail)
-
-
-def _notes_on_parts(image: ImageFile, layout: Layout, damaged: tuple[str, ...]) -> Iterator[Note]:
-    if damaged:
-        detail = f"Damaged parts of the file were left out: {', '.join(damaged)}."
-        yield Note(code=NoteCode.METADATA_DROPPED, detail=detail)
-    if isinstance(image, TiffImageFile):
-        extra = image.tag_v2.get(_SAMPLES_PER_PIXEL, 1) - len(layout.mode)
-        if extra > 0 and image.mode not in {"P", "PA", "1"}:
-            detail = f"{extra} extra channel(s) beside colors and alpha were left out."
-            yield Note(code=NoteCode.CHANNELS_DROPPED, detail=detail)
-
-
 def _readable(stream: BinaryIO, image_format: ImageFormat) -> tuple[BinaryIO, tuple[str, ...]]:
     """A file without its damaged metadata, at its start, and the names of what was left out."""
     damaged: tuple[str, ...] = ()
     if image_format is ImageFormat.PNG:
-        stream, damaged = without_damaged_chunks(stream)
+        stream, damaged = png_chunks.without_damaged_chunks(stream)
+    elif image_format is ImageFormat.JPEG:
+        stream, damaged = jpeg_segments.without_damaged_segments(stream)
     elif image_format is ImageFormat.TIFF:
         with suppress(EOFError, ValueError):
             damaged = tuple(f"TIFF tag {tag}" for tag in TiffDirectory(stream).damaged)
     stream.seek(0)
     return stream, damaged
-
-
-def _flattened(background: tuple[int, ...] | None) -> Iterator[Note]:
-    if background is not None:
-        detail = "Transparency was replaced by the background."
-        yield Note(code=NoteCode.ALPHA_FLATTENED, detail=detail)
 
 
 def _as_stream(source: bytes | BinaryIO) -> BinaryIO:

@@ -9,7 +9,9 @@ exiv2's binding is under the GPL.
 import io
 import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import BinaryIO
 
 from hiir.imaging.tiff_fields import (
@@ -17,6 +19,8 @@ from hiir.imaging.tiff_fields import (
     GPS_IFD,
     INTEROP_IFD,
     LONG,
+    RATIONAL,
+    SHORT,
     TiffField,
     TiffFields,
     TiffReader,
@@ -26,7 +30,9 @@ PREFIX = b"Exif\0\0"
 OWN = 0
 """Stands for the first directory of a block, which no tag names."""
 MAKER_NOTE = 37500
-_WIDTH, _HEIGHT, _X_RESOLUTION, _Y_RESOLUTION = 40962, 40963, 282, 283
+_WIDTH, _HEIGHT, _COLOR_SPACE, _INTEROP_INDEX = 40962, 40963, 40961, 1
+_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _INCH, _CENTIMETER = 282, 283, 296, 2, 3
+_MAX_DENOMINATOR = 1_000_000
 _NESTED = (EXIF_IFD, GPS_IFD, INTEROP_IFD)
 # Where GeoTIFF says which place on earth a pixel shows.
 _GEOTIFF = frozenset({33550, 33922, 34264, 34735, 34736, 34737})
@@ -120,12 +126,13 @@ def collected(
 
 
 def movable(reader: TiffReader, fields: Mapping[int, TiffField]) -> list[NewField]:
-    """Copy all fields of a directory but those whose value holds offsets."""
-    copies = [
-        NewField(tag=tag, kind=field.kind, count=field.count, data=reader.data(field))
-        for tag, field in fields.items()
-        if tag not in _NESTED and field.kind not in _OFFSET_KINDS
-    ]
+    """Copy the fields of a directory, but for values that hold offsets, or lie beyond the file."""
+    copies = []
+    for tag, field in fields.items():
+        if tag not in _NESTED and field.kind not in _OFFSET_KINDS:
+            with suppress(EOFError):
+                data = reader.data(field)
+                copies.append(NewField(tag=tag, kind=field.kind, count=field.count, data=data))
     return [
         copy
         for copy in copies
@@ -147,6 +154,62 @@ def joined(order: str, parts: Mapping[int, list[NewField]]) -> bytes | None:
         return None
     _append(data, own, order)
     return bytes(data)
+
+
+def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
+    """Return EXIF, with its prefix, that says the resolution; one that says it already stays."""
+    block = None if exif is None else exif.removeprefix(PREFIX)
+    order = "<"
+    if block is not None:
+        reader = TiffReader(io.BytesIO(block))
+        if _X_RESOLUTION in reader.directory(reader.first).fields:
+            return PREFIX + block
+        order = reader.order
+    return PREFIX + with_fields(block, resolution_fields(order, dpi, _INCH), order=order)
+
+
+def resolution_fields(order: str, sides: tuple[float, float], unit: int) -> list[NewField]:
+    """Make the fields of a resolution: 1 is a ratio of the sides of a pixel, 2 counts per inch."""
+    values = [Fraction(side).limit_denominator(_MAX_DENOMINATOR) for side in sides]
+    return [
+        *(
+            integers(order, tag, RATIONAL, (value.numerator, value.denominator))
+            for tag, value in zip((_X_RESOLUTION, _Y_RESOLUTION), values, strict=True)
+        ),
+        integers(order, _RESOLUTION_UNIT, SHORT, (unit,)),
+    ]
+
+
+def resolution_of(block: bytes) -> tuple[float, float] | None:
+    """Read the resolution in pixels per inch; None if the block has none, or only a ratio."""
+    reader = TiffReader(io.BytesIO(block))
+    fields = reader.directory(reader.first).fields
+    inches = {_INCH: 1.0, _CENTIMETER: 2.54}.get(reader.number(fields, _RESOLUTION_UNIT, _INCH))
+    sides = [fields.get(tag) for tag in (_X_RESOLUTION, _Y_RESOLUTION)]
+    values = [
+        struct.unpack(f"{reader.order}II", reader.data(field))
+        for field in sides
+        if field is not None and (field.kind, field.count) == (RATIONAL, 1)
+    ]
+    if inches is None or len(values) < 2 or 0 in (values[0][1], values[1][1]):
+        return None
+    x, y = (inches * above / below for above, below in values)
+    return x, y
+
+
+def as_srgb(exif: bytes) -> bytes:
+    """Return EXIF, with its prefix, that says sRGB where it said another color space."""
+    data = bytearray(exif.removeprefix(PREFIX))
+    reader = TiffReader(io.BytesIO(data))
+    photo = _below(reader, reader.directory(reader.first), EXIF_IFD)
+    interop = _below(reader, photo, INTEROP_IFD)
+    if photo is not None and _COLOR_SPACE in photo.fields:
+        struct.pack_into(f"{reader.order}H", data, photo.fields[_COLOR_SPACE].place, 1)
+    if interop is not None and _INTEROP_INDEX in interop.fields:
+        index = interop.fields[_INTEROP_INDEX]
+        if index.size == 4:
+            data[index.place : index.place + 4] = b"R98\0"
+    return PREFIX + bytes(data)
 
 
 def integers(order: str, tag: int, kind: int, values: Sequence[int]) -> NewField:

@@ -2,15 +2,30 @@
 
 import math
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from hiir.imaging.exif_block import PREFIX, cleaned, collected, resolution_of, with_resolution
 from hiir.imaging.formats import ImageFormat
+from hiir.imaging.jpeg_segments import JpegExtras, read_extras
 from hiir.imaging.options import MetadataPolicy
 from hiir.imaging.orientation import UPRIGHT, Orientation
+from hiir.imaging.photoshop_resources import iptc_of, kept_resources, wrap_iptc
 from hiir.imaging.pillow_errors import PILLOW_ERRORS
-from hiir.imaging.xmp import XmpDamaged, without_gps, without_orientation
+from hiir.imaging.png_chunks import read_text
+from hiir.imaging.tiff_fields import TiffReader
+from hiir.imaging.xmp import (
+    XmpDamaged,
+    without_extension,
+    without_gps,
+    without_lost_parts,
+    without_orientation,
+)
 
 # Metadata is the sender's data: bounded, and passed on without being interpreted.
 MAX_EXIF_BYTES = 65_533  # one JPEG segment
@@ -20,34 +35,43 @@ _MAX_DPI = 65_535
 _MAX_JPEG_XMP_BYTES = 65_504
 
 # Tags that describe the layout of the file they came from (a TIFF mixes them with the rest), that
-# are carried on their own (ICC, XMP, resolution), or that turning the pixels has made untrue.
+# are carried on their own (ICC, XMP, IPTC), or that turning the pixels has made untrue.
 _LAYOUT_TAGS = frozenset(
     {
-        254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283,
-        284, 290, 291, 292, 293, 296, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332,
-        338, 339, 340, 341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532,
+        254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 280, 281,
+        284, 290, 291, 292, 293, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332,
+        338, 339, 340, 341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 532,
         700, 33723, 34377, 34675, 37724,
     }
 )  # fmt: skip
-# The stored size, and a camera's word that its file keeps to the rules for memory cards.
-_PHOTO_TAGS = (
-    ExifTags.Base.ExifImageWidth,
-    ExifTags.Base.ExifImageHeight,
-    ExifTags.Base.ExifInteroperabilityOffset,
-)
+_RESOLUTION_TAGS = frozenset({282, 283, 296})
+_IPTC, _PHOTOSHOP = 33723, 34377
+_EXIF_AS_TEXT = "Raw profile type exif"
+MAX_PHOTOSHOP_BYTES = 512 * 1024
 METADATA_NAMES = {
+    "comments": "The comment",
     "dpi": "The resolution",
     "exif": "EXIF",
+    "extended_xmp": "The extension of XMP",
     "icc_profile": "The color profile",
     "maker_note": "The maker note",
+    "photoshop": "IPTC and Photoshop's resources",
+    "pixel_aspect": "The ratio of a pixel's sides",
+    "png_text": "The text",
     "xmp": "XMP",
 }
-_CANNOT_HOLD = {
-    ImageFormat.AVIF: ("dpi",),
-    ImageFormat.BMP: ("exif", "icc_profile", "xmp"),
-    ImageFormat.HEIC: ("dpi",),
-    ImageFormat.WEBP: ("dpi",),
+_COMMON = frozenset({"dpi", "exif", "icc_profile", "xmp"})
+# AVIF, HEIC and WebP have no resolution of their own, but EXIF has one.
+_CAN_HOLD = {
+    ImageFormat.AVIF: _COMMON,
+    ImageFormat.BMP: frozenset({"dpi"}),
+    ImageFormat.HEIC: _COMMON,
+    ImageFormat.JPEG: _COMMON | {"comments", "extended_xmp", "photoshop", "pixel_aspect"},
+    ImageFormat.PNG: _COMMON | {"pixel_aspect", "png_text"},
+    ImageFormat.TIFF: _COMMON | {"photoshop", "pixel_aspect"},
+    ImageFormat.WEBP: _COMMON,
 }
+_RESOLUTION_BY_EXIF = (ImageFormat.AVIF, ImageFormat.HEIC, ImageFormat.WEBP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,22 +80,37 @@ class ImageMetadata:
 
     icc_profile: bytes | None = None
     exif: bytes | None = None
-    """Without orientation (it is applied), thumbnail and stored size."""
+    """With its prefix; without orientation (it is applied), thumbnail and stored size."""
     xmp: bytes | None = None
+    extended_xmp: bytes | None = None
+    """What `xmp` names by its MD5 and had no room for in one segment of a JPEG."""
     dpi: tuple[float, float] | None = None
+    pixel_aspect: tuple[int, int] | None = None
+    """Pixels along the same length, horizontally and vertically, where they are not square."""
+    photoshop: bytes | None = None
+    """Photoshop's resources, IPTC among them."""
+    comments: tuple[bytes, ...] = ()
+    """Comment segments of a JPEG."""
+    png_text: bytes | None = None
+    """Chunks of text and of time, as they were in a PNG."""
     dropped: tuple[str, ...] = ()
-    """What was there and is not kept: "exif", "icc_profile", "xmp" or "dpi"."""
+    """What was there and is not kept, by the names of `METADATA_NAMES`."""
 
     def fitting(self, target: ImageFormat) -> "ImageMetadata":
         """The part that a format can hold; the rest is among what is dropped."""
-        missing = [name for name in _CANNOT_HOLD.get(target, ()) if getattr(self, name) is not None]
+        held = _CAN_HOLD[target]
+        missing = [name for name in METADATA_NAMES if self._has(name) and name not in held]
         if target is ImageFormat.JPEG and len(self.xmp or b"") > _MAX_JPEG_XMP_BYTES:
             missing.append("xmp")
-        return replace(
-            self,
-            **dict.fromkeys(missing),
-            dropped=(*self.dropped, *missing),
-        )
+        kept: dict[str, Any] = {name: () if name == "comments" else None for name in missing}
+        if "extended_xmp" in missing and self.xmp is not None:
+            kept.setdefault("xmp", without_extension(self.xmp))
+        if self.dpi is not None and target in _RESOLUTION_BY_EXIF:
+            kept["exif"] = with_resolution(self.exif, self.dpi)
+        return replace(self, **kept, dropped=(*self.dropped, *missing))
+
+    def _has(self, name: str) -> bool:
+        return bool(getattr(self, name, None))
 
 
 def read_orientation(image: Image.Image) -> Orientation:
@@ -92,64 +131,167 @@ def stored_orientation(image: Image.Image) -> Orientation | None:
 
 
 def read_metadata(
-    image: Image.Image, policy: MetadataPolicy = MetadataPolicy.KEEP
+    image: Image.Image,
+    policy: MetadataPolicy = MetadataPolicy.KEEP,
+    *,
+    stream: BinaryIO | None = None,
+    orientation: Orientation | None = None,
 ) -> ImageMetadata:
     """The metadata of a loaded image that is to be kept once its pixels are upright.
 
-    Unreadable or oversized metadata is dropped and named: the photo is not refused for it.
+    `stream` is the file of an image that was opened from one, `orientation` what is applied to its
+    pixels. Unreadable or oversized metadata is dropped and named: the photo is not refused for it.
     What `policy` leaves out is not named, since it was asked for.
     """
-    icc_profile = image.info.get("icc_profile")
-    dropped: list[str] = []
-    if icc_profile and not _is_icc_profile(icc_profile):
-        icc_profile = None
-        dropped.append("icc_profile")
+    icc_profile, dropped = _read_profile(image)
     if policy is MetadataPolicy.STRIP:
-        return ImageMetadata(icc_profile=icc_profile or None, dropped=tuple(dropped))
-    exif, xmp, dpi = None, image.info.get("xmp"), image.info.get("dpi")
-    try:
-        exif = _read_exif(image, keep_gps=policy is MetadataPolicy.KEEP)
-        if exif and len(exif) > MAX_EXIF_BYTES:
-            raise ValueError("too long")
-    except PILLOW_ERRORS:
-        exif = None
-        dropped.append("exif")
-    if xmp:
-        try:
-            xmp = _clean_xmp(xmp, keep_gps=policy is MetadataPolicy.KEEP)
-        except XmpDamaged:
-            xmp = None
-            dropped.append("xmp")
-    if dpi and not _is_resolution(dpi):
-        dpi = None
-        dropped.append("dpi")
+        return ImageMetadata(icc_profile=icc_profile, dropped=tuple(dropped))
+    keep_gps = policy is MetadataPolicy.KEEP
+    swap_sides = orientation is not None and orientation.swaps_sides
+    exif, lost = _read_exif(image, stream, keep_gps=keep_gps, swap_sides=swap_sides)
+    dropped += lost
+    xmp, lost = _read_xmp(image, keep_gps=keep_gps)
+    dropped += lost
+    dpi, pixel_aspect, lost = _read_resolution(image, swap_sides=swap_sides)
+    dropped += lost
+    extras = JpegExtras()
+    if isinstance(image, JpegImageFile):
+        extras = read_extras(image, xmp)
+    elif isinstance(image, TiffImageFile) and stream is not None:
+        extras = _read_tiff_extras(image, stream)
+    if extras.extended_xmp is not None and not keep_gps:
+        # Its MD5 is its name, so that it cannot be changed without a change of the packet.
+        extras = replace(extras, extended_xmp=None, dropped=(*extras.dropped, "extended_xmp"))
+    if xmp is not None and extras.extended_xmp is None:
+        xmp = without_extension(xmp)
     return ImageMetadata(
-        icc_profile=icc_profile or None,
+        icc_profile=icc_profile,
         exif=exif,
-        xmp=xmp or None,
-        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
-        dropped=tuple(dropped),
+        xmp=xmp,
+        extended_xmp=extras.extended_xmp,
+        dpi=dpi,
+        pixel_aspect=pixel_aspect,
+        photoshop=extras.photoshop,
+        comments=extras.comments,
+        png_text=read_text(stream) if isinstance(image, PngImageFile) and stream else None,
+        dropped=(*dropped, *extras.dropped),
     )
 
 
-def _read_exif(image: Image.Image, *, keep_gps: bool) -> bytes | None:
-    exif = image.getexif()
-    for tag in _LAYOUT_TAGS & set(exif):
-        del exif[tag]
-    if ExifTags.IFD.Exif in exif:
-        photo = exif.get_ifd(ExifTags.IFD.Exif)
-        for photo_tag in _PHOTO_TAGS:
-            photo.pop(photo_tag, None)
-    if not keep_gps and ExifTags.IFD.GPSInfo in exif:
-        del exif[ExifTags.IFD.GPSInfo]
-    exif.bigtiff = False  # only a BigTIFF can hold EXIF of its own kind
-    return exif.tobytes() if exif else None
+def _read_profile(image: Image.Image) -> tuple[bytes | None, list[str]]:
+    profile = image.info.get("icc_profile")
+    is_broken = isinstance(image, JpegImageFile) and any(
+        data.startswith(b"ICC_PROFILE\0") for _, data in image.applist
+    )  # Pillow leaves out one whose segments do not fit together
+    if profile and not _is_icc_profile(profile):
+        profile, is_broken = None, True
+    if profile:
+        return profile, []
+    return None, ["icc_profile"] if is_broken else []
+
+
+def _read_exif(
+    image: Image.Image, stream: BinaryIO | None, *, keep_gps: bool, swap_sides: bool
+) -> tuple[bytes | None, list[str]]:
+    dropped = []
+    try:
+        if isinstance(image, TiffImageFile) and stream is not None:
+            leave = _LAYOUT_TAGS | _RESOLUTION_TAGS
+            block, lost_note = collected(stream, page=image.tell(), keep=None, leave=leave)
+            if lost_note:
+                dropped.append("maker_note")
+        else:
+            block = _exif_block(image)
+        if block:
+            block = cleaned(block, remove=_LAYOUT_TAGS, keep_gps=keep_gps, swap_sides=swap_sides)
+        if block and len(block) + len(PREFIX) > MAX_EXIF_BYTES:
+            raise ValueError("too long")
+    except (*PILLOW_ERRORS, StopIteration):
+        return None, ["exif"]
+    return (PREFIX + block if block else None), dropped
+
+
+def _exif_block(image: Image.Image) -> bytes | None:
+    exif = image.info.get("exif")
+    if exif is None and isinstance(text := image.info.get(_EXIF_AS_TEXT), str):
+        exif = bytes.fromhex("".join(text.split("\n")[3:]))  # as ImageMagick writes it
+    if isinstance(exif, Image.Exif):
+        exif = exif.tobytes()
+    return exif.removeprefix(PREFIX) if isinstance(exif, bytes) else None
+
+
+def _read_xmp(image: Image.Image, *, keep_gps: bool) -> tuple[bytes | None, list[str]]:
+    xmp = image.info.get("xmp")
+    if not xmp:
+        return None, []
+    try:
+        return _clean_xmp(xmp, keep_gps=keep_gps), []
+    except XmpDamaged:
+        return None, ["xmp"]
+
+
+def _read_resolution(
+    image: Image.Image, *, swap_sides: bool
+) -> tuple[tuple[float, float] | None, tuple[int, int] | None, list[str]]:
+    """Pixels per inch, and the ratio of a pixel's sides where only that is known."""
+    dpi, aspect = image.info.get("dpi"), image.info.get("aspect")
+    if isinstance(image, JpegImageFile) and image.info.get("jfif_unit", 0) == 0:
+        # Pillow takes 72 where neither JFIF nor EXIF says a resolution.
+        aspect, dpi = image.info.get("jfif_density"), _resolution_by_exif(image)
+    elif isinstance(image, TiffImageFile):
+        aspect = _whole_ratio(image.info.get("resolution"))
+    if aspect and (not _is_resolution(aspect) or aspect[0] == aspect[1]):
+        aspect = None
+    dropped = []
+    if dpi and not _is_resolution(dpi):
+        dpi = None
+        dropped.append("dpi")
+    step = -1 if swap_sides else 1
+    return (
+        (float(dpi[::step][0]), float(dpi[::step][1])) if dpi else None,
+        (int(aspect[::step][0]), int(aspect[::step][1])) if aspect and not dpi else None,
+        dropped,
+    )
+
+
+def _resolution_by_exif(image: Image.Image) -> tuple[float, float] | None:
+    try:
+        block = _exif_block(image)
+        return None if block is None else resolution_of(block)
+    except PILLOW_ERRORS:
+        return None
+
+
+def _whole_ratio(sides: object) -> tuple[int, int] | None:
+    if not _is_resolution(sides):
+        return None
+    x, y = (Fraction(float(side)).limit_denominator(1000) for side in sides)  # type: ignore[attr-defined]
+    ratio = x / y if y else Fraction(0)
+    return ratio.numerator, ratio.denominator
+
+
+def _read_tiff_extras(image: TiffImageFile, stream: BinaryIO) -> JpegExtras:
+    try:
+        reader = TiffReader(stream)
+        pages = reader.chain()
+        fields = next(page for place, page in enumerate(pages) if place == image.tell()).fields
+        block, iptc = (
+            reader.data(fields[tag]) if tag in fields else b"" for tag in (_PHOTOSHOP, _IPTC)
+        )
+        kept = kept_resources(block)
+        if iptc and iptc_of(kept) is None:
+            kept += wrap_iptc(iptc)
+    except (EOFError, StopIteration, ValueError):
+        return JpegExtras(dropped=("photoshop",))
+    if len(kept) > MAX_PHOTOSHOP_BYTES:
+        return JpegExtras(dropped=("photoshop",))
+    return JpegExtras(photoshop=kept or None)
 
 
 def _clean_xmp(xmp: object, *, keep_gps: bool) -> bytes:
     if not isinstance(xmp, bytes) or len(xmp) > MAX_XMP_BYTES:
         raise XmpDamaged
-    upright = without_orientation(xmp)
+    upright = without_lost_parts(without_orientation(xmp))
     return upright if keep_gps else without_gps(upright)
 
 

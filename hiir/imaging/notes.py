@@ -15,6 +15,7 @@ class NoteCode(StrEnum):
     METADATA_DROPPED = "metadata-dropped"
     MODE_EXPANDED = "mode-expanded"
     ORIENTATION_APPLIED = "orientation-applied"
+    PARTS_DROPPED = "parts-dropped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

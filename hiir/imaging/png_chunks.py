@@ -12,7 +12,15 @@ MAX_CHUNK_BYTES = 8 * 1024 * 1024
 """Of an ancillary chunk; a larger one counts as damaged."""
 _MAX_CHUNKS = 100_000
 _MAX_EXPANDED_BYTES = 1024 * 1024  # what Pillow allows for one text
+_LEAST_TRAILER = 64  # bytes that are more than padding
 _PART_OF_IMAGE = {b"tRNS", b"acTL", b"fcTL", b"fdAT"}
+_TEXT = {b"tEXt", b"zTXt", b"iTXt", b"tIME"}
+# XMP and EXIF are read as such.
+_OTHER_TEXT = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0", b"Raw profile type ")
+_READ = {
+    b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP",
+    b"pHYs", b"eXIf", b"acTL", b"fcTL", b"fdAT", b"bKGD", b"hIST", b"sBIT", b"sPLT",
+}  # fmt: skip
 # Pillow, which reads these, refuses the file for fewer.
 _LEAST_BYTES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9}
 
@@ -48,6 +56,39 @@ def read_chunks(stream: BinaryIO) -> Iterator[PngChunk]:
         if kind == b"IEND":
             return
         place += 12 + size
+
+
+def read_text(stream: BinaryIO) -> bytes | None:
+    """Copy the chunks of text and time: all but XMP and what ImageMagick keeps of other files."""
+    kept = [
+        pack_chunk(chunk.kind, chunk.data)
+        for chunk in read_chunks(stream)
+        if chunk.kind in _TEXT and not chunk.data.startswith(_OTHER_TEXT) and not _is_damaged(chunk)
+    ]
+    text = b"".join(kept)
+    return text if 0 < len(text) <= _MAX_EXPANDED_BYTES else None
+
+
+def left_out(stream: BinaryIO) -> Iterator[str]:
+    """Say which chunks are neither read nor copied, and what follows the image."""
+    end = 0
+    names = set()
+    for chunk in read_chunks(stream):
+        end = chunk.place + 12 + chunk.size
+        if chunk.kind in _TEXT and _is_foreign(chunk.data):
+            names.add(chunk.data.partition(b"\0")[0].decode("latin-1")[:40])
+        elif chunk.kind not in _TEXT and chunk.kind not in _READ:
+            names.add(chunk.kind.decode("ascii", "replace"))
+    if names:
+        yield f"chunks ({', '.join(sorted(names))})"
+    stream.seek(end)
+    trailer = len(stream.read().strip(b"\0\r\n "))
+    if trailer >= _LEAST_TRAILER:
+        yield f"{trailer} bytes behind the image"
+
+
+def _is_foreign(text: bytes) -> bool:
+    return text.startswith(_OTHER_TEXT[2]) and not text.startswith(_OTHER_TEXT[1])
 
 
 def without_damaged_chunks(stream: BinaryIO) -> tuple[BinaryIO, tuple[str, ...]]:

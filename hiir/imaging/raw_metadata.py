@@ -44,7 +44,8 @@ def read_raw_metadata(
             raise ValueError("too long")
     except (*PILLOW_ERRORS, StopIteration):
         block, dropped = None, ["exif"]
-    return ImageMetadata(icc_profile=profile, exif=block, dropped=tuple(dropped))
+    exif = None if block is None else PREFIX + block
+    return ImageMetadata(icc_profile=profile, exif=exif, dropped=tuple(dropped))
 
 
 def _read(source: BinaryIO, kind: str | None) -> tuple[bytes | None, bool]:
