@@ -79,7 +79,9 @@ def encode_to(
         case ImageFormat.JPEG if quality is not None:
             write_jpeg(rows, stream, metadata, quality=quality)
         case _:
-            settings = {"lossless": True} if options.lossless else {"quality": quality}
+            # WebP's default changes colors under full transparency, which is a loss too.
+            lossless = {"lossless": True, "exact": True}
+            settings = lossless if plan.is_lossless else {"quality": quality}
             _write_by_pillow(rows, stream, metadata, plan.format, settings)
     return EncodedPhoto(
         format=plan.format,
@@ -147,6 +149,13 @@ def _notes(like: DecodedImage, plan: OutputPlan, metadata: ImageMetadata) -> tup
     if plan.bit_depth != like.info.bit_depth:
         detail = f"Written with {plan.bit_depth} bits per sample instead of {like.info.bit_depth}."
         notes.append(Note(code=NoteCode.BIT_DEPTH_CHANGED, detail=detail))
+    header = like.info.header
+    if header.is_lossless and plan.format is header.format and not plan.is_lossless:
+        detail = (
+            f"The {plan.format.name} file was compressed without loss, and is written with loss; "
+            "format=png keeps every sample."
+        )
+        notes.append(Note(code=NoteCode.COMPRESSION_CHANGED, detail=detail))
     for name in metadata.dropped[len(like.info.metadata.dropped) :]:
         detail = f"{METADATA_NAMES[name]} was left out: {plan.format.name} cannot hold it."
         notes.append(Note(code=NoteCode.METADATA_DROPPED, detail=detail))

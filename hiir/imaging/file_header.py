@@ -9,6 +9,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from hiir.imaging.errors import FrameNotFound, ImageCorrupt
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.limits import ImageHeader
+from hiir.imaging.lossless import is_lossless
 from hiir.imaging.tiff_directory import TiffDirectory
 from hiir.imaging.tiff_fields import TiffReader
 
@@ -46,6 +47,7 @@ def read_header(
         frames=frames,
         mode=_read_mode(image),
         bit_depth=_read_bit_depth(image, stream, image_format),
+        is_lossless=is_lossless(stream, image_format),
     )
 
 

@@ -21,6 +21,8 @@ class ImageHeader:
     """Pillow's name of the pixel mode."""
     bit_depth: int
     """Bits per sample in the file; Pillow's mode hides more than 8."""
+    is_lossless: bool = False
+    """Whether it was compressed without loss in a format that also compresses with loss."""
 
     @property
     def pixels(self) -> int:

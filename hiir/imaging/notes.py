@@ -11,6 +11,7 @@ class NoteCode(StrEnum):
     BIT_DEPTH_CHANGED = "bit-depth-changed"
     CHANNELS_DROPPED = "channels-dropped"
     COLOR_CONVERTED = "color-converted"
+    COMPRESSION_CHANGED = "compression-changed"
     FRAME_SELECTED = "frame-selected"
     METADATA_DROPPED = "metadata-dropped"
     MODE_EXPANDED = "mode-expanded"

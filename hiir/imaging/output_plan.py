@@ -31,6 +31,8 @@ class OutputPlan:
 
     format: ImageFormat
     bit_depth: int
+    is_lossless: bool
+    """Whether it is written without loss, in a format that can do both."""
 
     @property
     def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
@@ -62,7 +64,14 @@ def plan_photo(photo: PhotoInfo, options: PhotoOptions, *, scale: int = 1) -> Ou
             f"{target.name} is written with 8 bits per sample.", limit=8, actual=16
         )
     wanted = options.bit_depth or photo.bit_depth
-    plan = OutputPlan(format=target, bit_depth=wanted if target in _DEEP else 8)
+    stays_lossless = (
+        photo.header.is_lossless and target is photo.header.format and options.quality is None
+    )
+    plan = OutputPlan(
+        format=target,
+        bit_depth=wanted if target in _DEEP else 8,
+        is_lossless=target in _LOSSLESS and (options.lossless or stays_lossless),
+    )
     height, width, channels = photo.shape
     check_output_size(
         target,

@@ -106,7 +106,7 @@ class UploadCheck:
             model=self.request.choose_model(gray=gray, views=views),
             right_from=upload.right_from,
             is_raw=is_raw,
-            result_estimate=self._estimate(photo, options, plan, gray=gray),
+            result_estimate=self._estimate(photo, plan, gray=gray),
         )
 
     def _check_photo(self, upload: Upload, options: PhotoOptions) -> PhotoInfo:
@@ -130,11 +130,9 @@ class UploadCheck:
             return None
         return self.request.task.missing(PATTERN)
 
-    def _estimate(
-        self, photo: PhotoInfo, options: PhotoOptions, plan: OutputPlan, *, gray: bool
-    ) -> int:
+    def _estimate(self, photo: PhotoInfo, plan: OutputPlan, *, gray: bool) -> int:
         pixels = photo.header.pixels * self.request.scale**2
-        lossless = options.lossless or plan.format in _LOSSLESS
+        lossless = plan.is_lossless or plan.format in _LOSSLESS
         channels = (1 if gray else 3) + photo.has_alpha
         sample_bytes = plan.bit_depth // 8
         estimate = pixels * (channels * sample_bytes if lossless else _LOSSY_BYTES_PER_PIXEL)
