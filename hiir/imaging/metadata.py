@@ -237,11 +237,13 @@ def _read_resolution(
     dpi, aspect = image.info.get("dpi"), image.info.get("aspect")
     if isinstance(image, JpegImageFile) and image.info.get("jfif_unit", 0) == 0:
         # Pillow takes 72 where neither JFIF nor EXIF says a resolution.
-        aspect, dpi = image.info.get("jfif_density"), _resolution_by_exif(image)
+        aspect, dpi = image.info.get("jfif_density"), None
     elif isinstance(image, TiffImageFile):
         aspect = _whole_ratio(image.info.get("resolution"))
     if aspect and (not _is_resolution(aspect) or aspect[0] == aspect[1]):
         aspect = None
+    if dpi is None and aspect is None:
+        dpi = _resolution_by_exif(image)
     dropped = []
     if dpi and not _is_resolution(dpi):
         dpi = None

@@ -94,16 +94,6 @@ def test_camera_raw_is_developed_with_its_crop_its_metadata_and_a_profile(stack:
     assert image.info["icc_profile"] == srgb_profile()
 
 
-def test_a_side_that_the_format_cannot_hold_is_refused_at_submit(stack: Stack) -> None:
-    banner = write(photo(32, 4200), "WEBP", quality=80)
-    problem = refused(stack, banner, task="super-resolution", scale="4")
-    assert (problem["code"], problem["limit"], problem["actual"]) == (
-        "image-too-large",
-        16_383,
-        16_800,
-    )
-
-
 def test_color_without_a_profile_is_kept_or_converted(stack: Stack) -> None:
     warnings, result = restore(stack, png_with((b"gAMA", struct.pack(">I", 100_000))))
     assert warnings == ["color-converted"]
