@@ -10,7 +10,14 @@ from PIL import ImageCms
 
 from hiir.imaging.color_signal import ColorSignal
 from hiir.imaging.libvips import libvips
-from hiir.imaging.matrix_profile import BT709, SRGB_TRANSFER, Primaries, Transfer, matrix_profile
+from hiir.imaging.matrix_profile import (
+    BT709,
+    PROFILE_DATE,
+    SRGB_TRANSFER,
+    Primaries,
+    Transfer,
+    matrix_profile,
+)
 from hiir.imaging.modes import Layout
 from hiir.imaging.notes import Note, NoteCode
 from hiir.imaging.options import ColorPolicy
@@ -26,6 +33,7 @@ _INTERPRETATIONS = {
 }
 # Exponents between which values look like those of sRGB to a network.
 _GAMMAS_LIKE_SRGB = (1.6, 2.9)
+_DATE = slice(24, 36)  # in the header of a profile
 _SPACES = {1: "GRAY", 3: "RGB ", 4: "CMYK"}
 
 
@@ -85,8 +93,10 @@ class TransferConversion:
 
 @cache
 def srgb_profile() -> bytes:
-    """The profile that says sRGB."""
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    """The profile that says sRGB: the same bytes at any time, though lcms writes the time in it."""
+    made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    made[_DATE] = PROFILE_DATE
+    return bytes(made)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

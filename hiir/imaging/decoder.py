@@ -1,6 +1,7 @@
 """Image files to upright pixels: header first, limits before pixels, typed errors only."""
 
 import io
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -135,7 +136,8 @@ def _describe(
     profile = plan.profile if channels == layout.channels else None  # gray's does not suit colors
     exif = metadata.exif
     if exif is not None and plan.conversion is not None and plan.profile == srgb_profile():
-        exif = as_srgb(exif)
+        with suppress(EOFError, struct.error):  # a directory that is damaged says no color space
+            exif = as_srgb(exif)
     if header.bit_depth == 16:
         samples = read_deep(stream, image, header.format, layout)
         read, stored = boxes_of_array(samples), (samples.shape[1], samples.shape[0])

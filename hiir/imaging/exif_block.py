@@ -57,6 +57,17 @@ class NewField:
     """Offset of the value, where the block holds it already."""
 
 
+def damaged_fields(block: bytes) -> frozenset[int]:
+    """Return the tags of the first directory whose values lie beyond the block.
+
+    Raises `EOFError` and `struct.error` for a directory that does.
+    """
+    reader = TiffReader(io.BytesIO(block.removeprefix(PREFIX)))
+    end = len(block.removeprefix(PREFIX))
+    fields = reader.directory(reader.first).fields.values()
+    return frozenset(field.tag for field in fields if field.place + field.size > end)
+
+
 def cleaned(
     block: bytes, *, remove: Collection[int], keep_gps: bool, swap_sides: bool
 ) -> bytes | None:
@@ -65,6 +76,7 @@ def cleaned(
     With `swap_sides` the horizontal and the vertical resolution are exchanged. Raises `EOFError`
     and `struct.error` for a damaged block.
     """
+    remove = {*remove, *damaged_fields(block)}
     editor = _Editor(block.removeprefix(PREFIX))
     editor.cut_thumbnail()
     if not keep_gps:

@@ -14,6 +14,8 @@ Point = tuple[float, float]
 """x and y of CIE 1931."""
 
 D65: Point = (0.3127, 0.3290)
+PROFILE_DATE = struct.pack(">6H", 2024, 1, 1, 0, 0, 0)
+"""Of every profile that is made here, so that the same photo gives the same file."""
 _D50_XYZ = (0.9642, 1.0, 0.8249)
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
@@ -102,10 +104,9 @@ def _to_pcs(
 
 
 def _header(size: int, space: bytes) -> bytes:
-    date = struct.pack(">6H", 2024, 1, 1, 0, 0, 0)
     return (
         struct.pack(">I4sI4s4s4s", size, bytes(4), 0x04300000, b"mntr", space, b"XYZ ")
-        + date
+        + PROFILE_DATE
         + b"acsp"
         + bytes(4 + 4 + 4 + 4 + 8 + 4)
         + _numbers(_D50_XYZ)

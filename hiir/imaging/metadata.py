@@ -10,7 +10,14 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from hiir.imaging.exif_block import PREFIX, cleaned, collected, resolution_of, with_resolution
+from hiir.imaging.exif_block import (
+    PREFIX,
+    cleaned,
+    collected,
+    damaged_fields,
+    resolution_of,
+    with_resolution,
+)
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.jpeg_segments import JpegExtras, read_extras
 from hiir.imaging.options import MetadataPolicy
@@ -52,6 +59,7 @@ METADATA_NAMES = {
     "comments": "The comment",
     "dpi": "The resolution",
     "exif": "EXIF",
+    "exif_field": "A field of EXIF",
     "extended_xmp": "The extension of XMP",
     "icc_profile": "The color profile",
     "maker_note": "The maker note",
@@ -203,6 +211,8 @@ def _read_exif(
         else:
             block = _exif_block(image)
         if block:
+            if damaged_fields(block) - _LAYOUT_TAGS:
+                dropped.append("exif_field")
             block = cleaned(block, remove=_LAYOUT_TAGS, keep_gps=keep_gps, swap_sides=swap_sides)
         if block and len(block) + len(PREFIX) > MAX_EXIF_BYTES:
             raise ValueError("too long")

@@ -300,3 +300,16 @@ def test_geotiff_is_a_place(make_file):
     for policy, kept in ((MetadataPolicy.KEEP, True), (MetadataPolicy.KEEP_NO_GPS, False)):
         image = decode(located, ImageLimits(), PhotoOptions(metadata=policy))
         assert (struct.pack("<6d", *range(6)) in (image.info.metadata.exif or b"")) == kept
+
+
+@pytest.mark.filterwarnings("ignore:Truncated File Read:UserWarning")
+def test_a_field_whose_value_lies_beyond_the_block_is_left_out_and_noted(make_file):
+    block = bytearray(exif_of("Canon", orientation=1))
+    reader = TiffReader(io.BytesIO(block))
+    first = reader.directory(reader.first)
+    struct.pack_into("<I", block, first.place + 2 + 8, 60_000)  # the maker's name
+    content = make_file("JPEG", exif=PREFIX + bytes(block))
+    for target in WITH_EXIF:
+        result, notes = converted(content, target)
+        assert notes == [NoteCode.METADATA_DROPPED]
+        assert note_of(block_in(result, target)) == note_of(exif_of("Canon", orientation=1))
