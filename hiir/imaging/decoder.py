@@ -31,6 +31,7 @@ from hiir.imaging.notes_on_decoding import (
     notes_on_parts,
 )
 from hiir.imaging.options import PhotoOptions
+from hiir.imaging.orientation import Orientation
 from hiir.imaging.photo import (
     DecodedImage,
     Photo,
@@ -124,7 +125,8 @@ def _describe(
     """A loaded image as a photo."""
     scale_transparent_level(image, header.bit_depth)
     layout = read_layout(image, mode=header.mode, bit_depth=header.bit_depth)
-    orientation = read_orientation(image)
+    is_turned = header.bit_depth > 8 and header.format is ImageFormat.AVIF  # by its decoder
+    orientation = Orientation() if is_turned else read_orientation(image)
     # A TIFF that Pillow has loaded is upright already, and no longer says how it was.
     oriented = stored_orientation(image) or orientation
     metadata = read_metadata(image, options.metadata, stream=stream, orientation=oriented)
@@ -138,7 +140,7 @@ def _describe(
     if exif is not None and plan.conversion is not None and plan.profile == srgb_profile():
         with suppress(EOFError, struct.error):  # a directory that is damaged says no color space
             exif = as_srgb(exif)
-    if header.bit_depth == 16:
+    if header.bit_depth > 8:
         samples = read_deep(stream, image, header.format, layout)
         read, stored = boxes_of_array(samples), (samples.shape[1], samples.shape[0])
     else:

@@ -147,7 +147,8 @@ def _write_by_pillow(
 def _notes(like: DecodedImage, plan: OutputPlan, metadata: ImageMetadata) -> tuple[Note, ...]:
     notes = []
     if plan.bit_depth != like.info.bit_depth:
-        detail = f"Written with {plan.bit_depth} bits per sample instead of {like.info.bit_depth}."
+        stored = max(like.info.header.bit_depth, 8)
+        detail = f"Written with {plan.bit_depth} bits per sample instead of {stored}."
         notes.append(Note(code=NoteCode.BIT_DEPTH_CHANGED, detail=detail))
     header = like.info.header
     if header.is_lossless and plan.format is header.format and not plan.is_lossless:

@@ -45,8 +45,8 @@ class PhotoInfo:
 
     @property
     def bit_depth(self) -> int:
-        """8 or 16: the type of the samples, uint8 or uint16."""
-        return 16 if self.header.bit_depth == 16 else 8
+        """8 or 16: the type of the samples, uint8 or uint16; 10 and 12 bits are worked on as 16."""
+        return 16 if self.header.bit_depth > 8 else 8
 
     @property
     def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
