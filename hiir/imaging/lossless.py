@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 from hiir.imaging.formats import ImageFormat
+from hiir.imaging.webp_chunks import read_kinds
 
 _MAX_PARTS = 10_000
 _LOSSLESS_FRAMES = {0xC3, 0xC7, 0xCB, 0xCF}  # of JPEG, ISO/IEC 10918-1 table B.1
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_WEBP = {b"VP8L", b"VP8 "}
 # The color box with its matrix: identity, so that RGB is coded as it is.
 _NCLX = re.compile(rb"colrnclx....(..)", re.DOTALL)
 
@@ -24,15 +26,7 @@ def is_lossless(stream: BinaryIO, image_format: ImageFormat) -> bool:
 
 
 def _webp(stream: BinaryIO) -> bool:
-    place = 12
-    for _ in range(_MAX_PARTS):
-        stream.seek(place)
-        kind, size = struct.unpack("<4sI", stream.read(8))
-        if kind in {b"VP8L", b"VP8 "}:
-            return bool(kind == b"VP8L")
-        # A frame of an animation has 16 bytes of its own in front of its parts.
-        place += 8 + (16 if kind == b"ANMF" else size + size % 2)
-    return False
+    return next((kind for kind in read_kinds(stream) if kind in _WEBP), None) == b"VP8L"
 
 
 def _jpeg(stream: BinaryIO) -> bool:

@@ -52,6 +52,7 @@ _LAYOUT_TAGS = frozenset(
     }
 )  # fmt: skip
 _RESOLUTION_TAGS = frozenset({282, 283, 296})
+_SIDES_OF_RESOLUTION = (282, 283)
 _IPTC, _PHOTOSHOP = 33723, 34377
 _EXIF_AS_TEXT = "Raw profile type exif"
 MAX_PHOTOSHOP_BYTES = 512 * 1024
@@ -250,6 +251,8 @@ def _read_resolution(
         aspect, dpi = image.info.get("jfif_density"), None
     elif isinstance(image, TiffImageFile):
         aspect = _whole_ratio(image.info.get("resolution"))
+        if not all(tag in image.tag_v2 for tag in _SIDES_OF_RESOLUTION):
+            dpi = None  # Pillow takes 1
     if aspect and (not _is_resolution(aspect) or aspect[0] == aspect[1]):
         aspect = None
     if dpi is None and aspect is None:

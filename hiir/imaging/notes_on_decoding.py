@@ -7,8 +7,9 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
-from hiir.imaging import jpeg_segments, png_chunks
+from hiir.imaging import jpeg_segments, png_chunks, webp_chunks
 from hiir.imaging.limits import ImageHeader
 from hiir.imaging.metadata import METADATA_NAMES, ImageMetadata
 from hiir.imaging.modes import Layout
@@ -18,6 +19,8 @@ from hiir.imaging.orientation import Orientation
 from hiir.imaging.xmp import speaks_of_lost_parts
 
 _SAMPLES_PER_PIXEL = 277
+# What pillow-heif says of a HEIC file's further images.
+_OTHER_IMAGES = {"aux": "auxiliary images, such as a gain map", "depth_images": "a depth map"}
 
 
 def notes_on_layout(
@@ -62,6 +65,11 @@ def notes_on_parts(
             parts += jpeg_segments.left_out(image, stream)
         elif isinstance(image, PngImageFile):
             parts += png_chunks.left_out(stream)
+        elif isinstance(image, WebPImageFile):
+            parts += webp_chunks.left_out(stream)
+        others = [name for name in _OTHER_IMAGES if image.info.get(name)]
+        if others:
+            parts.append(", ".join(_OTHER_IMAGES[name] for name in others))
         if speaks_of_lost_parts(image.info.get("xmp")):
             parts.append("what XMP says of a video or of a gain map")
     if parts:

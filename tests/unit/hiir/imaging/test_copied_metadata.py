@@ -20,6 +20,8 @@ from hiir.imaging import (
     encode,
 )
 from hiir.imaging.encoder import encode_to
+from hiir.imaging.modes import Layout
+from hiir.imaging.notes_on_decoding import notes_on_parts
 from hiir.imaging.photoshop_resources import iptc_of, kept_resources, read_resources, wrap_iptc
 from hiir.imaging.png_chunks import pack_chunk, read_chunks
 
@@ -290,6 +292,31 @@ def test_unknown_chunks_and_what_follows_the_image_are_noted(make_file):
     assert codes(notes) == [NoteCode.PARTS_DROPPED]
     assert "caBX" in notes[0].detail
     assert "203 bytes behind the image" in notes[0].detail
+
+
+def test_unknown_chunks_of_a_webp_and_what_follows_it_are_noted(make_file):
+    plain = make_file("WEBP", quality=90)
+    assert restored(plain)[1] == ()
+    content = bytearray(plain + struct.pack("<4sI", b"XYZW", 4) + b"abcd")
+    struct.pack_into("<I", content, 4, len(content) - 8)
+    _, notes = restored(bytes(content) + bytes(range(1, 100)))
+    assert codes(notes) == [NoteCode.PARTS_DROPPED]
+    assert "XYZW" in notes[0].detail
+    assert "99 bytes behind the image" in notes[0].detail
+
+
+def test_a_gain_map_of_a_heic_is_noted(make_file):
+    image = Image.open(io.BytesIO(make_file("HEIC")))
+    image.info["aux"] = {"urn:com:apple:photo:2020:aux:hdrgainmap": [1]}
+    (note,) = notes_on_parts(image, io.BytesIO(), Layout(channels=3), MetadataPolicy.KEEP)
+    assert (note.code, "gain map" in note.detail) == (NoteCode.PARTS_DROPPED, True)
+
+
+def test_a_tiff_without_a_resolution_gets_none(make_pixels):
+    output = io.BytesIO()
+    tifffile.imwrite(output, make_pixels(), photometric="rgb", metadata=None)
+    result, _ = restored(output.getvalue())
+    assert decode(result, ImageLimits()).info.metadata.dpi is None
 
 
 @pytest.mark.parametrize("target", ["PNG", "JPEG", "TIFF"])
