@@ -236,7 +236,7 @@ def _read_xmp(image: Image.Image, *, keep_gps: bool) -> tuple[bytes | None, list
     if not xmp:
         return None, []
     try:
-        return _clean_xmp(xmp, keep_gps=keep_gps), []
+        return clean_xmp(xmp, keep_gps=keep_gps), []
     except XmpDamaged:
         return None, ["xmp"]
 
@@ -303,7 +303,8 @@ def _read_tiff_extras(image: TiffImageFile, stream: BinaryIO) -> JpegExtras:
     return JpegExtras(photoshop=kept or None)
 
 
-def _clean_xmp(xmp: object, *, keep_gps: bool) -> bytes:
+def clean_xmp(xmp: object, *, keep_gps: bool) -> bytes:
+    """The packet as it is true of the restored photo; raises `XmpDamaged`."""
     if not isinstance(xmp, bytes) or len(xmp) > MAX_XMP_BYTES:
         raise XmpDamaged
     upright = without_lost_parts(without_orientation(xmp))

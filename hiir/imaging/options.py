@@ -11,7 +11,7 @@ Color = tuple[int, int, int]
 
 
 class MetadataPolicy(StrEnum):
-    """What of EXIF, XMP and resolution is written into the restored file.
+    """What of the metadata is written into the restored file.
 
     The color profile says what the pixels mean, and is kept by all of them.
     """
