@@ -57,6 +57,12 @@ class NewField:
     """Offset of the value, where the block holds it already."""
 
 
+def fields_of(block: bytes) -> frozenset[int]:
+    """Return the tags of the first directory; raises as `damaged_fields` does."""
+    reader = TiffReader(io.BytesIO(block.removeprefix(PREFIX)))
+    return frozenset(reader.directory(reader.first).fields)
+
+
 def damaged_fields(block: bytes) -> frozenset[int]:
     """Return the tags of the first directory whose values lie beyond the block.
 

@@ -15,6 +15,7 @@ from hiir.imaging.exif_block import (
     cleaned,
     collected,
     damaged_fields,
+    fields_of,
     resolution_of,
     with_resolution,
 )
@@ -54,6 +55,7 @@ _LAYOUT_TAGS = frozenset(
 _RESOLUTION_TAGS = frozenset({282, 283, 296})
 _SIDES_OF_RESOLUTION = (282, 283)
 _IPTC, _PHOTOSHOP = 33723, 34377
+_EMBEDDED_TAGS = frozenset({700, _IPTC, _PHOTOSHOP})
 _EXIF_AS_TEXT = "Raw profile type exif"
 MAX_PHOTOSHOP_BYTES = 512 * 1024
 METADATA_NAMES = {
@@ -182,7 +184,9 @@ def read_metadata(
         pixel_aspect=pixel_aspect,
         photoshop=extras.photoshop,
         comments=extras.comments,
-        png_text=read_text(stream) if isinstance(image, PngImageFile) and stream else None,
+        png_text=read_text(stream, keep_gps=keep_gps)
+        if isinstance(image, PngImageFile) and stream
+        else None,
         dropped=(*dropped, *extras.dropped),
     )
 
@@ -212,7 +216,8 @@ def _read_exif(
         else:
             block = _exif_block(image)
         if block:
-            if damaged_fields(block) - _LAYOUT_TAGS:
+            # A block may repeat, in fields of TIFF, what has a place of its own in the file.
+            if damaged_fields(block) - _LAYOUT_TAGS or fields_of(block) & _EMBEDDED_TAGS:
                 dropped.append("exif_field")
             block = cleaned(block, remove=_LAYOUT_TAGS, keep_gps=keep_gps, swap_sides=swap_sides)
         if block and len(block) + len(PREFIX) > MAX_EXIF_BYTES:

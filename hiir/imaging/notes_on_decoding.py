@@ -19,6 +19,7 @@ from hiir.imaging.orientation import Orientation
 from hiir.imaging.xmp import speaks_of_lost_parts
 
 _SAMPLES_PER_PIXEL = 277
+_TIFF_PARTS = {330: "images in sub-pages", 37724: "Photoshop's layers"}
 # What pillow-heif says of a HEIC file's further images.
 _OTHER_IMAGES = {"aux": "auxiliary images, such as a gain map", "depth_images": "a depth map"}
 
@@ -59,19 +60,7 @@ def notes_on_parts(
     image: ImageFile, stream: BinaryIO, layout: Layout, policy: MetadataPolicy
 ) -> Iterator[Note]:
     """Say what else the file held: further pictures, a video, segments, channels."""
-    parts: list[str] = []
-    if policy is not MetadataPolicy.STRIP:
-        if isinstance(image, JpegImageFile):
-            parts += jpeg_segments.left_out(image, stream)
-        elif isinstance(image, PngImageFile):
-            parts += png_chunks.left_out(stream)
-        elif isinstance(image, WebPImageFile):
-            parts += webp_chunks.left_out(stream)
-        others = [name for name in _OTHER_IMAGES if image.info.get(name)]
-        if others:
-            parts.append(", ".join(_OTHER_IMAGES[name] for name in others))
-        if speaks_of_lost_parts(image.info.get("xmp")):
-            parts.append("what XMP says of a video or of a gain map")
+    parts = [] if policy is MetadataPolicy.STRIP else [*_other_parts(image, stream)]
     if parts:
         detail = f"The file held more than the photo, which was left out: {'; '.join(parts)}."
         yield Note(code=NoteCode.PARTS_DROPPED, detail=detail)
@@ -80,6 +69,20 @@ def notes_on_parts(
         if extra > 0:
             detail = f"{extra} extra channel(s) beside colors and alpha were left out."
             yield Note(code=NoteCode.CHANNELS_DROPPED, detail=detail)
+
+
+def _other_parts(image: ImageFile, stream: BinaryIO) -> Iterator[str]:
+    if isinstance(image, JpegImageFile):
+        yield from jpeg_segments.left_out(image, stream)
+    elif isinstance(image, PngImageFile):
+        yield from png_chunks.left_out(stream)
+    elif isinstance(image, WebPImageFile):
+        yield from webp_chunks.left_out(stream)
+    elif isinstance(image, TiffImageFile):
+        yield from (name for tag, name in _TIFF_PARTS.items() if tag in image.tag_v2)
+    yield from (name for key, name in _OTHER_IMAGES.items() if image.info.get(key))
+    if speaks_of_lost_parts(image.info.get("xmp")):
+        yield "what XMP says of a video or of a gain map"
 
 
 def notes_on_background(background: tuple[int, ...] | None) -> Iterator[Note]:

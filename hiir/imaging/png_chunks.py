@@ -58,12 +58,18 @@ def read_chunks(stream: BinaryIO) -> Iterator[PngChunk]:
         place += 12 + size
 
 
-def read_text(stream: BinaryIO) -> bytes | None:
-    """Copy the chunks of text and time: all but XMP and what ImageMagick keeps of other files."""
+def read_text(stream: BinaryIO, *, keep_gps: bool) -> bytes | None:
+    """Copy the chunks of text and time: all but XMP and what ImageMagick keeps of other files.
+
+    Without `keep_gps` texts are left out whose name has `GPS` in it, such as `exif:GPSLatitude`.
+    """
     kept = [
         pack_chunk(chunk.kind, chunk.data)
         for chunk in read_chunks(stream)
-        if chunk.kind in _TEXT and not chunk.data.startswith(_OTHER_TEXT) and not _is_damaged(chunk)
+        if chunk.kind in _TEXT
+        and not chunk.data.startswith(_OTHER_TEXT)
+        and not _is_damaged(chunk)
+        and (keep_gps or b"GPS" not in chunk.data.partition(b"\0")[0].upper())
     ]
     text = b"".join(kept)
     return text if 0 < len(text) <= _MAX_EXPANDED_BYTES else None

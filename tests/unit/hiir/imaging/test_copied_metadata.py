@@ -20,6 +20,7 @@ from hiir.imaging import (
     encode,
 )
 from hiir.imaging.encoder import encode_to
+from hiir.imaging.exif_block import OWN, PREFIX, NewField, joined
 from hiir.imaging.modes import Layout
 from hiir.imaging.notes_on_decoding import notes_on_parts
 from hiir.imaging.photoshop_resources import iptc_of, kept_resources, read_resources, wrap_iptc
@@ -372,3 +373,32 @@ def test_metadata_takes_the_way_through_the_codecs_process(with_iptc, tmp_path):
     finally:
         codec.close()
     assert encode(here.pixels, like=here)
+
+
+def test_text_that_says_a_place_is_left_out_where_places_are_not_wanted(make_file):
+    place = (b"tEXt", b"exif:GPSLatitude\x0048/1, 12/1, 30/1")
+    content = png_with(make_file("PNG"), pack_chunk(*place), pack_chunk(*TEXTS[0]))
+    assert pack_chunk(*place) in restored(content)[0]
+    result, notes = restored(content, metadata=MetadataPolicy.KEEP_NO_GPS)
+    assert notes == ()
+    assert b"GPSLatitude" not in result
+    assert pack_chunk(*TEXTS[0]) in result
+
+
+def test_layers_and_sub_pages_of_a_tiff_are_noted(make_pixels):
+    output = io.BytesIO()
+    layers = [(37724, "B", 4, b"8BIM", True)]
+    with tifffile.TiffWriter(output) as writer:
+        options = {"photometric": "rgb", "metadata": None}
+        writer.write(make_pixels(), subifds=1, extratags=layers, **options)
+        writer.write(make_pixels(20, 28), subfiletype=1, **options)
+    _, notes = restored(output.getvalue())
+    assert codes(notes) == [NoteCode.PARTS_DROPPED]
+    assert "sub-pages" in notes[0].detail
+    assert "layers" in notes[0].detail
+
+
+def test_iptc_inside_of_an_exif_block_is_noted(make_file):
+    block = joined("<", {OWN: [NewField(tag=33723, kind=7, count=5, data=b"\x1c\2\x78\0\0")]})
+    _, notes = restored(make_file("JPEG", exif=PREFIX + block))
+    assert codes(notes) == [NoteCode.METADATA_DROPPED]
