@@ -14,11 +14,11 @@ from hiir.imaging import jpeg_segments, png_chunks
 from hiir.imaging.color import plan_color, srgb_profile
 from hiir.imaging.color_signal import read_color_signal
 from hiir.imaging.deep_samples import read_deep
-from hiir.imaging.exif_block import as_srgb
+from hiir.imaging.exif_edit import as_srgb
 from hiir.imaging.file_header import read_header
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
-from hiir.imaging.metadata import (
+from hiir.imaging.metadata_reading import (
     read_metadata,
     read_orientation,
     stored_orientation,

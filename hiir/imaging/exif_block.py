@@ -22,7 +22,6 @@ from hiir.imaging.tiff_fields import (
     RATIONAL,
     SHORT,
     TiffField,
-    TiffFields,
     TiffReader,
 )
 
@@ -30,17 +29,13 @@ PREFIX = b"Exif\0\0"
 OWN = 0
 """Stands for the first directory of a block, which no tag names."""
 MAKER_NOTE = 37500
-_WIDTH, _HEIGHT, _COLOR_SPACE, _INTEROP_INDEX = 40962, 40963, 40961, 1
-_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _INCH, _CENTIMETER = 282, 283, 296, 2, 3
+_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _INCH = 282, 283, 296, 2
 _MAX_DENOMINATOR = 1_000_000
 _NESTED = (EXIF_IFD, GPS_IFD, INTEROP_IFD)
-# Where GeoTIFF says which place on earth a pixel shows.
-_GEOTIFF = frozenset({33550, 33922, 34264, 34735, 34736, 34737})
 # Maker notes whose offsets count from their own start, so that they can be moved.
 _MOVABLE_MAKER_NOTES = (
     b"Nikon\0\x02", b"FUJIFILM", b"OLYMPUS\0", b"OM SYSTEM", b"Apple iOS\0", b"PENTAX \0",
 )  # fmt: skip
-_THUMBNAIL = ((513, 514), (273, 279))
 _OFFSET_KINDS = {13, 16, 17, 18}  # directories, and integers that only BigTIFF has
 
 
@@ -55,45 +50,6 @@ class NewField:
     """The value, in the byte order of the block."""
     place: int | None = None
     """Offset of the value, where the block holds it already."""
-
-
-def fields_of(block: bytes) -> frozenset[int]:
-    """Return the tags of the first directory; raises as `damaged_fields` does."""
-    reader = TiffReader(io.BytesIO(block.removeprefix(PREFIX)))
-    return frozenset(reader.directory(reader.first).fields)
-
-
-def damaged_fields(block: bytes) -> frozenset[int]:
-    """Return the tags of the first directory whose values lie beyond the block.
-
-    Raises `EOFError` and `struct.error` for a directory that does.
-    """
-    reader = TiffReader(io.BytesIO(block.removeprefix(PREFIX)))
-    end = len(block.removeprefix(PREFIX))
-    fields = reader.directory(reader.first).fields.values()
-    return frozenset(field.tag for field in fields if field.place + field.size > end)
-
-
-def cleaned(
-    block: bytes, *, remove: Collection[int], keep_gps: bool, swap_sides: bool
-) -> bytes | None:
-    """Return a block without thumbnail, stored size and the fields `remove`; None if empty.
-
-    With `swap_sides` the horizontal and the vertical resolution are exchanged. Raises `EOFError`
-    and `struct.error` for a damaged block.
-    """
-    remove = {*remove, *damaged_fields(block)}
-    editor = _Editor(block.removeprefix(PREFIX))
-    editor.cut_thumbnail()
-    if not keep_gps:
-        editor.remove_gps()
-        remove = {*remove, *_GEOTIFF}
-    for place in editor.nested(EXIF_IFD):
-        editor.remove(place, (_WIDTH, _HEIGHT))
-    editor.remove(editor.first, remove)
-    if swap_sides:
-        editor.swap_values(editor.first, _X_RESOLUTION, _Y_RESOLUTION)
-    return bytes(editor.data) if editor.reader().directory(editor.first).fields else None
 
 
 def with_fields(block: bytes | None, fields: Iterable[NewField], *, order: str = "<") -> bytes:
@@ -132,8 +88,8 @@ def collected(
         for tag, field in directory.fields.items()
         if tag not in leave and (keep is None or tag in keep)
     }
-    exif, gps = (_below(reader, directory, tag) for tag in (EXIF_IFD, GPS_IFD))
-    interop = None if exif is None else _below(reader, exif, INTEROP_IFD)
+    exif, gps = (reader.below(directory, tag) for tag in (EXIF_IFD, GPS_IFD))
+    interop = None if exif is None else reader.below(exif, INTEROP_IFD)
     parts = {OWN: movable(reader, own)}
     for tag, found in ((EXIF_IFD, exif), (GPS_IFD, gps), (INTEROP_IFD, interop)):
         if found is not None:
@@ -198,130 +154,14 @@ def resolution_fields(order: str, sides: tuple[float, float], unit: int) -> list
     ]
 
 
-def resolution_of(block: bytes) -> tuple[float, float] | None:
-    """Read the resolution in pixels per inch; None if the block has none, or only a ratio."""
-    reader = TiffReader(io.BytesIO(block))
-    fields = reader.directory(reader.first).fields
-    inches = {_INCH: 1.0, _CENTIMETER: 2.54}.get(reader.number(fields, _RESOLUTION_UNIT, _INCH))
-    sides = [fields.get(tag) for tag in (_X_RESOLUTION, _Y_RESOLUTION)]
-    values = [
-        struct.unpack(f"{reader.order}II", reader.data(field))
-        for field in sides
-        if field is not None and (field.kind, field.count) == (RATIONAL, 1)
-    ]
-    if inches is None or len(values) < 2 or 0 in (values[0][1], values[1][1]):
-        return None
-    x, y = (inches * above / below for above, below in values)
-    return x, y
-
-
-def as_srgb(exif: bytes) -> bytes:
-    """Return EXIF, with its prefix, that says sRGB where it said another color space."""
-    data = bytearray(exif.removeprefix(PREFIX))
-    reader = TiffReader(io.BytesIO(data))
-    photo = _below(reader, reader.directory(reader.first), EXIF_IFD)
-    interop = _below(reader, photo, INTEROP_IFD)
-    if photo is not None and _COLOR_SPACE in photo.fields:
-        struct.pack_into(f"{reader.order}H", data, photo.fields[_COLOR_SPACE].place, 1)
-    if interop is not None and _INTEROP_INDEX in interop.fields:
-        index = interop.fields[_INTEROP_INDEX]
-        if index.size == 4:
-            data[index.place : index.place + 4] = b"R98\0"
-    return PREFIX + bytes(data)
-
-
 def integers(order: str, tag: int, kind: int, values: Sequence[int]) -> NewField:
     """Make a field of integers: SHORT, LONG or, as numerator and denominator, RATIONAL."""
     data = struct.pack(f"{order}{len(values)}{'H' if kind == 3 else 'I'}", *values)
     return NewField(tag=tag, kind=kind, count=len(values) // (2 if kind == 5 else 1), data=data)
 
 
-class _Editor:
-    """A block whose directories are changed without moving any value."""
-
-    def __init__(self, block: bytes) -> None:
-        self.data = bytearray(block)
-        self._order = self.reader().order
-
-    @property
-    def first(self) -> int:
-        """Offset of the first directory."""
-        return self.reader().first
-
-    def reader(self) -> TiffReader:
-        """Read the block as it is now."""
-        return TiffReader(io.BytesIO(self.data))
-
-    def nested(self, tag: int) -> tuple[int, ...]:
-        """Offset of a directory that the first one names, if it does."""
-        reader = self.reader()
-        return reader.numbers(reader.directory(reader.first).fields.get(tag))[:1]
-
-    def remove(self, place: int, tags: Collection[int]) -> None:
-        """Remove fields from the directory at an offset; their values become unused bytes."""
-        (count,) = struct.unpack_from(f"{self._order}H", self.data, place)
-        start, end = place + 2, place + 2 + 12 * count
-        table = [bytes(self.data[at : at + 12]) for at in range(start, end, 12)]
-        kept = [row for row in table if struct.unpack_from(f"{self._order}H", row)[0] not in tags]
-        if len(kept) == len(table):
-            return
-        rest = bytes(self.data[end : end + 4])
-        struct.pack_into(f"{self._order}H", self.data, place, len(kept))
-        self.data[start : end + 4] = (b"".join(kept) + rest).ljust(end + 4 - start, b"\0")
-
-    def remove_gps(self) -> None:
-        """Remove the directory with the place, and overwrite its values."""
-        reader = self.reader()
-        for place in self.nested(GPS_IFD):
-            directory = reader.directory(place)
-            for field in directory.fields.values():
-                self._overwrite(field.place, field.size)
-            self._overwrite(place, 2 + 12 * len(directory.fields))
-        self.remove(self.first, (GPS_IFD,))
-
-    def cut_thumbnail(self) -> None:
-        """Remove the second directory and the preview that it describes."""
-        reader = self.reader()
-        first = reader.directory(reader.first)
-        following = first.next_place
-        if not following:
-            return
-        (count,) = struct.unpack_from(f"{self._order}H", self.data, first.place)
-        struct.pack_into(f"{self._order}I", self.data, first.place + 2 + 12 * count, 0)
-        try:
-            fields = reader.directory(following).fields
-        except EOFError:
-            return
-        for start_tag, size_tag in _THUMBNAIL:
-            start, size = reader.number(fields, start_tag), reader.number(fields, size_tag)
-            if start and size and start + size >= len(self.data):
-                del self.data[start:]
-            elif start and size:
-                self._overwrite(start, size)
-
-    def swap_values(self, place: int, one: int, other: int) -> None:
-        """Exchange the values of two fields of the same type and count."""
-        fields = self.reader().directory(place).fields
-        first, second = fields.get(one), fields.get(other)
-        if first is None or second is None or first.size != second.size:
-            return
-        a, b = (slice(field.place, field.place + field.size) for field in (first, second))
-        self.data[a], self.data[b] = self.data[b], self.data[a]
-
-    def _overwrite(self, place: int, size: int) -> None:
-        end = min(place + size, len(self.data))
-        self.data[place:end] = bytes(max(end - place, 0))
-
-
 def _header(order: str) -> bytes:
     return (b"II*\0" if order == "<" else b"MM\0*") + bytes(4)
-
-
-def _below(reader: TiffReader, directory: TiffFields | None, tag: int) -> TiffFields | None:
-    if directory is None:
-        return None
-    place = reader.number(directory.fields, tag)
-    return reader.directory(place) if place else None
 
 
 def _present(reader: TiffReader, field: TiffField) -> NewField:

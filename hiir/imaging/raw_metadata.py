@@ -7,8 +7,10 @@ from typing import BinaryIO
 
 from PIL.JpegImagePlugin import JpegImageFile
 
-from hiir.imaging.exif_block import MAKER_NOTE, OWN, PREFIX, cleaned, collected, joined, movable
-from hiir.imaging.metadata import MAX_EXIF_BYTES, ImageMetadata, clean_xmp
+from hiir.imaging.exif_block import MAKER_NOTE, OWN, PREFIX, collected, joined, movable
+from hiir.imaging.exif_edit import cleaned
+from hiir.imaging.metadata import MAX_EXIF_BYTES, ImageMetadata
+from hiir.imaging.metadata_reading import clean_xmp
 from hiir.imaging.options import MetadataPolicy
 from hiir.imaging.pillow_errors import PILLOW_ERRORS
 from hiir.imaging.tiff_fields import EXIF_IFD, GPS_IFD, TiffReader

@@ -27,13 +27,12 @@ from hiir.imaging.exif_block import (
     OWN,
     PREFIX,
     NewField,
-    as_srgb,
-    cleaned,
     integers,
     joined,
     with_fields,
     with_resolution,
 )
+from hiir.imaging.exif_edit import as_srgb, cleaned
 from hiir.imaging.tiff_fields import EXIF_IFD, GPS_IFD, INTEROP_IFD, LONG, SHORT, TiffReader
 
 WITH_EXIF = ("AVIF", "HEIC", "JPEG", "PNG", "TIFF", "WEBP")

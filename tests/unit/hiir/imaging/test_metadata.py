@@ -17,7 +17,8 @@ from hiir.imaging import (
     encode,
 )
 from hiir.imaging.encoder import encode_to
-from hiir.imaging.metadata import MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_XMP_BYTES, read_metadata
+from hiir.imaging.metadata import MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_XMP_BYTES
+from hiir.imaging.metadata_reading import read_metadata
 
 WITH_EXIF = ("AVIF", "HEIC", "JPEG", "PNG", "TIFF", "WEBP")
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description/></x:xmpmeta>'
