@@ -29,6 +29,7 @@ from PIL import ExifTags, Image, ImageCms
 from benchmarks.service.stack import Stack, identity_repository, running_stack
 from hiir.imaging import Codec, ImageLimits, ImagingError, PhotoOptions
 from hiir.imaging.plugins import enable_heif
+from tests.photo_kinds import KINDS
 
 LIMITS = ImageLimits(max_pixels=1_000_000, min_side=1)
 GROWTH_MIB = 30
@@ -70,6 +71,8 @@ def seeds() -> Iterator[tuple[str, bytes]]:
             metadata["exif"] = exif.tobytes()
         image.save(output, image_format, **metadata, **options)
         yield f"{image_format} {mode}", output.getvalue()
+    for kind, (content, _) in KINDS.items():
+        yield kind, content
 
 
 def mutate(data: bytes, generator: np.random.Generator) -> bytes:

@@ -124,6 +124,7 @@ def read_camera_raw(
             crop = Box(left=0, top=0, right=width, bottom=height)
             if kind == "DNG":
                 crop = read_default_crop(source, width=width, height=height)
+            check_header(_header(crop.bottom - crop.top, crop.right - crop.left), limits)
             samples, pattern, development = _read(raw, crop)
     except rawpy.LibRawError as error:
         raise ImageCorrupt("The camera raw file cannot be decoded.") from error

@@ -20,8 +20,9 @@ from hiir.imaging.photo import PhotoInfo
 
 _LENGTH = struct.Struct(">I")
 _MAX_FILES = 4
-# ICC, XMP and EXIF at their largest, in base64, and some words.
-_MAX_BYTES = 8 * 1024 * 1024
+# ICC, XMP and its extension, EXIF and texts at their largest, in base64, and some words.
+_MAX_BYTES = 16 * 1024 * 1024
+_BYTES = ("icc_profile", "exif", "xmp", "extended_xmp", "photoshop", "png_text")
 
 Message = dict[str, Any]
 
@@ -85,10 +86,11 @@ def header_from_json(values: Message) -> ImageHeader:
 
 def info_to_json(info: PhotoInfo) -> Message:
     """What is known of a photo, as values."""
-    metadata = asdict(info.metadata)
-    for name in ("icc_profile", "exif", "xmp"):
-        if metadata[name] is not None:
-            metadata[name] = base64.b64encode(metadata[name]).decode()
+    metadata = {
+        name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
+        for name, value in asdict(info.metadata).items()
+    }
+    metadata["comments"] = [base64.b64encode(text).decode() for text in info.metadata.comments]
     return {
         "header": header_to_json(info.header),
         "shape": info.shape,
@@ -101,10 +103,12 @@ def info_to_json(info: PhotoInfo) -> Message:
 def info_from_json(values: Message) -> PhotoInfo:
     """Read what `info_to_json` made."""
     metadata = dict(values["metadata"])
-    for name in ("icc_profile", "exif", "xmp"):
+    for name in _BYTES:
         if metadata[name] is not None:
             metadata[name] = base64.b64decode(metadata[name])
-    metadata["dpi"] = None if metadata["dpi"] is None else tuple(metadata["dpi"])
+    for name in ("dpi", "pixel_aspect"):
+        metadata[name] = None if metadata[name] is None else tuple(metadata[name])
+    metadata["comments"] = tuple(base64.b64decode(text) for text in metadata["comments"])
     metadata["dropped"] = tuple(metadata["dropped"])
     height, width, channels = values["shape"]
     return PhotoInfo(

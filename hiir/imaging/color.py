@@ -1,4 +1,4 @@
-"""Color conversion through profiles, at the depth of the samples: lcms by way of libvips."""
+"""Color conversion at the depth of the samples: through profiles, lcms by way of libvips."""
 
 import io
 from dataclasses import dataclass
@@ -8,11 +8,20 @@ from typing import cast
 import numpy as np
 from PIL import ImageCms
 
+from hiir.imaging.color_signal import ColorSignal
 from hiir.imaging.libvips import libvips
+from hiir.imaging.matrix_profile import (
+    BT709,
+    PROFILE_DATE,
+    SRGB_TRANSFER,
+    Primaries,
+    Transfer,
+    matrix_profile,
+)
 from hiir.imaging.modes import Layout
 from hiir.imaging.notes import Note, NoteCode
 from hiir.imaging.options import ColorPolicy
-from hiir.imaging.pixels import Pixels
+from hiir.imaging.pixels import Pixels, from_unit, white
 
 _INTERPRETATIONS = {
     (1, 8): "b-w",
@@ -22,6 +31,9 @@ _INTERPRETATIONS = {
     (3, 16): "rgb16",
     (4, 16): "cmyk",
 }
+# Exponents between which values look like those of sRGB to a network.
+_GAMMAS_LIKE_SRGB = (1.6, 2.9)
+_DATE = slice(24, 36)  # in the header of a profile
 _SPACES = {1: "GRAY", 3: "RGB ", 4: "CMYK"}
 
 
@@ -65,23 +77,46 @@ class SrgbConversion:
         return str(profile.xcolor_space) == _SPACES[channels]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferConversion:
+    """From another transfer function to that of sRGB, at the depth of the samples."""
+
+    transfer: Transfer
+
+    def __call__(self, samples: Pixels) -> Pixels:
+        """Convert uint8 or uint16 samples of any shape."""
+        levels = np.arange(white(samples.dtype) + 1) / white(samples.dtype)
+        curved = SRGB_TRANSFER.from_light(self.transfer.to_light(levels))
+        table = from_unit(curved.astype(np.float32), samples.dtype)
+        return table[samples]
+
+
 @cache
 def srgb_profile() -> bytes:
-    """The profile that says sRGB."""
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    """The profile that says sRGB: the same bytes at any time, though lcms writes the time in it."""
+    made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    made[_DATE] = PROFILE_DATE
+    return bytes(made)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColorPlan:
     """What becomes of a photo's colors and of its profile."""
 
-    conversion: SrgbConversion | None = None
+    conversion: SrgbConversion | TransferConversion | None = None
     profile: bytes | None = None
     notes: tuple[Note, ...] = ()
 
 
-def plan_color(layout: Layout, profile: bytes | None, policy: ColorPolicy) -> ColorPlan:
-    """Convert inks always, and the rest where it is asked for and has a profile to convert from."""
+def plan_color(
+    layout: Layout, profile: bytes | None, policy: ColorPolicy, signal: ColorSignal | None = None
+) -> ColorPlan:
+    """Convert inks always, and the rest where it is asked for and has a profile to convert from.
+
+    What a file says of its colors without a profile becomes an equivalent one. Samples whose
+    transfer function is far from that of sRGB, such as linear ones, get that of sRGB: networks are
+    trained on such values.
+    """
     if layout.is_cmyk:
         usable = profile is not None and SrgbConversion(profile=profile).is_usable(4)
         by = "its profile" if usable else "a common profile, since it has none that fits"
@@ -90,13 +125,58 @@ def plan_color(layout: Layout, profile: bytes | None, policy: ColorPolicy) -> Co
             profile=srgb_profile(),
             notes=(Note(code=NoteCode.COLOR_CONVERTED, detail=f"CMYK became sRGB by {by}."),),
         )
+    if signal is not None and (profile is None or signal.precedes_profile):
+        return _plan_signal(layout, signal, policy)
     if policy is ColorPolicy.PRESERVE or profile is None:
         return ColorPlan(profile=profile)
     conversion = SrgbConversion(profile=profile)
     if not conversion.is_usable(layout.channels):
         detail = "The color profile does not describe these pixels, and was left out."
         return ColorPlan(notes=(Note(code=NoteCode.METADATA_DROPPED, detail=detail),))
-    detail = "The colors were converted to sRGB by the photo's profile."
+    return _to_srgb(layout, conversion, "the photo's profile")
+
+
+def _plan_signal(layout: Layout, signal: ColorSignal, policy: ColorPolicy) -> ColorPlan:
+    gray = layout.channels == 1
+    if signal.is_srgb:
+        return ColorPlan(profile=_plain_profile(BT709, gray=gray) if signal.is_explicit else None)
+    try:
+        profile = matrix_profile(signal.primaries, signal.transfer, gray=gray)
+        plain = _plain_profile(signal.primaries, gray=gray)
+    except ValueError:
+        detail = f"What the file says of its colors ({signal.source}) is damaged; it was left out."
+        return ColorPlan(notes=(Note(code=NoteCode.METADATA_DROPPED, detail=detail),))
+    if policy is ColorPolicy.SRGB:
+        # lcms loses dark levels of linear gray, and gray needs no more than a curve.
+        curve, matrix = (
+            TransferConversion(transfer=signal.transfer),
+            SrgbConversion(profile=profile),
+        )
+        return _to_srgb(layout, curve if gray else matrix, signal.source)
+    lowest, highest = _GAMMAS_LIKE_SRGB
+    if lowest <= signal.transfer.gamma <= highest:
+        return ColorPlan(profile=profile)
+    detail = (
+        f"The samples had another transfer function, gamma {signal.transfer.gamma:.3g} by "
+        f"{signal.source}, and were converted to that of sRGB; their primaries stayed."
+    )
+    return ColorPlan(
+        conversion=TransferConversion(transfer=signal.transfer),
+        profile=plain,
+        notes=(Note(code=NoteCode.COLOR_CONVERTED, detail=detail),),
+    )
+
+
+def _plain_profile(primaries: Primaries, *, gray: bool) -> bytes:
+    if primaries == BT709 and not gray:
+        return srgb_profile()
+    return matrix_profile(primaries, SRGB_TRANSFER, gray=gray)
+
+
+def _to_srgb(
+    layout: Layout, conversion: SrgbConversion | TransferConversion, source: str
+) -> ColorPlan:
+    detail = f"The colors were converted to sRGB by {source}."
     return ColorPlan(
         conversion=conversion,
         profile=srgb_profile() if layout.channels == 3 else None,

@@ -1,28 +1,35 @@
 """Image files to upright pixels: header first, limits before pixels, typed errors only."""
 
 import io
+import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
 from PIL.ImageFile import ImageFile
 
-from hiir.imaging.color import plan_color
+from hiir.imaging import jpeg_segments, png_chunks
+from hiir.imaging.color import plan_color, srgb_profile
+from hiir.imaging.color_signal import read_color_signal
 from hiir.imaging.deep_samples import read_deep
+from hiir.imaging.exif_edit import as_srgb
 from hiir.imaging.file_header import read_header
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.limits import ImageHeader, ImageLimits, check_header
-from hiir.imaging.metadata import (
-    METADATA_NAMES,
-    ImageMetadata,
+from hiir.imaging.metadata_reading import (
     read_metadata,
     read_orientation,
     stored_orientation,
 )
 from hiir.imaging.modes import Layout, read_layout, scale_transparent_level
-from hiir.imaging.notes import Note, NoteCode
+from hiir.imaging.notes_on_decoding import (
+    notes_on_background,
+    notes_on_layout,
+    notes_on_metadata,
+    notes_on_parts,
+)
 from hiir.imaging.options import PhotoOptions
 from hiir.imaging.orientation import Orientation
 from hiir.imaging.photo import (
@@ -35,6 +42,7 @@ from hiir.imaging.photo import (
 )
 from hiir.imaging.pillow_errors import translated
 from hiir.imaging.plugins import PLUGINS, recognize
+from hiir.imaging.tiff_directory import TiffDirectory
 
 
 def probe(source: bytes | BinaryIO, frame: int | None = None) -> ImageHeader:
@@ -44,13 +52,14 @@ def probe(source: bytes | BinaryIO, frame: int | None = None) -> ImageHeader:
     `FrameNotFound`, and `ImageTooLarge` for a size that Pillow itself refuses. Limits are for
     `check_header`.
     """
-    stream = _as_stream(source)
+    given = _as_stream(source)
     try:
-        image_format = recognize(stream)
+        image_format = recognize(given)
+        stream, _ = _readable(given, image_format)
         with translated(stream, image_format), PLUGINS[image_format](stream) as image:
             return read_header(image, stream, image_format, frame)
     finally:
-        stream.seek(0)
+        given.seek(0)
 
 
 def decode(
@@ -77,8 +86,9 @@ def open_photo(
     EXIF's orientation is applied, colors under full transparency are those around it, inks become
     sRGB. Raises what `probe` and `check_header` raise, the latter before any pixel is decoded.
     """
-    stream = _as_stream(source)
-    image_format = recognize(stream)
+    given = _as_stream(source)
+    image_format = recognize(given)
+    stream, damaged = _readable(given, image_format)
 
     def bands(photo: Photo) -> Iterator[PhotoBand]:
         waiting = photo.bands()
@@ -96,30 +106,41 @@ def open_photo(
         with translated(stream, image_format):
             header = read_header(image, stream, image_format, options.frame)
             check_header(header, limits, options.frame)
-            if options.frame is not None and image.tell() != options.frame:
+            is_tiff = image_format is ImageFormat.TIFF  # which stands at its page already
+            if options.frame is not None and image.tell() != options.frame and not is_tiff:
                 image.seek(options.frame)
             if header.bit_depth <= 8 or image_format is ImageFormat.PNG:
                 image.load()  # of a deep PNG, too: what stands behind its pixels may be metadata
-            photo = _describe(image, stream, header, options)
+            photo = _describe(image, stream, header, options, damaged)
         yield photo.info, bands(photo)
 
 
 def _describe(
-    image: ImageFile, stream: BinaryIO, header: ImageHeader, options: PhotoOptions
+    image: ImageFile,
+    stream: BinaryIO,
+    header: ImageHeader,
+    options: PhotoOptions,
+    damaged: tuple[str, ...],
 ) -> Photo:
     """A loaded image as a photo."""
     scale_transparent_level(image, header.bit_depth)
     layout = read_layout(image, mode=header.mode, bit_depth=header.bit_depth)
-    orientation = read_orientation(image)
+    is_turned = header.bit_depth > 8 and header.format is ImageFormat.AVIF  # by its decoder
+    orientation = Orientation() if is_turned else read_orientation(image)
     # A TIFF that Pillow has loaded is upright already, and no longer says how it was.
     oriented = stored_orientation(image) or orientation
-    metadata = read_metadata(image, options.metadata)
-    plan = plan_color(layout, metadata.icc_profile, options.color)
+    metadata = read_metadata(image, options.metadata, stream=stream, orientation=oriented)
+    signal = read_color_signal(image, stream, header.format)
+    plan = plan_color(layout, metadata.icc_profile, options.color, signal)
     background, channels = None, layout.channels
     if layout.has_alpha and options.background is not None:
         background, channels = _lay_over(options.background, layout)
     profile = plan.profile if channels == layout.channels else None  # gray's does not suit colors
-    if header.bit_depth == 16:
+    exif = metadata.exif
+    if exif is not None and plan.conversion is not None and plan.profile == srgb_profile():
+        with suppress(EOFError, struct.error):  # a directory that is damaged says no color space
+            exif = as_srgb(exif)
+    if header.bit_depth > 8:
         samples = read_deep(stream, image, header.format, layout)
         read, stored = boxes_of_array(samples), (samples.shape[1], samples.shape[0])
     else:
@@ -129,11 +150,13 @@ def _describe(
         header=header,
         shape=(height, width, channels),
         has_alpha=layout.has_alpha and background is None,
-        metadata=replace(metadata, icc_profile=profile),
+        metadata=replace(metadata, icc_profile=profile, exif=exif),
         notes=(
-            *_notes(header, layout, oriented, metadata, options.frame),
+            *notes_on_layout(header, layout, oriented, options.frame),
+            *notes_on_metadata(metadata, damaged),
+            *notes_on_parts(image, stream, layout, options.metadata),
             *plan.notes,
-            *_flattened(background),
+            *notes_on_background(background),
         ),
     )
     return Photo(
@@ -154,31 +177,18 @@ def _lay_over(background: tuple[int, int, int], layout: Layout) -> tuple[tuple[i
     return background, 3
 
 
-def _notes(
-    header: ImageHeader,
-    layout: Layout,
-    orientation: Orientation,
-    metadata: ImageMetadata,
-    frame: int | None,
-) -> Iterator[Note]:
-    if frame is not None and header.frames > 1:
-        detail = f"Frame {frame} of {header.frames} was taken; the others are left out."
-        yield Note(code=NoteCode.FRAME_SELECTED, detail=detail)
-    if not orientation.is_upright:
-        detail = "The pixels were turned as EXIF's orientation says, and the tag was removed."
-        yield Note(code=NoteCode.ORIENTATION_APPLIED, detail=detail)
-    if layout.expanded:
-        detail = f"Pixel mode {header.mode} is written as 8-bit gray or RGB."
-        yield Note(code=NoteCode.MODE_EXPANDED, detail=detail)
-    for name in metadata.dropped:
-        detail = f"{METADATA_NAMES[name]} is damaged or too large, and was left out."
-        yield Note(code=NoteCode.METADATA_DROPPED, detail=detail)
-
-
-def _flattened(background: tuple[int, ...] | None) -> Iterator[Note]:
-    if background is not None:
-        detail = "Transparency was replaced by the background."
-        yield Note(code=NoteCode.ALPHA_FLATTENED, detail=detail)
+def _readable(stream: BinaryIO, image_format: ImageFormat) -> tuple[BinaryIO, tuple[str, ...]]:
+    """A file without its damaged metadata, at its start, and the names of what was left out."""
+    damaged: tuple[str, ...] = ()
+    if image_format is ImageFormat.PNG:
+        stream, damaged = png_chunks.without_damaged_chunks(stream)
+    elif image_format is ImageFormat.JPEG:
+        stream, damaged = jpeg_segments.without_damaged_segments(stream)
+    elif image_format is ImageFormat.TIFF:
+        with suppress(EOFError, ValueError):
+            damaged = tuple(f"TIFF tag {tag}" for tag in TiffDirectory(stream).damaged)
+    stream.seek(0)
+    return stream, damaged
 
 
 def _as_stream(source: bytes | BinaryIO) -> BinaryIO:

@@ -1,4 +1,4 @@
-"""Samples of 16 bits, which Pillow reduces to 8 in silence: read by libvips."""
+"""Samples of more than 8 bits, which Pillow reduces to 8 in silence: read by libvips."""
 
 from typing import BinaryIO, cast
 
@@ -11,6 +11,7 @@ from hiir.imaging.libvips import libvips
 from hiir.imaging.modes import Layout
 from hiir.imaging.pixels import Uint16Pixels
 
+_LEVELS_APART = 4
 # Gray with alpha in 16 bits is the one combination whose directory Pillow does not know, and it is
 # Pillow that reads the metadata. The samples never go through this entry.
 for _prefix in (TiffImagePlugin.II, TiffImagePlugin.MM):
@@ -31,7 +32,9 @@ def read_deep(
     stream.seek(0)
     source = pyvips.Source.new_from_memory(stream.read())
     try:
-        if image_format is ImageFormat.PNG:
+        if image_format is ImageFormat.AVIF:
+            loaded = pyvips.Image.heifload_source(source, fail_on="error")
+        elif image_format is ImageFormat.PNG:
             loaded = pyvips.Image.pngload_source(source, fail_on="error")
         else:
             loaded = pyvips.Image.tiffload_source(source, page=image.tell(), fail_on="error")
@@ -44,4 +47,16 @@ def read_deep(
     if samples.shape[2] < len(layout.mode):
         raise OSError("there are fewer samples than the header says")
     samples = samples[..., : len(layout.mode)]  # a fourth one may have no meaning
+    if image_format is ImageFormat.AVIF:
+        samples = _spread(samples, loaded.get("bits-per-sample"))
+        # The depth in the header of a damaged file may not be that of its samples.
+        shallow = np.asarray(image.convert("RGB"))
+        if abs(samples[..., :3].mean() / 257 - shallow.mean()) > _LEVELS_APART:
+            raise OSError("two decoders disagree about the samples")
     return cast("Uint16Pixels", samples)
+
+
+def _spread(samples: Uint16Pixels, bits: int) -> Uint16Pixels:
+    """Levels of 10 or 12 bits, which libvips shifts up, over the whole range of 16 bits."""
+    levels = np.arange(2**bits) * 65535 / (2**bits - 1)
+    return cast("Uint16Pixels", np.rint(levels).astype(np.uint16)[samples >> (16 - bits)])

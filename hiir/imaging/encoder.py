@@ -9,12 +9,11 @@ import numpy as np
 from PIL import Image
 
 from hiir.imaging.alpha import enlarge_rows
-from hiir.imaging.errors import ImageTooLarge
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.metadata import METADATA_NAMES, ImageMetadata
 from hiir.imaging.notes import Note, NoteCode
 from hiir.imaging.options import PhotoOptions
-from hiir.imaging.output_plan import OutputPlan, plan_photo
+from hiir.imaging.output_plan import OutputPlan, check_output_size, plan_photo
 from hiir.imaging.photo import DecodedImage
 from hiir.imaging.pixels import PixelRows, Pixels, change_depth
 from hiir.imaging.plugins import enable_heif
@@ -33,13 +32,6 @@ _PILLOW_OPTIONS: Mapping[ImageFormat, Mapping[str, Any]] = {
     ImageFormat.BMP: {"format": "BMP"},
     ImageFormat.HEIC: {"format": "HEIF", "chroma": 444},
     ImageFormat.WEBP: {"format": "WEBP"},
-}
-# AVIF itself allows 65536; readers built on libavif take half of it. HEVC's levels end there too.
-_MAX_SIDE_WRITTEN = {
-    ImageFormat.AVIF: 32_768,
-    ImageFormat.HEIC: 16_384,
-    ImageFormat.JPEG: 65_500,
-    ImageFormat.WEBP: 16_383,
 }
 
 
@@ -72,8 +64,11 @@ def encode_to(
     hold the size.
     """
     plan = plan_photo(like.info, options)
-    _check_size(plan.format, pixels)
     rows = OutputRows(pixels, like=like, bit_depth=plan.bit_depth)
+    height, width, count = rows.shape
+    check_output_size(
+        plan.format, width=width, height=height, sample_bytes=count * rows.dtype.itemsize
+    )
     metadata = like.info.metadata.fitting(plan.format)
     quality = options.quality or _QUALITY.get(plan.format)
     match plan.format:
@@ -84,7 +79,9 @@ def encode_to(
         case ImageFormat.JPEG if quality is not None:
             write_jpeg(rows, stream, metadata, quality=quality)
         case _:
-            settings = {"lossless": True} if options.lossless else {"quality": quality}
+            # WebP's default changes colors under full transparency, which is a loss too.
+            lossless = {"lossless": True, "exact": True}
+            settings = lossless if plan.is_lossless else {"quality": quality}
             _write_by_pillow(rows, stream, metadata, plan.format, settings)
     return EncodedPhoto(
         format=plan.format,
@@ -125,16 +122,6 @@ def _mean(pixels: Pixels) -> Pixels:
     return mean
 
 
-def _check_size(target: ImageFormat, pixels: PixelRows) -> None:
-    side, limit = max(pixels.shape[:2]), _MAX_SIDE_WRITTEN.get(target)
-    if limit is not None and side > limit:
-        raise ImageTooLarge(
-            f"{target.name} holds sides of at most {limit} pixels; the result has {side}.",
-            limit=limit,
-            actual=side,
-        )
-
-
 def _write_by_pillow(
     rows: OutputRows,
     stream: BinaryIO,
@@ -166,8 +153,16 @@ def _notes(
         detail = f"Written as {plan.format.name}: {own.name} is read here, and not written."
         notes.append(Note(code=NoteCode.FORMAT_CHANGED, detail=detail))
     if plan.bit_depth != like.info.bit_depth:
-        detail = f"Written with {plan.bit_depth} bits per sample instead of {like.info.bit_depth}."
+        stored = max(like.info.header.bit_depth, 8)
+        detail = f"Written with {plan.bit_depth} bits per sample instead of {stored}."
         notes.append(Note(code=NoteCode.BIT_DEPTH_CHANGED, detail=detail))
+    header = like.info.header
+    if header.is_lossless and plan.format is header.format and not plan.is_lossless:
+        detail = (
+            f"The {plan.format.name} file was compressed without loss, and is written with loss; "
+            "format=png keeps every sample."
+        )
+        notes.append(Note(code=NoteCode.COMPRESSION_CHANGED, detail=detail))
     for name in metadata.dropped[len(like.info.metadata.dropped) :]:
         detail = f"{METADATA_NAMES[name]} was left out: {plan.format.name} cannot hold it."
         notes.append(Note(code=NoteCode.METADATA_DROPPED, detail=detail))

@@ -9,9 +9,11 @@ from PIL.TiffImagePlugin import TiffImageFile
 from hiir.imaging.errors import FrameNotFound, ImageCorrupt
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.limits import ImageHeader
+from hiir.imaging.lossless import is_lossless
 from hiir.imaging.tiff_directory import TiffDirectory
+from hiir.imaging.tiff_fields import TiffReader
 
-_MAX_PAGES_COUNTED = 100
+_SUBFILE_TYPE, _REDUCED_OR_MASK = 254, 1 | 4
 _BITS_PER_SAMPLE = 258
 
 
@@ -20,22 +22,24 @@ def read_header(
 ) -> ImageHeader:
     """Describe `image`, which Pillow has opened on `stream` and not loaded.
 
-    With a `frame`, a TIFF is described, and left, at that page: each has a size of its own.
+    A TIFF is described, and left, at the page that `frame` counts, or at the first: each has a size
+    of its own. Reduced copies and masks do not count as pages.
     Raises `FrameNotFound`, `ImageCorrupt`, and `EOFError` or whatever Pillow raises on a TIFF that
     is damaged.
     """
     if isinstance(image, TiffImageFile):
         # Pillow only warns of a field that it cannot read, which may be the one how to decode.
         TiffDirectory(stream)
-    frames = _count_frames(image, image_format)
+    pages = _pages(stream) if isinstance(image, TiffImageFile) else []
+    frames = len(pages) or _count_frames(image, image_format)
     if frame is not None and frame >= frames:
         raise FrameNotFound(
             f"The file has {frames} frames or pages, counted from 0.",
             limit=frames - 1,
             actual=frame,
         )
-    if frame and isinstance(image, TiffImageFile):
-        image.seek(frame)
+    if isinstance(image, TiffImageFile):
+        image.seek(pages[frame or 0])
     return ImageHeader(
         format=image_format,
         width=image.width,
@@ -43,22 +47,28 @@ def read_header(
         frames=frames,
         mode=_read_mode(image),
         bit_depth=_read_bit_depth(image, stream, image_format),
+        is_lossless=is_lossless(stream, image_format),
     )
 
 
 def _count_frames(image: ImageFile, image_format: ImageFormat) -> int:
     if image_format is ImageFormat.JPEG:
         return 1  # cameras append previews and depth maps (MPO); the photo is the first image
-    if not isinstance(image, TiffImageFile):
-        return int(getattr(image, "n_frames", 1))
+    return int(getattr(image, "n_frames", 1))
+
+
+def _pages(stream: BinaryIO) -> list[int]:
+    """Places in the chain of a TIFF's pages that are photos, and not reduced copies or masks."""
+    reader, full, count = TiffReader(stream), [], 0
     try:
-        for page in range(1, _MAX_PAGES_COUNTED):
-            image.seek(page)
+        for place, page in enumerate(reader.chain()):
+            count += 1
+            if not reader.number(page.fields, _SUBFILE_TYPE) & _REDUCED_OR_MASK:
+                full.append(place)
     except EOFError:
-        return image.tell() + 1
-    finally:
-        image.seek(0)
-    return _MAX_PAGES_COUNTED
+        if not count:
+            raise
+    return full or [0]
 
 
 def _read_mode(image: ImageFile) -> str:

@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass
 
-from hiir.imaging.errors import ImageTooLarge, ImageTooSmall, TooManyFrames
+from hiir.imaging.errors import (
+    ImageTooLarge,
+    ImageTooSmall,
+    TooManyFrames,
+    UnsupportedPixelMode,
+)
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.modes import check_mode
 
@@ -21,6 +26,8 @@ class ImageHeader:
     """Pillow's name of the pixel mode."""
     bit_depth: int
     """Bits per sample in the file; Pillow's mode hides more than 8."""
+    is_lossless: bool = False
+    """Whether it was compressed without loss in a format that also compresses with loss."""
 
     @property
     def pixels(self) -> int:
@@ -74,6 +81,12 @@ def check_header(header: ImageHeader, limits: ImageLimits, frame: int | None = N
             limit=limits.max_frames,
             actual=header.frames,
         )
+    if header.format is ImageFormat.AVIF and header.bit_depth > 8 and header.frames > 1:
+        raise UnsupportedPixelMode(
+            f"An animated AVIF of {header.bit_depth} bits per sample is not supported.",
+            limit=8,
+            actual=header.bit_depth,
+        )
     check_mode(header.mode, bit_depth=header.bit_depth, image_format=header.format)
     needed = codec_bytes(header)
     if needed > limits.max_codec_bytes:
@@ -91,4 +104,6 @@ def codec_bytes(header: ImageHeader) -> int:
     The decoders hold the whole image: Pillow in up to 4 bytes for each pixel, libvips in up to 4
     samples of 2. What is made of it, they are asked for in bands.
     """
+    if header.format is ImageFormat.AVIF and header.bit_depth > 8:
+        return header.pixels * 16  # both decoders, and a copy
     return header.pixels * (8 if header.bit_depth > 8 else 4)

@@ -1,53 +1,43 @@
-"""What an image file carries beside its pixels, and how much of it is kept."""
+"""What an image file carries beside its pixels, and how much of it a format can hold."""
 
-import math
 from dataclasses import dataclass, replace
+from typing import Any
 
-from PIL import ExifTags, Image
-from PIL.TiffImagePlugin import TiffImageFile
-
+from hiir.imaging.exif_block import with_resolution
 from hiir.imaging.formats import ImageFormat
-from hiir.imaging.options import MetadataPolicy
-from hiir.imaging.orientation import UPRIGHT, Orientation
-from hiir.imaging.pillow_errors import PILLOW_ERRORS
-from hiir.imaging.xmp import XmpDamaged, without_gps, without_orientation
+from hiir.imaging.xmp import without_extension
 
 # Metadata is the sender's data: bounded, and passed on without being interpreted.
 MAX_EXIF_BYTES = 65_533  # one JPEG segment
 MAX_ICC_BYTES = 4 * 1024 * 1024
+MAX_PHOTOSHOP_BYTES = 512 * 1024
 MAX_XMP_BYTES = 1024 * 1024
-_MAX_DPI = 65_535
 _MAX_JPEG_XMP_BYTES = 65_504
-
-# Tags that describe the layout of the file they came from (a TIFF mixes them with the rest), that
-# are carried on their own (ICC, XMP, resolution), or that turning the pixels has made untrue.
-_LAYOUT_TAGS = frozenset(
-    {
-        254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283,
-        284, 290, 291, 292, 293, 296, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332,
-        338, 339, 340, 341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532,
-        700, 33723, 34377, 34675, 37724,
-    }
-)  # fmt: skip
-# The stored size, and a camera's word that its file keeps to the rules for memory cards.
-_PHOTO_TAGS = (
-    ExifTags.Base.ExifImageWidth,
-    ExifTags.Base.ExifImageHeight,
-    ExifTags.Base.ExifInteroperabilityOffset,
-)
 METADATA_NAMES = {
+    "comments": "The comment",
     "dpi": "The resolution",
     "exif": "EXIF",
+    "exif_field": "A field of EXIF",
+    "extended_xmp": "The extension of XMP",
     "icc_profile": "The color profile",
     "maker_note": "The maker note",
+    "photoshop": "IPTC and Photoshop's resources",
+    "pixel_aspect": "The ratio of a pixel's sides",
+    "png_text": "The text",
     "xmp": "XMP",
 }
-_CANNOT_HOLD = {
-    ImageFormat.AVIF: ("dpi",),
-    ImageFormat.BMP: ("exif", "icc_profile", "xmp"),
-    ImageFormat.HEIC: ("dpi",),
-    ImageFormat.WEBP: ("dpi",),
+_COMMON = frozenset({"dpi", "exif", "icc_profile", "xmp"})
+# AVIF, HEIC and WebP have no resolution of their own, but EXIF has one.
+_CAN_HOLD = {
+    ImageFormat.AVIF: _COMMON,
+    ImageFormat.BMP: frozenset({"dpi"}),
+    ImageFormat.HEIC: _COMMON,
+    ImageFormat.JPEG: _COMMON | {"comments", "extended_xmp", "photoshop", "pixel_aspect"},
+    ImageFormat.PNG: _COMMON | {"pixel_aspect", "png_text"},
+    ImageFormat.TIFF: _COMMON | {"photoshop", "pixel_aspect"},
+    ImageFormat.WEBP: _COMMON,
 }
+_RESOLUTION_BY_EXIF = (ImageFormat.AVIF, ImageFormat.HEIC, ImageFormat.WEBP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,115 +46,34 @@ class ImageMetadata:
 
     icc_profile: bytes | None = None
     exif: bytes | None = None
-    """Without orientation (it is applied), thumbnail and stored size."""
+    """With its prefix; without orientation (it is applied), thumbnail and stored size."""
     xmp: bytes | None = None
+    extended_xmp: bytes | None = None
+    """What `xmp` names by its MD5 and had no room for in one segment of a JPEG."""
     dpi: tuple[float, float] | None = None
+    pixel_aspect: tuple[int, int] | None = None
+    """Pixels along the same length, horizontally and vertically, where they are not square."""
+    photoshop: bytes | None = None
+    """Photoshop's resources, IPTC among them."""
+    comments: tuple[bytes, ...] = ()
+    """Comment segments of a JPEG."""
+    png_text: bytes | None = None
+    """Chunks of text and of time, as they were in a PNG."""
     dropped: tuple[str, ...] = ()
-    """What was there and is not kept: "exif", "icc_profile", "xmp" or "dpi"."""
+    """What was there and is not kept, by the names of `METADATA_NAMES`."""
 
     def fitting(self, target: ImageFormat) -> "ImageMetadata":
         """The part that a format can hold; the rest is among what is dropped."""
-        missing = [name for name in _CANNOT_HOLD.get(target, ()) if getattr(self, name) is not None]
+        held = _CAN_HOLD[target]
+        missing = [name for name in METADATA_NAMES if self._has(name) and name not in held]
         if target is ImageFormat.JPEG and len(self.xmp or b"") > _MAX_JPEG_XMP_BYTES:
             missing.append("xmp")
-        return replace(
-            self,
-            **dict.fromkeys(missing),
-            dropped=(*self.dropped, *missing),
-        )
+        kept: dict[str, Any] = {name: () if name == "comments" else None for name in missing}
+        if "extended_xmp" in missing and self.xmp is not None:
+            kept.setdefault("xmp", without_extension(self.xmp))
+        if self.dpi is not None and target in _RESOLUTION_BY_EXIF:
+            kept["exif"] = with_resolution(self.exif, self.dpi)
+        return replace(self, **kept, dropped=(*self.dropped, *missing))
 
-
-def read_orientation(image: Image.Image) -> Orientation:
-    """How a loaded image is to be turned; upright where that cannot be read."""
-    try:
-        value = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
-    except PILLOW_ERRORS:
-        return Orientation()
-    return Orientation(value if isinstance(value, int) else UPRIGHT)
-
-
-def stored_orientation(image: Image.Image) -> Orientation | None:
-    """How a TIFF was stored, which Pillow turns by itself when it loads one; None for others."""
-    if not isinstance(image, TiffImageFile):
-        return None
-    value = image.tag_v2.get(ExifTags.Base.Orientation, UPRIGHT)
-    return Orientation(value if isinstance(value, int) else UPRIGHT)
-
-
-def read_metadata(
-    image: Image.Image, policy: MetadataPolicy = MetadataPolicy.KEEP
-) -> ImageMetadata:
-    """The metadata of a loaded image that is to be kept once its pixels are upright.
-
-    Unreadable or oversized metadata is dropped and named: the photo is not refused for it.
-    What `policy` leaves out is not named, since it was asked for.
-    """
-    icc_profile = image.info.get("icc_profile")
-    dropped: list[str] = []
-    if icc_profile and not _is_icc_profile(icc_profile):
-        icc_profile = None
-        dropped.append("icc_profile")
-    if policy is MetadataPolicy.STRIP:
-        return ImageMetadata(icc_profile=icc_profile or None, dropped=tuple(dropped))
-    exif, xmp, dpi = None, image.info.get("xmp"), image.info.get("dpi")
-    try:
-        exif = _read_exif(image, keep_gps=policy is MetadataPolicy.KEEP)
-        if exif and len(exif) > MAX_EXIF_BYTES:
-            raise ValueError("too long")
-    except PILLOW_ERRORS:
-        exif = None
-        dropped.append("exif")
-    if xmp:
-        try:
-            xmp = _clean_xmp(xmp, keep_gps=policy is MetadataPolicy.KEEP)
-        except XmpDamaged:
-            xmp = None
-            dropped.append("xmp")
-    if dpi and not _is_resolution(dpi):
-        dpi = None
-        dropped.append("dpi")
-    return ImageMetadata(
-        icc_profile=icc_profile or None,
-        exif=exif,
-        xmp=xmp or None,
-        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
-        dropped=tuple(dropped),
-    )
-
-
-def _read_exif(image: Image.Image, *, keep_gps: bool) -> bytes | None:
-    exif = image.getexif()
-    for tag in _LAYOUT_TAGS & set(exif):
-        del exif[tag]
-    if ExifTags.IFD.Exif in exif:
-        photo = exif.get_ifd(ExifTags.IFD.Exif)
-        for photo_tag in _PHOTO_TAGS:
-            photo.pop(photo_tag, None)
-    if not keep_gps and ExifTags.IFD.GPSInfo in exif:
-        del exif[ExifTags.IFD.GPSInfo]
-    exif.bigtiff = False  # only a BigTIFF can hold EXIF of its own kind
-    return exif.tobytes() if exif else None
-
-
-def _clean_xmp(xmp: object, *, keep_gps: bool) -> bytes:
-    if not isinstance(xmp, bytes) or len(xmp) > MAX_XMP_BYTES:
-        raise XmpDamaged
-    upright = without_orientation(xmp)
-    return upright if keep_gps else without_gps(upright)
-
-
-def _is_icc_profile(profile: object) -> bool:
-    return (
-        isinstance(profile, bytes)
-        and 128 <= len(profile) <= MAX_ICC_BYTES
-        and profile[36:40] == b"acsp"
-    )
-
-
-def _is_resolution(dpi: object) -> bool:
-    if not isinstance(dpi, tuple) or len(dpi) != 2:
-        return False
-    try:
-        return all(0 < float(value) <= _MAX_DPI and math.isfinite(value) for value in dpi)
-    except (ArithmeticError, TypeError, ValueError):
-        return False
+    def _has(self, name: str) -> bool:
+        return bool(getattr(self, name, None))

@@ -42,8 +42,13 @@ _LAYOUTS: Mapping[str, Layout] = {
     "RGBA": Layout(channels=3, has_alpha=True),
     "RGBX": Layout(channels=3),
 }
-# Files of 16 bits per sample, whose gray Pillow calls by the order of bytes.
-_DEEP_FORMATS = (ImageFormat.PNG, ImageFormat.TIFF)
+# Bits per sample beyond 8.
+_DEEP_FORMATS: Mapping[ImageFormat, tuple[int, ...]] = {
+    ImageFormat.AVIF: (10, 12),
+    ImageFormat.PNG: (16,),
+    ImageFormat.TIFF: (16,),
+}
+# Pillow calls gray of 16 bits by the order of bytes.
 _DEEP_LAYOUTS: Mapping[str, Layout] = {
     **{mode: _LAYOUTS[mode] for mode in ("CMYK", "L", "LA", "RGB", "RGBA", "RGBX")},
     **dict.fromkeys(("I;16", "I;16B", "I;16L"), _LAYOUTS["L"]),
@@ -52,14 +57,14 @@ _DEEP_LAYOUTS: Mapping[str, Layout] = {
 
 def check_mode(mode: str, *, bit_depth: int, image_format: ImageFormat) -> None:
     """Raise `UnsupportedPixelMode` unless the table has it."""
-    if bit_depth > 8 and (bit_depth != 16 or image_format not in _DEEP_FORMATS):
+    if bit_depth > 8 and bit_depth not in _DEEP_FORMATS.get(image_format, ()):
         raise UnsupportedPixelMode(
-            f"The image has {bit_depth} bits per sample. Up to 8 are supported, and 16 in PNG and "
-            "TIFF; they are not reduced silently.",
+            f"The image has {bit_depth} bits per sample. Up to 8 are supported, 16 in PNG and "
+            "TIFF, and 10 and 12 in AVIF; they are not reduced silently.",
             limit="8, 16",
             actual=bit_depth,
         )
-    table = _DEEP_LAYOUTS if bit_depth == 16 else _LAYOUTS
+    table = _DEEP_LAYOUTS if bit_depth > 8 else _LAYOUTS
     if mode not in table:
         known = ", ".join(sorted(table))
         raise UnsupportedPixelMode(
@@ -71,7 +76,7 @@ def check_mode(mode: str, *, bit_depth: int, image_format: ImageFormat) -> None:
 
 def read_layout(image: Image.Image, *, mode: str, bit_depth: int) -> Layout:
     """The layout of a loaded image, whose file has this mode and depth."""
-    if bit_depth == 16:
+    if bit_depth > 8:
         found = _DEEP_LAYOUTS[mode]
         transparent = "transparency" in image.info
     else:

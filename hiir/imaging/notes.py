@@ -9,12 +9,15 @@ class NoteCode(StrEnum):
 
     ALPHA_FLATTENED = "alpha-flattened"
     BIT_DEPTH_CHANGED = "bit-depth-changed"
+    CHANNELS_DROPPED = "channels-dropped"
     COLOR_CONVERTED = "color-converted"
+    COMPRESSION_CHANGED = "compression-changed"
     FORMAT_CHANGED = "format-changed"
     FRAME_SELECTED = "frame-selected"
     METADATA_DROPPED = "metadata-dropped"
     MODE_EXPANDED = "mode-expanded"
     ORIENTATION_APPLIED = "orientation-applied"
+    PARTS_DROPPED = "parts-dropped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ Color = tuple[int, int, int]
 
 
 class MetadataPolicy(StrEnum):
-    """What of EXIF, XMP and resolution is written into the restored file.
+    """What of the metadata is written into the restored file.
 
     The color profile says what the pixels mean, and is kept by all of them.
     """
@@ -37,7 +37,7 @@ class PhotoOptions:
     quality: int | None = None
     """1 to 100, for JPEG, WebP, AVIF and HEIC."""
     lossless: bool = False
-    """Write WebP without loss; PNG, TIFF and BMP are always."""
+    """Write WebP without loss, also if it came with loss; PNG, TIFF and BMP always are."""
     bit_depth: int | None = None
     """8 or 16 bits per sample; None is as sent, where the format can hold it."""
     metadata: MetadataPolicy = MetadataPolicy.KEEP

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hiir.imaging.errors import OutputUnsupported
+from hiir.imaging.errors import ImageTooLarge, OutputUnsupported
 from hiir.imaging.formats import ImageFormat, writable_formats
 from hiir.imaging.options import PhotoOptions
 from hiir.imaging.photo import PhotoInfo
@@ -13,6 +13,15 @@ _WITH_QUALITY = (ImageFormat.JPEG, ImageFormat.WEBP, ImageFormat.AVIF, ImageForm
 _LOSSLESS = (ImageFormat.PNG, ImageFormat.TIFF, ImageFormat.BMP, ImageFormat.WEBP)
 _DEEP = (ImageFormat.PNG, ImageFormat.TIFF)
 _BY_STRIPS = (ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.TIFF)
+# AVIF itself allows 65536; readers built on libavif take half of it. HEVC's levels end there too.
+_MAX_SIDE = {
+    ImageFormat.AVIF: 32_768,
+    ImageFormat.HEIC: 16_384,
+    ImageFormat.JPEG: 65_500,
+    ImageFormat.WEBP: 16_383,
+}
+# Their offsets and sizes have 32 bits; some room is for headers and metadata.
+_MAX_BYTES = {ImageFormat.BMP: 2**32 - 2**20, ImageFormat.TIFF: 2**32 - 2**23}
 _WITHOUT_ALPHA = (ImageFormat.JPEG, ImageFormat.BMP)
 
 
@@ -22,6 +31,8 @@ class OutputPlan:
 
     format: ImageFormat
     bit_depth: int
+    is_lossless: bool
+    """Whether it is written without loss, in a format that can do both."""
 
     @property
     def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
@@ -29,11 +40,11 @@ class OutputPlan:
         return np.dtype(np.uint16) if self.bit_depth == 16 else np.dtype(np.uint8)
 
 
-def plan_photo(photo: PhotoInfo, options: PhotoOptions) -> OutputPlan:
-    """Choose the output file for a photo, as the options ask.
+def plan_photo(photo: PhotoInfo, options: PhotoOptions, *, scale: int = 1) -> OutputPlan:
+    """Choose the output file for a photo that is enlarged by `scale`, as the options ask.
 
     Raises `OutputUnsupported` for a format that cannot do what is asked of it, transparency
-    without a background among it.
+    without a background among it, and `ImageTooLarge` for one that cannot hold the result's size.
     """
     target = options.format or _own_format(photo)
     if photo.has_alpha and target in _WITHOUT_ALPHA:
@@ -53,7 +64,43 @@ def plan_photo(photo: PhotoInfo, options: PhotoOptions) -> OutputPlan:
             f"{target.name} is written with 8 bits per sample.", limit=8, actual=16
         )
     wanted = options.bit_depth or photo.bit_depth
-    return OutputPlan(format=target, bit_depth=wanted if target in _DEEP else 8)
+    stays_lossless = (
+        photo.header.is_lossless and target is photo.header.format and options.quality is None
+    )
+    plan = OutputPlan(
+        format=target,
+        bit_depth=wanted if target in _DEEP else 8,
+        is_lossless=target in _LOSSLESS and (options.lossless or stays_lossless),
+    )
+    height, width, channels = photo.shape
+    check_output_size(
+        target,
+        width=width * scale,
+        height=height * scale,
+        sample_bytes=(channels + photo.has_alpha) * plan.bit_depth // 8,
+    )
+    return plan
+
+
+def check_output_size(target: ImageFormat, *, width: int, height: int, sample_bytes: int) -> None:
+    """Raise `ImageTooLarge` if a format cannot hold an image of so many pixels.
+
+    `sample_bytes` are the bytes of one pixel without compression.
+    """
+    side, limit = max(width, height), _MAX_SIDE.get(target)
+    if limit is not None and side > limit:
+        raise ImageTooLarge(
+            f"{target.name} holds sides of at most {limit} pixels; the result has {side}.",
+            limit=limit,
+            actual=side,
+        )
+    size, most = width * height * sample_bytes, _MAX_BYTES.get(target)
+    if most is not None and size > most:
+        raise ImageTooLarge(
+            f"{target.name} holds at most {most} bytes of samples; the result has {size}.",
+            limit=most,
+            actual=size,
+        )
 
 
 def _own_format(photo: PhotoInfo) -> ImageFormat:

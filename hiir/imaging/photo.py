@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from hiir.imaging.alpha import BLEED_MARGIN, bleed, flatten
-from hiir.imaging.color import SrgbConversion
+from hiir.imaging.color import SrgbConversion, TransferConversion
 from hiir.imaging.limits import ImageHeader
 from hiir.imaging.metadata import ImageMetadata
 from hiir.imaging.modes import Layout
@@ -45,8 +45,8 @@ class PhotoInfo:
 
     @property
     def bit_depth(self) -> int:
-        """8 or 16: the type of the samples, uint8 or uint16."""
-        return 16 if self.header.bit_depth == 16 else 8
+        """8 or 16: the type of the samples, uint8 or uint16; 10 and 12 bits are worked on as 16."""
+        return 16 if self.header.bit_depth > 8 else 8
 
     @property
     def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
@@ -92,7 +92,7 @@ class Photo:
     """Width and height of what is read."""
     layout: Layout
     orientation: Orientation
-    conversion: SrgbConversion | None
+    conversion: SrgbConversion | TransferConversion | None
     background: tuple[int, ...] | None
     """C levels of 8 bits to lay it over; None for a photo that is opaque, or stays transparent."""
 

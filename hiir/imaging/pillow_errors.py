@@ -11,6 +11,7 @@ from PIL import Image
 from hiir.imaging.errors import ImageCorrupt, ImageTooLarge, ImageTruncated
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.truncation import ends_early
+from hiir.imaging.unsupported_samples import unsupported_samples
 
 # Whatever its parsers let through on hostile bytes. Warnings are here because they are raised
 # where a process turns them into errors.
@@ -33,7 +34,11 @@ PILLOW_ERRORS = (
 
 @contextmanager
 def translated(stream: BinaryIO, image_format: ImageFormat) -> Iterator[None]:
-    """Raise `ImageTruncated`, `ImageCorrupt` or `ImageTooLarge` for anything Pillow raises."""
+    """Raise what anything that Pillow raises means.
+
+    `UnsupportedPixelMode` for samples that no decoder reads, else `ImageTruncated`, `ImageCorrupt`
+    or `ImageTooLarge`.
+    """
     name = image_format.name
     try:
         yield
@@ -47,6 +52,9 @@ def translated(stream: BinaryIO, image_format: ImageFormat) -> Iterator[None]:
     except MemoryError as error:
         raise ImageTooLarge(f"Decoding the {name} file needs more memory than there is.") from error
     except PILLOW_ERRORS as error:
+        unsupported = unsupported_samples(stream, image_format)
+        if unsupported is not None:
+            raise unsupported from error
         if ends_early(stream, image_format):
             raise ImageTruncated(f"The {name} file ends before its image does.") from error
         raise ImageCorrupt(f"The {name} file cannot be decoded: its content is damaged.") from error

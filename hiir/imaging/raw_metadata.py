@@ -2,20 +2,26 @@
 
 import io
 import re
+import struct
 from typing import BinaryIO
 
 from PIL.JpegImagePlugin import JpegImageFile
 
-from hiir.imaging.exif_block import MAKER_NOTE, OWN, PREFIX, cleaned, collected, joined, movable
+from hiir.imaging.exif_block import MAKER_NOTE, OWN, PREFIX, collected, joined, movable
+from hiir.imaging.exif_edit import cleaned
 from hiir.imaging.metadata import MAX_EXIF_BYTES, ImageMetadata
+from hiir.imaging.metadata_reading import clean_xmp
 from hiir.imaging.options import MetadataPolicy
 from hiir.imaging.pillow_errors import PILLOW_ERRORS
 from hiir.imaging.tiff_fields import EXIF_IFD, GPS_IFD, TiffReader
+from hiir.imaging.xmp import XmpDamaged
 
 # Of the many fields that describe the sensor's samples, those that a developed photo has too:
 # description, maker, model, software, date, artist, copyright.
 _KEPT = frozenset({270, 271, 272, 305, 306, 315, 33432})
 _UPRIGHT = frozenset({274})
+_XMP, _IPTC, _PHOTOSHOP = 700, 33723, 34377
+_NOT_TIFF = (None, "RAF", "CR3", "CRW", "MRW", "X3F")
 _JPEG_PLACE = 84  # in a RAF file: offset of a JPEG preview, which has the EXIF block
 _CR3_PARTS = {b"CMT1": OWN, b"CMT2": EXIF_IFD, b"CMT4": GPS_IFD}
 _CR3_HEAD = 256 * 1024
@@ -30,21 +36,23 @@ def read_raw_metadata(
     """
     if policy is MetadataPolicy.STRIP:
         return ImageMetadata(icc_profile=profile)
-    dropped = []
+    keep_gps = policy is MetadataPolicy.KEEP
+    xmp, dropped = _read_packet(source, kind, keep_gps=keep_gps)
     try:
         block, lost_note = _read(source, kind)
         if block is None:
             dropped.append("exif")
         else:
-            keep_gps = policy is MetadataPolicy.KEEP
             block = cleaned(block, remove=_UPRIGHT, keep_gps=keep_gps, swap_sides=False)
         if lost_note:
             dropped.append("maker_note")
         if block is not None and len(block) > MAX_EXIF_BYTES:
             raise ValueError("too long")
     except (*PILLOW_ERRORS, StopIteration):
-        block, dropped = None, ["exif"]
-    return ImageMetadata(icc_profile=profile, exif=block, dropped=tuple(dropped))
+        block = None
+        dropped.append("exif")
+    exif = None if block is None else PREFIX + block
+    return ImageMetadata(icc_profile=profile, exif=exif, xmp=xmp, dropped=tuple(dropped))
 
 
 def _read(source: BinaryIO, kind: str | None) -> tuple[bytes | None, bool]:
@@ -53,6 +61,23 @@ def _read(source: BinaryIO, kind: str | None) -> tuple[bytes | None, bool]:
     if kind == "CR3":
         return _read_cr3(source)
     return collected(source, page=0, keep=_KEPT, leave=())
+
+
+def _read_packet(
+    source: BinaryIO, kind: str | None, *, keep_gps: bool
+) -> tuple[bytes | None, list[str]]:
+    """XMP of the first page, and whether IPTC stands beside it, which is not carried."""
+    if kind in _NOT_TIFF:
+        return None, []
+    try:
+        reader = TiffReader(source)
+        fields = reader.directory(reader.first).fields
+        dropped = ["photoshop"] if fields.keys() & {_IPTC, _PHOTOSHOP} else []
+        if _XMP not in fields:
+            return None, dropped
+        return clean_xmp(reader.data(fields[_XMP]), keep_gps=keep_gps), dropped
+    except (EOFError, struct.error, XmpDamaged):
+        return None, ["xmp"]
 
 
 def _read_raf(source: BinaryIO) -> bytes | None:

@@ -10,9 +10,11 @@ import zlib
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+from hiir.imaging.jpeg_segments import PHOTOSHOP, XMP_EXTENSION, extension_name
 from hiir.imaging.libvips import libvips
 from hiir.imaging.metadata import ImageMetadata
 from hiir.imaging.pixels import PixelRows
+from hiir.imaging.png_chunks import pack_chunk
 
 _BAND_PIXELS = 1_000_000
 # By bytes of a sample: its name, and what gray and colors of it are called.
@@ -22,6 +24,8 @@ _PNG_RESOLUTION = 21  # pHYs, which libvips always writes
 _JPEG_HEADER = 2  # start of image
 _SEGMENT_BYTES = 65_533
 _ICC_BYTES = 65_519
+_EXTENSION_BYTES = 65_400
+_PHOTOSHOP_BYTES = _SEGMENT_BYTES - len(PHOTOSHOP)
 _INCH_IN_METRES = 0.0254
 # Of the nine levels of deflate the one from which on files hardly shrink and time grows.
 _COMPRESSION = 3
@@ -106,7 +110,7 @@ class _Splice:
 
 
 def _jpeg_segments(metadata: ImageMetadata) -> bytes:
-    x, y = metadata.dpi or (1.0, 1.0)
+    x, y = metadata.dpi or metadata.pixel_aspect or (1, 1)
     unit = 0 if metadata.dpi is None else 1  # 0 is a ratio of the sides of a pixel
     density = struct.pack(">BHH", unit, *(min(max(round(side), 1), 65_535) for side in (x, y)))
     segments = [_segment(0xE0, b"JFIF\0\1\1" + density + b"\0\0")]
@@ -114,11 +118,31 @@ def _jpeg_segments(metadata: ImageMetadata) -> bytes:
         segments.append(_segment(0xE1, metadata.exif))
     if metadata.xmp is not None:
         segments.append(_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + metadata.xmp))
+        segments += _extension(metadata.xmp, metadata.extended_xmp or b"")
     profile = metadata.icc_profile or b""
     parts = [profile[place : place + _ICC_BYTES] for place in range(0, len(profile), _ICC_BYTES)]
     for number, part in enumerate(parts, start=1):
         segments.append(_segment(0xE2, b"ICC_PROFILE\0" + bytes((number, len(parts))) + part))
+    resources = metadata.photoshop or b""
+    for place in range(0, len(resources), _PHOTOSHOP_BYTES):
+        part = resources[place : place + _PHOTOSHOP_BYTES]
+        segments.append(_segment(0xED, PHOTOSHOP + part))
+    segments += [_segment(0xFE, comment) for comment in metadata.comments]
     return b"".join(segments)
+
+
+def _extension(xmp: bytes, extended: bytes) -> list[bytes]:
+    """The extension of a packet in segments: its MD5, its length, the place of the part."""
+    head = XMP_EXTENSION + (extension_name(xmp) or b"")
+    return [
+        _segment(
+            0xE1,
+            head
+            + struct.pack(">II", len(extended), place)
+            + extended[place : place + _EXTENSION_BYTES],
+        )
+        for place in range(0, len(extended), _EXTENSION_BYTES)
+    ]
 
 
 def _segment(marker: int, data: bytes) -> bytes:
@@ -130,17 +154,17 @@ def _segment(marker: int, data: bytes) -> bytes:
 def _png_chunks(metadata: ImageMetadata) -> bytes:
     chunks = []
     if metadata.icc_profile is not None:
-        chunks.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc_profile)))
+        chunks.append(pack_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc_profile)))
     if metadata.dpi is not None:
         x, y = (round(side / _INCH_IN_METRES) for side in metadata.dpi)
-        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
+        chunks.append(pack_chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
+    elif metadata.pixel_aspect is not None:
+        chunks.append(pack_chunk(b"pHYs", struct.pack(">IIB", *metadata.pixel_aspect, 0)))
     if metadata.exif is not None:
-        chunks.append(_chunk(b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")))
+        chunks.append(pack_chunk(b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")))
     if metadata.xmp is not None:
         # An international text, not compressed, in no language, under no other name.
-        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+        chunks.append(pack_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+    if metadata.png_text is not None:
+        chunks.append(metadata.png_text)
     return b"".join(chunks)
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

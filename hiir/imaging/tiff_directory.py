@@ -14,10 +14,22 @@ _SIZES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8, 0])
 _INTEGERS = (3, 4, 16)
 # Tags of offsets and of byte counts: strips, tiles.
 _PIXELS = ((273, 279), (324, 325))
+# Without these the pixels cannot be decoded, or are decoded wrongly: sizes, layout, compression,
+# palette, places, predictor, alpha, tables of JPEG, subsampling.
+_DECODING = frozenset(
+    {
+        254, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 284, 290, 291, 292, 293,
+        301, 317, 318, 319, 320, 322, 323, 324, 325, 332, 338, 339, 347, 512, 513, 514, 515, 519,
+        520, 521, 529, 530, 531, 532,
+    }
+)  # fmt: skip
 
 
 class TiffDirectory:
-    """The first directory of a TIFF file; raises `EOFError` if any of it lies beyond the end."""
+    """The first directory of a TIFF file.
+
+    Raises `EOFError` if any of what says how to decode the pixels lies beyond the end.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -36,8 +48,12 @@ class TiffDirectory:
         sizes = self._fields["count"].astype(np.float64)
         sizes *= _SIZES[self._fields["type"].clip(max=len(_SIZES) - 1)]
         self._outside = sizes > self._width
-        if (self._fields["value"] + sizes > self._length)[self._outside].any():
+        beyond = self._outside & (self._fields["value"] + sizes > self._length)
+        tags = set(self._fields["tag"][beyond].tolist())
+        if not tags.isdisjoint(_DECODING):
             raise EOFError
+        self.damaged = tuple(sorted(tags))
+        """Tags of metadata that lies beyond the end of the file."""
 
     def lacks_pixels(self) -> bool:
         """Whether a strip or a tile ends, by its word, beyond the file; raises `EOFError`, too."""

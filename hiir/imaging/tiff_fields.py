@@ -93,6 +93,11 @@ class TiffReader:
             next_place = self._integer(following, self._width)
         return TiffFields(place=place, fields=fields, next_place=next_place)
 
+    def below(self, directory: TiffFields | None, tag: int) -> TiffFields | None:
+        """Read the directory that a field of another one names; None if there is none."""
+        place = 0 if directory is None else self.number(directory.fields, tag)
+        return self.directory(place) if place else None
+
     def data(self, field: TiffField) -> bytes:
         """Read the bytes of a value."""
         return self._read(field.place, field.size)

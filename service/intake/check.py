@@ -88,7 +88,8 @@ class UploadCheck:
         if options.format is None and formats and header.format not in formats:
             options = replace(options, format=formats[0])
         self._check_result(header, options)
-        plan = plan_photo(photo, options)
+        plan = plan_photo(photo, options, scale=self.request.scale)
+        self._check_result_bytes(photo, plan)
         gray, views = photo.gray, 1
         if self.request.task.takes_mosaics:
             if not is_raw:
@@ -105,7 +106,7 @@ class UploadCheck:
             model=self.request.choose_model(gray=gray, views=views),
             right_from=upload.right_from,
             is_raw=is_raw,
-            result_estimate=self._estimate(photo, options, plan, gray=gray),
+            result_estimate=self._estimate(photo, plan, gray=gray),
         )
 
     def _check_photo(self, upload: Upload, options: PhotoOptions) -> PhotoInfo:
@@ -129,15 +130,26 @@ class UploadCheck:
             return None
         return self.request.task.missing(PATTERN)
 
-    def _estimate(
-        self, photo: PhotoInfo, options: PhotoOptions, plan: OutputPlan, *, gray: bool
-    ) -> int:
+    def _estimate(self, photo: PhotoInfo, plan: OutputPlan, *, gray: bool) -> int:
         pixels = photo.header.pixels * self.request.scale**2
-        lossless = options.lossless or plan.format in _LOSSLESS
+        lossless = plan.is_lossless or plan.format in _LOSSLESS
         channels = (1 if gray else 3) + photo.has_alpha
         sample_bytes = plan.bit_depth // 8
         estimate = pixels * (channels * sample_bytes if lossless else _LOSSY_BYTES_PER_PIXEL)
         return min(int(estimate), self.limits.result_bytes)
+
+    def _check_result_bytes(self, photo: PhotoInfo, plan: OutputPlan) -> None:
+        """Raise `ResultTooLargeError` for a file whose size is known before it is written."""
+        if plan.format is not ImageFormat.BMP:
+            return
+        channels = 3 if self.request.task.takes_mosaics else photo.shape[2]
+        needed = photo.header.pixels * self.request.scale**2 * channels
+        if needed > self.limits.result_bytes:
+            raise ResultTooLargeError(
+                f"The result would have {needed} bytes: BMP is not compressed.",
+                limit=self.limits.result_bytes,
+                actual=needed,
+            )
 
     def _check_result(self, header: ImageHeader, options: PhotoOptions) -> None:
         pixels = header.pixels * self.request.scale**2

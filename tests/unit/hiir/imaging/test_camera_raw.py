@@ -11,6 +11,7 @@ from hiir.imaging import (
     ImageCorrupt,
     ImageLimits,
     ImageTooLarge,
+    ImageTooSmall,
     MetadataPolicy,
     NoteCode,
     UnsupportedImageFormat,
@@ -198,3 +199,29 @@ def test_linear_dng_and_x_trans_are_refused_in_words_that_say_what_is_supported(
         with pytest.raises(UnsupportedPixelMode, match="Bayer pattern") as caught:
             read(file)
         assert caught.value.actual.startswith(actual)
+
+
+@pytest.mark.parametrize("policy", MetadataPolicy)
+def test_xmp_of_a_camera_raw_file_is_carried_and_iptc_is_noted(policy):
+    packet = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><x:Description xmlns:exif="http://ns.adobe.com/exif/'
+        b'1.0/" exif:GPSLatitude="48,12N" exif:LensModel="50mm"/></x:xmpmeta>'
+    )
+    more = [
+        NewField(tag=700, kind=1, count=len(packet), data=packet),
+        NewField(tag=33723, kind=7, count=5, data=b"\x1c\2\x78\0\0"),
+    ]
+    content = with_fields(dng(sensor(), preview=True).getvalue(), more)
+    info = read_camera_raw(io.BytesIO(content), ImageLimits(), policy).info
+    if policy is MetadataPolicy.STRIP:
+        assert (info.metadata.xmp, info.notes) == (None, ())
+        return
+    assert b"50mm" in info.metadata.xmp
+    assert (b"GPSLatitude" in info.metadata.xmp) == (policy is MetadataPolicy.KEEP)
+    assert info.metadata.dropped == ("photoshop",)
+
+
+def test_a_crop_that_is_smaller_than_a_photo_may_be_is_refused():
+    with pytest.raises(ImageTooSmall) as caught:
+        read(dng(sensor(), crop=(4, 4, 40, 8)))
+    assert (caught.value.limit, caught.value.actual) == (16, 8)

@@ -91,3 +91,11 @@ def test_a_profile_that_does_not_fit_is_left_out_and_told(make_file, make_pixels
     assert np.array_equal(image.pixels, make_pixels(channels=1))
     assert image.info.metadata.icc_profile is None
     assert [note.code for note in image.info.notes] == [NoteCode.METADATA_DROPPED]
+
+
+def test_the_srgb_profile_is_the_same_at_any_time():
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    fixed = srgb_profile()
+    assert len(fixed) == len(made)
+    assert int.from_bytes(fixed[24:26], "big") == 2024
+    assert (fixed[:24], fixed[36:]) == (made[:24], made[36:])

@@ -3,6 +3,7 @@ import struct
 
 import numpy as np
 import pytest
+import pyvips
 import tifffile
 from PIL import Image
 
@@ -16,8 +17,10 @@ from hiir.imaging import (
     TooManyFrames,
     UnsupportedPixelMode,
     decode,
+    encode,
     probe,
 )
+from hiir.imaging.encoder import encode_to
 
 
 def deepen_avif(data, bits):
@@ -114,9 +117,45 @@ def test_a_tiff_of_32_bits_is_refused(make_file, mode):
     assert refused(make_file("TIFF", image=Image.new(mode, (20, 20))), 32)
 
 
+def deep_avif(pixels, bits):
+    """An AVIF that really has so many bits, without loss."""
+    deep = pyvips.Image.new_from_array(pixels.astype(np.uint16) * 257)
+    image = deep.copy(interpretation="rgb16")
+    return image.heifsave_buffer(compression="av1", bitdepth=bits, lossless=True, keep="none")
+
+
+@pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("bits", [10, 12])
-def test_an_avif_of_more_than_8_bits_is_refused_and_not_reduced(make_file, bits):
-    assert refused(deepen_avif(make_file("AVIF"), bits), bits)
+def test_an_avif_of_more_than_8_bits_is_read_at_16(make_pixels, bits, channels):
+    pixels = make_pixels(channels=channels)
+    data = deep_avif(pixels, bits)
+    assert probe(data).bit_depth == bits
+    image = decode(data, ImageLimits())
+    assert image.info.dtype == np.uint16
+    steps = 2**bits - 1
+    levels = (pixels.astype(np.uint16) * 257) >> (16 - bits)
+    seen = samples_of(image).astype(np.float64) * steps / 65535
+    visible = slice(None) if channels == 3 else pixels[..., 3] > 0
+    assert np.abs(seen - levels)[visible].max() <= 1.5
+    assert image.pixels.max() == 65535
+
+
+def test_a_deep_avif_that_is_written_with_8_bits_gets_a_note(make_pixels):
+    image = decode(deep_avif(make_pixels(), 10), ImageLimits())
+    output = io.BytesIO()
+    notes = encode_to(output, image.pixels, like=image, options=PhotoOptions()).notes
+    (note,) = (note for note in notes if note.code is NoteCode.BIT_DEPTH_CHANGED)
+    assert note.detail == "Written with 8 bits per sample instead of 10."
+    deep = encode(image.pixels, like=image, options=PhotoOptions(format=ImageFormat.PNG))
+    assert np.array_equal(decode(deep, ImageLimits()).pixels, image.pixels)
+
+
+def test_an_avif_that_says_more_bits_than_it_has_is_not_read_wrongly(make_file, make_smooth):
+    plain = make_file("AVIF", image=Image.fromarray(make_smooth()), quality=95)
+    image = decode(deepen_avif(plain, 10), ImageLimits())
+    assert np.abs(image.pixels / 257 - decode(plain, ImageLimits()).pixels).mean() < 3
+    with pytest.raises(ImageCorrupt):
+        decode(deepen_avif(plain, 12), ImageLimits())
 
 
 def test_an_avif_without_a_codec_configuration_is_corrupt(make_file, monkeypatch):

@@ -17,19 +17,26 @@ from hiir.imaging import (
     ImageFormat,
     ImageLimits,
     ImageMetadata,
+    NoteCode,
     OutputUnsupported,
     PhotoInfo,
     PhotoOptions,
+    UnsupportedImageFormat,
+    UnsupportedPixelMode,
     decode,
     encode,
     probe,
 )
+from hiir.imaging.encoder import encode_to
 from hiir.imaging.photo import DecodedImage
 from hiir.imaging.pixels import change_depth
 from hiir.imaging.plugins import enable_heif
+from tests.photo_kinds import KINDS
 
 PAGE = Path(__file__).parents[4] / "docs/07-photos.md"
 PLACE = re.compile(r"<!-- matrix -->\n.*?<!-- /matrix -->", re.DOTALL)
+PLACE_OF_KINDS = re.compile(r"<!-- kinds -->\n.*?<!-- /kinds -->", re.DOTALL)
+LOSSES = {NoteCode.CHANNELS_DROPPED, NoteCode.METADATA_DROPPED, NoteCode.PARTS_DROPPED}
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 CLOSE = 6  # mean difference of levels that compression may make of a smooth picture
 
@@ -162,8 +169,45 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def marked(text: str) -> str:
-    return f"<!-- matrix -->\n{text}\n<!-- /matrix -->"
+def marked(text: str, name: str = "matrix") -> str:
+    return f"<!-- {name} -->\n{text}\n<!-- /{name} -->"
+
+
+def fate(kind: str, target: ImageFormat) -> str:
+    """What becomes of what a file carries beside its pixels; raises where that is silence."""
+    content, name = KINDS[kind]
+    try:
+        image = decode(content, ImageLimits())
+    except (UnsupportedImageFormat, UnsupportedPixelMode):
+        return "refused"
+    output = io.BytesIO()
+    options = PhotoOptions(format=target)
+    notes = {
+        note.code for note in encode_to(output, image.pixels, like=image, options=options).notes
+    }
+    again = decode(output.getvalue(), ImageLimits()).info
+    if NoteCode.COLOR_CONVERTED in notes:
+        return "converted"
+    if name == "lossless":
+        return "kept" if again.header.is_lossless or target not in LOSSY else "with loss"
+    if name and getattr(again.metadata, name):
+        assert not notes, (kind, target, notes)
+        return "kept"
+    assert notes & LOSSES, (kind, target, "lost in silence")
+    return "noted"
+
+
+def table_of_kinds() -> str:
+    head = [item.value for item in ImageFormat]
+    lines = [f"| in \\ out | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
+    for kind in KINDS:
+        cells = [fate(kind, target) for target in ImageFormat]
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def test_what_a_file_carries_is_kept_converted_noted_or_refused_as_the_docs_say() -> None:
+    assert marked(table_of_kinds(), "kinds") in PAGE.read_text()
 
 
 @pytest.mark.slow
@@ -180,4 +224,6 @@ def test_without_loss_means_every_sample(mode: str, depth: int, target: ImageFor
 
 
 if __name__ == "__main__":
-    PAGE.write_text(PLACE.sub(lambda _: marked(table()), PAGE.read_text()))
+    page = PLACE.sub(lambda _: marked(table()), PAGE.read_text())
+    page = PLACE_OF_KINDS.sub(lambda _: marked(table_of_kinds(), "kinds"), page)
+    PAGE.write_text(page)

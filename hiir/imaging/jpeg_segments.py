@@ -1,0 +1,174 @@
+"""What a JPEG carries in its segments beside EXIF, XMP, profile and resolution.
+
+Pillow lists the segments; here they become what is copied, and what has to be noted as left out.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from PIL.JpegImagePlugin import JpegImageFile
+
+from hiir.imaging.photoshop_resources import kept_resources
+from hiir.imaging.pillow_errors import PILLOW_ERRORS
+
+XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
+PHOTOSHOP = b"Photoshop 3.0\0"
+_MAX_EXTENDED_BYTES = 2 * 1024 * 1024
+_MAX_TEXT_BYTES = 512 * 1024
+_EXTENSION_HEAD = len(XMP_EXTENSION) + 40  # MD5 in hexadecimal, length, offset
+_GUID = re.compile(rb"""HasExtendedXMP\s{0,8}(?:=\s{0,8}["']|>)\s{0,8}([0-9A-Fa-f]{32})""")
+# Read elsewhere, or about the compression that is gone.
+_KNOWN = (b"JFIF", b"JFXX", b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0",
+          b"Adobe", b"Ducky", b"MPF\0", XMP_EXTENSION, PHOTOSHOP)  # fmt: skip
+_FIRST_APP, _ADOBE, _COMMENT = 0xE0, 0xEE, 0xFE
+_SCAN_START = 4096  # bytes behind which Pillow has read all headers
+_MULTI_PICTURE = b"MPF\0"
+_END_OF_IMAGE = b"\xff\xd9"
+_PADDING = b"\0\r\n "
+_LEAST_TRAILER = 64
+"""Bytes behind the image that are more than padding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JpegExtras:
+    """Metadata that only JPEG, and partly TIFF, has."""
+
+    photoshop: bytes | None = None
+    comments: tuple[bytes, ...] = ()
+    extended_xmp: bytes | None = None
+    dropped: tuple[str, ...] = ()
+
+
+def read_extras(image: JpegImageFile, xmp: bytes | None) -> JpegExtras:
+    """Read comments, Photoshop's resources with IPTC, and the extension of `xmp`."""
+    dropped = []
+    comments = tuple(data for name, data in image.applist if name == "COM")
+    if sum(map(len, comments)) > _MAX_TEXT_BYTES:
+        comments = ()
+        dropped.append("comments")
+    photoshop = b"".join(
+        data[len(PHOTOSHOP) :] for name, data in image.applist if _is(name, data, 13, PHOTOSHOP)
+    )
+    try:
+        photoshop = kept_resources(photoshop)
+    except ValueError:
+        photoshop = b""
+        dropped.append("photoshop")
+    parts = [data for name, data in image.applist if _is(name, data, 1, XMP_EXTENSION)]
+    extended = _join(parts, xmp) if parts else None
+    if parts and extended is None:
+        dropped.append("extended_xmp")
+    return JpegExtras(
+        photoshop=photoshop or None,
+        comments=comments,
+        extended_xmp=extended,
+        dropped=tuple(dropped),
+    )
+
+
+def extension_name(xmp: bytes) -> bytes | None:
+    """Return the MD5, in hexadecimal, by which a packet names its extension."""
+    found = _GUID.search(xmp)
+    return found[1] if found else None
+
+
+def without_damaged_segments(stream: BinaryIO) -> tuple[BinaryIO, tuple[str, ...]]:
+    """Return a JPEG whose segments of metadata can all be read, and the names of those left out.
+
+    Pillow refuses a whole file for one that it cannot parse. The stream is the same one if the file
+    can be opened as it is, or not at all.
+    """
+    if _opens(stream):
+        return stream, ()
+    stream.seek(0)
+    content = stream.read()
+    scan = _first_scan(content)
+    segments, place = [], 2
+    while place < scan:
+        end = place + 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+        segments.append((content[place + 1], content[place:end]))
+        place = end
+    rest = content[scan:]
+    frame = b"".join(data for code, data in segments if not _is_metadata(code))
+    kept, damaged = content[:2], []
+    for code, data in segments:
+        alone = content[:2] + data + frame + rest[:_SCAN_START]
+        if _is_metadata(code) and not _opens(io.BytesIO(alone)):
+            damaged.append("COM" if code == _COMMENT else f"APP{code - _FIRST_APP}")
+        else:
+            kept += data
+    mended = io.BytesIO(kept + rest)
+    return (mended, tuple(dict.fromkeys(damaged))) if damaged and _opens(mended) else (stream, ())
+
+
+def _opens(stream: BinaryIO) -> bool:
+    stream.seek(0)
+    try:
+        JpegImageFile(stream)
+    except PILLOW_ERRORS:
+        return False
+    finally:
+        stream.seek(0)
+    return True
+
+
+def _is_metadata(code: int) -> bool:
+    # Adobe's segment says how the colors are coded.
+    return code == _COMMENT or (_FIRST_APP <= code < _FIRST_APP + 16 and code != _ADOBE)
+
+
+def left_out(image: JpegImageFile, stream: BinaryIO) -> Iterator[str]:
+    """Say which parts of a JPEG are not the photo, and do not come back with it."""
+    if any(data.startswith(_MULTI_PICTURE) for _, data in image.applist):
+        yield "further pictures (MPF: previews, gain map or depth map)"
+    trailer = _trailer_bytes(stream)
+    if trailer >= _LEAST_TRAILER:
+        yield f"{trailer} bytes behind the image, such as a video"
+    others = {
+        name
+        for name, data in image.applist
+        if name != "COM" and not data.startswith(_KNOWN) and data.strip(b"\0")
+    }
+    if others:
+        yield f"application segments ({', '.join(sorted(others))})"
+
+
+def _is(name: str, data: bytes, number: int, start: bytes) -> bool:
+    return name == f"APP{number}" and data.startswith(start)
+
+
+def _join(parts: list[bytes], xmp: bytes | None) -> bytes | None:
+    """The extension, if all of it is there and it is the one that the packet names."""
+    name = extension_name(xmp or b"")
+    own = [part for part in parts if part[len(XMP_EXTENSION) :][:32] == name]
+    if name is None or not own or len(own) != len(parts):
+        return None
+    pieces = sorted((int.from_bytes(part[_EXTENSION_HEAD - 4 : _EXTENSION_HEAD], "big"),
+                     part[_EXTENSION_HEAD:]) for part in own)  # fmt: skip
+    joined = b""
+    for place, piece in pieces:
+        if place != len(joined):
+            return None
+        joined += piece
+    total = int.from_bytes(own[0][_EXTENSION_HEAD - 8 : _EXTENSION_HEAD - 4], "big")
+    return joined if len(joined) == total <= _MAX_EXTENDED_BYTES else None
+
+
+def _trailer_bytes(stream: BinaryIO) -> int:
+    """Bytes behind the image: in its scans, FF is followed by 0 or by a marker of a restart."""
+    stream.seek(0)
+    content = stream.read()
+    end = content.find(_END_OF_IMAGE, _first_scan(content))
+    trailer = content[end + 2 :].rstrip(_PADDING) if end > 0 else b""
+    return len(trailer) if trailer.strip(_PADDING) else 0
+
+
+def _first_scan(content: bytes) -> int:
+    """Offset of the first scan: the segments before it may hold previews with ends of their own."""
+    place = 2
+    while place + 4 <= len(content) and content[place] == 0xFF and content[place + 1] != 0xDA:
+        place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+    return place

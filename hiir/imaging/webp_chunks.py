@@ -1,0 +1,42 @@
+"""The chunks of a WebP file (RIFF), for what Pillow does not say about them."""
+
+import io
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+_MAX_CHUNKS = 10_000
+_HEADER, _FRAME_HEADER = 12, 16
+_LEAST_TRAILER = 64  # bytes that are more than padding
+_KNOWN = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "}
+
+
+def read_kinds(stream: BinaryIO) -> Iterator[bytes]:
+    """Read the kinds of the chunks, those inside of the frames of an animation too."""
+    end = _end(stream)
+    place = _HEADER
+    for _ in range(_MAX_CHUNKS):
+        stream.seek(place)
+        head = stream.read(8)
+        if len(head) < 8 or place >= end:
+            return
+        kind, size = struct.unpack("<4sI", head)
+        yield kind
+        place += 8 + (_FRAME_HEADER if kind == b"ANMF" else size + size % 2)
+
+
+def left_out(stream: BinaryIO) -> Iterator[str]:
+    """Say which chunks are not known, and what follows the file."""
+    names = {kind.decode("ascii", "replace") for kind in read_kinds(stream) if kind not in _KNOWN}
+    if names:
+        yield f"chunks ({', '.join(sorted(names))})"
+    stream.seek(_end(stream))
+    trailer = len(stream.read().strip(b"\0\r\n "))
+    if trailer >= _LEAST_TRAILER:
+        yield f"{trailer} bytes behind the image"
+
+
+def _end(stream: BinaryIO) -> int:
+    stream.seek(4)
+    size = int.from_bytes(stream.read(4), "little")
+    return min(8 + size + size % 2, stream.seek(0, io.SEEK_END))
