@@ -20,6 +20,11 @@ from PIL import Image
 from redis import Redis
 
 ROOT = Path(__file__).parents[3]
+# For commands in processes of their own: the client as it is here, and not as it is installed.
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "clients/python"))),
+}
 PATIENCE_S = 90
 """For what takes a second or two on an idle machine: the tests must hold on a busy one."""
 

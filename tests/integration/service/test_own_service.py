@@ -1,6 +1,5 @@
 """`hiir restore` starts a service where none runs, and leaves none behind."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.integration.service.stack import ROOT, photo, read, wait_until, write
+from tests.integration.service.stack import ENVIRONMENT, photo, read, wait_until, write
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -31,10 +30,7 @@ def begin(models: Path, folder: Path, task: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(models), *arguments],
         cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "clients/python"))),
-        },
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hiir.cli import main
-from tests.integration.service.stack import Stack, photo, read, wait_until, write
+from tests.integration.service.stack import ENVIRONMENT, Stack, photo, read, wait_until, write
 
 pytestmark = pytest.mark.integration
 
@@ -24,6 +24,7 @@ def run_command(
         input=stdin,
         capture_output=True,
         check=False,
+        env=ENVIRONMENT,
         timeout=120,
     )
 
@@ -173,7 +174,7 @@ def test_photos_are_restored_as_they_appear_until_the_command_is_stopped(
     (tmp_path / "in/a.png").write_bytes(write(photo(40, 50, seed=1)))
     command = [*COMMAND, str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--task", "identity"]
     command += ["--watch", "--url", str(stack.client.base_url)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
         wait_until((tmp_path / "out/a.png").exists, "the photo that exists")
         (tmp_path / "in/b.png").write_bytes(write(photo(40, 50, seed=2)))
         wait_until((tmp_path / "out/b.png").exists, "the photo that appears")

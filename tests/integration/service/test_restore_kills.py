@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.integration.service.stack import Stack, photo, read, wait_until, write
+from tests.integration.service.stack import ENVIRONMENT, Stack, photo, read, wait_until, write
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -23,7 +23,12 @@ def begin(stack: Stack, folder: Path) -> "subprocess.Popen[str]":
         *("--jobs", "8", "--json", "--url", str(stack.client.base_url)),
     )
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -32,8 +37,11 @@ def results(folder: Path) -> set[Path]:
 
 
 def kill_after(process: "subprocess.Popen[str]", folder: Path, count: int) -> None:
-    wait_until(lambda: len(results(folder)) >= count, f"{count} results", timeout_s=300)
-    assert process.poll() is None
+    def are_there() -> bool:
+        assert process.poll() is None, process.communicate()
+        return len(results(folder)) >= count
+
+    wait_until(are_there, f"{count} results", timeout_s=300)
     process.kill()
     process.communicate()
 
