@@ -84,8 +84,8 @@ def plan_tiles(
             all tiles are ``tile`` x ``tile``.
 
     Raises:
-        ValueError: for an empty image, for a ``tile`` that is no multiple of ``multiple``, and for
-            an ``overlap`` that is not less than ``tile``.
+        ValueError: for an empty image, a ``tile`` that is not a multiple of ``multiple``, or an
+            ``overlap`` that is not less than ``tile``.
     """
     unit = tile if multiple is None else multiple
     if tile < 1 or unit < 1 or tile % unit:

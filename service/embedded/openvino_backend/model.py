@@ -35,7 +35,6 @@ _OPENVINO_TYPES = {
     "TYPE_FP32": "f32",
     "TYPE_FP64": "f64",
 }
-_CACHE_VARIABLE = "HIIR_OPENVINO_CACHE"
 
 
 class TritonPythonModel:
@@ -141,7 +140,7 @@ def _properties(core: Any, parameters: Mapping[str, Mapping[str, str]]) -> dict[
     bfloat16 = values.get("HINT_BF16", "").upper() == "YES" and "BF16" in core.get_property(
         "CPU", "OPTIMIZATION_CAPABILITIES"
     )
-    properties = {
+    return {
         "NUM_STREAMS": streams,
         "INFERENCE_NUM_THREADS": int(values.get("INFERENCE_NUM_THREADS", streams)),
         # Left open, processors that have bfloat16 would use it.
@@ -149,9 +148,6 @@ def _properties(core: Any, parameters: Mapping[str, Mapping[str, str]]) -> dict[
         # The processes of all models would pin their streams to the same cores.
         "ENABLE_CPU_PINNING": False,
     }
-    if cache := os.environ.get(_CACHE_VARIABLE):
-        properties["CACHE_DIR"] = cache
-    return properties
 
 
 def _one_sample(shape: Any) -> Any:
