@@ -12,6 +12,7 @@ import secrets
 import shutil
 import sys
 import sysconfig
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ _SHM_MARK = "triton_hiir"
 _SHM_NAME = re.compile(rf"{_SHM_MARK}_(?P<pid>\d+)_(?P<started>\d+)_")
 _EXIT_TIMEOUT_S = 5  # Triton waits for all of it if a stub is dead
 _PROBE_TIMEOUT_S = 5.0
+_CACHE_DAYS = 30
 # All but `health`, `metadata`, `statistics`, `inference` and `model-config`, which workers compare.
 RESTRICTED_PROTOCOLS = ("shared-memory", "model-repository", "trace", "logging")
 _UNSENDABLE = "Closed"
@@ -103,6 +105,9 @@ class TritonServer:
         openvino = self._backends / "openvino"
         openvino.mkdir()
         (openvino / "model.py").write_bytes(shim.read_bytes())
+        cache = self.release.root.parent / "openvino"
+        _remove_old_files(cache)
+        (openvino / "cache_dir").write_text(str(cache), encoding="utf-8")
 
     async def is_ready(self) -> bool:
         """Return whether the server and all its models are ready."""
@@ -159,6 +164,14 @@ def _remove_stale_shared_memory() -> None:
         if match and started_at(int(match["pid"])) != match["started"]:
             with contextlib.suppress(PermissionError):  # belongs to another user
                 region.unlink(missing_ok=True)
+
+
+def _remove_old_files(folder: Path) -> None:
+    """Remove graphs that were compiled long ago: nothing else removes those of earlier exports."""
+    oldest = time.time() - _CACHE_DAYS * 24 * 3600
+    for file in folder.glob("*"):
+        if file.stat().st_mtime < oldest:
+            file.unlink(missing_ok=True)
 
 
 def _python_library_dirs() -> list[str]:

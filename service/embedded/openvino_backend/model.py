@@ -11,8 +11,10 @@ core: several streams fill the cores, a batch on all of them does not.
 import json
 import os
 import queue
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,10 @@ _OPENVINO_TYPES = {
 }
 
 
+_CACHE_FILE = "cache_dir"
+"""Beside this file: where compiled graphs are kept."""
+
+
 class TritonPythonModel:
     """One model, with the methods that Triton's Python backend calls."""
 
@@ -46,22 +52,13 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         filename = config["default_model_filename"]
         path = Path(args["model_repository"], args["model_version"], filename)
-        core = ov.Core()
-        _initialize_bindings(core)
-        model = core.read_model(path)
-        _check_tensors("input", config["input"], model.inputs)
-        _check_tensors("output", config["output"], model.outputs)
-        self._batches = config["max_batch_size"] > 0
-        if self._batches:
-            model.reshape({port: _one_sample(port.partial_shape) for port in model.inputs})
         self._inputs = [tensor["name"] for tensor in config["input"]]
         self._outputs = [tensor["name"] for tensor in config["output"]]
-        compiled = core.compile_model(model, "CPU", _properties(core, config.get("parameters", {})))
-        streams = compiled.get_property("NUM_STREAMS")
-        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(streams):
-            self._idle.put(compiled.create_infer_request())
-        self._threads = ThreadPoolExecutor(streams, thread_name_prefix="infer")
+        self._batches = config["max_batch_size"] > 0
+        self._graph = _Graph(path, config)
+        # The largest tile, which most are, at once; other sizes when one comes.
+        self._graph.runner(self._graph.usual_size)
+        self._threads = ThreadPoolExecutor(self._graph.streams, thread_name_prefix="infer")
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answer all requests, side by side; an error affects only its own request."""
@@ -94,17 +91,15 @@ class TritonPythonModel:
             for name in self._inputs
         }
         samples = len(next(iter(tensors.values()))) if self._batches else 1
-        infer = self._idle.get()
-        try:
-            parts: list[list[Any]] = []
+        size = next(iter(tensors.values())).shape[-2:]
+        parts: list[list[Any]] = []
+        with self._graph.runner(size).borrowed() as infer:
             for index in range(samples):
                 if request.is_cancelled():
                     raise _Canceled
                 one = slice(index, index + 1) if self._batches else slice(None)
                 results = infer.infer({name: tensor[one] for name, tensor in tensors.items()})
                 parts.append([np.array(results[name]) for name in self._outputs])
-        finally:
-            self._idle.put(infer)
         if samples == 1:
             return parts[0]
         return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
@@ -112,6 +107,62 @@ class TritonPythonModel:
 
 class _Canceled(Exception):  # noqa: N818 - no error
     """The client has canceled its request."""
+
+
+class _Graph:
+    """A graph, compiled for its usual size and, where its config leaves the size free, for any.
+
+    OpenVINO takes a fifth less time for a size that it knows when it compiles.
+    """
+
+    def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
+        self._core = ov.Core()
+        _initialize_bindings(self._core)
+        self._path = path
+        self._batches = config["max_batch_size"] > 0
+        model = self._core.read_model(path)
+        _check_tensors("input", config["input"], model.inputs)
+        _check_tensors("output", config["output"], model.outputs)
+        parameters = config.get("parameters", {})
+        self._properties = _properties(self._core, parameters)
+        self.streams: int = self._properties["NUM_STREAMS"]
+        is_free = any("-1" in map(str, tensor["dims"]) for tensor in config["input"])
+        tile = int(parameters["tile"]["string_value"]) if is_free and "tile" in parameters else None
+        self.usual_size = None if tile is None else (tile, tile)
+        self._lock = threading.Lock()
+        self._runners: dict[Any, _Runner] = {}
+
+    def runner(self, size: tuple[int, int] | None) -> "_Runner":
+        """Return what infers tiles of this height and width; the first call compiles it."""
+        known = size if size == self.usual_size else None
+        with self._lock:
+            if known not in self._runners:
+                self._runners[known] = _Runner(self._compile(known), self.streams)
+            return self._runners[known]
+
+    def _compile(self, size: tuple[int, int] | None) -> Any:
+        model = self._core.read_model(self._path)
+        if self._batches:
+            model.reshape({port: _one_sample(port.partial_shape, size) for port in model.inputs})
+        return self._core.compile_model(model, "CPU", self._properties)
+
+
+class _Runner:
+    """A compiled graph and an inference request for each of its streams."""
+
+    def __init__(self, compiled: Any, streams: int) -> None:
+        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(streams):
+            self._idle.put(compiled.create_infer_request())
+
+    @contextmanager
+    def borrowed(self) -> Iterator[Any]:
+        """Give a request that is not in use."""
+        request = self._idle.get()
+        try:
+            yield request
+        finally:
+            self._idle.put(request)
 
 
 def _require_numpy_1() -> None:
@@ -147,11 +198,14 @@ def _properties(core: Any, parameters: Mapping[str, Mapping[str, str]]) -> dict[
         "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
         # The processes of all models would pin their streams to the same cores.
         "ENABLE_CPU_PINNING": False,
+        # Compiled graphs load in a quarter of the time.
+        "CACHE_DIR": Path(__file__).with_name(_CACHE_FILE).read_text(encoding="utf-8"),
     }
 
 
-def _one_sample(shape: Any) -> Any:
-    return ov.PartialShape([1, *list(shape)[1:]])
+def _one_sample(shape: Any, size: tuple[int, int] | None) -> Any:
+    sides = list(shape)[1:]
+    return ov.PartialShape([1, *(sides if size is None else [*sides[:-2], *size])])
 
 
 def _check_tensors(kind: str, declared: Sequence[Mapping[str, Any]], actual: Sequence[Any]) -> None:

@@ -3,6 +3,7 @@
 import os
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 import pytest
@@ -72,12 +73,26 @@ def test_the_backends_are_copies_made_anew(server: TritonServer) -> None:
     backends = server.work_dir / "backends"
     files = {str(path.relative_to(backends)) for path in backends.rglob("*") if path.is_file()}
     assert files == {
+        "openvino/cache_dir",
         "openvino/model.py",
         "python/libtriton_python.so",
         "python/triton_python_backend_stub",
     }
     assert not any(path.is_symlink() for path in backends.rglob("*"))
     assert os.access(backends / "python/triton_python_backend_stub", os.X_OK)
+
+
+def test_compiled_graphs_of_long_ago_are_removed(server: TritonServer) -> None:
+    cache = server.release.root.parent / "openvino"
+    cache.mkdir()
+    for name, days in {"new": 1, "old": 31}.items():
+        (cache / name).touch()
+        made = time.time() - days * 24 * 3600
+        os.utime(cache / name, (made, made))
+    server.prepare()
+    assert [path.name for path in cache.iterdir()] == ["new"]
+    path = server.work_dir / "backends/openvino/cache_dir"
+    assert path.read_text(encoding="utf-8") == str(cache)
 
 
 def test_only_what_dead_servers_left_is_removed(server: TritonServer) -> None:
