@@ -169,6 +169,11 @@ def _add_release(commands: "Commands") -> None:
         "(default: that of the configuration)",
     )
     release.add_argument(
+        "--best",
+        action="store_true",
+        help="release the weights of the best validation instead of the last ones",
+    )
+    release.add_argument(
         "--below-gate",
         action="store_true",
         help="release weights that change clean photos, drawings or flat colors too much",
@@ -263,6 +268,7 @@ def _release(options: argparse.Namespace) -> int:
         test_sets=options.test_set,
         test_pairs=options.test_pairs,
         overlap=options.overlap,
+        best=options.best,
         below_gate=options.below_gate,
     )
     print(json.dumps(dict(contract.quality), indent=2))

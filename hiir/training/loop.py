@@ -243,7 +243,9 @@ class _Run:
                 if zero and triggers.checkpoint:
                     self._save()
                 if triggers.validation:
+                    began = time.monotonic()
                     self._validate(progress)
+                    triggers.validation_took(time.monotonic() - began)
                 self.data.look_for_shards()
                 if self._stops():
                     break

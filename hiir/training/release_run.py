@@ -45,6 +45,7 @@ def release_run(
     test_sets: Sequence[Path],
     test_pairs: Sequence[Path] = (),
     overlap: int | None = None,
+    best: bool = False,
     below_gate: bool = False,
 ) -> ModelContract:
     """Write the run's averaged weights to ``path`` and measure them.
@@ -56,7 +57,8 @@ def release_run(
     Beside the model's figures stand those of its input, what it does to photos that are clean
     already (where its input is a photo of the same size), its time on one CPU core, and what tiles
     do to a gradient, noise and the first photo of the first set. ``overlap`` of the tiles replaces
-    the configuration's.
+    the configuration's. With ``best`` the averaged weights of the best validation are taken instead
+    of the last ones.
 
     Raises:
         ReleaseError: for a run without a checkpoint, and for weights that change clean photos,
@@ -65,7 +67,7 @@ def release_run(
         ConfigError: for a run of a changed preset, which no name would build again.
         DatasetError: for a test set that is empty or cannot be read.
     """
-    config, checkpoint = state_of(run)
+    config, checkpoint = state_of(run, best=best)
     if config.model:
         raise ConfigError(f"{run.path} trained {config.preset} with changes {config.model}")
     values: dict[str, object] = {} if overlap is None else {"overlap": overlap}

@@ -6,12 +6,17 @@ from hiir.training.run_position import RunPosition
 __all__ = ["StepTriggers"]
 
 
+_VALIDATION_SHARE = 0.05
+"""Of the time of a run, at most."""
+
+
 class StepTriggers:
     """Counts in steps, or in seconds where the length of the run is a time."""
 
     def __init__(self, config: TrainingConfig, position: RunPosition) -> None:
         self._config, self._position = config, position
         self._saved = self._validated = position.seconds
+        self._rest = 0.0
         self._stable_kept = position.decays
 
     @property
@@ -29,10 +34,15 @@ class StepTriggers:
         """Whether a validation is due; asked once after each step."""
         if self._config.duration is None:
             return self._position.step % self._config.validate_every == 0
-        due = self._position.seconds - self._validated >= self._config.validate_seconds
+        pause = max(self._config.validate_seconds, self._rest)
+        due = self._position.seconds - self._validated >= pause
         if due:
             self._validated = self._position.seconds
         return due
+
+    def validation_took(self, seconds: float) -> None:
+        """Delay the next validation, so that all of them take little of a run's time."""
+        self._rest = seconds / _VALIDATION_SHARE
 
     @property
     def stable(self) -> bool:

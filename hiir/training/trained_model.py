@@ -39,14 +39,18 @@ def read_run(run: RunFolder) -> Release:
     return _assemble(config, checkpoint.average, provenance=provenance, origin=run.path)
 
 
-def state_of(run: RunFolder) -> tuple[TrainingConfig, Checkpoint]:
+def state_of(run: RunFolder, *, best: bool = False) -> tuple[TrainingConfig, Checkpoint]:
     """What a run was last started with and what it has reached.
+
+    Args:
+        run: the folder.
+        best: the state of the best validation instead of the last one.
 
     Raises:
         ReleaseError: for a folder without configuration or checkpoint.
     """
     try:
-        config, checkpoint = run.config(), run.load()
+        config, checkpoint = run.config(), (run.best if best else run).load()
     except (OSError, ValidationError, yaml.YAMLError) as error:
         raise ReleaseError(f"{run.path} is not the folder of a run: {error}") from error
     if checkpoint is None:

@@ -15,7 +15,7 @@ from hiir.training.config import TrainingConfig
 from hiir.training.loop import train
 from hiir.training.portable_run import write_portable
 from hiir.training.run_folder import RunFolder
-from hiir.training.trained_model import read_run, read_weights_files
+from hiir.training.trained_model import read_run, read_weights_files, state_of
 
 
 @pytest.fixture
@@ -54,6 +54,14 @@ def test_a_run_of_a_changed_preset_is_measured_with_its_averaged_weights(run: Ru
     assert contract.size_multiple == release.model.config.size_multiple
     assert contract.tile % contract.size_multiple == 0
     assert contract.tile == 64
+
+
+def test_the_state_of_the_best_validation_is_read_on_request(run: RunFolder) -> None:
+    last = run.load()
+    run.best.path.mkdir(exist_ok=True)
+    run.best.save(replace(last, step=7))
+    assert state_of(run)[1].step == last.step
+    assert state_of(run, best=True)[1].step == 7
 
 
 def test_a_tile_is_enlarged_to_what_a_changed_network_needs(run: RunFolder) -> None:
