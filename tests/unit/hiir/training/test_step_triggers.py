@@ -8,7 +8,7 @@ from hiir.training.step_triggers import StepTriggers
 
 @pytest.mark.parametrize(("took", "next_one"), [(0.5, 20.0), (5.0, 110.0)])
 def test_validations_take_a_twentieth_of_the_time_at_most(make_config, took, next_one) -> None:
-    config = make_config(duration=1000.0, validate_seconds=10.0)
+    config = make_config("duration=1000", "validate_seconds=10")
     position = RunPosition(config)
     triggers = StepTriggers(config, position)
     due = []
