@@ -17,7 +17,7 @@ SHIPPED = [
 def test_an_experiment_is_the_default_and_its_delta() -> None:
     default, experiment = load_config("default"), load_config("denoise-color")
     assert experiment.name == "denoise-color"
-    delta = {"kind": OptimizerKind.MUON, "lr": 1.5e-3}
+    delta = {"kind": OptimizerKind.MUON, "lr": 5.0e-4}
     assert experiment.optimizer == default.optimizer.model_copy(update=delta)
     assert experiment.data.noise_level_map
 
