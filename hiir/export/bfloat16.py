@@ -9,7 +9,6 @@ from hiir.evaluation.protocols import protocol_for
 from hiir.evaluation.restorer import TiledRestorer
 from hiir.evaluation.test_sets import SampleSet
 from hiir.export.graph_form import ExportFormat
-from hiir.export.triton import export_graph
 from hiir.models.release import Release
 
 __all__ = ["MAX_BFLOAT16_LOSS", "bfloat16_losses"]
@@ -29,11 +28,12 @@ def bfloat16_losses(
         float32: PSNR in dB of each set in float32, under its name with the suffix ``-psnr``.
 
     Returns:
-        The loss of PSNR in dB, by set; empty where OpenVINO is not installed or the processor does
-        not compute in bfloat16.
+        The loss of PSNR in dB, by set; empty where OpenVINO or ONNX is not installed or the
+        processor does not compute in bfloat16.
     """
     try:
         from hiir.evaluation.openvino_tiles import OpenVinoTiles, has_bfloat16  # noqa: PLC0415
+        from hiir.export.triton import export_graph  # noqa: PLC0415
     except ModuleNotFoundError:
         return {}
     if not has_bfloat16():

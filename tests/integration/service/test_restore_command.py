@@ -112,7 +112,8 @@ def test_a_result_leaves_the_service_unless_it_is_kept(stack: Stack, tmp_path: P
     assert stack.blob_keys() == before
     # The job of the same submission has no files any more: the photo becomes a new job.
     assert restore(stack, tmp_path, "--force", "--keep") == 0
-    assert len(stack.blob_keys() - before) == 1
+    # The result, and the previews of both images.
+    assert len(stack.blob_keys() - before) == 3
     np.testing.assert_array_equal(read((tmp_path / "out/a.png").read_bytes()), photo(40, 50))
 
 
