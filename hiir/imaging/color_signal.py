@@ -8,7 +8,6 @@ It becomes an equivalent profile. PQ and HLG have no such profile, and are refus
 """
 
 import io
-import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from hiir.imaging.matrix_profile import (
     Primaries,
     Transfer,
 )
+from hiir.imaging.nclx import read_nclx
 from hiir.imaging.png_chunks import read_chunks
 from hiir.imaging.tiff_fields import EXIF_IFD, INTEROP_IFD, TiffReader
 
@@ -59,7 +59,6 @@ _TRANSFERS: Mapping[int, Transfer] = {
     5: Transfer(gamma=2.8),
     8: Transfer(gamma=1.0),
 }
-_NCLX = re.compile(rb"colrnclx(..)(..)(..)(.)", re.DOTALL)
 _ADOBE_BY_EXIF = 2  # of ColorSpace, which some cameras write instead of an InteropIndex
 _COLOR_SPACE, _INTEROP_INDEX = 40961, 1
 
@@ -95,11 +94,9 @@ def read_color_signal(
     if image_format is ImageFormat.PNG:
         signal = _read_png(image, stream)
     elif image_format in {ImageFormat.AVIF, ImageFormat.HEIC}:
-        stream.seek(0)
-        found = _NCLX.search(stream.read())
-        if found is not None:
-            primaries, transfer = (int.from_bytes(found[part], "big") for part in (1, 2))
-            signal = _of_codes(primaries, transfer, source="nclx")
+        nclx = read_nclx(stream)
+        if nclx is not None:
+            signal = _of_codes(nclx.primaries, nclx.transfer, source="nclx")
     if signal is not None and not signal.is_srgb:
         return signal
     return _read_exif(image) or signal

@@ -5,6 +5,7 @@ Pillow lists the segments; here they become what is copied, and what has to be n
 
 import io
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -13,6 +14,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from hiir.imaging.photoshop_resources import kept_resources
 from hiir.imaging.pillow_errors import PILLOW_ERRORS
+from hiir.imaging.trailer import PADDING, note_on_trailer
 
 XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 PHOTOSHOP = b"Photoshop 3.0\0"
@@ -23,13 +25,24 @@ _GUID = re.compile(rb"""HasExtendedXMP\s{0,8}(?:=\s{0,8}["']|>)\s{0,8}([0-9A-Fa-
 # Read elsewhere, or about the compression that is gone.
 _KNOWN = (b"JFIF", b"JFXX", b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0",
           b"Adobe", b"Ducky", b"MPF\0", XMP_EXTENSION, PHOTOSHOP)  # fmt: skip
+_MARK, _SCAN = 0xFF, 0xDA
 _FIRST_APP, _ADOBE, _COMMENT = 0xE0, 0xEE, 0xFE
+_FIRST_SEGMENT = 2  # behind the start of the image
 _SCAN_START = 4096  # bytes behind which Pillow has read all headers
 _MULTI_PICTURE = b"MPF\0"
 _END_OF_IMAGE = b"\xff\xd9"
-_PADDING = b"\0\r\n "
-_LEAST_TRAILER = 64
-"""Bytes behind the image that are more than padding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JpegSegment:
+    """A segment before the first scan."""
+
+    code: int
+    """Second byte of its marker."""
+    place: int
+    """Offset of its marker in the file."""
+    end: int
+    """Offset of what follows it, as its length says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +82,19 @@ def read_extras(image: JpegImageFile, xmp: bytes | None) -> JpegExtras:
     )
 
 
+def read_segments(stream: BinaryIO) -> Iterator[JpegSegment]:
+    """Read where the segments before the first scan lie."""
+    place = _FIRST_SEGMENT
+    while True:
+        stream.seek(place)
+        head = stream.read(4)
+        if len(head) < 4 or head[0] != _MARK or head[1] == _SCAN:
+            return
+        end = place + 2 + int.from_bytes(head[2:], "big")
+        yield JpegSegment(code=head[1], place=place, end=end)
+        place = end
+
+
 def extension_name(xmp: bytes) -> bytes | None:
     """Return the MD5, in hexadecimal, by which a packet names its extension."""
     found = _GUID.search(xmp)
@@ -85,13 +111,8 @@ def without_damaged_segments(stream: BinaryIO) -> tuple[BinaryIO, tuple[str, ...
         return stream, ()
     stream.seek(0)
     content = stream.read()
-    scan = _first_scan(content)
-    segments, place = [], 2
-    while place < scan:
-        end = place + 2 + int.from_bytes(content[place + 2 : place + 4], "big")
-        segments.append((content[place + 1], content[place:end]))
-        place = end
-    rest = content[scan:]
+    rest = content[_first_scan(content) :]
+    segments = [(item.code, content[item.place : item.end]) for item in read_segments(stream)]
     frame = b"".join(data for code, data in segments if not _is_metadata(code))
     kept, damaged = content[:2], []
     for code, data in segments:
@@ -124,9 +145,7 @@ def left_out(image: JpegImageFile, stream: BinaryIO) -> Iterator[str]:
     """Say which parts of a JPEG are not the photo, and do not come back with it."""
     if any(data.startswith(_MULTI_PICTURE) for _, data in image.applist):
         yield "further pictures (MPF: previews, gain map or depth map)"
-    trailer = _trailer_bytes(stream)
-    if trailer >= _LEAST_TRAILER:
-        yield f"{trailer} bytes behind the image, such as a video"
+    yield from note_on_trailer(_trailer_bytes(stream), ", such as a video")
     others = {
         name
         for name, data in image.applist
@@ -162,13 +181,11 @@ def _trailer_bytes(stream: BinaryIO) -> int:
     stream.seek(0)
     content = stream.read()
     end = content.find(_END_OF_IMAGE, _first_scan(content))
-    trailer = content[end + 2 :].rstrip(_PADDING) if end > 0 else b""
-    return len(trailer) if trailer.strip(_PADDING) else 0
+    trailer = content[end + 2 :].rstrip(PADDING) if end > 0 else b""
+    return len(trailer) if trailer.strip(PADDING) else 0
 
 
 def _first_scan(content: bytes) -> int:
     """Offset of the first scan: the segments before it may hold previews with ends of their own."""
-    place = 2
-    while place + 4 <= len(content) and content[place] == 0xFF and content[place + 1] != 0xDA:
-        place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
-    return place
+    last = deque(read_segments(io.BytesIO(content)), maxlen=1)
+    return last[0].end if last else _FIRST_SEGMENT

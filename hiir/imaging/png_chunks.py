@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from hiir.imaging.trailer import PADDING, note_on_trailer
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNK_BYTES = 8 * 1024 * 1024
 """Of an ancillary chunk; a larger one counts as damaged."""
 _MAX_CHUNKS = 100_000
 _MAX_EXPANDED_BYTES = 1024 * 1024  # what Pillow allows for one text
-_LEAST_TRAILER = 64  # bytes that are more than padding
 _PART_OF_IMAGE = {b"tRNS", b"acTL", b"fcTL", b"fdAT"}
 _TEXT = {b"tEXt", b"zTXt", b"iTXt", b"tIME"}
 # XMP and EXIF are read as such.
@@ -88,9 +89,7 @@ def left_out(stream: BinaryIO) -> Iterator[str]:
     if names:
         yield f"chunks ({', '.join(sorted(names))})"
     stream.seek(end)
-    trailer = len(stream.read().strip(b"\0\r\n "))
-    if trailer >= _LEAST_TRAILER:
-        yield f"{trailer} bytes behind the image"
+    yield from note_on_trailer(len(stream.read().strip(PADDING)))
 
 
 def _is_foreign(text: bytes) -> bool:

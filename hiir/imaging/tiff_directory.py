@@ -9,8 +9,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-# Bytes of one value by type of field; 0 for types that do not exist.
-_SIZES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8, 0])
+from hiir.imaging.tiff_fields import SIZES
+
+# By type of field; 0 for types that do not exist.
+_SIZES = np.array([SIZES.get(kind, 0) for kind in range(max(SIZES) + 2)])
 _INTEGERS = (3, 4, 16)
 # Tags of offsets and of byte counts: strips, tiles.
 _PIXELS = ((273, 279), (324, 325))

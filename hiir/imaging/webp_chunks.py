@@ -5,9 +5,10 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hiir.imaging.trailer import PADDING, note_on_trailer
+
 _MAX_CHUNKS = 10_000
 _HEADER, _FRAME_HEADER = 12, 16
-_LEAST_TRAILER = 64  # bytes that are more than padding
 _KNOWN = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "}
 
 
@@ -31,9 +32,7 @@ def left_out(stream: BinaryIO) -> Iterator[str]:
     if names:
         yield f"chunks ({', '.join(sorted(names))})"
     stream.seek(_end(stream))
-    trailer = len(stream.read().strip(b"\0\r\n "))
-    if trailer >= _LEAST_TRAILER:
-        yield f"{trailer} bytes behind the image"
+    yield from note_on_trailer(len(stream.read().strip(PADDING)))
 
 
 def _end(stream: BinaryIO) -> int:

@@ -37,8 +37,6 @@ _OPENVINO_TYPES = {
     "TYPE_FP32": "f32",
     "TYPE_FP64": "f64",
 }
-
-
 _CACHE_FILE = "cache_dir"
 """Beside this file: where compiled graphs are kept."""
 
@@ -54,7 +52,6 @@ class TritonPythonModel:
         path = Path(args["model_repository"], args["model_version"], filename)
         self._inputs = [tensor["name"] for tensor in config["input"]]
         self._outputs = [tensor["name"] for tensor in config["output"]]
-        self._batches = config["max_batch_size"] > 0
         self._graph = _Graph(path, config)
         # The largest tile, which most are, at once; other sizes when one comes.
         self._graph.runner(self._graph.usual_size)
@@ -90,14 +87,14 @@ class TritonPythonModel:
             name: pb_utils.get_input_tensor_by_name(request, name).as_numpy()
             for name in self._inputs
         }
-        samples = len(next(iter(tensors.values()))) if self._batches else 1
+        samples = len(next(iter(tensors.values()))) if self._graph.batches else 1
         size = next(iter(tensors.values())).shape[-2:]
         parts: list[list[Any]] = []
         with self._graph.runner(size).borrowed() as infer:
             for index in range(samples):
                 if request.is_cancelled():
                     raise _Canceled
-                one = slice(index, index + 1) if self._batches else slice(None)
+                one = slice(index, index + 1) if self._graph.batches else slice(None)
                 results = infer.infer({name: tensor[one] for name, tensor in tensors.items()})
                 parts.append([np.array(results[name]) for name in self._outputs])
         if samples == 1:
@@ -119,10 +116,8 @@ class _Graph:
         self._core = ov.Core()
         _initialize_bindings(self._core)
         self._path = path
-        self._batches = config["max_batch_size"] > 0
-        model = self._core.read_model(path)
-        _check_tensors("input", config["input"], model.inputs)
-        _check_tensors("output", config["output"], model.outputs)
+        self._config = config
+        self.batches: bool = config["max_batch_size"] > 0
         parameters = config.get("parameters", {})
         self._properties = _properties(self._core, parameters)
         self.streams: int = self._properties["NUM_STREAMS"]
@@ -142,7 +137,9 @@ class _Graph:
 
     def _compile(self, size: tuple[int, int] | None) -> Any:
         model = self._core.read_model(self._path)
-        if self._batches:
+        _check_tensors("input", self._config["input"], model.inputs)
+        _check_tensors("output", self._config["output"], model.outputs)
+        if self.batches:
             model.reshape({port: _one_sample(port.partial_shape, size) for port in model.inputs})
         return self._core.compile_model(model, "CPU", self._properties)
 
