@@ -215,16 +215,13 @@ class AsyncJobs(_Resource):
 
     async def deliveries(self, job_id: str) -> Sequence[Delivery]:
         """Return the webhook deliveries of a job, with every attempt."""
-        path = f"/v1/jobs/{quote_id(job_id)}/deliveries"
-        call = operations.call(operations.DeliveryList, "GET", path, policy=self._policy)
-        return (await self._driver.run(call)).deliveries
+        owner = f"/v1/jobs/{quote_id(job_id)}"
+        return await self._driver.run(operations.list_deliveries(owner, policy=self._policy))
 
     async def redeliver(self, job_id: str, delivery_id: str) -> Delivery:
         """Send a webhook again."""
-        path = f"/v1/jobs/{quote_id(job_id)}/deliveries/{quote_id(delivery_id)}/redeliver"
-        return await self._driver.run(
-            operations.call(Delivery, "POST", path, repeatable=False, policy=self._policy)
-        )
+        owner = f"/v1/jobs/{quote_id(job_id)}"
+        return await self._driver.run(operations.redeliver(owner, delivery_id, policy=self._policy))
 
 
 class AsyncBatches(_Resource):
@@ -303,16 +300,13 @@ class AsyncBatches(_Resource):
 
     async def deliveries(self, batch_id: str) -> Sequence[Delivery]:
         """Return the deliveries of `batch.completed`, with every attempt."""
-        path = f"/v1/batches/{quote_id(batch_id)}/deliveries"
-        call = operations.call(operations.DeliveryList, "GET", path, policy=self._policy)
-        return (await self._driver.run(call)).deliveries
+        owner = f"/v1/batches/{quote_id(batch_id)}"
+        return await self._driver.run(operations.list_deliveries(owner, policy=self._policy))
 
     async def redeliver(self, batch_id: str, delivery_id: str) -> Delivery:
         """Send a webhook of a batch again."""
-        path = f"/v1/batches/{quote_id(batch_id)}/deliveries/{quote_id(delivery_id)}/redeliver"
-        return await self._driver.run(
-            operations.call(Delivery, "POST", path, repeatable=False, policy=self._policy)
-        )
+        owner = f"/v1/batches/{quote_id(batch_id)}"
+        return await self._driver.run(operations.redeliver(owner, delivery_id, policy=self._policy))
 
 
 class AsyncTasks(_Resource):

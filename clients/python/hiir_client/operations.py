@@ -1,6 +1,6 @@
 """The operations of the API that are one request, or pages of them."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -33,6 +33,9 @@ class BatchPage:
 
     batches: tuple[BatchSummary, ...]
     next_cursor: str | None
+
+
+P = TypeVar("P", JobPage, BatchPage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,25 +153,46 @@ def list_jobs(
     query = {"limit": str(page_size)}
     query |= {} if status is None else {"status": status}
     query |= {} if task is None else {"task": task}
-    while True:
-        page = yield from call(JobPage, "GET", "/v1/jobs", query=query, policy=policy)
-        for job in page.jobs:
-            yield Emit(job)
-        if page.next_cursor is None:
-            return
-        query["cursor"] = page.next_cursor
+    return _emit_all(JobPage, "/v1/jobs", query, items=lambda page: page.jobs, policy=policy)
 
 
 def list_batches(*, page_size: int, policy: RetryPolicy) -> Generator[Effect, Any, None]:
     """Emit all batches, newest first."""
     query = {"limit": str(page_size)}
+    return _emit_all(
+        BatchPage, "/v1/batches", query, items=lambda page: page.batches, policy=policy
+    )
+
+
+def _emit_all(
+    kind: type[P],
+    path: str,
+    query: Mapping[str, str],
+    *,
+    items: Callable[[P], Sequence[object]],
+    policy: RetryPolicy,
+) -> Generator[Effect, Any, None]:
+    """Emit the items of all pages, which are requested as they are needed."""
+    page = yield from call(kind, "GET", path, query=query, policy=policy)
     while True:
-        page = yield from call(BatchPage, "GET", "/v1/batches", query=query, policy=policy)
-        for batch in page.batches:
-            yield Emit(batch)
+        for item in items(page):
+            yield Emit(item)
         if page.next_cursor is None:
             return
-        query["cursor"] = page.next_cursor
+        following = {**query, "cursor": page.next_cursor}
+        page = yield from call(kind, "GET", path, query=following, policy=policy)
+
+
+def list_deliveries(owner: str, *, policy: RetryPolicy) -> Operation[Sequence[Delivery]]:
+    """Return the webhook deliveries of a job or a batch, by its path."""
+    found = yield from call(DeliveryList, "GET", f"{owner}/deliveries", policy=policy)
+    return found.deliveries
+
+
+def redeliver(owner: str, delivery_id: str, *, policy: RetryPolicy) -> Operation[Delivery]:
+    """Send a webhook of a job or a batch again."""
+    path = f"{owner}/deliveries/{quote_id(delivery_id)}/redeliver"
+    return call(Delivery, "POST", path, repeatable=False, policy=policy)
 
 
 def fetch_preview(job_id: str, *, of: str, policy: RetryPolicy) -> Operation[bytes]:
