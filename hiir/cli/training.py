@@ -94,6 +94,13 @@ def _add_train(commands: "Commands") -> None:
         help="with each checkpoint, also write the run to this folder in files below 16 MiB, for "
         "`hiir unpack-run`",
     )
+    train.add_argument(
+        "--carry-files",
+        type=int,
+        default=4,
+        metavar="N",
+        help="write at most so many files; 1 holds small averaged weights alone (default: 4)",
+    )
 
 
 def _add_data(commands: "Commands") -> None:
@@ -209,6 +216,7 @@ def _train(options: argparse.Namespace) -> int:
         seconds=options.seconds,
         allow_changed=options.allow_changed,
         carry=options.carry,
+        carry_files=options.carry_files,
     )
     return 0
 

@@ -1,6 +1,8 @@
 """The 3x3 convolution of every layer and model."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 __all__ = ["convolution3"]
 
@@ -12,6 +14,21 @@ def convolution3(in_channels: int, out_channels: int, *, groups: int = 1) -> nn.
     a trained one then shifted saturated colors in the corners of flat pictures by up to 23 grey
     levels. A repeated border is as fast, and a flat picture stays flat in every convolution.
     """
-    return nn.Conv2d(
+    return _BorderConvolution(
         in_channels, out_channels, 3, padding=1, padding_mode="replicate", groups=groups
     )
+
+
+class _BorderConvolution(nn.Conv2d):
+    """Pads by concatenation where torch compiles it, with the same result.
+
+    The compiler expects the gradient of replicate padding in another memory layout than the kernel
+    gives it, and a GPU adds that gradient up atomically; that of a concatenation is fused.
+    """
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002 - torch's name
+        if not torch.compiler.is_dynamo_compiling():
+            return super()._conv_forward(input, weight, bias)
+        rows = torch.cat((input[:, :, :1], input, input[:, :, -1:]), dim=2)
+        padded = torch.cat((rows[..., :1], rows, rows[..., -1:]), dim=3)
+        return functional.conv2d(padded, weight, bias, groups=self.groups)

@@ -39,21 +39,27 @@ class _Compiled(nn.Module):
         super().__init__()
         self._model = [model]  # in a list, so that its parameters are not registered twice
         self._parts = list(parts)
+        self._tried: set[torch.Size] = set()
         for part in parts:
             part.compile(dynamic=False)
 
     def forward(self, image: Tensor) -> Tensor:
         (model,) = self._model
+        if self._parts and image.shape not in self._tried:
+            self._try(model, image)
+        restored: Tensor = model(image)
+        return restored
+
+    def _try(self, model: nn.Module, image: Tensor) -> None:
+        """Compile both passes for this shape: the backward pass is compiled when it first runs."""
+        self._tried.add(image.shape)
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
         try:
-            restored: Tensor = model(image)
+            torch.autograd.grad(model(image).float().sum(), weights, allow_unused=True)
         except torch.cuda.OutOfMemoryError:
             raise
         except Exception as error:
-            if not self._parts:
-                raise
             logger.warning("the network cannot be compiled, it runs as it is: %s", error)
             for part in self._parts:
                 part._compiled_call_impl = None  # noqa: SLF001 - what Module.compile sets
             self._parts = []
-            restored = model(image)
-        return restored

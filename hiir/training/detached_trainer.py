@@ -104,8 +104,10 @@ def _start(options: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "hiir.cli", "train", *options.models]
     command += ["--for", f"{options.seconds:g}s", "--profile", options.profile]
     command += ["--carry", str(home / "carried"), "--run-dir", str(home / "runs")]
+    # Eight files come back from a call, the log among them.
+    command += ["--carry-files", str(max(7 // len(options.models), 1))]
     if len(options.models) == 1:
-        command[-1] = str(home / "runs" / Path(options.models[0]).stem)
+        command[-3] = str(home / "runs" / Path(options.models[0]).stem)
     paths = {"shards": home / "shards", "root": home / "data", "cache": home / "cache"}
     for value in (*(f"data.{key}={path}" for key, path in paths.items()), *options.set):
         command += ["--set", value]

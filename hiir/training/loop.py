@@ -61,6 +61,7 @@ def train(
     seconds: float | None = None,
     allow_changed: bool = False,
     carry: Path | None = None,
+    carry_files: int = 4,
 ) -> bool:
     """Train to the end of the schedule, from the run's checkpoint if it has one.
 
@@ -76,6 +77,7 @@ def train(
         seconds: to stop after, wherever the schedule is then.
         allow_changed: resume a run of another configuration.
         carry: folder that receives the run in small files with each checkpoint.
+        carry_files: number of these files at most; one holds the averaged weights alone.
 
     Returns:
         Whether the end of the schedule is reached.
@@ -97,7 +99,8 @@ def train(
     fabric.launch()
     if fabric.device.type == "cpu":
         keep_freed_memory()
-    started = _Run(config, run, fabric, seconds=seconds, allow_changed=allow_changed, carry=carry)
+    started = _Run(config, run, fabric, seconds=seconds, allow_changed=allow_changed)
+    started.carry, started.carry_files = carry, carry_files
     started.go()
     finished = started.position.finished
     del started
@@ -118,9 +121,10 @@ class _Run:
         *,
         seconds: float | None,
         allow_changed: bool,
-        carry: Path | None,
     ) -> None:
-        self.config, self.folder, self.fabric, self.carry = config, run, fabric, carry
+        self.config, self.folder, self.fabric = config, run, fabric
+        self.carry: Path | None = None
+        self.carry_files = 4
         self.deadline = None if seconds is None else time.monotonic() + seconds
         checkpoint = self._find_checkpoint(allow_changed=allow_changed)
         self.position = RunPosition(config)
@@ -347,7 +351,7 @@ class _Run:
             return
         self.folder.save(checkpoint)
         if self.carry is not None:
-            write_portable(self.carry, self.folder, checkpoint)
+            write_portable(self.carry, self.folder, checkpoint, max_files=self.carry_files)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.position.step, self.position.seconds = checkpoint.step, checkpoint.seconds

@@ -124,7 +124,8 @@ def unpack_run(files: Sequence[Path], run: RunFolder) -> TrainingConfig:
 
 def _completed(checkpoint: Checkpoint) -> Checkpoint:
     """With what was left out: zeros for moments of the same names, or none at all."""
-    weights = checkpoint.weights or checkpoint.average
+    # Files cannot hold one tensor under two names.
+    weights = checkpoint.weights or {n: t.clone() for n, t in checkpoint.average.items()}
     first = dict(checkpoint.first_moment)
     second = {
         name: checkpoint.second_moment.get(name, torch.zeros_like(tensor))

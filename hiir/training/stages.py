@@ -44,6 +44,7 @@ def train_stages(
     seconds: float | None = None,
     allow_changed: bool = False,
     carry: Path | None = None,
+    carry_files: int = 4,
 ) -> bool:
     """Train the stages that are not finished, in order.
 
@@ -59,6 +60,7 @@ def train_stages(
         seconds: to stop the stage under way after.
         allow_changed: resume runs of another configuration.
         carry: folder that receives the last stage's run in small files.
+        carry_files: number of these files at most.
 
     Returns:
         Whether all stages are finished; an interrupt leaves them unfinished.
@@ -86,6 +88,7 @@ def train_stages(
             seconds=seconds,
             allow_changed=allow_changed,
             carry=carry if index == last else None,
+            carry_files=carry_files,
         )
         if not finished:
             return False

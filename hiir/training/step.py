@@ -125,6 +125,8 @@ class _Recording:
             torch.cuda.current_stream().wait_stream(self._stream)
             return loss
         if self._graph is None:
+            # A recording has memory of its own: what the first runs held would lie idle.
+            torch.cuda.empty_cache()
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph, stream=self._stream):
                 self._loss = learn(self._batch)

@@ -24,7 +24,7 @@ Draw = Callable[[np.random.Generator, int], Uint8Pixels]
 
 PICTURES: Mapping[Draw, float] = MappingProxyType(
     {
-        draw_flat: 2,
+        draw_flat: 3,
         draw_gradient: 2,
         draw_shapes: 2,
         draw_lines: 3,
