@@ -46,7 +46,7 @@ from service.errors import (
     translate_imaging_error,
 )
 from service.jobs.blobs import BlobStore
-from service.jobs.job import Failure, JobStatus, Outcome, Stage
+from service.jobs.job import Failure, JobStatus, Outcome, Priority, Stage
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore, Lease, LeaseState
 from service.jobs.stored_image import StoredImage
@@ -239,7 +239,7 @@ class Attempt:
             case LeaseState.HELD:
                 logger.info("succeeded, %d bytes, %s", size, self._timings)
                 self._delete_source()
-                self._publish_started()
+                self._publish_batch_turn()
                 self._record_throughput(model)
                 self._report_outcome(JobStatus.SUCCEEDED)
 
@@ -296,7 +296,7 @@ class Attempt:
                 self._requeue()
             case ModelMismatchError() if self._may_wait(self._settings.model_wait_seconds):
                 logger.warning("the model differs: requeuing the job for later: %s", error.detail)
-                self._requeue(publish=False)
+                self._requeue(later=True)
             case DiskFull() | OSError(errno=errno.ENOSPC | errno.EDQUOT):
                 self._end_without_disk()
             case ImagingError():
@@ -310,10 +310,10 @@ class Attempt:
                 self._fail(ServiceError("The job failed because of an internal error."))
 
     def _end_without_disk(self) -> None:
-        """Requeue for a while. The reaper publishes the job, so that it is not tried in a loop."""
+        """Requeue for later, so that the job is not tried in a loop."""
         if self._may_wait(self._settings.store_full_seconds):
             logger.warning("no disk space left: requeuing the job for later")
-            self._requeue(publish=False)
+            self._requeue(later=True)
         else:
             self._fail(DiskFullError("There is no disk space left for temporary files."))
 
@@ -336,19 +336,20 @@ class Attempt:
                 self._keep_source()
             else:
                 self._delete_source()
-            self._publish_started()
+            self._publish_batch_turn()
             self._report_outcome(status, failure.code if failure else "")
 
-    def _requeue(self, *, publish: bool = True) -> None:
-        match self._store.retry(lambda: self._jobs.requeue(self._lease)):
+    def _requeue(self, *, later: bool = False) -> None:
+        match self._store.retry(lambda: self._jobs.requeue(self._lease, later=later)):
             case LeaseState.STOP:
                 self._finish(JobStatus.CANCELED)
             case LeaseState.HELD:
                 logger.info("requeued")
-                if not publish:
+                if later:
+                    self._publish_batch_turn()
                     return
                 with suppress(ServiceError):  # otherwise the reaper publishes it
-                    self._queue.publish(self._job.id)
+                    self._queue.publish()
             case LeaseState.LOST:
                 logger.warning("the lease was lost before the job could be requeued")
 
@@ -361,13 +362,16 @@ class Attempt:
         lifetime = self._settings.result_lifetime(of_batch=self._job.batch_id is not None)
         return lifetime + self._settings.download_seconds
 
-    def _publish_started(self) -> None:
-        """Publish the jobs of batches whose turn has come with the end of this one."""
-        if self._job.batch_id is None:
-            return
-        with suppress(ServiceError):  # otherwise the reaper publishes them
-            for job_id in self._jobs.started():
-                self._queue.publish(job_id)
+    def _publish_batch_turn(self) -> None:
+        """Let the next batch job take the place of this one.
+
+        The turns of batch jobs are dropped while as many run as may. Those of interactive jobs are
+        never dropped.
+        """
+        if self._job.priority is Priority.BATCH:
+            with suppress(ServiceError):  # otherwise the reaper publishes it
+                if self._jobs.open_turns().batch:
+                    self._queue.publish()
 
     def _keep_source(self) -> None:
         with suppress(ServiceError):  # otherwise it expires like a queued job's

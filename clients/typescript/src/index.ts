@@ -7,6 +7,7 @@ export {
   type JobOptions,
   type JobState,
   type Result,
+  type BatchSubmitOptions,
   type SubmitOptions,
   type Task,
   type WaitOptions,

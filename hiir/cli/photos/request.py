@@ -11,6 +11,7 @@ from hiir.cli.photos.plan import PhotoPlanError
 
 if TYPE_CHECKING:
     from hiir_client import Task
+    from hiir_client.models import Priority
 
 __all__ = ["RestoreRequest", "add_parameters", "read_request"]
 
@@ -43,6 +44,8 @@ class RestoreRequest:
     """SHA-256 of the weights of each model that the service may choose."""
     megapixel_seconds: float | None
     """Measured by the service, per megapixel of input; None before its first job."""
+    priority: "Priority | None" = None
+    """Priority of the jobs; not one of the fields, because it does not change a result."""
 
     @property
     def image_format(self) -> str:
@@ -61,6 +64,11 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
     for name, (placeholder, text) in {**_PARAMETERS, **_OPTIONS}.items():
         parser.add_argument(f"--{name.replace('_', '-')}", metavar=placeholder, help=text)
     parser.add_argument("--lossless", action="store_true", help="write WebP without loss")
+    parser.add_argument(
+        "--priority",
+        choices=("interactive", "batch"),
+        help="`batch` for photos that nobody waits for: they leave a slot to interactive jobs",
+    )
     parser.add_argument(
         "--parameter",
         action="append",
@@ -107,6 +115,7 @@ def read_request(options: argparse.Namespace, tasks: Sequence["Task"]) -> Restor
         fields=fields,
         models=frozenset(model.sha256 for model in models),
         megapixel_seconds=max(measured, default=None),
+        priority=options.priority,
     )
 
 

@@ -168,7 +168,7 @@ def test_megapixels_of_a_day_are_counted_and_given_back_if_nothing_came_of_it(
 class Broken:
     """A queue that takes nothing."""
 
-    def publish(self, job_id: str) -> None:
+    def publish(self) -> None:
         raise StoreFaultError("Broken.")
 
 
