@@ -245,7 +245,7 @@ class _Submitter:
         # The job is queued in any case: an error would make the client submit it again.
         position: int | None = None
         with contextlib.suppress(ServiceError):
-            position = self.services.jobs.store.queue_position(job.id)
+            position = self.services.jobs.store.turns.position(job.id)
         view = JobView.of(job, queue_position=position)
         return self._answer(view, job_id=job.id, replayed=replayed)
 

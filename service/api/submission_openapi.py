@@ -36,7 +36,7 @@ _PRIORITY = {
     "type": "string",
     "enum": [priority.value for priority in Priority],
     "default": Priority.INTERACTIVE.value,
-    "description": "`batch` for jobs that nobody waits for: they run while interactive jobs leave "
+    "description": "`batch` for jobs that are not urgent: they run while interactive jobs leave "
     "slots free.",
 }
 _CANCELS = {"type": "string", "enum": ["true", "false"], "default": "false"}

@@ -86,7 +86,7 @@ class JobSubmitter:
         Raises `QueueFullError`, `WaitTooLongError`, `StoreFullError` or `StoreUnavailableError`.
         """
         limits = self._limits
-        depth, backlog = self._jobs.queue_depth(priority), self._backlog.snapshot()
+        depth, backlog = self._jobs.turns.depth(priority), self._backlog.snapshot()
         if depth >= limits.queue_depth:
             raise QueueFullError(
                 f"The queue of {priority} jobs is full.",
@@ -94,7 +94,7 @@ class JobSubmitter:
                 actual=depth,
                 retry_after=backlog.retry_after(depth - limits.queue_depth + 1, priority=priority),
             )
-        share = self._jobs.share_ahead(tenant, priority)
+        share = self._jobs.turns.share_ahead(tenant, priority)
         wait = backlog.wait_seconds(priority, share=share)
         if wait is not None and wait > limits.predicted_wait_seconds:
             raise WaitTooLongError(
@@ -257,7 +257,7 @@ class JobSubmitter:
     def _publish_batch(self) -> None:
         """Publish as many turns as batch jobs may run; the end of each publishes another."""
         with contextlib.suppress(ServiceError):  # otherwise the reaper publishes them
-            for _ in range(self._jobs.open_turns().batch):
+            for _ in range(self._jobs.turns.open().batch):
                 self._queue.publish()
 
     def repeat(self, job: Job, *, job_id: str) -> Job | None:

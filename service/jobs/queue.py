@@ -77,7 +77,7 @@ def build_celery(settings: Settings, *, consumes: bool) -> Celery:
 
 
 class JobQueue:
-    """Tells the workers that there are jobs to take."""
+    """Publishes turns to the workers."""
 
     def __init__(self, *, celery: Celery) -> None:
         self._celery = celery

@@ -17,24 +17,21 @@ import redis
 from service.errors import StoreFullError, WorkerLostError
 from service.jobs.creation import Creation, CreationCall, creation_keys
 from service.jobs.event_log import EventLog
-from service.jobs.job import Failure, Job, JobStatus, Outcome, Priority, Progress
-from service.jobs.keys import held_key, index_key, job_key, slots_key, turns_key
+from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress
+from service.jobs.keys import held_key, index_key, job_key, slots_key
 from service.jobs.scripts import (
-    AHEAD,
     ATTACH,
     CANCEL,
     CLAIM,
     CREATE,
     DISCARD,
-    DUE,
     FINISH,
-    POSITION,
     RECLAIM,
     REPORT,
     REQUEUE,
-    TURNS,
 )
 from service.jobs.stored_image import StoredImage
+from service.jobs.turns import JobTurns
 from service.limits import Limits, TenantLimits
 from service.redis_connection import connect, redis_errors
 from service.settings import JobSettings, RedisDatabase, Settings
@@ -68,21 +65,6 @@ class Lease:
     """Whether the job has waited for memory for too long, and must end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenTurns:
-    """Free slots, and queued jobs that could be taken into them."""
-
-    slots: int
-    interactive: int
-    batch: int
-    """Not counting those for which no slot is free of interactive jobs."""
-
-    @property
-    def jobs(self) -> int:
-        """Queued jobs that could be taken."""
-        return self.interactive + self.batch
-
-
 class JobStore:
     """Jobs and their leases. Every method raises `StoreUnavailableError` while Redis is down."""
 
@@ -95,6 +77,7 @@ class JobStore:
         tenants: TenantLimits,
     ) -> None:
         self.events = EventLog(client)
+        self.turns = JobTurns(client=client, settings=settings)
         self._redis = client
         self._limits = limits
         self._settings = settings
@@ -108,10 +91,6 @@ class JobStore:
         self._requeue = client.register_script(REQUEUE)
         self._cancel = client.register_script(CANCEL)
         self._reclaim = client.register_script(RECLAIM)
-        self._position = client.register_script(POSITION)
-        self._ahead = client.register_script(AHEAD)
-        self._turns = client.register_script(TURNS)
-        self._due = client.register_script(DUE)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "JobStore":
@@ -210,39 +189,6 @@ class JobStore:
                 records = cast("list[Mapping[str, str]]", pipe.execute())
         jobs = [Job.from_fields(record) for record in records if record]
         return jobs, ids[count - 1] if len(ids) > count else None
-
-    def queue_position(self, job_id: str) -> int | None:
-        """Return the number of jobs of the same priority before this one.
-
-        None if it is not queued, held, or waits for something else than its turn. Jobs that other
-        tenants submit later may be served earlier.
-        """
-        with redis_errors():
-            return cast("int | None", self._position(keys=[job_key(job_id)], args=[job_id]))
-
-    def queue_depth(self, priority: Priority) -> int:
-        """Return the number of queued jobs of a priority."""
-        with redis_errors():
-            return int(self._redis.zcard(turns_key(priority)))
-
-    def share_ahead(self, tenant: str, priority: Priority) -> float:
-        """Return the share of the queued jobs that come before a new one of the tenant, 0 to 1."""
-        with redis_errors():
-            queued, ahead = cast("list[int]", self._ahead(args=[priority.value, tenant]))
-        return ahead / queued if queued else 1.0
-
-    def open_turns(self) -> OpenTurns:
-        """Return how many of the queued jobs could be taken now."""
-        with redis_errors():
-            slots, interactive, batch = cast(
-                "list[int]", self._turns(args=[self._settings.interactive_slots])
-            )
-        return OpenTurns(slots=slots, interactive=interactive, batch=batch)
-
-    def queue_due(self) -> int:
-        """Queue jobs that were put back for a while and whose time has come; returns how many."""
-        with redis_errors():
-            return cast("int", self._due(args=[_BATCH]))
 
     def memory_percent(self) -> int:
         """Return the percentage of Redis's `maxmemory` in use; 0 if no maximum is set."""

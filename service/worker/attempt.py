@@ -370,7 +370,7 @@ class Attempt:
         """
         if self._job.priority is Priority.BATCH:
             with suppress(ServiceError):  # otherwise the reaper publishes it
-                if self._jobs.open_turns().batch:
+                if self._jobs.turns.open().batch:
                     self._queue.publish()
 
     def _keep_source(self) -> None:

@@ -72,7 +72,7 @@ class Reaper:
         if self._clock() >= self._reclaims_from:
             self._reclaim()
         self._end_batches()
-        self.publish(self._jobs.queue_due())
+        self.publish(self._jobs.turns.queue_due())
         self._publish_lost()
 
     def _publish_lost(self) -> None:
@@ -80,7 +80,7 @@ class Reaper:
 
         A free slot takes any message, so that none can be left.
         """
-        turns = self._jobs.open_turns()
+        turns = self._jobs.turns.open()
         now = self._clock()
         if not (turns.slots and turns.jobs):
             self._unused_since = None

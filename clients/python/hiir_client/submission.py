@@ -51,7 +51,7 @@ class JobOptions(BatchOptions, total=False):
     """Options of single jobs."""
 
     priority: Priority
-    """`batch` for jobs that nobody waits for; jobs of batches always have it."""
+    """`batch` for jobs that are not urgent; jobs of batches always have it."""
 
 
 def submission(

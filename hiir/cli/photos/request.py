@@ -67,7 +67,7 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--priority",
         choices=("interactive", "batch"),
-        help="`batch` for photos that nobody waits for: they leave a slot to interactive jobs",
+        help="`batch` for photos that are not urgent: they leave a slot to interactive jobs",
     )
     parser.add_argument(
         "--parameter",

@@ -111,7 +111,7 @@ def run(pipeline: Pipeline, job_id: str) -> Job:
 
 def run_when_due(pipeline: Pipeline, job_id: str) -> Job:
     """Run a job that was put back for later."""
-    wait_until(pipeline.jobs.queue_due, "the job to be due")
+    wait_until(pipeline.jobs.turns.queue_due, "the job to be due")
     return run(pipeline, job_id)
 
 
@@ -285,7 +285,7 @@ def test_drained_job_goes_back_into_the_queue(stack: Stack, pipeline: Pipeline) 
     pipeline.drain.set()
     job = run(pipeline, job_id)
     assert (job.status, job.attempt) == (JobStatus.QUEUED, 0)
-    assert pipeline.jobs.queue_position(job_id) == 0
+    assert pipeline.jobs.turns.position(job_id) == 0
     with stack.database(0) as redis:
         assert redis.llen("interactive") == 1, "a turn for it"
     stack.start()
@@ -407,7 +407,7 @@ def test_full_disk_puts_the_job_back_for_a_while(
         job = run(pipeline, job_id)
         assert (job.status, job.attempt) == (JobStatus.QUEUED, 0)
         assert pipeline.jobs.claim("test") is None, "it is not tried in a loop"
-        wait_until(pipeline.jobs.queue_due, "the job to be due")
+        wait_until(pipeline.jobs.turns.queue_due, "the job to be due")
         with stack.database(1) as redis:
             redis.hset(f"hiir:job:{job_id}", "started_at", time.time() - 61)
         job = run(pipeline, job_id)

@@ -13,8 +13,9 @@ from service.capacity.load import LoadStore
 from service.embedded.redis import RedisServer
 from service.jobs.creation import Creation
 from service.jobs.job import Job, JobStatus, Outcome, Priority
-from service.jobs.store import JobStore, Lease, LeaseState, OpenTurns
+from service.jobs.store import JobStore, Lease, LeaseState
 from service.jobs.stored_image import Blob, StoredImage
+from service.jobs.turns import OpenTurns
 from service.limits import TenantLimits
 from service.settings import JobSettings, Settings
 
@@ -124,7 +125,7 @@ def test_a_new_tenant_waits_for_one_job_of_each_other(store: JobStore) -> None:
     for _ in range(31):
         claim(store)
     (late,) = create(store, "z")
-    position = store.queue_position(late.id)
+    position = store.turns.position(late.id)
     assert position is not None
     assert position <= 2 * 3
     taken = [claim(store).job.id for _ in range(position + 1)]
@@ -146,9 +147,9 @@ def test_canceled_jobs_do_not_push_back_the_others_of_their_tenant(store: JobSto
     create(store, "b", 50)
     for job in jobs[:45]:
         store.cancel(job.id)
-    assert [store.queue_position(job.id) for job in jobs[45:]] == [0, 2, 4, 6, 8]
+    assert [store.turns.position(job.id) for job in jobs[45:]] == [0, 2, 4, 6, 8]
     again = create(store, "a")[0]
-    assert store.queue_position(again.id) == 10
+    assert store.turns.position(again.id) == 10
 
 
 def test_a_requeued_job_is_the_next_one(store: JobStore) -> None:
@@ -175,11 +176,11 @@ def test_a_job_that_is_put_back_for_later_waits_until_then(open_store: OpenStore
     (other,) = create(store, "a")
     lease = claim(store)
     assert store.requeue(lease, later=True) is LeaseState.HELD
-    assert store.queue_position(later.id) is None
-    assert store.queue_due() == 0
+    assert store.turns.position(later.id) is None
+    assert store.turns.queue_due() == 0
     assert [job.id for job in drain(store)] == [other.id]
     time.sleep(0.4)
-    assert store.queue_due() == 1
+    assert store.turns.queue_due() == 1
     assert claim(store).job.id == later.id
 
 
@@ -189,24 +190,24 @@ def test_a_job_that_is_put_back_for_later_can_be_canceled(open_store: OpenStore)
     store.requeue(claim(store), later=True)
     store.cancel(job.id)
     time.sleep(0.1)
-    assert store.queue_due() == 0
+    assert store.turns.queue_due() == 0
     assert store.claim("w") is None
 
 
 def test_batch_jobs_leave_a_slot_free(store: JobStore) -> None:
     store.beat("w", seconds=60, slots=3)
     batch = create(store, "a", 5, priority=BATCH)
-    assert store.open_turns() == OpenTurns(slots=3, interactive=0, batch=2)
+    assert store.turns.open() == OpenTurns(slots=3, interactive=0, batch=2)
     assert len(drain(store)) == 2
-    assert store.open_turns() == OpenTurns(slots=1, interactive=0, batch=0)
+    assert store.turns.open() == OpenTurns(slots=1, interactive=0, batch=0)
     (urgent,) = create(store, "a")
-    assert store.open_turns() == OpenTurns(slots=1, interactive=1, batch=0)
+    assert store.turns.open() == OpenTurns(slots=1, interactive=1, batch=0)
     lease = claim(store)
     assert lease.job.id == urgent.id
     assert store.claim("w") is None
     store.finish(lease, CANCELED)
     assert store.claim("w") is None, "the slot is kept"
-    assert store.queue_depth(BATCH) == len(batch) - 2
+    assert store.turns.depth(BATCH) == len(batch) - 2
 
 
 @pytest.mark.parametrize("end", ["finish", "requeue", "reclaim"])
@@ -223,7 +224,7 @@ def test_the_end_of_a_batch_job_lets_the_next_one_run(open_store: OpenStore, end
     else:
         time.sleep(0.1)
         store.reclaim_expired()
-    assert store.open_turns().batch == 1
+    assert store.turns.open().batch == 1
     assert claim(store)
     assert store.claim("w") is None
 
@@ -261,7 +262,7 @@ def test_a_claim_whose_reply_was_lost_gets_the_same_job(
     monkeypatch.setattr("service.jobs.store.uuid.uuid4", lambda: uuid.UUID(int=7))
     first, second = claim(store), claim(store)
     assert first == second
-    assert store.queue_depth(INTERACTIVE) == 1
+    assert store.turns.depth(INTERACTIVE) == 1
 
 
 def test_jobs_of_the_previous_release_are_served(store: JobStore, redis: "Redis[str]") -> None:
@@ -280,8 +281,8 @@ def test_jobs_of_the_previous_release_are_served(store: JobStore, redis: "Redis[
         redis.zadd("hiir:queued", {job.id: job.created_at})
     redis.hset(f"hiir:job:{old[3].id}", "status", "canceled")
     (new,) = create(store, "c")
-    assert store.open_turns().interactive == 3
-    assert store.open_turns().batch == 1
+    assert store.turns.open().interactive == 3
+    assert store.turns.open().batch == 1
     taken = drain(store)
     assert {job.id for job in taken} == {job.id for job in (*old[:3], new)}
     assert taken[-1].priority is BATCH
@@ -326,7 +327,7 @@ class Traffic:
         lease = self._store.claim("w")
         assert (lease is None) == (not self.queued)
         if lease is not None:
-            assert self._store.queue_position(lease.job.id) is None
+            assert self._store.turns.position(lease.job.id) is None
             self.leases[lease.job.id] = lease
             del self.queued[lease.job.id]
 
@@ -376,9 +377,9 @@ def test_positions_tell_the_order_in_which_jobs_are_taken(
     order: dict[Priority, list[str]] = {}
     for priority in Priority:
         jobs = [job for job in made.queued.values() if job.priority is priority]
-        positions = {store.queue_position(job.id): job.id for job in jobs}
+        positions = {store.turns.position(job.id): job.id for job in jobs}
         assert set(positions) == set(range(len(jobs)))
-        assert store.queue_depth(priority) == len(jobs)
+        assert store.turns.depth(priority) == len(jobs)
         order[priority] = [positions[place] for place in range(len(jobs))]
     served = drain(store)
     for priority in Priority:
@@ -425,10 +426,10 @@ def test_the_work_for_a_job_does_not_grow_with_the_queue(
     def handle_one() -> int:
         before = count_commands()
         (job,) = create(store, "b")
-        store.queue_position(job.id)
-        store.share_ahead("b", INTERACTIVE)
+        store.turns.position(job.id)
+        store.turns.share_ahead("b", INTERACTIVE)
         loads.snapshot()
-        store.open_turns()
+        store.turns.open()
         store.finish(claim(store), CANCELED)
         store.cancel(job.id)
         return count_commands() - before
@@ -442,7 +443,7 @@ def test_the_work_for_a_job_does_not_grow_with_the_queue(
 
 
 def test_share_of_the_queue_before_a_new_job(store: JobStore) -> None:
-    assert store.share_ahead("a", BATCH) == 1.0
+    assert store.turns.share_ahead("a", BATCH) == 1.0
     create(store, "a", 9, priority=BATCH)
-    assert store.share_ahead("a", BATCH) == 1.0
-    assert store.share_ahead("b", BATCH) == pytest.approx(1 / 9)
+    assert store.turns.share_ahead("a", BATCH) == 1.0
+    assert store.turns.share_ahead("b", BATCH) == pytest.approx(1 / 9)

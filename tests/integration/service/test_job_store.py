@@ -108,11 +108,11 @@ def test_record_is_read_as_it_was_written(store: JobStore) -> None:
 def test_queue_is_in_order_of_creation(store: JobStore) -> None:
     second = create(store, created_at=200.0)
     first = create(store, created_at=100.0)
-    assert store.queue_depth(Priority.INTERACTIVE) == 2
-    assert [store.queue_position(job.id) for job in (first, second)] == [0, 1]
+    assert store.turns.depth(Priority.INTERACTIVE) == 2
+    assert [store.turns.position(job.id) for job in (first, second)] == [0, 1]
     lease(store, first)
-    assert store.queue_position(first.id) is None
-    assert store.queue_position(second.id) == 0
+    assert store.turns.position(first.id) is None
+    assert store.turns.position(second.id) == 0
 
 
 def test_job_is_made_once(store: JobStore) -> None:
@@ -266,7 +266,7 @@ def test_released_job_counts_no_attempt(store: JobStore) -> None:
         taken = lease(store, job)
         assert taken.job.attempt == 1
         assert store.requeue(taken) is LeaseState.HELD
-    assert store.queue_position(job.id) == 0
+    assert store.turns.position(job.id) == 0
 
 
 def test_cancellation_by_state(store: JobStore) -> None:
@@ -276,7 +276,7 @@ def test_cancellation_by_state(store: JobStore) -> None:
     found = [store.cancel(job.id) for job in (waiting, running, done)]
     assert [job.status for job in found if job] == ["queued", "running", "succeeded"]
     assert get(store, waiting).status is JobStatus.CANCELED
-    assert store.queue_depth(Priority.INTERACTIVE) == 0
+    assert store.turns.depth(Priority.INTERACTIVE) == 0
     assert store.claim("w") is None
     assert get(store, running).cancel_requested
     assert store.report(taken) is LeaseState.STOP

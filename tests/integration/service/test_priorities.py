@@ -73,7 +73,7 @@ def test_an_unknown_priority_is_refused(stack: Stack) -> None:
     batch = stack.client.post(
         "/v1/batches", data={"task": "identity", "priority": "batch"}, files={"file": SMALL}
     )
-    assert (batch.status_code, batch.json()["code"]) == (422, "unknown-field")
+    assert (batch.status_code, batch.json()["code"]) == (422, "unknown-parameter")
 
 
 def test_a_tenant_with_few_jobs_does_not_wait_for_one_with_many(

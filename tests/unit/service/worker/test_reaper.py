@@ -7,8 +7,8 @@ import pytest
 
 from service.errors import QueueUnavailableError, StoreFaultError, StoreUnavailableError
 from service.jobs.job import Job, JobStatus
-from service.jobs.store import OpenTurns
 from service.jobs.stored_image import Blob
+from service.jobs.turns import OpenTurns
 from service.settings import JobSettings
 from service.worker.metrics_reporter import JobOutcome
 from service.worker.reaper import Reaper
@@ -40,7 +40,11 @@ class World:
         found, self.expired = tuple(self.expired), []
         return found
 
-    def open_turns(self) -> OpenTurns:
+    @property
+    def turns(self) -> "World":
+        return self
+
+    def open(self) -> OpenTurns:
         return OpenTurns(slots=self.free_slots, interactive=4, batch=1)
 
     def queue_due(self) -> int:
