@@ -89,7 +89,7 @@ def wait_batch(client: httpx.Client, made: Mapping[str, Any]) -> float:
 
 
 def seconds_to_start(client: httpx.Client, content: bytes) -> float:
-    answer = client.post("/v1/jobs?wait=60", data={"task": IDENTITY.task}, files={"file": content})
+    answer = client.post("/v1/jobs", data={"task": IDENTITY.task}, files={"file": content})
     answer.raise_for_status()
     job = answer.json()
     while job["finished_at"] is None:

@@ -191,7 +191,7 @@ def test_the_wait_of_one_tenant_does_not_refuse_another(
             lambda: (got := send(many, 1)).status_code == 503 and got, "the backlog to be read"
         )
         assert refused.json()["code"] == "wait-too-long"
-        assert 1900 < refused.json()["actual"] < 2500
+        assert refused.json()["actual"] >= 1900
         assert send(few, 1).status_code == 202, "it waits for two of the others"
         assert submit(app, many).status_code == 202, "interactive jobs do not wait for batches"
     finally:
