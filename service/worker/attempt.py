@@ -54,13 +54,13 @@ from service.limits import MIB
 from service.settings import Settings
 from service.worker.heartbeat import Heartbeat, JobInterruptedError, StopReason
 from service.worker.housekeeping import DrainFlag
-from service.worker.metrics_reporter import JobOutcome, ReportOutcome
+from service.worker.metrics_reporter import QUEUE_STAGE, JobOutcome, ReportOutcome
 from service.worker.preview_storage import Preview, PreviewStorage
 from service.worker.store_retries import StoreRetries
 
 logger = logging.getLogger(__name__)
 
-_STAGE_NAMES = {Stage.QUEUED.value: "queue"}
+_STAGE_NAMES = {Stage.QUEUED.value: QUEUE_STAGE}
 """Names of stages in the metrics, where they differ from the job's record."""
 
 
@@ -262,6 +262,7 @@ class Attempt:
             JobOutcome(
                 task=job.task,
                 state=status,
+                priority=job.priority,
                 code=code,
                 stages={_STAGE_NAMES.get(name, name): spent for name, spent in stages.items()},
                 pixels=job.source.pixels if succeeded else 0,

@@ -123,7 +123,9 @@ class Reaper:
 
     def _end(self, job: Job) -> None:
         code = job.failure.code if job.failure else ""
-        self._report_outcome(JobOutcome(task=job.task, state=job.status, code=code, stages={}))
+        self._report_outcome(
+            JobOutcome(task=job.task, state=job.status, priority=job.priority, code=code, stages={})
+        )
         for image in job.images:
             if image != job.source or not job.keeps_source:
                 with suppress(ServiceError):  # otherwise it expires

@@ -72,6 +72,7 @@ def test_what_the_service_promises_is_exported(exported: dict[str, set[str]]) ->
     assert exported["hiir_http_requests_total"] == {"route", "code"}
     assert exported["hiir_jobs_total"] == {"task", "state", "code"}
     assert exported["hiir_stage_seconds_count"] == {"stage"}
+    assert exported["hiir_queue_seconds_count"] == {"priority"}
     by_task = exported["hiir_queue_depth"]
     assert by_task == exported["hiir_queue_oldest_age_seconds"] == {"priority", "task"}
     for name in ("hiir_jobs_running", "hiir_predicted_wait_seconds"):

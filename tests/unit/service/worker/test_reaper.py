@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from service.errors import QueueUnavailableError, StoreFaultError, StoreUnavailableError
-from service.jobs.job import Job, JobStatus
+from service.jobs.job import Job, JobStatus, Priority
 from service.jobs.stored_image import Blob
 from service.jobs.turns import OpenTurns
 from service.settings import JobSettings
@@ -99,7 +99,9 @@ def test_upload_of_a_job_that_is_given_up_is_deleted(
     reaper.run_once()
     assert world.deleted == ["b" * 32]
     assert world.published == 1, "another job may run in its place"
-    assert world.reported == [JobOutcome(task="denoise-color", state=status, stages={})]
+    assert world.reported == [
+        JobOutcome(task="denoise-color", state=status, priority=Priority.INTERACTIVE, stages={})
+    ]
 
 
 def test_job_that_another_took_in_the_meantime_is_left_alone(
