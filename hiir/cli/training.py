@@ -95,11 +95,9 @@ def _add_train(commands: "Commands") -> None:
         "`hiir unpack-run`",
     )
     train.add_argument(
-        "--carry-files",
-        type=int,
-        default=4,
-        metavar="N",
-        help="write at most so many files; 1 holds small averaged weights alone (default: 4)",
+        "--carry-averages",
+        action="store_true",
+        help="with --carry, write the averaged weights alone",
     )
 
 
@@ -216,7 +214,7 @@ def _train(options: argparse.Namespace) -> int:
         seconds=options.seconds,
         allow_changed=options.allow_changed,
         carry=options.carry,
-        carry_files=options.carry_files,
+        carry_averages=options.carry_averages,
     )
     return 0
 

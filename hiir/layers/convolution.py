@@ -28,7 +28,9 @@ class _BorderConvolution(nn.Conv2d):
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002 - torch's name
         if not torch.compiler.is_dynamo_compiling():
-            return super()._conv_forward(input, weight, bias)
+            repeated: Tensor = super()._conv_forward(input, weight, bias)
+            return repeated
         rows = torch.cat((input[:, :, :1], input, input[:, :, -1:]), dim=2)
         padded = torch.cat((rows[..., :1], rows, rows[..., -1:]), dim=3)
-        return functional.conv2d(padded, weight, bias, groups=self.groups)
+        planes: Tensor = functional.conv2d(padded, weight, bias, groups=self.groups)
+        return planes

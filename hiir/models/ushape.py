@@ -20,6 +20,12 @@ from hiir.models.architecture import ArchitectureConfig, RestorationModel
 
 __all__ = ["UShape", "UShapeConfig"]
 
+_LEAST_LEVEL = 0.5 / 255
+"""Noise level below which a network that takes the level changes less, and at 0 nothing.
+
+Rounding to 8 bits alone has a standard deviation of 0.29 / 255: an image with less is drawn, and
+flat colors and letters are to come back as they are."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UShapeConfig(ArchitectureConfig):
@@ -159,6 +165,9 @@ class UShape(RestorationModel):
             tokens = self.decoder[level](self.merge[level](joined))
         folded = self.conv_last(tokens.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         residual = pixel_shuffle(folded, self.config.stem).permute(0, 3, 1, 2)
+        if self.config.condition_channels:
+            noise = image[:, self.config.image_channels :]
+            residual = residual * (noise / _LEAST_LEVEL).clamp(max=1)
         return self._base(image) + residual
 
     def _base(self, image: Tensor) -> Tensor:

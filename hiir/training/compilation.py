@@ -58,7 +58,7 @@ class _Compiled(nn.Module):
             torch.autograd.grad(model(image).float().sum(), weights, allow_unused=True)
         except torch.cuda.OutOfMemoryError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a compiler fails in any way
             logger.warning("the network cannot be compiled, it runs as it is: %s", error)
             for part in self._parts:
                 part._compiled_call_impl = None  # noqa: SLF001 - what Module.compile sets

@@ -4,7 +4,7 @@ The machine is at hand for some calls of some minutes. The first starts a traine
 its own; the following bring it more data; each takes the latest state home. `GPU.md` beside the
 profiles is the plan.
 
-    python -m hiir.training.detached_trainer start --models denoise-color --for 540s --output OUT
+    python -m hiir.training.detached_trainer start --plan PLAN.yaml --for 700s --output OUT
     python -m hiir.training.detached_trainer add --wait 420s --output OUT
 """
 
@@ -14,9 +14,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hiir.training.duration import duration
@@ -24,7 +25,9 @@ from hiir.training.duration import duration
 __all__ = ["main"]
 
 _HOME = Path("/tmp/hiir-trainer")  # noqa: S108 - no other user is on the machine
-_LAST_LINES = 40
+_LAST_LINES = 8  # of each log
+_ARCHIVE = 15 * 2**20  # bytes of a file that comes back
+_SAVED_EVERY_S = 20.0
 _BEGUN_S = 90.0  # that a trainer may take to its first line of figures
 
 
@@ -40,10 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--home", type=Path, default=_HOME, help=argparse.SUPPRESS)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     start = commands.add_parser("start", help="start the trainer")
-    start.add_argument("--models", nargs="+", required=True, help="configurations to train")
-    start.add_argument("--for", dest="seconds", type=duration, required=True, help="e.g. 540s")
-    start.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    start.add_argument("--profile", default="auto", choices=("auto", "none", "gpu"))
+    start.add_argument(
+        "--plan", type=Path, required=True, help="runs, as hiir.training.planned_runs reads them"
+    )
+    start.add_argument("--for", dest="seconds", type=duration, required=True, help="e.g. 700s")
     start.set_defaults(run=_start)
     smoke = commands.add_parser("smoke", help="measure training steps in all modes, with errors")
     smoke.add_argument("--preset", nargs="+", required=True)
@@ -72,7 +75,7 @@ def _install(home: Path) -> dict[str, str]:
     shutil.copytree(Path(__file__).parents[1], home / "code" / "hiir", dirs_exist_ok=True)
     for wheel in sorted(Path("wheels").glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(home / "packages")
+            archive.extractall(home / "packages")  # noqa: S202 - our own wheels
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(home / "code"), str(home / "packages")]),
@@ -97,21 +100,16 @@ def _smoke(options: argparse.Namespace) -> int:
 
 def _start(options: argparse.Namespace) -> int:
     home: Path = options.home
-    (home / "shards").mkdir(parents=True, exist_ok=True)
-    (home / "carried").mkdir(exist_ok=True)
+    for name in ("shards", "carried", "logs"):
+        (home / name).mkdir(parents=True, exist_ok=True)
     environment = _install(home)
     _move_shards(options.shards, home)
-    command = [sys.executable, "-m", "hiir.cli", "train", *options.models]
-    command += ["--for", f"{options.seconds:g}s", "--profile", options.profile]
-    command += ["--carry", str(home / "carried"), "--run-dir", str(home / "runs")]
-    # Eight files come back from a call, the log among them.
-    command += ["--carry-files", str(max(7 // len(options.models), 1))]
-    if len(options.models) == 1:
-        command[-3] = str(home / "runs" / Path(options.models[0]).stem)
-    paths = {"shards": home / "shards", "root": home / "data", "cache": home / "cache"}
-    for value in (*(f"data.{key}={path}" for key, path in paths.items()), *options.set):
-        command += ["--set", value]
-    with (home / "trainer.log").open("w") as log:
+    # The machine's working tree changes with the next call: the plan and what lies beside it stay.
+    shutil.copytree(options.plan.parent, home / "plan", dirs_exist_ok=True)
+    command = [sys.executable, "-m", "hiir.training.planned_runs"]
+    command += [str(home / "plan" / options.plan.name)]
+    command += ["--seconds", f"{options.seconds:g}", "--home", str(home)]
+    with (home / "logs" / "plan.log").open("w") as log:
         process = subprocess.Popen(  # noqa: S603 - this very program
             command,
             stdout=log,
@@ -128,7 +126,11 @@ def _start(options: argparse.Namespace) -> int:
 
 def _add(options: argparse.Namespace) -> int:
     _move_shards(options.shards, options.home)
-    _wait(options.home, options.wait, until_begun=False)
+    until = time.monotonic() + options.wait
+    while (left := until - time.monotonic()) > 0 and _runs(options.home):
+        _wait(options.home, min(left, _SAVED_EVERY_S), until_begun=False)
+        # A call that is cut off has left the latest weights.
+        _write_home(options.home, options.output)
     return _take_home(options.home, options.output)
 
 
@@ -143,7 +145,7 @@ def _move_shards(shards: Path, home: Path) -> None:
 def _wait(home: Path, seconds: float, *, until_begun: bool) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until and _runs(home):
-        if until_begun and "images/s" in (home / "trainer.log").read_text():
+        if until_begun and any("images/s" in log.read_text() for log in _logs(home)):
             return
         time.sleep(0.5)
 
@@ -160,15 +162,43 @@ def _runs(home: Path) -> bool:
 
 
 def _take_home(home: Path, output: Path) -> int:
-    """Copy the latest state and the log; prints the end of the log and what the card does."""
-    output.mkdir(parents=True, exist_ok=True)
-    log = home / "trainer.log"
-    for path in (log, *(home / "carried").glob("*.safetensors")):
-        shutil.copyfile(path, output / path.name)
-    lines = log.read_text().splitlines()[-_LAST_LINES:]
+    """Write what comes back; prints the ends of the logs and what the card does."""
+    _write_home(home, output)
+    for log in _logs(home):
+        _say(
+            f"== {log.stem}", *(line[:200] for line in log.read_text().splitlines()[-_LAST_LINES:])
+        )
     running = _runs(home)
-    _say(*lines, "the trainer runs" if running else "the trainer has ended", _card())
-    return 0 if running or list((home / "carried").glob("*.safetensors")) else 1
+    _say("the trainer runs" if running else "the trainer has ended", _card())
+    return 0 if running or list((home / "carried").iterdir()) else 1
+
+
+def _write_home(home: Path, output: Path) -> None:
+    """Write the latest weights and the logs to ``output``, in few files."""
+    output.mkdir(parents=True, exist_ok=True)
+    carried = sorted((home / "carried").glob("[!.]*.safetensors"))
+    for number, paths in enumerate(_grouped(carried), start=1):
+        with tarfile.open(output / f"weights-{number}.tar", "w") as archive:
+            for path in paths:
+                archive.add(path, arcname=path.name)
+    with tarfile.open(output / "logs.tar.gz", "w:gz") as archive:
+        archive.add(home / "logs", arcname="logs")
+
+
+def _logs(home: Path) -> list[Path]:
+    return sorted((home / "logs").glob("*.log"))
+
+
+def _grouped(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """In order, as many files together as come back as one."""
+    group: list[Path] = []
+    for path in paths:
+        if group and sum(p.stat().st_size for p in [*group, path]) > _ARCHIVE:
+            yield group
+            group = []
+        group.append(path)
+    if group:
+        yield group
 
 
 def _card() -> str:

@@ -61,7 +61,7 @@ def train(
     seconds: float | None = None,
     allow_changed: bool = False,
     carry: Path | None = None,
-    carry_files: int = 4,
+    carry_averages: bool = False,
 ) -> bool:
     """Train to the end of the schedule, from the run's checkpoint if it has one.
 
@@ -77,7 +77,7 @@ def train(
         seconds: to stop after, wherever the schedule is then.
         allow_changed: resume a run of another configuration.
         carry: folder that receives the run in small files with each checkpoint.
-        carry_files: number of these files at most; one holds the averaged weights alone.
+        carry_averages: carry the averaged weights alone, without what a run needs to go on.
 
     Returns:
         Whether the end of the schedule is reached.
@@ -100,7 +100,7 @@ def train(
     if fabric.device.type == "cpu":
         keep_freed_memory()
     started = _Run(config, run, fabric, seconds=seconds, allow_changed=allow_changed)
-    started.carry, started.carry_files = carry, carry_files
+    started.carry, started.carry_averages = carry, carry_averages
     started.go()
     finished = started.position.finished
     del started
@@ -124,7 +124,7 @@ class _Run:
     ) -> None:
         self.config, self.folder, self.fabric = config, run, fabric
         self.carry: Path | None = None
-        self.carry_files = 4
+        self.carry_averages = False
         self.deadline = None if seconds is None else time.monotonic() + seconds
         checkpoint = self._find_checkpoint(allow_changed=allow_changed)
         self.position = RunPosition(config)
@@ -351,7 +351,7 @@ class _Run:
             return
         self.folder.save(checkpoint)
         if self.carry is not None:
-            write_portable(self.carry, self.folder, checkpoint, max_files=self.carry_files)
+            write_portable(self.carry, self.folder, checkpoint, averages_only=self.carry_averages)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.position.step, self.position.seconds = checkpoint.step, checkpoint.seconds

@@ -35,7 +35,12 @@ _LOG_LINES = 400
 
 
 def write_portable(
-    folder: Path, run: RunFolder, checkpoint: Checkpoint, *, max_files: int = 4
+    folder: Path,
+    run: RunFolder,
+    checkpoint: Checkpoint,
+    *,
+    max_files: int = 4,
+    averages_only: bool = False,
 ) -> tuple[Path, ...]:
     """Replace the files of a run, ``NAME-1-of-3.safetensors`` and so on.
 
@@ -47,13 +52,14 @@ def write_portable(
         run: gives configuration, environment and log.
         checkpoint: what is written.
         max_files: of 15 MiB each.
+        averages_only: write the averaged weights alone.
 
     Raises:
         OSError: when the disk is full, for example; what was there is then untouched.
         CheckpointError: for averaged weights that alone need more files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for kept in (GROUPS, GROUPS[:2], GROUPS[1:2]):
+    for kept in (GROUPS[1:2],) if averages_only else (GROUPS, GROUPS[:2], GROUPS[1:2]):
         parts = list(split_tensors(_tensors(checkpoint, kept)))
         if len(parts) <= max_files:
             break

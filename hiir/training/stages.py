@@ -44,7 +44,7 @@ def train_stages(
     seconds: float | None = None,
     allow_changed: bool = False,
     carry: Path | None = None,
-    carry_files: int = 4,
+    carry_averages: bool = False,
 ) -> bool:
     """Train the stages that are not finished, in order.
 
@@ -60,7 +60,7 @@ def train_stages(
         seconds: to stop the stage under way after.
         allow_changed: resume runs of another configuration.
         carry: folder that receives the last stage's run in small files.
-        carry_files: number of these files at most.
+        carry_averages: carry the averaged weights alone.
 
     Returns:
         Whether all stages are finished; an interrupt leaves them unfinished.
@@ -88,7 +88,7 @@ def train_stages(
             seconds=seconds,
             allow_changed=allow_changed,
             carry=carry if index == last else None,
-            carry_files=carry_files,
+            carry_averages=carry_averages,
         )
         if not finished:
             return False

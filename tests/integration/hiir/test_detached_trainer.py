@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 from skimage.data import astronaut, coffee
 
@@ -86,34 +87,50 @@ def call(machine: Path, *arguments: str, shard: Path) -> str:
     return done.stdout
 
 
-def test_two_models_are_trained_side_by_side_and_come_back(machine: Path, tmp_path: Path) -> None:
+def plan(machine: Path) -> Path:
+    """The second run begins later, by a configuration of its own beside the plan."""
+    path = machine / "plan" / "plan.yaml"
+    path.parent.mkdir()
+    first, second = MODELS
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "settings": list(SMALL),
+                "runs": [
+                    {"config": first, "begin": 0.0, "end": 0.8},
+                    {"config": f"{second}.yaml", "begin": 0.3},
+                ],
+            }
+        )
+    )
+    (path.parent / f"{second}.yaml").write_text(f"base: {second}\n")
+    return path
+
+
+def test_the_runs_of_a_plan_share_a_machine_and_come_back(machine: Path, tmp_path: Path) -> None:
     first, second, third, *_ = sorted((tmp_path / "all").iterdir())
     output = tmp_path / "output"
-    settings = [word for setting in SMALL for word in ("--set", setting)]
-    start = ["start", "--models", *MODELS, "--for", "30s", "--output", str(output), *settings]
+    start = ["start", "--plan", str(plan(machine)), "--for", "75s", "--output", str(output)]
     shown = call(machine, *start, shard=first)
     assert "the trainer runs" in shown
-    for model in MODELS:
-        assert f"{model} | " in shown
+    assert f"== {MODELS[0]}" in shown
     call(machine, "add", "--output", str(output), shard=second)
     shown = call(machine, "add", "--wait", "200s", "--output", str(output), shard=third)
     assert "the trainer has ended" in shown
-    log = (output / "trainer.log").read_text()
-    assert "Traceback" not in log
+    assert len(list(output.iterdir())) <= 8
+    assert all(path.stat().st_size < 16 * 2**20 for path in output.iterdir())
+    for archive in (*output.glob("weights-*.tar"), output / "logs.tar.gz"):
+        shutil.unpack_archive(archive, tmp_path / "back", filter="data")
     for model in MODELS:
-        assert f"{model} | " in log
-        files = sorted(output.glob(f"{model}-*.safetensors"))
-        assert files
-        assert all(path.stat().st_size < 16 * 2**20 for path in files)
+        log = (tmp_path / "back" / "logs" / f"{model}.log").read_text()
+        assert "Traceback" not in log
+        assert log.count(" in all") == 3
         run = RunFolder(tmp_path / model)
-        config = unpack_run(files, run)
+        config = unpack_run(sorted((tmp_path / "back").glob(f"{model}-*.safetensors")), run)
         checkpoint = run.load()
-        assert checkpoint.seconds >= 30
         assert run.environment()["git"] == "unknown"
         lines = [json.loads(line) for line in run.log_lines()]
         rates = [line["lr"] for line in lines if "lr" in line]
         assert rates[-1] < 0.3 * max(rates)
         network = build_model(config.preset, config.model)
         network.load_state_dict(dict(checkpoint.average))
-    assert log.count(" in all") >= 2 * 3
-    assert len(list(output.iterdir())) <= 8

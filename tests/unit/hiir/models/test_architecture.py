@@ -87,3 +87,21 @@ def test_a_light_tail_starts_from_the_enlarged_image() -> None:
     with torch.inference_mode():
         enlarged = torch.nn.functional.interpolate(image, scale_factor=3, mode="nearest")
         assert torch.equal(model(image), enlarged)
+
+
+def test_a_network_that_is_told_the_noise_level_changes_nothing_without_noise() -> None:
+    torch.manual_seed(0)
+    model = build_model("ushape-compact-color-level").eval()
+    with torch.no_grad():
+        # Untrained, it adds nothing.
+        model.conv_last.weight.normal_(std=0.02)
+    image = torch.rand(1, 3, 64, 64)
+
+    def change(level: float) -> torch.Tensor:
+        plane = torch.full((1, 1, 64, 64), level / 255)
+        with torch.inference_mode():
+            return model(torch.cat((image, plane), dim=1)) - image
+
+    assert not change(0).any()
+    assert change(0.5).abs().max() > 0.001
+    torch.testing.assert_close(change(0.25), change(0.5) / 2, atol=2e-3, rtol=0.05)

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from hiir.degradations.recipe import read_recipe
 from hiir.models.flops import measure_cost
@@ -17,7 +18,9 @@ SHIPPED = [
 def test_an_experiment_is_the_default_and_its_delta() -> None:
     default, experiment = load_config("default"), load_config("denoise-color")
     assert experiment.name == "denoise-color"
-    delta = {"kind": OptimizerKind.MUON, "lr": 5.0e-4}
+    text = Path("hiir/configs/denoise-color.yaml").read_text()
+    delta = yaml.safe_load(text)["optimizer"]
+    assert delta["kind"] == OptimizerKind.MUON != default.optimizer.kind
     assert experiment.optimizer == default.optimizer.model_copy(update=delta)
     assert experiment.data.noise_level_map
 
