@@ -32,6 +32,8 @@ SOME_TILES = (110, 160)
 PHOTOS = [write(photo(*SOME_TILES, seed=seed)) for seed in range(8)]
 SLOW_EVERY = 12
 """One job in so many is slow enough to be met by a kill."""
+BATCH_EVERY = 5
+"""One job in so many has the priority batch."""
 VICTIMS = (
     ("worker",),
     ("redis",),
@@ -68,13 +70,14 @@ class Sender:
 
     def _send(self, number: int) -> None:
         task = "slow-identity" if number % SLOW_EVERY == 0 else "identity"
+        priority = "batch" if number % BATCH_EVERY == 0 else "interactive"
         key = uuid.uuid4().hex
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             try:
                 answer = self.client.post(
                     "/v1/jobs",
-                    data={"task": task, "webhook_url": self.webhook_url},
+                    data={"task": task, "webhook_url": self.webhook_url, "priority": priority},
                     files={"file": PHOTOS[number % len(PHOTOS)]},
                     headers={"idempotency-key": key},
                 )
@@ -180,6 +183,8 @@ def disturb(stack: Stack, receiver: Receiver) -> None:
             timeout_s=PATIENCE_S,
             pause_s=0.5,
         )
+        assert not database.exists("hiir:running-batch"), "no slot stays taken"
+        assert not database.exists("hiir:waiting", "hiir:waiting-pixels"), "counts are exact"
     witness.ended.set()
     watching.join()
     witness.look()
