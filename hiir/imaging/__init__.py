@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         from_unit,
         to_unit,
     )
+    from hiir.imaging.strength import BlendingEngine
     from hiir.imaging.tiled import (
         TileEngine,
         restore_bands,
@@ -70,6 +71,7 @@ __all__ = [
     "DISK_FULL_ERRNOS",
     "MAX_NOISE_LEVEL",
     "BayerPattern",
+    "BlendingEngine",
     "Codec",
     "CodecFailed",
     "ColorPolicy",
@@ -141,6 +143,7 @@ __all__ = [
 
 _MODULES = {
     "BayerPattern": "bayer",
+    "BlendingEngine": "strength",
     "Codec": "codec",
     "CodecFailed": "errors",
     "DISK_FULL_ERRNOS": "pixel_file",
