@@ -58,7 +58,7 @@ if TYPE_CHECKING:
         from_unit,
         to_unit,
     )
-    from hiir.imaging.strength import BlendingEngine
+    from hiir.imaging.region import Region
     from hiir.imaging.tiled import (
         TileEngine,
         restore_bands,
@@ -71,7 +71,6 @@ __all__ = [
     "DISK_FULL_ERRNOS",
     "MAX_NOISE_LEVEL",
     "BayerPattern",
-    "BlendingEngine",
     "Codec",
     "CodecFailed",
     "ColorPolicy",
@@ -107,6 +106,7 @@ __all__ = [
     "PixelRows",
     "Pixels",
     "RawPhoto",
+    "Region",
     "RowBand",
     "RowBlender",
     "RowsWithLevel",
@@ -143,7 +143,6 @@ __all__ = [
 
 _MODULES = {
     "BayerPattern": "bayer",
-    "BlendingEngine": "strength",
     "Codec": "codec",
     "CodecFailed": "errors",
     "DISK_FULL_ERRNOS": "pixel_file",
@@ -180,6 +179,7 @@ _MODULES = {
     "PixelRows": "pixels",
     "Pixels": "pixels",
     "RawPhoto": "camera_raw",
+    "Region": "region",
     "RowBand": "blending",
     "RowBlender": "blending",
     "Span": "geometry",

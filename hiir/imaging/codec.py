@@ -31,6 +31,7 @@ from hiir.imaging.limits import ImageHeader, ImageLimits
 from hiir.imaging.options import PhotoOptions
 from hiir.imaging.photo import DecodedImage, PhotoInfo
 from hiir.imaging.pixel_file import PixelFile
+from hiir.imaging.region import Region
 
 # A process that has served so often, or has once grown so much, is replaced by a fresh one.
 _REQUESTS = 500
@@ -135,13 +136,20 @@ class Codec:
         )
 
     def write_preview(
-        self, pixels: PixelFile, *, like: DecodedImage, max_side: int, target: BinaryIO
+        self,
+        pixels: PixelFile,
+        *,
+        like: DecodedImage,
+        max_side: int,
+        target: BinaryIO,
+        region: Region | None = None,
     ) -> tuple[int, int]:
         """As `hiir.imaging.preview.write_preview`, into a file that is open on disk.
 
         Returns width and height. Raises also `CodecFailed`.
         """
-        request = {"operation": "preview", "max_side": max_side}
+        options = PhotoOptions(region=region)
+        request = {"operation": "preview", "max_side": max_side, "options": options.to_json()}
         answer = self._encoding(request, pixels, like=like, target=target)
         return answer["width"], answer["height"]
 

@@ -157,7 +157,13 @@ def _encode(request: Message, files: Files) -> tuple[Message, Files]:
 
 def _preview(request: Message, files: Files) -> tuple[Message, Files]:
     with _opened_for_writing(request, files) as (stream, pixels, like):
-        width, height = write_preview(stream, pixels, like=like, max_side=request["max_side"])
+        width, height = write_preview(
+            stream,
+            pixels,
+            like=like,
+            max_side=request["max_side"],
+            region=PhotoOptions.from_json(request["options"]).region,
+        )
     return {"width": width, "height": height}, []
 
 

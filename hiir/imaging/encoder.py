@@ -1,7 +1,7 @@
 """Pixels to an image file that is like the one that came: format, depth, gray, alpha, metadata."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -11,12 +11,14 @@ from PIL import Image
 from hiir.imaging.alpha import enlarge_rows
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.metadata import METADATA_NAMES, ImageMetadata
+from hiir.imaging.metadata_of_region import metadata_of_region
 from hiir.imaging.notes import Note, NoteCode
 from hiir.imaging.options import PhotoOptions
 from hiir.imaging.output_plan import OutputPlan, check_output_size, plan_photo
 from hiir.imaging.photo import DecodedImage
 from hiir.imaging.pixels import PixelRows, Pixels, change_depth
 from hiir.imaging.plugins import enable_heif
+from hiir.imaging.region import Region
 from hiir.imaging.strip_writer import write_jpeg, write_png
 from hiir.imaging.tiff_writer import write_tiff
 
@@ -57,19 +59,23 @@ def encode_to(
     """Write `(H, W, C)` uint8 or uint16 pixels as `like` came, and as `options` want it.
 
     A gray image stays gray: the mean of what a color model made of it. Alpha of a smaller size is
-    enlarged. Without a wish JPEG is written at quality 95 and without chroma subsampling, WebP at
+    enlarged. Where the options name a region, the pixels are those of the region, `like` is the
+    whole photo, and metadata that is only true of the whole is left out. Without a wish JPEG is written at quality 95 and without chroma subsampling, WebP at
     95, AVIF and HEIC at 90, all others without loss.
 
     Raises `OutputUnsupported` if the format cannot hold what is asked, `ImageTooLarge` if it cannot
     hold the size.
     """
     plan = plan_photo(like.info, options)
-    rows = OutputRows(pixels, like=like, bit_depth=plan.bit_depth)
+    rows = OutputRows(pixels, like=like, bit_depth=plan.bit_depth, region=options.region)
     height, width, count = rows.shape
     check_output_size(
         plan.format, width=width, height=height, sample_bytes=count * rows.dtype.itemsize
     )
-    metadata = like.info.metadata.fitting(plan.format)
+    own = like.info.metadata
+    if options.region is not None:
+        own = metadata_of_region(own)
+    metadata = own.fitting(plan.format)
     quality = options.quality or _QUALITY.get(plan.format)
     match plan.format:
         case ImageFormat.TIFF:
@@ -85,19 +91,34 @@ def encode_to(
             _write_by_pillow(rows, stream, metadata, plan.format, settings)
     return EncodedPhoto(
         format=plan.format,
-        notes=(*like.info.notes, *_notes(like, plan, metadata, options)),
+        notes=(
+            *like.info.notes,
+            *_notes(like, plan, options),
+            *_notes_on_metadata(like.info.metadata, own, metadata, plan.format),
+        ),
     )
 
 
 class OutputRows:
     """The samples to be written, made where they are asked for (a `PixelRows`)."""
 
-    def __init__(self, pixels: PixelRows, *, like: DecodedImage, bit_depth: int) -> None:
+    def __init__(
+        self,
+        pixels: PixelRows,
+        *,
+        like: DecodedImage,
+        bit_depth: int,
+        region: Region | None = None,
+    ) -> None:
+        """Take `(H, W, C)` pixels of the photo `like`, or of a region of it."""
         height, width, channels = pixels.shape
+        if region is None:
+            region = Region(left=0, top=0, width=like.info.shape[1], height=like.info.shape[0])
         self._pixels = pixels
         self._alpha = like.alpha
         self._gray = like.info.gray
-        self._scale = 1 if like.alpha is None else height // like.alpha.shape[0]
+        self._region = region
+        self._scale = height // region.height
         colors = 1 if self._gray else channels
         self.shape = (height, width, colors + (like.alpha is not None))
         self.dtype = np.dtype(np.uint16 if bit_depth == 16 else np.uint8)
@@ -110,7 +131,10 @@ class OutputRows:
             color = _mean(color)
         if self._alpha is None:
             return color
-        alpha = enlarge_rows(self._alpha, top=top, bottom=bottom, scale=self._scale)
+        region, scale = self._region, self._scale
+        above = region.top * scale
+        alpha = enlarge_rows(self._alpha, top=above + top, bottom=above + bottom, scale=scale)
+        alpha = alpha[:, region.left * scale : region.right * scale]
         return np.dstack((color, change_depth(alpha, self.dtype)))
 
 
@@ -144,9 +168,19 @@ def _write_by_pillow(
     image.save(stream, **{key: value for key, value in options.items() if value is not None})
 
 
-def _notes(
-    like: DecodedImage, plan: OutputPlan, metadata: ImageMetadata, options: PhotoOptions
-) -> tuple[Note, ...]:
+def _notes_on_metadata(
+    whole: ImageMetadata, own: ImageMetadata, held: ImageMetadata, target: ImageFormat
+) -> Iterator[Note]:
+    """Say what of the `whole` photo's metadata its part does not get, or the format cannot hold."""
+    for name in own.dropped[len(whole.dropped) :]:
+        detail = f"{METADATA_NAMES[name]} was left out: it may describe the whole photo."
+        yield Note(code=NoteCode.METADATA_DROPPED, detail=detail)
+    for name in held.dropped[len(own.dropped) :]:
+        detail = f"{METADATA_NAMES[name]} was left out: {target.name} cannot hold it."
+        yield Note(code=NoteCode.METADATA_DROPPED, detail=detail)
+
+
+def _notes(like: DecodedImage, plan: OutputPlan, options: PhotoOptions) -> tuple[Note, ...]:
     notes = []
     own = like.info.header.format
     if options.format is None and plan.format is not own:
@@ -163,7 +197,4 @@ def _notes(
             "format=png keeps every sample."
         )
         notes.append(Note(code=NoteCode.COMPRESSION_CHANGED, detail=detail))
-    for name in metadata.dropped[len(like.info.metadata.dropped) :]:
-        detail = f"{METADATA_NAMES[name]} was left out: {plan.format.name} cannot hold it."
-        notes.append(Note(code=NoteCode.METADATA_DROPPED, detail=detail))
     return tuple(notes)
