@@ -60,8 +60,10 @@ def encode_to(
 
     A gray image stays gray: the mean of what a color model made of it. Alpha of a smaller size is
     enlarged. Where the options name a region, the pixels are those of the region, `like` is the
-    whole photo, and metadata that is only true of the whole is left out. Without a wish JPEG is written at quality 95 and without chroma subsampling, WebP at
-    95, AVIF and HEIC at 90, all others without loss.
+    whole photo, and metadata that is only true of the whole is left out.
+
+    Without a wish JPEG is written at quality 95 and without chroma subsampling, WebP at 95, AVIF
+    and HEIC at 90, all others without loss.
 
     Raises `OutputUnsupported` if the format cannot hold what is asked, `ImageTooLarge` if it cannot
     hold the size.

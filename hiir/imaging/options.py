@@ -1,6 +1,6 @@
 """What a client may choose about the file that it gets back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Self
@@ -61,7 +61,7 @@ class PhotoOptions:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Read what `to_json` made."""
-        readers = {
+        readers: dict[str, Callable[[Any], Any]] = {
             "format": ImageFormat,
             "metadata": MetadataPolicy,
             "color": ColorPolicy,

@@ -97,6 +97,20 @@ _PHOTO: dict[str, dict[str, Any]] = {
         "maximum": 999_999,
         "description": "Frame or page to restore, from 0.",
     },
+    "strength": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 100,
+        "default": 100,
+        "description": "Share of the restoration in percent; the rest is the photo, or its bicubic "
+        "enlargement.",
+    },
+    "region": {
+        "type": "string",
+        "pattern": "^[0-9]{1,6},[0-9]{1,6},[0-9]{1,6},[0-9]{1,6}$",
+        "description": "`x,y,width,height` in pixels of the upright photo: restore only this part, "
+        "in the time of its tiles. It has the pixels that it has in the whole result.",
+    },
 }
 _HEADERS: dict[str, Any] = {
     "Location": {"description": "URL of the job.", **_TEXT},

@@ -214,6 +214,7 @@ class JobSubmitter:
             filename=upload.filename,
             source=checked.stored(blob),
             options=checked.options,
+            region_pixels=checked.region_pixels,
             result_estimate=checked.result_estimate,
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
@@ -284,6 +285,7 @@ class JobSubmitter:
             filename=job.filename,
             source=replace(job.source, blob=blob),
             options=job.options,
+            region_pixels=job.region_pixels,
             result_estimate=job.result_estimate,
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
@@ -339,7 +341,7 @@ class JobSubmitter:
         quota = self._quotas.snapshot(job.tenant)
         if made is Creation.TOO_MANY:
             return self.too_many_jobs(quota)
-        return quota.quota_exceeded(pixels=job.source.pixels)
+        return quota.quota_exceeded(pixels=job.pixels)
 
     def _existing_job(self, job: Job, blob: Blob) -> Job:
         with contextlib.suppress(ServiceError):

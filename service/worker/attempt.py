@@ -244,12 +244,11 @@ class Attempt:
                 self._report_outcome(JobStatus.SUCCEEDED)
 
     def _record_throughput(self, model: ModelContract) -> None:
-        source = self._job.source
         with suppress(ServiceError):  # an estimate: the next job updates it
             self._throughput.record(
                 model.sha256,
                 seconds=self._timings[Stage.RESTORE.value],
-                pixels=source.width * source.height,
+                pixels=self._job.pixels,
             )
 
     def _report_outcome(self, status: JobStatus, code: str = "") -> None:
@@ -264,7 +263,7 @@ class Attempt:
                 state=status,
                 code=code,
                 stages={_STAGE_NAMES.get(name, name): spent for name, spent in stages.items()},
-                pixels=job.source.pixels if succeeded else 0,
+                pixels=job.pixels if succeeded else 0,
             )
         )
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 # As the folder's conftest sets them.
 MAX_PIXELS, MAX_SIDE, MAX_BODY = 13_000_000, 5000, 20_000_000
 TASKS = (
-    "denoise, super-resolution, demosaic, defocus-deblur, "
+    "denoise, super-resolution, demosaic, defocus-deblur, blurring, "
     "greedy, huge-identity, identity, large-identity, not-a-number, slow-identity"
 )
 NOISE = bytes(range(256)) * 1000
