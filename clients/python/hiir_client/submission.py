@@ -39,6 +39,10 @@ class JobOptions(TypedDict, total=False):
     """Color to flatten transparency onto: `#RRGGBB`."""
     frame: int
     """Frame or page to restore, from 0."""
+    strength: int
+    """0 to 100: share of the restoration in percent; the rest is the photo."""
+    region: tuple[int, int, int, int]
+    """Left, top, width and height in pixels of the upright photo: restore only this part."""
     webhook_url: str
     webhook_events: Sequence[WebhookEvent]
     client_metadata: Mapping[str, str]

@@ -6,6 +6,8 @@ export async function use(client: HiirClient, file: File): Promise<Job> {
     task: "denoise",
     noise_level: 25,
     lossless: true,
+    strength: 70,
+    region: "1200,800,256,256",
     format: "png",
     client_metadata: { album: "2026" },
     timeout: 60,

@@ -34,7 +34,12 @@ def use_client(path: Path, content: bytes) -> None:
         )
         name: str | None = result.job.filename
         job: Job = client.jobs.submit(
-            content, task="denoise", noise_level="auto", bit_depth=16, lossless=True
+            content,
+            task="denoise",
+            noise_level="auto",
+            bit_depth=16,
+            strength=70,
+            region=(0, 0, 64, 64),
         )
         job = client.jobs.get(job.id, wait=5)
         job = client.jobs.wait(job.id, timeout=60, on_progress=show)
