@@ -22,8 +22,8 @@ def show_estimate(
     """Print a line a photo and a sum, from the photos' headers; returns the exit status.
 
     Without a `request`, which needs a running service, no seconds are known. Of a `region` the
-    tiles count that it needs, or its own pixels while the model's tiles are not known. A file that cannot be
-    read is listed, and the status is then 1.
+    tiles count that it needs, or its own pixels while the model's tiles are not known. A file that
+    cannot be read, or that does not have the region, is listed, and the status is then 1.
     """
     pace = None if request is None else request.megapixel_seconds
     megapixels, count, unreadable = 0.0, 0, 0

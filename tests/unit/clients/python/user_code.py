@@ -38,6 +38,7 @@ def use_client(path: Path, content: bytes) -> None:
             task="denoise",
             noise_level="auto",
             bit_depth=16,
+            lossless=True,
             strength=70,
             region=(0, 0, 64, 64),
         )
