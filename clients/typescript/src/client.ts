@@ -11,7 +11,7 @@ export type Task = components["schemas"]["TaskView"];
 
 type Form = paths["/v1/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"];
 /** A field's type for a caller: the form's own texts `"true"` and `"false"` are booleans. */
-type Natural<T> = "true" | "false" extends T ? boolean : T;
+type Natural<T> = string extends T ? T : "true" | "false" extends T ? boolean : T;
 /** Parameters of the task and options of the result: the fields of the form. */
 export type JobOptions = {
   [Name in Exclude<keyof Form, "file" | "task" | "client_metadata">]?: Natural<
