@@ -1,7 +1,7 @@
 """Pixels to an image file that is like the one that came: format, depth, gray, alpha, metadata."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -10,11 +10,11 @@ from PIL import Image
 
 from hiir.imaging.alpha import enlarge_rows
 from hiir.imaging.formats import ImageFormat
-from hiir.imaging.metadata import METADATA_NAMES, ImageMetadata
-from hiir.imaging.metadata_of_region import metadata_of_region
-from hiir.imaging.notes import Note, NoteCode
+from hiir.imaging.metadata import ImageMetadata
+from hiir.imaging.notes import Note
+from hiir.imaging.notes_on_encoding import notes_on_plan, written_metadata
 from hiir.imaging.options import PhotoOptions
-from hiir.imaging.output_plan import OutputPlan, check_output_size, plan_photo
+from hiir.imaging.output_plan import check_output_size, plan_photo
 from hiir.imaging.photo import DecodedImage
 from hiir.imaging.pixels import PixelRows, Pixels, change_depth
 from hiir.imaging.plugins import enable_heif
@@ -74,10 +74,7 @@ def encode_to(
     check_output_size(
         plan.format, width=width, height=height, sample_bytes=count * rows.dtype.itemsize
     )
-    own = like.info.metadata
-    if options.region is not None:
-        own = metadata_of_region(own)
-    metadata = own.fitting(plan.format)
+    metadata, dropped = written_metadata(like.info, options, plan.format)
     quality = options.quality or _QUALITY.get(plan.format)
     match plan.format:
         case ImageFormat.TIFF:
@@ -95,8 +92,8 @@ def encode_to(
         format=plan.format,
         notes=(
             *like.info.notes,
-            *_notes(like, plan, options),
-            *_notes_on_metadata(like.info.metadata, own, metadata, plan.format),
+            *notes_on_plan(like.info, plan, options),
+            *dropped,
         ),
     )
 
@@ -168,35 +165,3 @@ def _write_by_pillow(
         "dpi": metadata.dpi,
     }
     image.save(stream, **{key: value for key, value in options.items() if value is not None})
-
-
-def _notes_on_metadata(
-    whole: ImageMetadata, own: ImageMetadata, held: ImageMetadata, target: ImageFormat
-) -> Iterator[Note]:
-    """Say what of the `whole` photo's metadata its part does not get, or the format cannot hold."""
-    for name in own.dropped[len(whole.dropped) :]:
-        detail = f"{METADATA_NAMES[name]} was left out: it may describe the whole photo."
-        yield Note(code=NoteCode.METADATA_DROPPED, detail=detail)
-    for name in held.dropped[len(own.dropped) :]:
-        detail = f"{METADATA_NAMES[name]} was left out: {target.name} cannot hold it."
-        yield Note(code=NoteCode.METADATA_DROPPED, detail=detail)
-
-
-def _notes(like: DecodedImage, plan: OutputPlan, options: PhotoOptions) -> tuple[Note, ...]:
-    notes = []
-    own = like.info.header.format
-    if options.format is None and plan.format is not own:
-        detail = f"Written as {plan.format.name}: {own.name} is read here, and not written."
-        notes.append(Note(code=NoteCode.FORMAT_CHANGED, detail=detail))
-    if plan.bit_depth != like.info.bit_depth:
-        stored = max(like.info.header.bit_depth, 8)
-        detail = f"Written with {plan.bit_depth} bits per sample instead of {stored}."
-        notes.append(Note(code=NoteCode.BIT_DEPTH_CHANGED, detail=detail))
-    header = like.info.header
-    if header.is_lossless and plan.format is header.format and not plan.is_lossless:
-        detail = (
-            f"The {plan.format.name} file was compressed without loss, and is written with loss; "
-            "format=png keeps every sample."
-        )
-        notes.append(Note(code=NoteCode.COMPRESSION_CHANGED, detail=detail))
-    return tuple(notes)

@@ -51,10 +51,16 @@ class CheckedUpload:
     model: ModelContract
     right_from: int | None
     is_raw: bool
+    result_format: ImageFormat
     result_estimate: int
     """Estimated bytes of the result."""
     region_pixels: int | None
     """Pixels of the tiles that a region needs; None without a region."""
+
+    @property
+    def format(self) -> str:
+        """Format of the upload."""
+        return "camera-raw" if self.is_raw else self.photo.header.format.value
 
     def stored(self, blob: Blob) -> StoredImage:
         """Return the upload as a job stores it."""
@@ -62,7 +68,7 @@ class CheckedUpload:
         file_format = header.format
         return StoredImage(
             blob=blob,
-            format="camera-raw" if self.is_raw else file_format.value,
+            format=self.format,
             media_type="application/octet-stream" if self.is_raw else file_format.media_type,
             extension=".raw" if self.is_raw else file_format.extension,
             width=header.width,
@@ -119,6 +125,7 @@ class UploadCheck:
             model=model,
             right_from=upload.right_from,
             is_raw=is_raw,
+            result_format=plan.format,
             result_estimate=self._estimate(photo, plan, options, gray=gray),
             region_pixels=_region_pixels(photo, options, model),
         )

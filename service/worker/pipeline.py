@@ -145,7 +145,8 @@ class Pipeline:
             shape = restored_shape(photo.rows.shape, contract, region)
             self._preview_input(attempt, photo, region)
             attempt.set_tiles(
-                tiles_of(photo.rows.shape, contract, any_size=any_size, region=region)
+                tiles_of(photo.rows.shape, contract, any_size=any_size, region=region),
+                any_size=any_size,
             )
             attempt.enter(Stage.RESTORE)
             restored = files.enter_context(PixelFile(shape, plan.dtype))

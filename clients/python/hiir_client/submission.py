@@ -60,6 +60,7 @@ def submission(
     client_id: str | None = None,
     idempotency_key: str | None = None,
     options: JobOptions,
+    dry_run: bool = False,
 ) -> Request:
     """Return the request that submits files.
 
@@ -74,6 +75,8 @@ def submission(
             files.append(file_part(options["file_right"], name=name))
         elif value is not None:
             fields[name] = _to_text(value)
+    if dry_run:
+        fields["dry_run"] = "true"
     key = idempotency_key or (uuid.uuid4().hex if client_id is None else None)
     return Request(
         method="POST" if client_id is None else "PUT",

@@ -7,6 +7,7 @@ from hiir_client import (
     AsyncClient,
     Batch,
     Client,
+    DryRun,
     Job,
     JobEvent,
     JobState,
@@ -42,6 +43,8 @@ def use_client(path: Path, content: bytes) -> None:
             strength=70,
             region=(0, 0, 64, 64),
         )
+        trial: DryRun = client.jobs.dry_run(path, task="denoise", region=(0, 0, 64, 64))
+        seconds: float | None = trial.seconds
         job = client.jobs.get(job.id, wait=5)
         job = client.jobs.wait(job.id, timeout=60, on_progress=show)
         events: list[JobEvent] = list(client.jobs.events(job.id, after="1-0"))
@@ -68,6 +71,7 @@ def use_client(path: Path, content: bytes) -> None:
         secrets: list[WebhookSecret] = [client.webhooks.secret(), client.webhooks.rotate_secret()]
         print(
             name,
+            seconds,
             events,
             changes,
             link.url,
