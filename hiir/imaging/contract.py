@@ -88,6 +88,11 @@ class ModelContract:
         """Input channels that are the image's."""
         return self.input_channels - self.noise_level
 
+    @property
+    def can_blend(self) -> bool:
+        """Whether its result can be blended with its input: each channel comes from one of it."""
+        return self.output_channels <= self.image_channels
+
     def _rules(self) -> dict[str, bool]:
         return {
             "name must be kebab-case": not _KEBAB_CASE.fullmatch(self.name),

@@ -4,6 +4,7 @@ from typing import Any
 
 from hiir.imaging import MAX_NOISE_LEVEL, ColorPolicy, MetadataPolicy, writable_formats
 from service.catalogue.tasks import AUTO
+from service.schemas.dry_run import DryRunView
 from service.schemas.job import JobView
 
 _TEXT = {"schema": {"type": "string"}}
@@ -32,6 +33,13 @@ _RIGHT = {
     "size, format and depth as `file`, the left view. Only in a form.",
 }
 _CANCELS = {"type": "string", "enum": ["true", "false"], "default": "false"}
+_DRY_RUN = {
+    "type": "string",
+    "enum": ["true", "false"],
+    "default": "false",
+    "description": "Only of POST: check the submission and predict tiles, time and warnings, with "
+    "200. Nothing is stored or queued.",
+}
 _WEBHOOK_URL = {"type": "string", "format": "uri", "maxLength": 2000}
 _CLIENT_METADATA = {
     "type": "string",
@@ -97,6 +105,20 @@ _PHOTO: dict[str, dict[str, Any]] = {
         "maximum": 999_999,
         "description": "Frame or page to restore, from 0.",
     },
+    "strength": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 100,
+        "default": 100,
+        "description": "Share of the restoration in percent; the rest is the photo, or its bicubic "
+        "enlargement.",
+    },
+    "region": {
+        "type": "string",
+        "pattern": "^[0-9]{1,6},[0-9]{1,6},[0-9]{1,6},[0-9]{1,6}$",
+        "description": "`x,y,width,height` in pixels of the upright photo: restore only this part, "
+        "in the time of its tiles. It has the pixels that it has in the whole result.",
+    },
 }
 _HEADERS: dict[str, Any] = {
     "Location": {"description": "URL of the job.", **_TEXT},
@@ -108,9 +130,10 @@ _RETRY_AFTER = {"description": "Seconds to wait before polling.", "schema": {"ty
 SUBMISSION: dict[str, Any] = {
     "responses": {
         200: {
-            "description": "The job ended within `wait`; with `Accept: image/*`, its result.",
+            "description": "The job ended within `wait`; with `Accept: image/*`, its result. Or "
+            "the prediction of a dry run.",
             "headers": _HEADERS,
-            "model": JobView,
+            "model": JobView | DryRunView,
             "content": {"image/*": _FILE},
         },
         202: {
@@ -135,6 +158,7 @@ SUBMISSION: dict[str, Any] = {
                             "file_right": _RIGHT,
                             **_PHOTO,
                             "cancel_on_disconnect": _CANCELS,
+                            "dry_run": _DRY_RUN,
                             "webhook_url": _WEBHOOK_URL,
                             "webhook_events": _WEBHOOK_EVENTS,
                             "client_metadata": _CLIENT_METADATA,
@@ -162,6 +186,7 @@ SUBMISSION: dict[str, Any] = {
                 "schema": _CANCELS,
                 "description": "Cancel the job if the client disconnects while it waits.",
             },
+            {"name": "dry_run", "in": "query", "schema": _DRY_RUN},
             {
                 "name": "webhook_url",
                 "in": "query",
@@ -192,7 +217,7 @@ SUBMISSION: dict[str, Any] = {
 }
 
 _FORM = SUBMISSION["openapi_extra"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-_NOT_OF_BATCHES = {"cancel_on_disconnect", "Prefer"}
+_NOT_OF_BATCHES = {"cancel_on_disconnect", "dry_run", "Prefer"}
 
 BATCH_SUBMISSION: dict[str, Any] = {
     "responses": {

@@ -39,6 +39,10 @@ class JobOptions(TypedDict, total=False):
     """Color to flatten transparency onto: `#RRGGBB`."""
     frame: int
     """Frame or page to restore, from 0."""
+    strength: int
+    """0 to 100: share of the restoration in percent; the rest is the photo."""
+    region: tuple[int, int, int, int]
+    """Left, top, width and height in pixels of the upright photo: restore only this part."""
     webhook_url: str
     webhook_events: Sequence[WebhookEvent]
     client_metadata: Mapping[str, str]
@@ -56,6 +60,7 @@ def submission(
     client_id: str | None = None,
     idempotency_key: str | None = None,
     options: JobOptions,
+    dry_run: bool = False,
 ) -> Request:
     """Return the request that submits files.
 
@@ -70,6 +75,8 @@ def submission(
             files.append(file_part(options["file_right"], name=name))
         elif value is not None:
             fields[name] = _to_text(value)
+    if dry_run:
+        fields["dry_run"] = "true"
     key = idempotency_key or (uuid.uuid4().hex if client_id is None else None)
     return Request(
         method="POST" if client_id is None else "PUT",
