@@ -74,10 +74,11 @@ class Limits(BaseModel):
     """Time to decode one image."""
 
     queue_depth: PositiveInt = 1000
-    """Jobs in the queue; a job beyond it would only time out later."""
+    """Queued jobs of each priority; a job beyond it would only time out later."""
 
     predicted_wait_seconds: PositiveInt = 600
-    """Predicted wait, by the measured throughput, above which submissions are refused."""
+    """Predicted wait, by the measured throughput, above which submissions of a priority are
+    refused; jobs of other tenants that come later do not count."""
 
     store_percent: PositiveInt = 85
     """Percentage of Redis's `maxmemory` that accepted jobs may fill: with what is stored, and with

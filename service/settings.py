@@ -64,6 +64,10 @@ class JobSettings(BaseModel):
     """A worker that does not report for this long loses its job. It reports at least three times as
     often."""
 
+    interactive_slots: NonNegativeInt = 1
+    """Slots of all workers together that are kept free for interactive jobs. At least one slot runs
+    jobs of priority batch, whatever this is. Give the API and all workers the same value."""
+
     max_attempts: PositiveInt = 3
     """Attempts that may end with an expired lease before the job fails with `worker-lost`."""
 
@@ -71,7 +75,9 @@ class JobSettings(BaseModel):
     """Interval of the reaper, and of the worker's own heartbeat."""
 
     republish_seconds: PositiveFloat = 30
-    """Age at which a queue message is assumed lost and is published again."""
+    """How long jobs may wait beside free slots before their messages are assumed lost and are
+    published again, and how long a job that cannot run now, because its model differs or there is
+    no disk space, stays out of the queue."""
 
     input_seconds: PositiveInt = 21_600
     """How long a job may wait, for a worker or for Triton, and how long its upload is kept until

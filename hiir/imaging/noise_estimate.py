@@ -3,8 +3,8 @@
 The estimate is the deviation within the flattest blocks of a photo, after a plane was taken out of
 each block. Estimates from the finest differences alone (Donoho's median of wavelet coefficients)
 see white noise only: demosaicking and JPEG leave little of a camera's noise there. Texture and
-drawings have flattest blocks that are not flat: they are told from noise by the median difference of
-pixels two apart, which is small between the edges of letters and of leaves.
+drawings have flattest blocks that are not flat: they are told from noise by the median difference
+of pixels two apart, which is small between the edges of letters and of leaves.
 """
 
 from typing import Any
@@ -27,8 +27,8 @@ _CLIPPED_SHARE = 0.3
 _MARGIN = 2.5 / 255
 _LEAST_BLOCKS = 16
 # Share of the blocks, the flattest, in which differences are taken, and how many times their
-# deviation an estimate is at most. Measured on 48 photos, in the median and for 9 in 10: white noise
-# 1.1 and 1.1 times, noise as cameras make it 1.3 and 2 to 2.5, clean photos 2 and 39 times.
+# deviation an estimate is at most. Measured on 48 photos, in the median and for 9 in 10: white
+# noise 1.1 and 1.1 times, noise as cameras make it 1.3 and 2 to 2.5, clean photos 2 and 39 times.
 _COMPARED, _MOST = 0.25, 3.0
 # What noise may have where the median difference of rounded samples is 0.
 _ROUNDING = 1 / 255

@@ -36,7 +36,7 @@ from service.intake.idempotency import Claim, fingerprint_of
 from service.intake.photo_parameters import read_photo_options
 from service.intake.receive import Upload, receive_uploads, refuse_unknown
 from service.jobs.batch import Batch, BatchItem, derive_batch_id, item_job_id
-from service.jobs.job import Failure, Job
+from service.jobs.job import Failure, Job, Priority
 from service.schemas.batch import BatchView
 
 _ORDER_SECONDS = 1e-6
@@ -98,7 +98,9 @@ async def submit_batch(
 def _require_service(services: Services, tenant: str, new_bytes: int) -> None:
     services.readiness.require_servers()
     services.submission.submitter.require_batch_places(tenant)
-    services.submission.submitter.require_capacity(new_bytes=new_bytes)
+    services.submission.submitter.require_capacity(
+        tenant=tenant, priority=Priority.BATCH, new_bytes=new_bytes
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +232,7 @@ class _BatchSubmitter:
                 options=options,
                 job_id=item_job_id(batch_id, index),
                 tenant=self.tenant,
+                priority=Priority.BATCH,
                 webhook=webhook,
                 client_metadata=metadata,
                 batch_id=batch_id,

@@ -1,6 +1,6 @@
 """Metrics of the whole service, read from Redis on every scrape.
 
-Every API process reports the same values: aggregate them by `max by (task)`, not by sum.
+Every API process reports the same values: aggregate them by `max by (priority, task)`, not by sum.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,11 +10,12 @@ from prometheus_client.registry import Collector
 
 from service.capacity.backlog import BacklogMonitor
 from service.errors import ServiceError
+from service.jobs.job import Priority
 from service.jobs.store import JobStore
 
 
 class QueueMetrics(Collector):
-    """Queue depth and age by task, and the state of the store."""
+    """Queue depth and age by priority and task, and the state of the store."""
 
     def __init__(self, *, backlog: BacklogMonitor, jobs: JobStore, tasks: Iterable[str]) -> None:
         self._backlog = backlog
@@ -29,21 +30,45 @@ class QueueMetrics(Collector):
         except ServiceError:
             yield GaugeMetricFamily("hiir_store_up", up, 0)
             return
-        load = backlog.load
         yield GaugeMetricFamily("hiir_store_up", up, 1)
         memory = "Fraction of Redis's maxmemory in use, 0 to 1; 0 without a limit."
         yield GaugeMetricFamily("hiir_store_memory_ratio", memory, percent / 100)
-        yield self._by_task("hiir_queue_depth", "Queued jobs.", load.depth)
-        age = "Seconds that the oldest queued job has waited."
-        yield self._by_task("hiir_queue_oldest_age_seconds", age, load.oldest_age)
-        yield GaugeMetricFamily("hiir_jobs_running", "Running jobs.", load.running)
-        wait = "Predicted wait of a new job in seconds; absent without a worker."
-        if backlog.wait_seconds is not None:
-            yield GaugeMetricFamily("hiir_predicted_wait_seconds", wait, backlog.wait_seconds)
+        loads = {priority: backlog.load.of(priority) for priority in Priority}
+        yield self._by_task(
+            "hiir_queue_depth", "Queued jobs.", {each: load.depth for each, load in loads.items()}
+        )
+        yield self._by_task(
+            "hiir_queue_oldest_age_seconds",
+            "Seconds that the oldest queued job has waited.",
+            {each: load.oldest_age for each, load in loads.items()},
+        )
+        yield _by_priority(
+            "hiir_jobs_running",
+            "Running jobs.",
+            {each: load.running for each, load in loads.items()},
+        )
+        yield _by_priority(
+            "hiir_predicted_wait_seconds",
+            "Predicted wait of a new job in seconds; absent without a worker.",
+            {each: backlog.wait_seconds(each) for each in Priority},
+        )
 
-    def _by_task(self, name: str, about: str, values: Mapping[str, float]) -> GaugeMetricFamily:
-        family = GaugeMetricFamily(name, about, labels=("task",))
+    def _by_task(
+        self, name: str, about: str, values: Mapping[Priority, Mapping[str, float]]
+    ) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(name, about, labels=("priority", "task"))
         # Every task always has a series: alerts must tell an empty queue from a missing value.
-        for task in sorted({*self._tasks, *values}):
-            family.add_metric((task,), values.get(task, 0))
+        for priority, by_task in values.items():
+            for task in sorted({*self._tasks, *by_task}):
+                family.add_metric((priority.value, task), by_task.get(task, 0))
         return family
+
+
+def _by_priority(
+    name: str, about: str, values: Mapping[Priority, float | None]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, about, labels=("priority",))
+    for priority, value in values.items():
+        if value is not None:
+            family.add_metric((priority.value,), value)
+    return family

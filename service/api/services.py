@@ -114,7 +114,9 @@ class Services:
         batches = owned(BatchStore.from_settings(settings, jobs=jobs))
         throughput = owned(ThroughputStore.from_settings(settings))
         backlog = BacklogMonitor(
-            loads=owned(LoadStore.from_settings(settings)), throughput=throughput
+            loads=owned(LoadStore.from_settings(settings)),
+            throughput=throughput,
+            interactive_slots=settings.jobs.interactive_slots,
         )
         quotas = owned(QuotaStore.from_settings(settings))
         keys = owned(KeyStore.from_settings(settings))

@@ -26,7 +26,7 @@ from service.errors import (
 from service.intake.idempotency import Claim, fingerprint_of
 from service.intake.photo_parameters import PHOTO_PARAMETERS, negotiate_formats, read_photo_options
 from service.intake.receive import RIGHT_FIELD, Upload, receive_upload, refuse_unknown
-from service.jobs.job import Job, derive_job_id
+from service.jobs.job import Job, Priority, derive_job_id
 from service.schemas.dry_run import DryRunView
 from service.schemas.job import JobView
 
@@ -38,7 +38,7 @@ BATCH_PARAMETERS = (
     "webhook_events",
     "client_metadata",
 )
-PARAMETERS = (*BATCH_PARAMETERS, "cancel_on_disconnect", "dry_run")
+PARAMETERS = (*BATCH_PARAMETERS, "priority", "cancel_on_disconnect", "dry_run")
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -79,7 +79,7 @@ async def submit(
     # A repeated request is answered whatever the state of the service: see `_Submitter._accept`.
     repeatable = key is not None or client_id is not None
     if not repeatable:
-        await run_in_threadpool(_require_service, services, dict(query).get("task"))
+        await run_in_threadpool(_require_service, services, tenant, dict(query))
     with services.submission.uploads.take(tenant):
         upload = await receive_upload(
             headers=request.headers,
@@ -93,7 +93,7 @@ async def submit(
             upload=upload,
             query=query,
             accept=request.headers.get("accept", ""),
-            checked=not repeatable,
+            checked=None if repeatable else _read_priority(dict(query)),
         )
         if sender.is_dry_run():
             return await services.threads.for_upload(sender.try_out, client_id)
@@ -118,12 +118,24 @@ def read_task(services: Services, given: Mapping[str, str]) -> TaskRequest:
     return task.request({name: given[name] for name in TASK_PARAMETERS if name in given})
 
 
-def _require_service(services: Services, task: str | None) -> None:
+def _read_priority(given: Mapping[str, str]) -> Priority:
+    """Return the priority of a job; raises `InvalidParameterError`."""
+    name = given.get("priority", Priority.INTERACTIVE)
+    try:
+        return Priority(name)
+    except ValueError:
+        raise InvalidParameterError(
+            f"priority must be one of {', '.join(Priority)}.", actual=name[:100]
+        ) from None
+
+
+def _require_service(services: Services, tenant: str, given: Mapping[str, str]) -> None:
     """Refuse what can be refused before the body is read."""
-    if task is not None:
-        services.catalogue.tasks.find(task)
+    if "task" in given:
+        services.catalogue.tasks.find(given["task"])
+    priority = _read_priority(given)
     services.readiness.require_servers()
-    services.submission.submitter.require_capacity()
+    services.submission.submitter.require_capacity(tenant=tenant, priority=priority)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +148,8 @@ class _Submitter:
     query: Sequence[tuple[str, str]]
     accept: str
     """Value of the header, which may select formats."""
-    checked: bool
-    """Whether the service was found able to accept a job, before the body was read."""
+    checked: Priority | None
+    """The priority of which the service was found able to accept a job before the body was read."""
 
     def post(self, key: str | None) -> Submission:
         """Create a job; with a key, only if the key is new."""
@@ -185,6 +197,7 @@ class _Submitter:
                 read_task(self.services, given),
                 options=options,
                 formats=negotiate_formats(self.accept, options.format),
+                priority=_read_priority(given),
             )
             return DryRunView.of(made)
 
@@ -250,6 +263,7 @@ class _Submitter:
             formats=negotiate_formats(self.accept, options.format),
             job_id=job_id,
             tenant=self.tenant,
+            priority=_read_priority(dict(given)),
             client_id=client_id,
             fingerprint=fingerprint,
             webhook=read_webhook(dict(given), self.services.settings.webhooks),
@@ -260,7 +274,7 @@ class _Submitter:
         # The job is queued in any case: an error would make the client submit it again.
         position: int | None = None
         with contextlib.suppress(ServiceError):
-            position = self.services.jobs.store.queue_position(job.id)
+            position = self.services.jobs.store.turns.position(job.id)
         view = JobView.of(job, queue_position=position)
         return self._answer(view, job_id=job.id, replayed=replayed)
 
@@ -274,8 +288,8 @@ class _Submitter:
         given = self._given()
         refuse_unknown([name for name, _ in given], known=PARAMETERS)
         self._cancels()
-        if not self.checked:
-            _require_service(self.services, dict(given).get("task"))
+        if _read_priority(dict(given)) is not self.checked:
+            _require_service(self.services, self.tenant, dict(given))
         return given
 
     def _given(self) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from hiir.imaging import MAX_NOISE_LEVEL, ColorPolicy, MetadataPolicy, writable_formats
 from service.catalogue.tasks import AUTO
+from service.jobs.job import Priority
 from service.schemas.dry_run import DryRunView
 from service.schemas.job import JobView
 
@@ -31,6 +32,13 @@ _RIGHT = {
     "format": "binary",
     "description": "For `defocus-deblur`: the right view of a dual-pixel sensor, with the same "
     "size, format and depth as `file`, the left view. Only in a form.",
+}
+_PRIORITY = {
+    "type": "string",
+    "enum": [priority.value for priority in Priority],
+    "default": Priority.INTERACTIVE.value,
+    "description": "`batch` for jobs that are not urgent: they run while interactive jobs leave "
+    "slots free.",
 }
 _CANCELS = {"type": "string", "enum": ["true", "false"], "default": "false"}
 _DRY_RUN = {
@@ -157,6 +165,7 @@ SUBMISSION: dict[str, Any] = {
                             "noise_level": _NOISE_LEVEL,
                             "file_right": _RIGHT,
                             **_PHOTO,
+                            "priority": _PRIORITY,
                             "cancel_on_disconnect": _CANCELS,
                             "dry_run": _DRY_RUN,
                             "webhook_url": _WEBHOOK_URL,
@@ -180,6 +189,7 @@ SUBMISSION: dict[str, Any] = {
             {"name": "pattern", "in": "query", "schema": _PATTERN},
             {"name": "noise_level", "in": "query", "schema": _NOISE_LEVEL},
             *({"name": name, "in": "query", "schema": _PHOTO[name]} for name in _PHOTO),
+            {"name": "priority", "in": "query", "schema": _PRIORITY},
             {
                 "name": "cancel_on_disconnect",
                 "in": "query",
@@ -217,7 +227,7 @@ SUBMISSION: dict[str, Any] = {
 }
 
 _FORM = SUBMISSION["openapi_extra"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-_NOT_OF_BATCHES = {"cancel_on_disconnect", "dry_run", "Prefer"}
+_NOT_OF_BATCHES = {"priority", "cancel_on_disconnect", "dry_run", "Prefer"}
 
 BATCH_SUBMISSION: dict[str, Any] = {
     "responses": {

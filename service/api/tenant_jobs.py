@@ -32,7 +32,7 @@ class TenantJobs:
     def view(self, job: Job) -> JobView:
         """Return the job as the API shows it, with its position in the queue."""
         waits = job.status is JobStatus.QUEUED
-        return JobView.of(job, queue_position=self.store.queue_position(job.id) if waits else None)
+        return JobView.of(job, queue_position=self.store.turns.position(job.id) if waits else None)
 
     def cancel(self, job: Job, *, purge: bool) -> Job:
         """Cancel a job that has not ended; with `purge`, delete the files of one that has.

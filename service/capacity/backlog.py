@@ -1,7 +1,6 @@
 """The work that is queued or running, and how long it will take.
 
-Read before each submission and on each scrape of the metrics; cached for one second, because a long
-queue is read in full.
+Read before each submission and on each scrape of the metrics; cached for one second.
 """
 
 import math
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 
 from service.capacity.load import Load, LoadStore
 from service.capacity.throughput import ThroughputStore
+from service.jobs.job import Priority
 
 _FRESH_SECONDS = 1.0
 _UNKNOWN_PAUSE_SECONDS = 30
@@ -25,28 +25,49 @@ class Backlog:
     load: Load
     seconds_per_megapixel: Mapping[str, float]
     """By the SHA-256 of the weights."""
+    interactive_slots: int
+    """Slots that batch jobs leave free."""
 
-    @property
-    def wait_seconds(self) -> float | None:
+    def wait_seconds(self, priority: Priority, *, share: float = 1.0) -> float | None:
         """Predicted wait of a new job; None if there is no worker.
 
-        A model that has not restored anything yet counts as 0, so this is a lower bound.
+        `share` is the share of the queued jobs of this priority that come before it, 0 to 1. A
+        model that has not restored anything yet counts as 0, so this is a lower bound.
         """
-        if not self.load.slots:
+        slots = self.load.slots
+        if not slots:
             return None
-        work = sum(
-            self.seconds_per_megapixel.get(sha, 0.0) * pixels
-            for sha, pixels in self.load.pixels.items()
-        )
-        return work / 1e6 / self.load.slots
+        interactive, batch = (self.load.of(each) for each in Priority)
+        waiting = self._seconds(self.load.of(priority).queued_pixels)
+        first = share * waiting + self._seconds(self.load.of(priority).running_pixels)
+        if priority is Priority.BATCH:
+            others = self._seconds(interactive.queued_pixels)
+            others += self._seconds(interactive.running_pixels)
+            batch_slots = max(slots - self.interactive_slots, 1)
+            return max((first + others) / slots, first / batch_slots)
+        running = self._seconds(batch.running_pixels)
+        free = slots - batch.running
+        # Until the batch jobs end, only the other slots take interactive jobs.
+        if free > 0 and batch.running and first / free <= running / batch.running:
+            return first / free
+        return (first + running) / slots
 
-    def retry_after(self, ends: float) -> int:
+    def retry_after(self, ends: float, *, priority: Priority = Priority.BATCH) -> int:
         """Return the seconds after which `ends` jobs may have ended, for `Retry-After`."""
-        jobs = self.load.waiting + self.load.running
-        wait = self.wait_seconds
+        jobs = self.load.open_jobs
+        if priority is Priority.INTERACTIVE:
+            load = self.load.of(priority)
+            jobs = load.waiting + load.running
+        wait = self.wait_seconds(priority)
         if not wait or not jobs:
             return _UNKNOWN_PAUSE_SECONDS
         return clamp_retry_after(wait * min(ends / jobs, 1))
+
+    def _seconds(self, pixels: Mapping[str, float]) -> float:
+        return sum(
+            self.seconds_per_megapixel.get(weights, 0.0) * count / 1e6
+            for weights, count in pixels.items()
+        )
 
 
 def clamp_retry_after(seconds: float) -> int:
@@ -62,10 +83,12 @@ class BacklogMonitor:
         *,
         loads: LoadStore,
         throughput: ThroughputStore,
+        interactive_slots: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._loads = loads
         self._throughput = throughput
+        self._interactive_slots = interactive_slots
         self._clock = clock
         self._lock = threading.Lock()
         self._seen: tuple[float, Backlog] | None = None
@@ -75,7 +98,9 @@ class BacklogMonitor:
         with self._lock:
             if self._seen is None or self._clock() - self._seen[0] > _FRESH_SECONDS:
                 backlog = Backlog(
-                    load=self._loads.snapshot(), seconds_per_megapixel=self._throughput.all()
+                    load=self._loads.snapshot(),
+                    seconds_per_megapixel=self._throughput.all(),
+                    interactive_slots=self._interactive_slots,
                 )
                 self._seen = self._clock(), backlog
             return self._seen[1]

@@ -1,30 +1,30 @@
 """The load of the whole service: queued jobs, running jobs and live workers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import redis
 
-from service.jobs.keys import QUEUED, job_key, slots_key
-from service.jobs.store import LEASES, WORKERS
+from service.jobs.job import Priority
+from service.jobs.scripts import QUEUE
 from service.redis_connection import connect, read_lua, redis_errors
 from service.settings import RedisDatabase, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """Queued jobs, running jobs and live workers."""
+class PriorityLoad:
+    """Queued and running jobs of one priority."""
 
-    slots: int
-    """Jobs that the live workers can run at once."""
-    running: int
-    depth: Mapping[str, int]
+    running: int = 0
+    depth: Mapping[str, int] = field(default_factory=dict, hash=False)
     """Queued jobs by task; tasks without any are left out."""
-    oldest_age: Mapping[str, float]
+    oldest_age: Mapping[str, float] = field(default_factory=dict, hash=False)
     """Seconds that the oldest queued job has waited, by task."""
-    pixels: Mapping[str, float]
-    """Pixels left to restore of queued and running jobs, by the SHA-256 of the weights."""
+    queued_pixels: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Pixels of queued jobs, by the SHA-256 of the weights."""
+    running_pixels: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Pixels left to restore of running jobs, by the SHA-256 of the weights."""
 
     @property
     def waiting(self) -> int:
@@ -32,12 +32,30 @@ class Load:
         return sum(self.depth.values())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """The load of each priority, and the live workers."""
+
+    slots: int
+    """Jobs that the live workers can run at once."""
+    by_priority: Mapping[Priority, PriorityLoad]
+
+    def of(self, priority: Priority) -> PriorityLoad:
+        """Return the load of one priority."""
+        return self.by_priority.get(priority, PriorityLoad())
+
+    @property
+    def open_jobs(self) -> int:
+        """Queued and running jobs of all priorities."""
+        return sum(load.waiting + load.running for load in self.by_priority.values())
+
+
 class LoadStore:
     """A read-only view of the job store."""
 
     def __init__(self, *, client: redis.Redis) -> None:
         self._redis = client
-        self._script = client.register_script(read_lua("service.capacity", "load"))
+        self._script = client.register_script(QUEUE + read_lua("service.capacity", "load"))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "LoadStore":
@@ -50,17 +68,32 @@ class LoadStore:
         self._redis.close()
 
     def snapshot(self) -> Load:
-        """Read the load. It scans the whole queue, so callers should cache it.
+        """Read the load; the time that it takes does not depend on the length of the queue.
 
         Raises `StoreUnavailableError` while Redis is down.
         """
         with redis_errors():
-            reply = self._script(keys=[QUEUED, LEASES, WORKERS], args=[job_key(""), slots_key("")])
-        (slots, running), tasks, models = cast("list[list[Any]]", reply)
+            slots, queued, pixels, running = cast("tuple[int, Any, Any, Any]", self._script())
         return Load(
             slots=slots,
-            running=running,
-            depth={task: depth for task, depth, _ in tasks},
-            oldest_age={task: float(age) for task, _, age in tasks},
-            pixels={sha256: float(pixels) for sha256, pixels in models},
+            by_priority={
+                priority: PriorityLoad(
+                    running=sum(name == priority for name, _, _ in running),
+                    depth={task: depth for name, task, depth, _ in queued if name == priority},
+                    oldest_age={
+                        task: float(age) for name, task, _, age in queued if name == priority
+                    },
+                    queued_pixels=_sum_pixels(pixels, priority),
+                    running_pixels=_sum_pixels(running, priority),
+                )
+                for priority in Priority
+            },
         )
+
+
+def _sum_pixels(rows: list[tuple[str, str, str]], priority: Priority) -> dict[str, float]:
+    sums: dict[str, float] = {}
+    for name, weights, pixels in rows:
+        if name == priority:
+            sums[weights] = sums.get(weights, 0.0) + float(pixels)
+    return sums

@@ -37,7 +37,7 @@ from service.jobs.batch_store import BatchStore
 from service.jobs.blobs import BlobStore
 from service.jobs.creation import Creation
 from service.jobs.dry_run import DryRun
-from service.jobs.job import Job, JobStatus, Webhook
+from service.jobs.job import Job, JobStatus, Priority, Webhook
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore
 from service.jobs.stored_image import Blob
@@ -80,24 +80,27 @@ class JobSubmitter:
         """End the codec processes."""
         self._codecs.close()
 
-    def require_capacity(self, *, new_bytes: int = 0) -> None:
+    def require_capacity(
+        self, *, tenant: str, priority: Priority = Priority.INTERACTIVE, new_bytes: int = 0
+    ) -> None:
         """Check that the service can accept a job, or a batch whose files have `new_bytes`.
 
         Raises `QueueFullError`, `WaitTooLongError`, `StoreFullError` or `StoreUnavailableError`.
         """
         limits = self._limits
-        depth, backlog = self._jobs.queue_depth(), self._backlog.snapshot()
+        depth, backlog = self._jobs.turns.depth(priority), self._backlog.snapshot()
         if depth >= limits.queue_depth:
             raise QueueFullError(
-                "The queue is full.",
+                f"The queue of {priority} jobs is full.",
                 limit=limits.queue_depth,
                 actual=depth,
-                retry_after=backlog.retry_after(depth - limits.queue_depth + 1),
+                retry_after=backlog.retry_after(depth - limits.queue_depth + 1, priority=priority),
             )
-        wait = backlog.wait_seconds
+        share = self._jobs.turns.share_ahead(tenant, priority)
+        wait = backlog.wait_seconds(priority, share=share)
         if wait is not None and wait > limits.predicted_wait_seconds:
             raise WaitTooLongError(
-                f"A new job would wait about {wait:.0f} seconds.",
+                f"A new {priority} job would wait about {wait:.0f} seconds.",
                 limit=limits.predicted_wait_seconds,
                 actual=int(wait),
                 retry_after=clamp_retry_after(wait - limits.predicted_wait_seconds),
@@ -120,7 +123,7 @@ class JobSubmitter:
     def too_many_jobs(self, quota: QuotaStatus) -> TooManyJobsError:
         """Return the error for a job over the tenant's limit, with the time of the next try."""
         backlog = self._backlog.snapshot()
-        share = (backlog.load.waiting + backlog.load.running) / max(quota.open_jobs, 1)
+        share = backlog.load.open_jobs / max(quota.open_jobs, 1)
         return quota.too_many_jobs(pause=backlog.retry_after(share))
 
     def require_batch_places(self, tenant: str) -> None:
@@ -143,6 +146,7 @@ class JobSubmitter:
         formats: Sequence[ImageFormat] = (),
         job_id: str,
         tenant: str,
+        priority: Priority = Priority.INTERACTIVE,
         client_id: str | None = None,
         fingerprint: str | None = None,
         webhook: Webhook | None = None,
@@ -162,6 +166,7 @@ class JobSubmitter:
                 formats=formats,
                 job_id=job_id,
                 tenant=tenant,
+                priority=priority,
                 client_id=client_id,
                 fingerprint=fingerprint,
                 webhook=webhook,
@@ -176,6 +181,7 @@ class JobSubmitter:
         *,
         options: PhotoOptions,
         formats: Sequence[ImageFormat] = (),
+        priority: Priority = Priority.INTERACTIVE,
     ) -> DryRun:
         """Validate the image as `accept` does, and predict what becomes of it; nothing is stored.
 
@@ -188,7 +194,7 @@ class JobSubmitter:
                 notes = codec.notes_on_result(checked.photo, checked.options)
         except ImagingError as error:
             raise translate_imaging_error(error) from error
-        return predict(request, checked, self._backlog.snapshot(), notes=notes)
+        return predict(request, checked, self._backlog.snapshot(), priority=priority, notes=notes)
 
     def prepare(
         self,
@@ -199,6 +205,7 @@ class JobSubmitter:
         formats: Sequence[ImageFormat] = (),
         job_id: str,
         tenant: str,
+        priority: Priority = Priority.INTERACTIVE,
         client_id: str | None = None,
         fingerprint: str | None = None,
         webhook: Webhook | None = None,
@@ -221,6 +228,7 @@ class JobSubmitter:
         return Job(
             id=job_id,
             tenant=tenant,
+            priority=priority,
             client_id=client_id,
             fingerprint=fingerprint,
             webhook=webhook,
@@ -256,7 +264,7 @@ class JobSubmitter:
             for job in jobs:  # some may be held for longer than a single job waits
                 self._blobs.touch(job.source.blob, seconds=self._lifetimes.batch_seconds)
         finally:
-            self.publish_started()
+            self._publish_batch()
         for made in state.jobs:
             if made is None:
                 continue
@@ -271,11 +279,11 @@ class JobSubmitter:
             with contextlib.suppress(ServiceError):  # otherwise it expires
                 self._blobs.delete(job.source.blob)
 
-    def publish_started(self) -> None:
-        """Publish the jobs of batches whose turn has come."""
+    def _publish_batch(self) -> None:
+        """Publish as many turns as batch jobs may run; the end of each publishes another."""
         with contextlib.suppress(ServiceError):  # otherwise the reaper publishes them
-            for job_id in self._jobs.started():
-                self._queue.publish(job_id)
+            for _ in range(self._jobs.turns.open().batch):
+                self._queue.publish()
 
     def repeat(self, job: Job, *, job_id: str) -> Job | None:
         """Queue a failed job of a batch again as a new one; None if its upload has expired.
@@ -294,6 +302,7 @@ class JobSubmitter:
         again = Job(
             id=job_id,
             tenant=job.tenant,
+            priority=job.priority,
             client_metadata=job.client_metadata,
             webhook=job.webhook,
             batch_id=job.batch_id,
@@ -320,7 +329,7 @@ class JobSubmitter:
             raise
         if made is Creation.TAKEN:
             return self._existing_job(again, blob)
-        self.publish_started()
+        self._publish_batch()
         self._metrics.count(again.task, JobStatus.QUEUED)
         self.discard([job])
         return self._jobs.get(job_id) or again
@@ -331,7 +340,7 @@ class JobSubmitter:
         try:
             made = self._jobs.create(job)
             if made is Creation.MADE:
-                self._queue.publish(job.id)
+                self._queue.publish()
             elif made is not Creation.TAKEN:
                 raise self._refusal(job, made)
         except ServiceError:

@@ -6,10 +6,16 @@ from service.capacity.job_work import JobWork, tile_pixels, tiles_name
 from service.catalogue.tasks import TaskRequest
 from service.intake.check import CheckedUpload
 from service.jobs.dry_run import DryRun
+from service.jobs.job import Priority
 
 
 def predict(
-    request: TaskRequest, checked: CheckedUpload, backlog: Backlog, *, notes: tuple[Note, ...]
+    request: TaskRequest,
+    checked: CheckedUpload,
+    backlog: Backlog,
+    *,
+    priority: Priority,
+    notes: tuple[Note, ...],
 ) -> DryRun:
     """Return the result's size, tiles, time and wait; `notes` are those of the result."""
     model, photo, region = checked.model, checked.photo, checked.options.region
@@ -36,7 +42,7 @@ def predict(
         height=height,
         tiles=len(plan),
         seconds=work.seconds(paces),
-        wait_seconds=backlog.wait_seconds,
+        wait_seconds=backlog.wait_seconds(priority),
         pixels=checked.region_pixels or photo.header.pixels,
         notes=notes,
     )

@@ -6,7 +6,7 @@ from typing import Self
 
 from service.errors import QuotaExceededError, StoreFullError
 from service.jobs.job import Failure, Job
-from service.jobs.keys import QUEUED, held_key, index_key, job_key
+from service.jobs.keys import held_key, index_key, job_key
 from service.limits import Limits, TenantLimits
 
 
@@ -62,7 +62,7 @@ def creation_keys(job: Job) -> list[str]:
     day = int(job.created_at // 86_400)
     kind = "open" if job.batch_id is None else "open-batch"
     return [
-        *(job_key(job.id), QUEUED, index_key(job.tenant)),
+        *(job_key(job.id), index_key(job.tenant)),
         *(f"hiir:{kind}:{job.tenant}", f"hiir:pixels:{job.tenant}:{day}"),
         held_key(job.tenant),
     ]

@@ -50,6 +50,15 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
 )
 
 
+class Priority(StrEnum):
+    """Which queue a job waits in; those of each are served in turns of their tenants."""
+
+    INTERACTIVE = "interactive"
+    """Someone waits for the result."""
+    BATCH = "batch"
+    """Jobs of batches, and others that are not urgent; some slots are kept free of them."""
+
+
 class Stage(StrEnum):
     """Stages of a job, in the order of the pipeline."""
 
@@ -197,6 +206,7 @@ class Job:
     webhook: Webhook | None = None
     client_metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
     """The client's own data, not interpreted."""
+    priority: Priority = Priority.INTERACTIVE
     batch_id: str | None = None
     """Batch of the job. The upload of a failed job of a batch is kept for a retry."""
     request_id: str | None = None
@@ -258,6 +268,7 @@ class Job:
         return {
             "id": self.id,
             "tenant": self.tenant,
+            "priority": self.priority.value,
             **{name: value for name, value in maybe.items() if value is not None},
             "task": self.task,
             "model": self.model,
@@ -304,6 +315,7 @@ class Job:
             client_id=fields.get("client_id"),
             fingerprint=fields.get("fingerprint"),
             webhook=_webhook(fields),
+            priority=_priority(fields),
             batch_id=fields.get("batch_id"),
             request_id=fields.get("request_id"),
             traceparent=fields.get("traceparent"),
@@ -369,6 +381,13 @@ def _webhook(fields: Mapping[str, str]) -> Webhook | None:
         return None
     events = tuple(WebhookEvent(event) for event in fields["webhook_events"].split(","))
     return Webhook(url=fields["webhook_url"], events=events)
+
+
+def _priority(fields: Mapping[str, str]) -> Priority:
+    if "priority" in fields:
+        return Priority(fields["priority"])
+    # A record of the previous release.
+    return Priority.BATCH if "batch_id" in fields else Priority.INTERACTIVE
 
 
 def _image(fields: Mapping[str, str], key: str) -> StoredImage | None:

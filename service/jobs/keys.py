@@ -1,6 +1,6 @@
 """Keys of jobs in Redis that several modules use. The Lua scripts build the same ones."""
 
-QUEUED = "hiir:queued"
+from service.jobs.job import Priority
 
 
 def index_key(tenant: str) -> str:
@@ -11,6 +11,11 @@ def index_key(tenant: str) -> str:
 def held_key(tenant: str) -> str:
     """Key of the jobs of a tenant's batches that wait for their turn."""
     return f"hiir:held:{tenant}"
+
+
+def turns_key(priority: Priority) -> str:
+    """Key of the turns of the queued jobs of a priority."""
+    return f"hiir:turns:{priority}"
 
 
 def slots_key(worker: str) -> str:

@@ -1,7 +1,8 @@
-"""Celery's configuration, and publishing. A message carries an id only.
+"""Celery's configuration, and publishing. A message is a turn: it lets a worker take the next job.
 
-The API publishes, and workers consume. A lost or duplicate message does no harm: the lease of a job
-decides who works on it, and what nobody took is published again.
+The API publishes one for each job, and workers consume them. Which job is the next one is decided
+in the job store (see `lua/queue.lua`) when a worker has a free slot. A turn too many finds no job,
+and one that was lost is published again.
 """
 
 from typing import Self
@@ -13,7 +14,8 @@ from service.errors import QueueUnavailableError
 from service.settings import RedisDatabase, Settings
 
 TASK_NAME = "hiir.restore"
-INTERACTIVE = "interactive"
+TURNS = "interactive"
+"""The name dates from a release whose messages carried a job's id; each of those is a turn too."""
 
 _PUBLISH_SECONDS = 2.0
 # Longer than the broker's blocking read, and than the health check of the connection.
@@ -35,8 +37,8 @@ def build_celery(settings: Settings, *, consumes: bool) -> Celery:
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
-        task_queues={INTERACTIVE: {"exchange": INTERACTIVE, "routing_key": INTERACTIVE}},
-        task_default_queue=INTERACTIVE,
+        task_queues={TURNS: {"exchange": TURNS, "routing_key": TURNS}},
+        task_default_queue=TURNS,
         task_create_missing_queues=False,
         # A killed process must not lose its message; the attempt count ends poison messages.
         task_acks_late=True,
@@ -61,7 +63,7 @@ def build_celery(settings: Settings, *, consumes: bool) -> Celery:
         broker_connection_max_retries=None,
         broker_transport_options={
             # The reaper recovers lost messages within seconds. The broker's redelivery is a last
-            # resort and must never give a running job's message to a second worker.
+            # resort: a turn that is given twice while its job runs finds another job or none.
             "visibility_timeout": 2 * limits.hard_time_limit + 300,
             "unacked_restore_throttle": 1,
             "socket_keepalive": True,
@@ -75,7 +77,7 @@ def build_celery(settings: Settings, *, consumes: bool) -> Celery:
 
 
 class JobQueue:
-    """Publishes accepted jobs to the workers."""
+    """Publishes turns to the workers."""
 
     def __init__(self, *, celery: Celery) -> None:
         self._celery = celery
@@ -93,10 +95,10 @@ class JobQueue:
         """A queue to publish to, with its own Celery application."""
         return cls(celery=build_celery(settings, consumes=False))
 
-    def publish(self, job_id: str) -> None:
-        """Send one message without retries; raises `QueueUnavailableError` within 2 seconds."""
+    def publish(self) -> None:
+        """Send one turn without retries; raises `QueueUnavailableError` within 2 seconds."""
         try:
-            self._celery.send_task(TASK_NAME, args=[job_id], queue=INTERACTIVE, retry=False)
+            self._celery.send_task(TASK_NAME, queue=TURNS, retry=False)
         except self._broker_errors as error:
             raise QueueUnavailableError("The queue does not answer; try again shortly.") from error
 

@@ -1,11 +1,11 @@
 """State changes of jobs as Lua scripts. Redis runs each atomically, as a compare-and-swap.
 
-KEYS[1] is the job's hash and ARGV[1] its id. All times come from Redis, one clock for all
-processes. The holder of a lease may repeat its script after a lost reply and gets the same answer.
-The script that makes a change visible to the owner also appends the event, and for a job with a
-webhook the delivery (see `webhooks.store`), so that none is missed or doubled. Scripts read the
-status before they write: an expired record must not come back as a fragment. A record expires only
-after its job has ended.
+KEYS[1] is the job's hash and ARGV[1] its id, except in CLAIM, which chooses the job; `queue.lua`
+describes the queue. All times come from Redis, one clock for all processes. The holder of a lease
+may repeat its script after a lost reply and gets the same answer. The script that makes a change
+visible to the owner also appends the event, and for a job with a webhook the delivery (see
+`webhooks.store`), so that none is missed or doubled. Scripts read the status before they write: an
+expired record must not come back as a fragment. A record expires only after its job has ended.
 
 They may exceed `maxmemory`, because an accepted job must be able to run and to end in a full store;
 CREATE checks the memory itself.
@@ -13,14 +13,18 @@ CREATE checks the memory itself.
 
 from service.redis_connection import read_lua
 
-_PRELUDE = "#!lua flags=allow-oom\n" + read_lua("service.jobs", "prelude")
+QUEUE = "#!lua flags=allow-oom\n" + read_lua("service.jobs", "queue")
+_PRELUDE = QUEUE + read_lua("service.jobs", "prelude")
 CREATE = _PRELUDE + read_lua("service.jobs", "create")
-LEASE = _PRELUDE + read_lua("service.jobs", "lease")
+CLAIM = _PRELUDE + read_lua("service.jobs", "claim")
 REPORT = _PRELUDE + read_lua("service.jobs", "report")
 FINISH = _PRELUDE + read_lua("service.jobs", "finish")
 REQUEUE = _PRELUDE + read_lua("service.jobs", "requeue")
 CANCEL = _PRELUDE + read_lua("service.jobs", "cancel")
 RECLAIM = _PRELUDE + read_lua("service.jobs", "reclaim")
-REPUBLISH = _PRELUDE + read_lua("service.jobs", "republish")
 ATTACH = _PRELUDE + read_lua("service.jobs", "attach")
 DISCARD = _PRELUDE + read_lua("service.jobs", "discard")
+POSITION = QUEUE + read_lua("service.jobs", "position")
+AHEAD = QUEUE + read_lua("service.jobs", "ahead")
+TURNS = QUEUE + read_lua("service.jobs", "turns")
+DUE = QUEUE + read_lua("service.jobs", "due")

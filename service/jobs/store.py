@@ -1,7 +1,7 @@
-"""Jobs in Redis: one hash for each, and two sorted sets that find abandoned jobs.
+"""Jobs in Redis: one hash for each, a queue for each priority, and the leases of running jobs.
 
-`queued` holds the waiting jobs by creation time, `leases` the running ones by the time at which
-their lease expires. Every state change is one Lua script. A worker that writes to a running job
+`lua/queue.lua` describes the queues; `leases` holds the running jobs by the time at which their
+lease expires. Every state change is one Lua script. A worker that writes to a running job
 presents the lease's token: a worker that lost its job to another cannot change anything when it
 comes back.
 """
@@ -18,20 +18,20 @@ from service.errors import StoreFullError, WorkerLostError
 from service.jobs.creation import Creation, CreationCall, creation_keys
 from service.jobs.event_log import EventLog
 from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress
-from service.jobs.keys import QUEUED, held_key, index_key, job_key, slots_key
+from service.jobs.keys import held_key, index_key, job_key, slots_key
 from service.jobs.scripts import (
     ATTACH,
     CANCEL,
+    CLAIM,
     CREATE,
     DISCARD,
     FINISH,
-    LEASE,
     RECLAIM,
     REPORT,
-    REPUBLISH,
     REQUEUE,
 )
 from service.jobs.stored_image import StoredImage
+from service.jobs.turns import JobTurns
 from service.limits import Limits, TenantLimits
 from service.redis_connection import connect, redis_errors
 from service.settings import JobSettings, RedisDatabase, Settings
@@ -39,12 +39,12 @@ from service.settings import JobSettings, RedisDatabase, Settings
 LEASES = "hiir:leases"
 WORKERS = "hiir:workers"
 _RESERVED = "hiir:reserved"
-_STARTED = "hiir:started"
-_STARTED_COUNT = 100
 _REAPER = "hiir:reaper"
 _BATCH = 16
-_WAITS, _OVERDUE = 2, 3
-"""Answers of the lease script in a full store."""
+_INTERACTIVE_IN_ROW = 4
+"""Interactive jobs that are taken in a row while a batch job could run."""
+_OVERDUE = 2
+"""Answer of the claim script for a job that has waited for memory for too long."""
 
 
 class LeaseState(IntEnum):
@@ -77,20 +77,20 @@ class JobStore:
         tenants: TenantLimits,
     ) -> None:
         self.events = EventLog(client)
+        self.turns = JobTurns(client=client, settings=settings)
         self._redis = client
         self._limits = limits
         self._settings = settings
         self._tenants = tenants
         self._create = client.register_script(CREATE)
         self._discard = client.register_script(DISCARD)
-        self._lease = client.register_script(LEASE)
+        self._claim = client.register_script(CLAIM)
         self._report = client.register_script(REPORT)
         self._attach = client.register_script(ATTACH)
         self._finish = client.register_script(FINISH)
         self._requeue = client.register_script(REQUEUE)
         self._cancel = client.register_script(CANCEL)
         self._reclaim = client.register_script(RECLAIM)
-        self._republish = client.register_script(REPUBLISH)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "JobStore":
@@ -133,12 +133,6 @@ class JobStore:
             tenants=self._tenants,
             record_seconds=self._settings.record_seconds,
         )
-
-    def started(self) -> tuple[str, ...]:
-        """Return the jobs of batches whose turn has come since the last call, to publish them."""
-        with redis_errors():
-            ids = cast("list[str] | None", self._redis.lpop(_STARTED, _STARTED_COUNT))
-        return tuple(ids or ())
 
     def held(self, tenant: str) -> int:
         """Return how many jobs of the tenant's batches wait for their turn."""
@@ -196,16 +190,6 @@ class JobStore:
         jobs = [Job.from_fields(record) for record in records if record]
         return jobs, ids[count - 1] if len(ids) > count else None
 
-    def queue_position(self, job_id: str) -> int | None:
-        """Return the number of jobs before this one, or None if it is not queued."""
-        with redis_errors():
-            return cast("int | None", self._redis.zrank(QUEUED, job_id))
-
-    def queue_depth(self) -> int:
-        """Return the number of queued jobs."""
-        with redis_errors():
-            return int(self._redis.zcard(QUEUED))
-
     def memory_percent(self) -> int:
         """Return the percentage of Redis's `maxmemory` in use; 0 if no maximum is set."""
         return self._percent(reserved=0)
@@ -232,7 +216,7 @@ class JobStore:
             return None
         with redis_errors():
             status = self._cancel(
-                keys=[job_key(job_id), QUEUED],
+                keys=[job_key(job_id)],
                 args=[job_id, self._settings.record_seconds, int(purge)],
             )
         if status is None:
@@ -240,26 +224,30 @@ class JobStore:
         # The record may have changed since it was read: the script's answer decides.
         return before if status == before.status else self.get(job_id)
 
-    def lease(self, job_id: str, *, worker: str) -> Lease | None:
-        """Lease a queued job to a worker; None if it is no longer queued.
+    def claim(self, worker: str) -> Lease | None:
+        """Lease the job whose turn it is to a worker; None if no job can be taken.
 
         Raises `StoreFullError` if the job must wait because Redis is nearly full.
         """
         token = uuid.uuid4().hex
         with redis_errors():
-            leased = self._lease(
-                keys=[job_key(job_id), QUEUED, LEASES],
+            reply = self._claim(
+                keys=[f"hiir:claim:{token}"],
                 args=[
-                    *(job_id, token, worker, self._settings.lease_seconds),
+                    *(token, worker, self._settings.lease_seconds),
                     *(self._limits.store_lease_percent, self._settings.store_full_seconds),
+                    *(self._settings.interactive_slots, _INTERACTIVE_IN_ROW),
                 ],
             )
-        if leased == _WAITS:
-            raise StoreFullError("The job store is nearly full.")
-        job = self.get(job_id) if leased else None
+        job_id, answer = cast("tuple[str, int]", reply)
+        if not job_id:
+            if answer:
+                raise StoreFullError("The job store is nearly full.")
+            return None
+        job = self.get(job_id)
         if job is None:
             return None
-        return Lease(job=job, token=token, store_full=leased == _OVERDUE)
+        return Lease(job=job, token=token, store_full=answer == _OVERDUE)
 
     def report(self, lease: Lease, progress: Progress | None = None) -> LeaseState:
         """Extend the lease, store the progress, and return whether to continue."""
@@ -289,7 +277,7 @@ class JobStore:
         lifetime = self._settings.result_lifetime(of_batch=lease.job.batch_id is not None)
         with redis_errors():
             state = self._finish(
-                keys=[job_key(lease.job.id), LEASES],
+                keys=[job_key(lease.job.id)],
                 args=[
                     *(lease.job.id, lease.token, outcome.status.value, record),
                     lifetime if succeeded else record,
@@ -298,14 +286,20 @@ class JobStore:
             )
         return LeaseState(state)
 
-    def requeue(self, lease: Lease) -> LeaseState:
-        """Put the job back into the queue without counting the attempt.
+    def requeue(self, lease: Lease, *, later: bool = False) -> LeaseState:
+        """Put the job back into the queue without counting the attempt; it is the next one.
+
+        `later` keeps it out of the queue for `republish_seconds`.
 
         Only `HELD` means that it was written; `STOP` that the job is to be canceled.
         """
         with redis_errors():
             state = self._requeue(
-                keys=[job_key(lease.job.id), QUEUED, LEASES], args=[lease.job.id, lease.token]
+                keys=[job_key(lease.job.id)],
+                args=[
+                    *(lease.job.id, lease.token),
+                    self._settings.republish_seconds if later else 0,
+                ],
             )
         return LeaseState(state)
 
@@ -321,7 +315,7 @@ class JobStore:
             )
             for job_id in cast("list[str]", expired):
                 status = self._reclaim(
-                    keys=[job_key(job_id), QUEUED, LEASES],
+                    keys=[job_key(job_id), LEASES],
                     args=[
                         job_id,
                         self._settings.max_attempts,
@@ -333,21 +327,6 @@ class JobStore:
                 if job is not None:
                     taken.append(job)
         return tuple(taken)
-
-    def unpublished(self) -> tuple[str, ...]:
-        """Return the ids at the head of the queue whose message is old enough to be assumed lost.
-
-        Each id is returned once in `republish_seconds`, and only the first few jobs are checked:
-        the lease drops duplicate messages, but a long queue must not be published again each time.
-        """
-        with redis_errors():
-            return tuple(
-                job_id
-                for job_id in cast("list[str]", self._redis.zrange(QUEUED, 0, _BATCH - 1))
-                if self._republish(
-                    keys=[job_key(job_id), QUEUED], args=[job_id, self._settings.republish_seconds]
-                )
-            )
 
     def hold_reaper(self, owner: str, *, seconds: float) -> bool:
         """Acquire or keep the reaper lock for `seconds`."""

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from service.jobs.job import JobStatus
+from service.jobs.job import JobStatus, Priority
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +79,15 @@ class WorkMetrics:
             buckets=_STAGE_BUCKETS,
             registry=registry,
         )
+        self._queue = Histogram(
+            "hiir_queue_seconds",
+            "Seconds from the submission of a job to its first start.",
+            ("priority",),
+            buckets=_STAGE_BUCKETS,
+            registry=registry,
+        )
+        for priority in Priority:  # a series that begins with its first job has no rate there
+            self._queue.labels(priority=priority.value)
         self._megapixels = Counter(
             "hiir_megapixels_total",
             "Megapixels of restored images.",
@@ -92,6 +101,10 @@ class WorkMetrics:
     def observe_stage(self, stage: str, seconds: float) -> None:
         """Record the time that a job spent in a stage."""
         self._stages.labels(stage=stage).observe(seconds)
+
+    def observe_queue(self, priority: Priority, seconds: float) -> None:
+        """Record the time that a job waited for its first start."""
+        self._queue.labels(priority=priority.value).observe(seconds)
 
     def count_pixels(self, pixels: int) -> None:
         """Count a restored image."""

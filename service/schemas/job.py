@@ -3,7 +3,16 @@
 from datetime import datetime
 from typing import Any, Self
 
-from service.jobs.job import Failure, Job, JobStatus, Progress, Stage, Webhook, WebhookEvent
+from service.jobs.job import (
+    Failure,
+    Job,
+    JobStatus,
+    Priority,
+    Progress,
+    Stage,
+    Webhook,
+    WebhookEvent,
+)
 from service.jobs.stored_image import StoredImage
 from service.schemas.view import View, to_datetime, to_path
 
@@ -145,8 +154,9 @@ class JobView(View):
     started_at: datetime | None
     finished_at: datetime | None
     expires_at: datetime
+    priority: Priority
     queue_position: int | None
-    """Jobs before this one; null unless the job is queued."""
+    """Jobs of the same priority before this one; null unless the job is queued."""
     attempt: int
     cancel_requested: bool
     purged: bool
@@ -182,6 +192,7 @@ class JobView(View):
             started_at=None if job.started_at is None else to_datetime(job.started_at),
             finished_at=None if job.finished_at is None else to_datetime(job.finished_at),
             expires_at=to_datetime(job.expires_at),
+            priority=job.priority,
             queue_position=queue_position,
             attempt=job.attempt,
             cancel_requested=job.cancel_requested,

@@ -47,7 +47,7 @@ from service.errors import (
     translate_imaging_error,
 )
 from service.jobs.blobs import BlobStore
-from service.jobs.job import Failure, JobStatus, Outcome, Stage
+from service.jobs.job import Failure, JobStatus, Outcome, Priority, Stage
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore, Lease, LeaseState
 from service.jobs.stored_image import StoredImage
@@ -55,13 +55,13 @@ from service.limits import MIB
 from service.settings import Settings
 from service.worker.heartbeat import Heartbeat, JobInterruptedError, StopReason
 from service.worker.housekeeping import DrainFlag
-from service.worker.metrics_reporter import JobOutcome, ReportOutcome
+from service.worker.metrics_reporter import QUEUE_STAGE, JobOutcome, ReportOutcome
 from service.worker.preview_storage import Preview, PreviewStorage
 from service.worker.store_retries import StoreRetries
 
 logger = logging.getLogger(__name__)
 
-_STAGE_NAMES = {Stage.QUEUED.value: "queue"}
+_STAGE_NAMES = {Stage.QUEUED.value: QUEUE_STAGE}
 """Names of stages in the metrics, where they differ from the job's record."""
 
 
@@ -242,7 +242,7 @@ class Attempt:
             case LeaseState.HELD:
                 logger.info("succeeded, %d bytes, %s", size, self._timings)
                 self._delete_source()
-                self._publish_started()
+                self._publish_batch_turn()
                 self._record_throughput(model, photo.format.value, width * height)
                 self._report_outcome(JobStatus.SUCCEEDED)
 
@@ -275,6 +275,7 @@ class Attempt:
             JobOutcome(
                 task=job.task,
                 state=status,
+                priority=job.priority,
                 code=code,
                 stages={_STAGE_NAMES.get(name, name): spent for name, spent in stages.items()},
                 pixels=job.pixels if succeeded else 0,
@@ -309,7 +310,7 @@ class Attempt:
                 self._requeue()
             case ModelMismatchError() if self._may_wait(self._settings.model_wait_seconds):
                 logger.warning("the model differs: requeuing the job for later: %s", error.detail)
-                self._requeue(publish=False)
+                self._requeue(later=True)
             case DiskFull() | OSError(errno=errno.ENOSPC | errno.EDQUOT):
                 self._end_without_disk()
             case ImagingError():
@@ -323,10 +324,10 @@ class Attempt:
                 self._fail(ServiceError("The job failed because of an internal error."))
 
     def _end_without_disk(self) -> None:
-        """Requeue for a while. The reaper publishes the job, so that it is not tried in a loop."""
+        """Requeue for later, so that the job is not tried in a loop."""
         if self._may_wait(self._settings.store_full_seconds):
             logger.warning("no disk space left: requeuing the job for later")
-            self._requeue(publish=False)
+            self._requeue(later=True)
         else:
             self._fail(DiskFullError("There is no disk space left for temporary files."))
 
@@ -349,19 +350,20 @@ class Attempt:
                 self._keep_source()
             else:
                 self._delete_source()
-            self._publish_started()
+            self._publish_batch_turn()
             self._report_outcome(status, failure.code if failure else "")
 
-    def _requeue(self, *, publish: bool = True) -> None:
-        match self._store.retry(lambda: self._jobs.requeue(self._lease)):
+    def _requeue(self, *, later: bool = False) -> None:
+        match self._store.retry(lambda: self._jobs.requeue(self._lease, later=later)):
             case LeaseState.STOP:
                 self._finish(JobStatus.CANCELED)
             case LeaseState.HELD:
                 logger.info("requeued")
-                if not publish:
+                if later:
+                    self._publish_batch_turn()
                     return
                 with suppress(ServiceError):  # otherwise the reaper publishes it
-                    self._queue.publish(self._job.id)
+                    self._queue.publish()
             case LeaseState.LOST:
                 logger.warning("the lease was lost before the job could be requeued")
 
@@ -374,13 +376,16 @@ class Attempt:
         lifetime = self._settings.result_lifetime(of_batch=self._job.batch_id is not None)
         return lifetime + self._settings.download_seconds
 
-    def _publish_started(self) -> None:
-        """Publish the jobs of batches whose turn has come with the end of this one."""
-        if self._job.batch_id is None:
-            return
-        with suppress(ServiceError):  # otherwise the reaper publishes them
-            for job_id in self._jobs.started():
-                self._queue.publish(job_id)
+    def _publish_batch_turn(self) -> None:
+        """Let the next batch job take the place of this one.
+
+        The turns of batch jobs are dropped while as many run as may. Those of interactive jobs are
+        never dropped.
+        """
+        if self._job.priority is Priority.BATCH:
+            with suppress(ServiceError):  # otherwise the reaper publishes it
+                if self._jobs.turns.open().batch:
+                    self._queue.publish()
 
     def _keep_source(self) -> None:
         with suppress(ServiceError):  # otherwise it expires like a queued job's

@@ -65,6 +65,7 @@ class WorkerHousekeeping:
         self._ticked_at = clock()
         self._ending = threading.Event()
         self._away = False
+        self._has_turns = False
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
 
     def start(self, name: str, *, slots: int) -> None:
@@ -84,6 +85,8 @@ class WorkerHousekeeping:
         while True:
             if self._clock() - self._ticked_at < self._live_seconds:
                 self._beat()
+                # New slots, for jobs whose turns found none.
+                self._has_turns = self._has_turns or self._reaper.publish(self._slots)
             self._reaper.run_once()
             if self._ending.wait(self._settings.reaper_seconds):
                 break

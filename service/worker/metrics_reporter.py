@@ -13,10 +13,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from service.jobs.job import JobStatus
+from service.jobs.job import JobStatus, Priority
 from service.observability.metrics import WorkMetrics
 
 logger = logging.getLogger(__name__)
+
+QUEUE_STAGE = "queue"
+"""Name of the stage before a job runs."""
 
 _SEND_SECONDS = 1.0
 _LARGEST_BYTES = 65_536
@@ -28,6 +31,7 @@ class JobOutcome:
 
     task: str
     state: JobStatus
+    priority: Priority
     code: str = ""
     """Code of the failure."""
     stages: Mapping[str, float]
@@ -68,11 +72,14 @@ class MetricsReporter:
     def _listen(self) -> None:
         while message := self._here.recv(_LARGEST_BYTES):
             fields = json.loads(message)
-            self._count(JobOutcome(**{**fields, "state": JobStatus(fields["state"])}))
+            known = {"state": JobStatus(fields["state"]), "priority": Priority(fields["priority"])}
+            self._count(JobOutcome(**{**fields, **known}))
 
     def _count(self, outcome: JobOutcome) -> None:
         self._metrics.jobs.count(outcome.task, outcome.state, outcome.code)
         for stage, seconds in outcome.stages.items():
             self._metrics.observe_stage(stage, seconds)
+        if QUEUE_STAGE in outcome.stages:
+            self._metrics.observe_queue(outcome.priority, outcome.stages[QUEUE_STAGE])
         if outcome.pixels:
             self._metrics.count_pixels(outcome.pixels)

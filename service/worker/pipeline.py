@@ -1,6 +1,6 @@
 """The pipeline of one job. Read this file first: it names all steps in order.
 
-    lease -> fetch -> decode -> tile -> Triton -> blend -> encode -> store -> finish
+    claim -> fetch -> decode -> tile -> Triton -> blend -> encode -> store -> finish
 
 Each step has its own module; `attempt` decides how a job ends whose step fails or that must stop.
 """
@@ -92,35 +92,33 @@ class Pipeline:
         self.blobs.close()
         self.jobs.close()
 
-    def run(self, job_id: str, *, worker: str) -> None:
-        """Lease the job if it is queued, and run it until it ends or is requeued."""
-        with job_context(job_id):
-            try:
-                lease = self.jobs.lease(job_id, worker=worker)
-            except StoreUnavailableError:
-                logger.warning(
-                    "the job store is not available: the reaper will publish the job again"
-                )
-                return
-            except StoreFullError:
-                logger.warning("the job store is nearly full: the job stays in the queue")
-                return
-            if lease is None:
-                logger.info("nothing to do: the job has ended or is leased to another worker")
-                return
-            job = lease.job
-            with (
-                origin_context(
-                    tenant=job.tenant,
-                    request_id=job.request_id,
-                    traceparent=job.traceparent,
-                    tracestate=job.tracestate,
-                ),
-                self._attempt(lease) as attempt,
-            ):
-                if lease.store_full:
-                    raise StoreFullError("The job store was full for too long; submit it again.")
-                self._restore(job, attempt)
+    def run(self, *, worker: str) -> None:
+        """Take the job whose turn it is, if any, and run it until it ends or is requeued."""
+        try:
+            lease = self.jobs.claim(worker)
+        except StoreUnavailableError:
+            logger.warning("the job store is not available: the reaper will publish a turn again")
+            return
+        except StoreFullError:
+            logger.warning("the job store is nearly full: the jobs stay in the queue")
+            return
+        if lease is None:
+            logger.debug("no job can be taken")
+            return
+        job = lease.job
+        with (
+            job_context(job.id),
+            origin_context(
+                tenant=job.tenant,
+                request_id=job.request_id,
+                traceparent=job.traceparent,
+                tracestate=job.tracestate,
+            ),
+            self._attempt(lease) as attempt,
+        ):
+            if lease.store_full:
+                raise StoreFullError("The job store was full for too long; submit it again.")
+            self._restore(job, attempt)
 
     def _restore(self, job: Job, attempt: Attempt) -> None:
         contract = self._find_model(job)

@@ -1,4 +1,4 @@
-"""Finds abandoned jobs: a worker died during one, or a message was lost.
+"""Finds abandoned jobs: a worker died during one, or a turn was lost.
 
 Every worker has a reaper; a lock in Redis lets one of them run at a time.
 """
@@ -48,9 +48,10 @@ class Reaper:
         self._clock = clock
         self._away = False
         self._reclaims_from = clock()
+        self._unused_since: float | None = None
 
     def run_once(self) -> None:
-        """Requeue or end jobs with expired leases, and republish lost messages."""
+        """Requeue or end jobs with expired leases, and publish turns that were lost."""
         try:
             self._run_once()
         except StoreUnavailableError:
@@ -71,13 +72,33 @@ class Reaper:
         if self._clock() >= self._reclaims_from:
             self._reclaim()
         self._end_batches()
-        for job_id in self._jobs.started():
-            self._publish(job_id)
-        waiting = self._jobs.unpublished()
-        for job_id in waiting:
-            self._publish(job_id)
-        if waiting:
-            logger.info("republished %d queued jobs whose messages may be lost", len(waiting))
+        self.publish(self._jobs.turns.queue_due())
+        self._publish_lost()
+
+    def _publish_lost(self) -> None:
+        """Publish all turns again if jobs have waited beside free slots for too long.
+
+        A free slot takes any message, so that none can be left.
+        """
+        turns = self._jobs.turns.open()
+        now = self._clock()
+        if not (turns.slots and turns.jobs):
+            self._unused_since = None
+        elif self._unused_since is None:
+            self._unused_since = now
+        elif now - self._unused_since >= self._settings.republish_seconds:
+            self._unused_since = None
+            self.publish(turns.jobs)
+            logger.info("published %d turns again that may be lost", turns.jobs)
+
+    def publish(self, turns: int) -> bool:
+        """Publish this many turns; returns whether the queue has taken them."""
+        try:
+            for _ in range(turns):
+                self._queue.publish()
+        except ServiceError:  # a later run publishes them
+            return False
+        return True
 
     def _end_batches(self) -> None:
         """Shorten the lifetime of what is stored for batches that have ended."""
@@ -94,19 +115,18 @@ class Reaper:
         for job in self._jobs.reclaim_expired():
             with job_context(job.id):
                 logger.warning("lease expired in attempt %d: %s", job.attempt, job.status.value)
-                if job.status is JobStatus.QUEUED:
-                    self._publish(job.id)
-                elif job.status.is_terminal:
+                if job.status is JobStatus.RUNNING:  # another worker has it already
+                    continue
+                if job.status.is_terminal:
                     self._end(job)
+                self.publish(1)  # for this job, or for another in its place
 
     def _end(self, job: Job) -> None:
         code = job.failure.code if job.failure else ""
-        self._report_outcome(JobOutcome(task=job.task, state=job.status, code=code, stages={}))
+        self._report_outcome(
+            JobOutcome(task=job.task, state=job.status, priority=job.priority, code=code, stages={})
+        )
         for image in job.images:
             if image != job.source or not job.keeps_source:
                 with suppress(ServiceError):  # otherwise it expires
                     self._blobs.delete(image.blob)
-
-    def _publish(self, job_id: str) -> None:
-        with suppress(ServiceError):  # otherwise a later run publishes it
-            self._queue.publish(job_id)

@@ -12,7 +12,7 @@ from service.worker.pipeline import Pipeline
 def define_task(app: Celery, pipeline: Callable[[], Pipeline]) -> None:
     """Register the task; `pipeline` is called in the process that runs it."""
 
-    def restore(task: Any, job_id: str) -> None:
-        pipeline().run(job_id, worker=task.request.hostname)
+    def restore(task: Any, *_: object) -> None:  # messages of the previous release carry an id
+        pipeline().run(worker=task.request.hostname)
 
     app.task(name=TASK_NAME, bind=True)(restore)

@@ -31,7 +31,7 @@ from hiir_client.models import (
 )
 from hiir_client.rate_limits import RateLimit
 from hiir_client.retries import RetryPolicy
-from hiir_client.submission import JobOptions
+from hiir_client.submission import BatchOptions, JobOptions
 from hiir_client.sync_client import Client
 from hiir_client.webhook import WebhookMessage, verify_webhook
 
@@ -41,6 +41,7 @@ __all__ = [
     "ApiError",
     "AsyncClient",
     "Batch",
+    "BatchOptions",
     "Client",
     "ConnectionLostError",
     "Delivery",

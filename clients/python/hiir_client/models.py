@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 JobStatus = Literal["queued", "running", "succeeded", "failed", "canceled"]
 ItemStatus = Literal["queued", "running", "succeeded", "failed", "canceled", "refused", "expired"]
+Priority = Literal["interactive", "batch"]
 WebhookEvent = Literal["started", "completed", "batch.completed"]
 Scope = Literal["jobs:read", "jobs:write", "admin"]
 
@@ -105,8 +106,9 @@ class Job:
     started_at: datetime | None
     finished_at: datetime | None
     expires_at: datetime
+    priority: Priority
     queue_position: int | None
-    """Jobs before this one; None unless the job is queued."""
+    """Jobs of the same priority before this one; None unless the job is queued."""
     attempt: int
     cancel_requested: bool
     purged: bool

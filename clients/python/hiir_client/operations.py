@@ -14,7 +14,7 @@ from hiir_client.following import OnProgress, wait_for_job
 from hiir_client.models import Batch, BatchSummary, Delivery, DryRun, Job, Key, Link, Scope, Task
 from hiir_client.retries import RetryPolicy
 from hiir_client.sources import Source
-from hiir_client.submission import JobOptions, quote_id, submission
+from hiir_client.submission import BatchOptions, JobOptions, quote_id, submission
 
 T = TypeVar("T")
 
@@ -117,7 +117,7 @@ def submit_batch(
     task: str,
     batch_id: str | None,
     idempotency_key: str | None,
-    options: JobOptions,
+    options: BatchOptions,
     policy: RetryPolicy,
 ) -> Operation[Batch]:
     """Submit several images."""

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypedDict
 
 from hiir_client.effects import FilePart, Request
-from hiir_client.models import WebhookEvent
+from hiir_client.models import Priority, WebhookEvent
 from hiir_client.sources import Source, file_part
 
 _TEXTS = {False: "false", True: "true"}
 
 
-class JobOptions(TypedDict, total=False):
+class BatchOptions(TypedDict, total=False):
     """Options of jobs and batches; `client.tasks.list()` names the parameters of each task."""
 
     scale: int
@@ -51,6 +51,13 @@ class JobOptions(TypedDict, total=False):
     """Further fields of the form, for parameters that this version does not know."""
 
 
+class JobOptions(BatchOptions, total=False):
+    """Options of single jobs."""
+
+    priority: Priority
+    """`batch` for jobs that are not urgent; jobs of batches always have it."""
+
+
 def submission(
     path: str,
     sources: Iterable[Source],
@@ -59,7 +66,7 @@ def submission(
     filename: str | None = None,
     client_id: str | None = None,
     idempotency_key: str | None = None,
-    options: JobOptions,
+    options: JobOptions | BatchOptions,
     dry_run: bool = False,
 ) -> Request:
     """Return the request that submits files.

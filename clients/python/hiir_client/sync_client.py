@@ -40,7 +40,7 @@ from hiir_client.models import (
 from hiir_client.rate_limits import RateLimit
 from hiir_client.retries import RetryPolicy
 from hiir_client.sources import Source
-from hiir_client.submission import JobOptions, quote_id
+from hiir_client.submission import BatchOptions, JobOptions, quote_id
 
 
 class Client:
@@ -253,7 +253,7 @@ class Batches(_Resource):
         task: str,
         batch_id: str | None = None,
         idempotency_key: str | None = None,
-        **options: Unpack[JobOptions],
+        **options: Unpack[BatchOptions],
     ) -> Batch:
         """Submit several images, each of which becomes a job; see `Jobs.submit`."""
         return self._driver.run(

@@ -30,6 +30,9 @@ export interface SubmitOptions extends JobOptions {
   idempotencyKey?: string;
 }
 
+/** The options of batches, whose jobs always have the priority `batch`. */
+export type BatchSubmitOptions = Omit<SubmitOptions, "priority">;
+
 export interface WaitOptions {
   /** Maximum seconds to wait; the job goes on afterwards. */
   timeout?: number;
@@ -237,7 +240,7 @@ export class Batches {
   constructor(private readonly api: Api) {}
 
   /** Submit several images, each of which becomes a job. */
-  async submit(files: readonly (File | Blob)[], options: SubmitOptions): Promise<Batch> {
+  async submit(files: readonly (File | Blob)[], options: BatchSubmitOptions): Promise<Batch> {
     const { idempotencyKey, ...fields } = options;
     const answer = await this.api.POST("/v1/batches", {
       headers: { "Idempotency-Key": idempotencyKey ?? randomKey() },

@@ -8,6 +8,7 @@ export {
   type JobOptions,
   type JobState,
   type Result,
+  type BatchSubmitOptions,
   type SubmitOptions,
   type Task,
   type WaitOptions,

@@ -21,6 +21,10 @@ export async function use(client: HiirClient, file: File): Promise<Job> {
   plan.warnings.map((warning) => `${warning.detail} ${plan.seconds?.toFixed(1)}`);
   const batch = await client.batches.submit([file], { task: "denoise", quality: 90 });
   await client.batches.wait(batch.id);
+  const later = await client.jobs.submit(file, { task: "denoise", priority: "batch" });
+  later.priority satisfies "interactive" | "batch";
+  // @ts-expect-error jobs of batches always have the priority `batch`
+  await client.batches.submit([file], { task: "denoise", priority: "interactive" });
   const [task] = await client.tasks.list();
   task?.parameters.map((parameter) => parameter.name);
   // @ts-expect-error a boolean, and not its text

@@ -12,6 +12,7 @@ from hiir.imaging.region import Region
 
 if TYPE_CHECKING:
     from hiir_client import Task
+    from hiir_client.models import Priority
 
 __all__ = ["RestoreRequest", "add_parameters", "read_region", "read_request"]
 
@@ -48,6 +49,8 @@ class RestoreRequest:
     """Measured by the service, per megapixel of input; None before its first job."""
     tiling: tuple[int, int] | None = None
     """Side and overlap of the model's tiles, the largest of all models of the task."""
+    priority: "Priority | None" = None
+    """Priority of the jobs; not one of the fields, because it does not change a result."""
 
     @property
     def image_format(self) -> str:
@@ -79,6 +82,11 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
     for name, (placeholder, text) in {**_PARAMETERS, **_OPTIONS}.items():
         parser.add_argument(f"--{name.replace('_', '-')}", metavar=placeholder, help=text)
     parser.add_argument("--lossless", action="store_true", help="write WebP without loss")
+    parser.add_argument(
+        "--priority",
+        choices=("interactive", "batch"),
+        help="`batch` for photos that are not urgent: they leave a slot to interactive jobs",
+    )
     parser.add_argument(
         "--parameter",
         action="append",
@@ -127,6 +135,7 @@ def read_request(options: argparse.Namespace, tasks: Sequence["Task"]) -> Restor
         models=frozenset(model.sha256 for model in models),
         megapixel_seconds=max(measured, default=None),
         tiling=max(((model.tile, model.overlap) for model in models), default=None),
+        priority=options.priority,
     )
 
 

@@ -127,6 +127,8 @@ class PhotoRun:
 
     def _run_job(self, upload: "_Upload", *, on_progress: Callable[[JobState], None]) -> Outcome:
         options: JobOptions = {"parameters": self.request.fields}
+        if self.request.priority is not None:
+            options["priority"] = self.request.priority
         if upload.right is not None:
             options["file_right"] = upload.right
         models = ",".join(sorted(self.request.models))

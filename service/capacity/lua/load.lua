@@ -1,37 +1,29 @@
--- KEYS: queued, leases, workers. ARGV: prefix of records, prefix of slots.
--- Returns {slots, running jobs}, {task, queued jobs, age of the oldest} for each task, and
--- {SHA-256 of the weights, pixels left to restore} for each model.
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local slots, tasks, models = 0, {}, {}
-for _, worker in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], now, '+inf')) do
-  slots = slots + (redis.call('GET', ARGV[2] .. worker) or 0)
+-- Returns {slots}, {priority, task, queued jobs, age of the oldest} for each priority and task with
+-- any, {priority, SHA-256 of the weights, queued pixels}, and {priority, SHA-256 of the weights,
+-- pixels left to restore} for each running job. The work is in proportion to the tasks, the models
+-- and the slots, not to the queued jobs.
+adopt()
+local queued, pixels, running = {}, {}, {}
+for _, name in ipairs(redis.call('SMEMBERS', 'hiir:waiting')) do
+  local key = 'hiir:waiting:' .. name
+  local priority, task = string.match(name, '^(%a+):(.*)$')
+  local oldest = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
+  local age = string.format('%.3f', math.max(now - oldest, 0))
+  table.insert(queued, {priority, task, redis.call('ZCARD', key), age})
 end
-local function add_pixels(sha256, pixels)
-  models[sha256] = (models[sha256] or 0) + pixels
+local sums = redis.call('HGETALL', 'hiir:waiting-pixels')
+for index = 1, #sums, 2 do
+  local priority, weights = string.match(sums[index], '^(%a+):(.*)$')
+  table.insert(pixels, {priority, weights, sums[index + 1]})
 end
-local queued = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
-for index = 1, #queued, 2 do
-  local job = redis.call('HMGET', ARGV[1] .. queued[index], 'task', 'model_sha256', 'pixels')
-  if job[1] then
-    local waiting = tasks[job[1]] or {0, now - queued[index + 1]}  -- the oldest comes first
-    tasks[job[1]] = {waiting[1] + 1, waiting[2]}
-    add_pixels(job[2], job[3] or 0)
-  end
-end
-local running = redis.call('ZRANGE', KEYS[2], 0, -1)
-for _, id in ipairs(running) do
-  local job = redis.call('HMGET', ARGV[1] .. id, 'model_sha256', 'pixels', 'tiles_done',
-    'tiles_total')
+for _, id in ipairs(redis.call('ZRANGE', 'hiir:leases', 0, -1)) do
+  local record = 'hiir:job:' .. id
+  local job = redis.call('HMGET', record, 'model_sha256', 'pixels', 'tiles_done', 'tiles_total')
   local total = tonumber(job[4] or 0)
   local left = total > 0 and 1 - job[3] / total or 1
-  if job[1] then add_pixels(job[1], (job[2] or 0) * left) end
+  if job[1] then
+    local rest = string.format('%.0f', (job[2] or 0) * left)
+    table.insert(running, {priority_of(record), job[1], rest})
+  end
 end
-local shown = {{slots, #running}, {}, {}}
-for task, waiting in pairs(tasks) do
-  table.insert(shown[2], {task, waiting[1], string.format('%.3f', waiting[2])})
-end
-for sha256, pixels in pairs(models) do
-  table.insert(shown[3], {sha256, string.format('%.0f', pixels)})
-end
-return shown
+return {count_slots(), queued, pixels, running}

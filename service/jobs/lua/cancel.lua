@@ -1,9 +1,9 @@
--- KEYS: job, queued. ARGV: id, record seconds, whether an ended job is purged (1 or 0).
+-- KEYS: job. ARGV: id, record seconds, whether an ended job is purged (1 or 0).
 -- Returns the previous status, or nil. The pixels of a job that has never run are not counted.
 if status == 'queued' then
   redis.call('HSET', KEYS[1], 'status', 'canceled', 'cancel_requested', '1',
     'finished_at', stamp(now), 'expires_at', stamp(now + ARGV[2]))
-  redis.call('ZREM', KEYS[2], ARGV[1])
+  dequeue(KEYS[1], ARGV[1])
   local tenant, pixels, created, started =
     unpack(redis.call('HMGET', KEYS[1], 'tenant', 'pixels', 'created_at', 'started_at'))
   redis.call('ZREM', 'hiir:held:' .. tenant, ARGV[1])

@@ -1,5 +1,5 @@
--- KEYS: job, queued, the tenant's jobs, the tenant's open jobs, the tenant's pixels of the day, the
--- tenant's held jobs.
+-- KEYS: job, the tenant's jobs, the tenant's open jobs, the tenant's pixels of the day, the tenant's
+-- held jobs.
 -- ARGV: id, created at, prefix of records, source, max open jobs, pixels, max pixels, bytes to
 -- reserve, max percentage of memory, batch or '', failure for the pixels, failure for the memory,
 -- lifetime of a failed job, field, value, ...
@@ -10,9 +10,9 @@
 if status then return redis.call('HGET', KEYS[1], 'source') == ARGV[4] and 1 or 0 end
 local batch = ARGV[10] ~= ''
 local most = tonumber(ARGV[5])
-if not batch and redis.call('SCARD', KEYS[4]) >= most then return -1 end
+if not batch and redis.call('SCARD', KEYS[3]) >= most then return -1 end
 local refused, failure
-if (redis.call('GET', KEYS[5]) or 0) + ARGV[6] > tonumber(ARGV[7]) then
+if (redis.call('GET', KEYS[4]) or 0) + ARGV[6] > tonumber(ARGV[7]) then
   refused, failure = -2, ARGV[11]
 else
   local used, reserved, maximum = memory()
@@ -23,10 +23,10 @@ end
 if refused and not batch then return refused end
 redis.call('HSET', KEYS[1], unpack(ARGV, 14))
 -- Keep the list as short as the records: each new job removes up to two expired ones.
-for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, 1)) do
-  if redis.call('EXISTS', ARGV[3] .. id) == 0 then redis.call('ZREM', KEYS[3], id) end
+for _, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, 1)) do
+  if redis.call('EXISTS', ARGV[3] .. id) == 0 then redis.call('ZREM', KEYS[2], id) end
 end
-redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
+redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 if batch then
   redis.call('SADD', 'hiir:batch-jobs:' .. ARGV[10], ARGV[1])
   redis.call('SADD', 'hiir:batch-open:' .. ARGV[10], ARGV[1])
@@ -40,15 +40,15 @@ if refused then
 end
 redis.call('HSET', KEYS[1], 'reserved_bytes', ARGV[8])
 redis.call('INCRBY', 'hiir:reserved', ARGV[8])
-redis.call('INCRBY', KEYS[5], ARGV[6])
-redis.call('EXPIRE', KEYS[5], 172800)
+redis.call('INCRBY', KEYS[4], ARGV[6])
+redis.call('EXPIRE', KEYS[4], 172800)
 emit('status')
 if not batch then
-  redis.call('SADD', KEYS[4], ARGV[1])
-  redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+  redis.call('SADD', KEYS[3], ARGV[1])
+  enqueue(KEYS[1], ARGV[1])
   return 1
 end
-redis.call('ZADD', KEYS[6], ARGV[2], ARGV[1])
+redis.call('ZADD', KEYS[5], ARGV[2], ARGV[1])
 local tenant = redis.call('HGET', KEYS[1], 'tenant')
-while redis.call('SCARD', KEYS[4]) < most and start_next(tenant) do end
+while redis.call('SCARD', KEYS[3]) < most and start_next(tenant) do end
 return 1

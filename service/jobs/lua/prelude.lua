@@ -1,34 +1,33 @@
--- Part of every job script. emit() appends an event to those of the job and to those of its tenant,
--- and publishes it; send() makes a delivery due if the job has a
--- webhook for the event; memory() returns the bytes in use, those reserved for results, and the
--- maximum (0 if there is none); release() frees what the job has reserved; start_next() queues
--- the next job of a tenant's batches that has waited for its turn; emit_end() ends the job's events,
--- frees its tenant's quota and ends its batch if it was the last one. The events are kept for ten
--- minutes from then on.
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local status = redis.call('HGET', KEYS[1], 'status')
+-- Part of every script that changes a job; `this` is its record and `this_id` its id. emit()
+-- appends an event to those of the job and to those of its tenant, and publishes it; send() makes a
+-- delivery due if the job has a webhook for the event; memory() returns the bytes in use, those
+-- reserved for results, and the maximum (0 if there is none); release() frees what the job has
+-- reserved; start_next() queues the next held job of a tenant's batches; end_lease() takes the job
+-- from its worker; emit_end() ends the job's events, frees its tenant's quota and ends its batch if
+-- it was the last one. The events are kept for ten minutes from then on.
+local this, this_id = KEYS[1], ARGV[1]
+local status = redis.call('HGET', this, 'status')
 local function stamp(at) return string.format('%.3f', at) end
 local function emit(kind)
   local shown = {'status', 'stage', 'attempt', 'tiles_done', 'tiles_total', 'tile_columns',
     'cancel_requested', 'failure'}
   local event = {'kind', kind}
-  for index, value in ipairs(redis.call('HMGET', KEYS[1], unpack(shown))) do
+  for index, value in ipairs(redis.call('HMGET', this, unpack(shown))) do
     if value then
       event[#event + 1] = shown[index]
       event[#event + 1] = value
     end
   end
-  local id = redis.call('XADD', 'hiir:events:' .. ARGV[1], 'MAXLEN', '~', 1024, '*', unpack(event))
+  local id = redis.call('XADD', 'hiir:events:' .. this_id, 'MAXLEN', '~', 1024, '*', unpack(event))
   local tenant, client_id, batch_id =
-    unpack(redis.call('HMGET', KEYS[1], 'tenant', 'client_id', 'batch_id'))
+    unpack(redis.call('HMGET', this, 'tenant', 'client_id', 'batch_id'))
   tenant = tenant or 'open'
-  local owned = {'job_id', client_id or ARGV[1], 'batch_id', batch_id or '', unpack(event)}
+  local owned = {'job_id', client_id or this_id, 'batch_id', batch_id or '', unpack(event)}
   local stream = 'hiir:tenant-events:' .. tenant
   local tenant_id = redis.call('XADD', stream, 'MAXLEN', '~', 4096, '*', unpack(owned))
   redis.call('EXPIRE', stream, 600)
   redis.call('PUBLISH', 'hiir:events',
-    cjson.encode({ARGV[1], id, tenant, tenant_id, unpack(owned)}))
+    cjson.encode({this_id, id, tenant, tenant_id, unpack(owned)}))
   return id
 end
 local function deliver(id, owner, event, subject, subject_id)
@@ -45,7 +44,7 @@ local function deliver(id, owner, event, subject, subject_id)
   redis.call('ZADD', 'hiir:receivers', 'LT', now, receiver)
 end
 local function send(event)
-  deliver('msg_' .. ARGV[1] .. '_' .. event, KEYS[1], event, 'job_id', ARGV[1])
+  deliver('msg_' .. this_id .. '_' .. event, this, event, 'job_id', this_id)
 end
 local function memory()
   local info = redis.call('INFO', 'memory')
@@ -54,9 +53,9 @@ local function memory()
     tonumber(string.match(info, '\nmaxmemory:(%d+)'))
 end
 local function release()
-  local reserved = redis.call('HGET', KEYS[1], 'reserved_bytes')
+  local reserved = redis.call('HGET', this, 'reserved_bytes')
   if not reserved then return end
-  redis.call('HDEL', KEYS[1], 'reserved_bytes')
+  redis.call('HDEL', this, 'reserved_bytes')
   if redis.call('DECRBY', 'hiir:reserved', reserved) <= 0 then
     redis.call('DEL', 'hiir:reserved')
   end
@@ -67,10 +66,13 @@ local function start_next(tenant)
   local id, record = first[1], 'hiir:job:' .. first[1]
   if redis.call('HGET', record, 'status') ~= 'queued' then return start_next(tenant) end
   redis.call('SADD', 'hiir:open-batch:' .. tenant, id)
-  redis.call('HSET', record, 'published_at', stamp(now))
-  redis.call('ZADD', 'hiir:queued', first[2], id)
-  redis.call('RPUSH', 'hiir:started', id)
+  enqueue(record, id)
   return true
+end
+local function end_lease()
+  redis.call('HDEL', this, 'lease')
+  redis.call('ZREM', 'hiir:leases', this_id)
+  redis.call('SREM', 'hiir:running-batch', this_id)
 end
 local function end_batch(batch)
   local record = 'hiir:batch-state:' .. batch
@@ -93,16 +95,16 @@ local function end_batch(batch)
 end
 local function emit_end()
   release()
-  local tenant = redis.call('HGET', KEYS[1], 'tenant') or 'open'
-  redis.call('SREM', 'hiir:open:' .. tenant, ARGV[1])
-  if redis.call('SREM', 'hiir:open-batch:' .. tenant, ARGV[1]) == 1 then start_next(tenant) end
-  redis.call('HSET', KEYS[1], 'last_event', emit('completed'))
+  local tenant = redis.call('HGET', this, 'tenant') or 'open'
+  redis.call('SREM', 'hiir:open:' .. tenant, this_id)
+  if redis.call('SREM', 'hiir:open-batch:' .. tenant, this_id) == 1 then start_next(tenant) end
+  redis.call('HSET', this, 'last_event', emit('completed'))
   send('completed')
-  redis.call('EXPIRE', 'hiir:events:' .. ARGV[1], 600)
-  local batch = redis.call('HGET', KEYS[1], 'batch_id')
+  redis.call('EXPIRE', 'hiir:events:' .. this_id, 600)
+  local batch = redis.call('HGET', this, 'batch_id')
   if not batch then return end
   local open = 'hiir:batch-open:' .. batch
-  if redis.call('SREM', open, ARGV[1]) == 1 and redis.call('EXISTS', open) == 0 then
+  if redis.call('SREM', open, this_id) == 1 and redis.call('EXISTS', open) == 0 then
     end_batch(batch)
   end
 end

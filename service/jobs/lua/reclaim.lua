@@ -1,10 +1,9 @@
--- KEYS: job, queued, leases. ARGV: id, max attempts, record seconds, failure.
+-- KEYS: job, leases. ARGV: id, max attempts, record seconds, failure.
 -- Takes a job whose lease has expired. Returns its new status, or nil if the lease has not.
-local expiry = redis.call('ZSCORE', KEYS[3], ARGV[1])
+local expiry = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if not expiry or tonumber(expiry) > now then return nil end
-redis.call('ZREM', KEYS[3], ARGV[1])
+end_lease()
 if status ~= 'running' then return nil end
-redis.call('HDEL', KEYS[1], 'lease')
 local at = string.format('%.3f', now)
 if redis.call('HEXISTS', KEYS[1], 'cancel_requested') == 1 then
   status = 'canceled'
@@ -12,8 +11,8 @@ elseif tonumber(redis.call('HGET', KEYS[1], 'attempt')) >= tonumber(ARGV[2]) the
   status = 'failed'
   redis.call('HSET', KEYS[1], 'failure', ARGV[4])
 else
-  redis.call('HSET', KEYS[1], 'status', 'queued', 'stage', 'queued', 'published_at', at)
-  redis.call('ZADD', KEYS[2], redis.call('HGET', KEYS[1], 'created_at'), ARGV[1])
+  redis.call('HSET', KEYS[1], 'status', 'queued', 'stage', 'queued')
+  enqueue(KEYS[1], ARGV[1], true)
   emit('status')
   return 'queued'
 end

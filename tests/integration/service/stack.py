@@ -137,6 +137,12 @@ class Stack:
     def database(self, number: int) -> "Redis[Any]":
         return Redis.from_url(f"{self.redis_url}/{number}", decode_responses=number != 2)
 
+    def count_queued(self) -> int:
+        """Jobs that wait, of both priorities."""
+        with self.database(1) as redis:
+            keys = ("hiir:turns:interactive", "hiir:turns:batch", "hiir:delayed")
+            return sum(redis.zcard(key) for key in keys)
+
     def job_keys(self) -> set[str]:
         with self.database(1) as redis:
             return set(redis.keys("hiir:job:*"))
@@ -223,7 +229,9 @@ class Stack:
         assert finished_by
         with self.database(1) as redis:
             assert redis.zscore("hiir:leases", job_id) is None
-            assert redis.zscore("hiir:queued", job_id) is None
+            assert not redis.sismember("hiir:running-batch", job_id)
+            for queue in redis.keys("hiir:queue:*"):
+                assert redis.zscore(queue, job_id) is None
         return job
 
 

@@ -54,7 +54,7 @@ def make_pipeline(
             redis_url=stack.redis_url,
             triton_url=triton_url or stack.triton_url,
             model_repository=repository,
-            jobs=jobs or JobSettings(lease_seconds=6),
+            jobs=jobs or JobSettings(lease_seconds=6, republish_seconds=0.1),
             inference=inference or InferenceSettings(),
         )
         models = ModelCatalogue.read(repository)
@@ -103,10 +103,16 @@ def create(pipeline: Pipeline, task: str, *, size: tuple[int, int] = SOME_TILES)
 
 
 def run(pipeline: Pipeline, job_id: str) -> Job:
-    pipeline.run(job_id, worker="test")
+    pipeline.run(worker="test")
     job = pipeline.jobs.get(job_id)
     assert job is not None
     return job
+
+
+def run_when_due(pipeline: Pipeline, job_id: str) -> Job:
+    """Run a job that was put back for later."""
+    wait_until(pipeline.jobs.turns.queue_due, "the job to be due")
+    return run(pipeline, job_id)
 
 
 def failure_code(job: Job) -> str:
@@ -186,21 +192,26 @@ def test_input_lives_on_while_its_job_is_done(stack: Stack, pipeline: Pipeline) 
     assert stack.job(job_id)["status"] == "succeeded"
 
 
-def test_job_of_a_model_that_is_gone_waits_and_then_fails(make_pipeline: Maker) -> None:
-    pipeline = make_pipeline(jobs=JobSettings(lease_seconds=6, model_wait_seconds=1))
+def test_job_of_a_model_that_is_gone_waits_and_then_fails(
+    stack: Stack, make_pipeline: Maker
+) -> None:
+    stack.worker.kill()
+    pipeline = make_pipeline(
+        jobs=JobSettings(lease_seconds=6, model_wait_seconds=1, republish_seconds=1)
+    )
     job_id = create(pipeline, "retired")
     waiting = run(pipeline, job_id)
     assert (waiting.status, waiting.attempt) == (JobStatus.QUEUED, 0)
-    time.sleep(1)
-    job = run(pipeline, job_id)
+    job = run_when_due(pipeline, job_id)
     assert failure_code(job) == "model-mismatch"
     assert job.failure is not None
     assert job.failure.retryable
 
 
 def test_job_waits_until_worker_and_triton_have_the_same_version(
-    make_pipeline: Maker, service_repository: Path, tmp_path: Path
+    stack: Stack, make_pipeline: Maker, service_repository: Path, tmp_path: Path
 ) -> None:
+    stack.worker.kill()
     repository = tmp_path / "repository"
     shutil.copytree(service_repository, repository)
     path = repository / "identity" / "config.pbtxt"
@@ -211,15 +222,16 @@ def test_job_waits_until_worker_and_triton_have_the_same_version(
     waiting = run(pipeline, job_id)
     assert (waiting.status, waiting.attempt) == (JobStatus.QUEUED, 0)
     path.write_text("unfinished")
-    assert run(pipeline, job_id).status is JobStatus.QUEUED
+    assert run_when_due(pipeline, job_id).status is JobStatus.QUEUED
     path.write_text(served)
-    job = run(pipeline, job_id)
+    job = run_when_due(pipeline, job_id)
     assert (job.status, job.model_sha256) == (JobStatus.SUCCEEDED, "0123456789abcdef" * 4)
 
 
 def test_image_of_two_versions_is_not_kept(
-    make_pipeline: Maker, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, make_pipeline: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    stack.worker.kill()
     pipeline = make_pipeline()
     asked: list[bool] = []
     check = TritonEngine.require_model
@@ -233,7 +245,7 @@ def test_image_of_two_versions_is_not_kept(
     monkeypatch.setattr(TritonEngine, "require_model", require_model)
     job_id = create(pipeline, "identity")
     assert run(pipeline, job_id).status is JobStatus.QUEUED
-    assert run(pipeline, job_id).status is JobStatus.SUCCEEDED
+    assert run_when_due(pipeline, job_id).status is JobStatus.SUCCEEDED
 
 
 def test_restored_image_is_stored_though_the_worker_shuts_down(
@@ -273,9 +285,9 @@ def test_drained_job_goes_back_into_the_queue(stack: Stack, pipeline: Pipeline) 
     pipeline.drain.set()
     job = run(pipeline, job_id)
     assert (job.status, job.attempt) == (JobStatus.QUEUED, 0)
-    assert pipeline.jobs.queue_position(job_id) == 0
+    assert pipeline.jobs.turns.position(job_id) == 0
     with stack.database(0) as redis:
-        assert any(job_id in message for message in redis.lrange("interactive", 0, -1))
+        assert redis.llen("interactive") == 1, "a turn for it"
     stack.start()
     stack.ends_succeeded_once(job_id, photo(*MANY_TILES))
 
@@ -299,7 +311,7 @@ def test_tile_that_is_no_number_is_never_a_result(stack: Stack) -> None:
 
 def test_canceled_job_that_is_drained_is_canceled(stack: Stack, pipeline: Pipeline) -> None:
     job_id = create(pipeline, "identity")
-    lease = pipeline.jobs.lease(job_id, worker="test")
+    lease = pipeline.jobs.claim("test")
     assert lease is not None
     pipeline.jobs.cancel(job_id)
     assert pipeline.jobs.requeue(lease) is LeaseState.STOP
@@ -386,15 +398,16 @@ def test_full_disk_puts_the_job_back_for_a_while(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     stack.worker.kill()
-    pipeline = make_pipeline(jobs=JobSettings(lease_seconds=6, store_full_seconds=60))
+    pipeline = make_pipeline(
+        jobs=JobSettings(lease_seconds=6, store_full_seconds=60, republish_seconds=0.5)
+    )
     job_id = create(pipeline, "identity")
     with monkeypatch.context() as patched:
         patched.setattr("service.worker.pipeline.PixelFile", no_space)
         job = run(pipeline, job_id)
         assert (job.status, job.attempt) == (JobStatus.QUEUED, 0)
-        with stack.database(0) as redis:
-            waiting = redis.lrange("interactive", 0, -1)
-        assert not any(job_id in message for message in waiting), "the reaper publishes it later"
+        assert pipeline.jobs.claim("test") is None, "it is not tried in a loop"
+        wait_until(pipeline.jobs.turns.queue_due, "the job to be due")
         with stack.database(1) as redis:
             redis.hset(f"hiir:job:{job_id}", "started_at", time.time() - 61)
         job = run(pipeline, job_id)
@@ -414,7 +427,7 @@ def test_full_disk_is_over_before_the_time_limit(
     with monkeypatch.context() as patched:
         patched.setattr(Codec, "encode", no_space)
         assert run(pipeline, job_id).status is JobStatus.QUEUED
-    assert run(pipeline, job_id).status is JobStatus.SUCCEEDED
+    assert run_when_due(pipeline, job_id).status is JobStatus.SUCCEEDED
 
 
 def test_bytes_of_a_result_outlive_it_for_downloads_under_way(

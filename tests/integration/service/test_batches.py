@@ -248,7 +248,8 @@ def test_jobs_beyond_the_limit_wait_for_their_turn(
     assert [some_counts(batch) for batch in made] == 2 * [{"queued": 5}]
     with stack.database(1) as redis:
         first = [item["job_id"] for item in made[0]["items"]]
-        assert redis.zrange("hiir:queued", 0, -1) == first[:2]
+        (queue,) = redis.keys("hiir:queue:batch:*")
+        assert redis.zrange(queue, 0, -1) == first[:2]
     assert post(app, key).status_code == 202, "a single job has a place of its own"
     canceled = ask(app, "POST", f"{made[1]['urls']['self']}/cancel", key=key).json()
     assert some_counts(canceled) == {"canceled": 5}

@@ -175,7 +175,7 @@ def disturb(stack: Stack, receiver: Receiver) -> None:
 
     with stack.database(1) as database:
         wait_until(
-            lambda: not database.zcard("hiir:queued") and not database.zcard("hiir:leases"),
+            lambda: not stack.count_queued() and not database.zcard("hiir:leases"),
             "all jobs to end",
             timeout_s=PATIENCE_S,
             pause_s=0.5,

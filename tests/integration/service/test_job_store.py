@@ -11,7 +11,7 @@ from redis import Redis
 
 from service.embedded.redis import RedisServer
 from service.errors import InputExpiredError, StoreUnavailableError
-from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress, Stage
+from service.jobs.job import Failure, Job, JobStatus, Outcome, Priority, Progress, Stage
 from service.jobs.store import JobStore, Lease, LeaseState
 from service.jobs.stored_image import Blob, StoredImage
 from service.limits import TenantLimits
@@ -86,8 +86,10 @@ def create(store: JobStore, **changes: object) -> Job:
 
 
 def lease(store: JobStore, job: Job) -> Lease:
-    taken = store.lease(job.id, worker="one")
+    """Take the next job, which must be this one."""
+    taken = store.claim("one")
     assert taken is not None
+    assert taken.job.id == job.id
     return taken
 
 
@@ -106,11 +108,11 @@ def test_record_is_read_as_it_was_written(store: JobStore) -> None:
 def test_queue_is_in_order_of_creation(store: JobStore) -> None:
     second = create(store, created_at=200.0)
     first = create(store, created_at=100.0)
-    assert store.queue_depth() == 2
-    assert [store.queue_position(job.id) for job in (first, second)] == [0, 1]
+    assert store.turns.depth(Priority.INTERACTIVE) == 2
+    assert [store.turns.position(job.id) for job in (first, second)] == [0, 1]
     lease(store, first)
-    assert store.queue_position(first.id) is None
-    assert store.queue_position(second.id) == 0
+    assert store.turns.position(first.id) is None
+    assert store.turns.position(second.id) == 0
 
 
 def test_job_is_made_once(store: JobStore) -> None:
@@ -150,7 +152,7 @@ def test_one_of_many_gets_the_lease(store: JobStore) -> None:
     for _ in range(20):
         job = create(store)
         with ThreadPoolExecutor(8) as workers:
-            taken = list(workers.map(lambda _: store.lease(job.id, worker="w"), range(8)))  # noqa: B023
+            taken = list(workers.map(lambda _: store.claim("w"), range(8)))
         assert sum(found is not None for found in taken) == 1
         assert get(store, job).attempt == 1
 
@@ -165,7 +167,7 @@ def test_leased_job_runs(store: JobStore) -> None:
 def test_unknown_or_discarded_job_is_not_leased(store: JobStore, redis: "Redis[str]") -> None:
     job = create(store)
     store.discard(job)
-    assert store.lease(job.id, worker="w") is None
+    assert store.claim("w") is None
     left = set(redis.keys("*")) - {"hiir:tenant-events:open"}  # expires soon
     assert not left, "a fragment of a record has come to life"
 
@@ -193,7 +195,7 @@ def test_job_ends_once(store: JobStore, outcome: Outcome) -> None:
         assert get(store, taken.job) == ended
     assert store.report(taken) is LeaseState.LOST
     assert store.requeue(taken) is LeaseState.LOST
-    assert store.lease(taken.job.id, worker="w") is None
+    assert store.claim("w") is None
     store.cancel(taken.job.id)
     assert get(store, taken.job).status is outcome.status
 
@@ -264,18 +266,18 @@ def test_released_job_counts_no_attempt(store: JobStore) -> None:
         taken = lease(store, job)
         assert taken.job.attempt == 1
         assert store.requeue(taken) is LeaseState.HELD
-    assert store.queue_position(job.id) == 0
+    assert store.turns.position(job.id) == 0
 
 
 def test_cancellation_by_state(store: JobStore) -> None:
-    waiting, running, done = create(store), create(store), create(store)
+    running, done, waiting = create(store), create(store), create(store)
     taken = lease(store, running)
     store.finish(lease(store, done), SUCCESS)
     found = [store.cancel(job.id) for job in (waiting, running, done)]
     assert [job.status for job in found if job] == ["queued", "running", "succeeded"]
     assert get(store, waiting).status is JobStatus.CANCELED
-    assert store.queue_depth() == 0
-    assert store.lease(waiting.id, worker="w") is None
+    assert store.turns.depth(Priority.INTERACTIVE) == 0
+    assert store.claim("w") is None
     assert get(store, running).cancel_requested
     assert store.report(taken) is LeaseState.STOP
     assert store.finish(taken, SUCCESS) is LeaseState.STOP
@@ -300,20 +302,6 @@ def test_record_expires_only_after_the_end(open_store: OpenStore, redis: "Redis[
     left = [get(store, job).expires_at - now for job in (succeeded, failed, canceled)]
     assert left == pytest.approx([3600, 7200, 7200], abs=60)
     assert redis.ttl(f"hiir:job:{silent.id}") == -1
-
-
-def test_message_is_thought_lost_once_in_a_period(open_store: OpenStore) -> None:
-    store = open_store(republish_seconds=1.5)
-    now = time.time()
-    old, new = create(store, created_at=now - 10), create(store, created_at=now + 10)
-    assert store.unpublished() == (old.id,)
-    assert store.unpublished() == ()
-    time.sleep(1.6)
-    assert store.unpublished() == (old.id,)
-    lease(store, old)
-    time.sleep(1.6)
-    assert store.unpublished() == ()
-    assert store.queue_position(new.id) == 0
 
 
 def test_one_reaper_at_a_time(store: JobStore) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -13,7 +14,7 @@ from service.capacity.throughput import ThroughputStore
 from service.errors import StoreFaultError
 from service.limits import Limits, TenantLimits
 from service.settings import AuthMode, Settings
-from tests.integration.service.callers import MakeKey, ask, submit
+from tests.integration.service.callers import PNG, MakeKey, ask, submit
 from tests.integration.service.stack import Stack, photo, wait_until, write
 
 pytestmark = pytest.mark.integration
@@ -165,10 +166,48 @@ def test_megapixels_of_a_day_are_counted_and_given_back_if_nothing_came_of_it(
     assert submit(app, key).status_code == 202  # a small one still fits
 
 
+def test_the_wait_of_one_tenant_does_not_refuse_another(
+    stack: Stack, make_app: Callable[..., FastAPI], make_key: MakeKey
+) -> None:
+    stack.worker.kill()
+    app = make_app(auth=AuthMode.KEYS, limits=Limits(predicted_wait_seconds=600))
+    many, few = make_key("many"), make_key("few")
+    with stack.database(1) as redis:
+        paces = redis.hgetall("hiir:paces")
+        redis.delete("hiir:paces", "hiir:workers")
+    form = {"data": {"task": "identity"}}
+    files = [("file", ("a.png", PNG)) for _ in range(20)]
+
+    def send(key: str, count: int) -> Any:
+        return ask(app, "POST", "/v1/batches", key=key, files=files[:count], **form)
+
+    app.state.services.jobs.store.beat("absent", seconds=60, slots=2)
+    try:
+        first = send(many, 20).json()
+        sha = stack.record(first["items"][0]["job_id"])["model_sha256"]
+        with stack.database(1) as redis:  # 100 seconds for each of the photos
+            redis.hset("hiir:paces", sha, 100 * 1e6 / (40 * 50))
+        refused = wait_until(
+            lambda: (got := send(many, 1)).status_code == 503 and got, "the backlog to be read"
+        )
+        assert refused.json()["code"] == "wait-too-long"
+        assert refused.json()["actual"] >= 1900
+        assert send(few, 1).status_code == 202, "it waits for two of the others"
+        assert submit(app, many).status_code == 202, "interactive jobs do not wait for batches"
+    finally:
+        for key in (many, few):
+            for job in ask(app, "GET", "/v1/jobs", key=key).json()["jobs"]:
+                ask(app, "POST", job["urls"]["cancel"], key=key)
+        with stack.database(1) as redis:
+            redis.delete("hiir:paces", "hiir:workers")
+            if paces:
+                redis.hset("hiir:paces", mapping=paces)
+
+
 class Broken:
     """A queue that takes nothing."""
 
-    def publish(self, job_id: str) -> None:
+    def publish(self) -> None:
         raise StoreFaultError("Broken.")
 
 

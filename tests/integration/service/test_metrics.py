@@ -56,12 +56,16 @@ def test_what_waits_is_told_task_by_task_with_its_age(stack: Stack) -> None:
     stack.worker.kill()
     job = stack.submit(PNG, "identity")
     waiting = wait_until(
-        lambda: (got := metrics(stack, "api"))["hiir_queue_depth", "identity"] == 1 and got,
+        lambda: (
+            (got := metrics(stack, "api"))["hiir_queue_depth", "interactive", "identity"] == 1
+            and got
+        ),
         "the queue to be looked at again",
         pause_s=0.3,
     )
-    assert 0 <= waiting["hiir_queue_oldest_age_seconds", "identity"] < 60
-    assert waiting["hiir_queue_depth", "denoise"] == 0
+    assert 0 <= waiting["hiir_queue_oldest_age_seconds", "interactive", "identity"] < 60
+    assert waiting["hiir_queue_depth", "batch", "identity"] == 0
+    assert waiting["hiir_queue_depth", "interactive", "denoise"] == 0
     assert waiting["hiir_store_up",] == 1
     canceled = ("hiir_jobs_total", "", "canceled", "identity")
     for _ in range(2):

@@ -33,8 +33,7 @@ def nothing_is_queued_or_stored(stack: Stack) -> Iterator[None]:
     records, blobs = stack.stored()
     assert records <= before[0]
     assert blobs <= before[1]
-    with stack.database(1) as redis:
-        assert redis.zcard("hiir:queued") == 0
+    assert stack.count_queued() == 0
     with stack.database(0) as redis:
         assert redis.llen("interactive") == 0
 

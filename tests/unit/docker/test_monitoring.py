@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry
 
 from service.api.queue_metrics import QueueMetrics
 from service.capacity.backlog import Backlog
-from service.capacity.load import Load
-from service.jobs.job import JobStatus
+from service.capacity.load import Load, PriorityLoad
+from service.jobs.job import JobStatus, Priority
 from service.observability.metrics import HttpMetrics, WorkMetrics
 from service.settings import MetricsSettings
 
@@ -40,10 +40,12 @@ class Redis:
     """A backlog and a store, as the API's collector asks for them."""
 
     def snapshot(self) -> Backlog:
-        load = Load(
-            slots=1, running=1, depth={"denoise": 2}, oldest_age={"denoise": 3.0}, pixels={}
+        load = PriorityLoad(running=1, depth={"denoise": 2}, oldest_age={"denoise": 3.0})
+        return Backlog(
+            load=Load(slots=1, by_priority={Priority.BATCH: load}),
+            seconds_per_megapixel={},
+            interactive_slots=1,
         )
-        return Backlog(load=load, seconds_per_megapixel={})
 
     def memory_percent(self) -> int:
         return 50
@@ -70,7 +72,11 @@ def test_what_the_service_promises_is_exported(exported: dict[str, set[str]]) ->
     assert exported["hiir_http_requests_total"] == {"route", "code"}
     assert exported["hiir_jobs_total"] == {"task", "state", "code"}
     assert exported["hiir_stage_seconds_count"] == {"stage"}
-    assert exported["hiir_queue_depth"] == exported["hiir_queue_oldest_age_seconds"] == {"task"}
+    assert exported["hiir_queue_seconds_count"] == {"priority"}
+    by_task = exported["hiir_queue_depth"]
+    assert by_task == exported["hiir_queue_oldest_age_seconds"] == {"priority", "task"}
+    for name in ("hiir_jobs_running", "hiir_predicted_wait_seconds"):
+        assert exported[name] == {"priority"}
     for name in ("hiir_inflight", "hiir_worker_slots", "hiir_megapixels_total"):
         assert exported[name] == set()
 

@@ -134,6 +134,7 @@ def job(status: str = "queued", **more: Any) -> dict[str, Any]:
         "started_at": None,
         "finished_at": None,
         "expires_at": "2026-01-02T12:00:00Z",
+        "priority": "interactive",
         "queue_position": 0,
         "attempt": 0,
         "cancel_requested": False,

@@ -28,9 +28,15 @@ class Store:
 class Looks:
     def __init__(self) -> None:
         self.count = 0
+        self.published: list[int] = []
+        self.queue_answers = True
 
     def run_once(self) -> None:
         self.count += 1
+
+    def publish(self, turns: int) -> bool:
+        self.published.append(turns)
+        return self.queue_answers
 
 
 class World:
@@ -75,6 +81,26 @@ def test_worker_is_alive_while_its_loop_turns(world: World) -> None:
     assert not world.store.events
     world.housekeeping.on_event_loop_tick()
     wait(lambda: "beat worker@here" in world.store.events)
+
+
+def test_a_new_worker_publishes_a_turn_for_each_slot_once(world: World) -> None:
+    world.wait_looks(5)
+    assert world.reaper.published == [2]
+
+
+def test_turns_of_a_new_worker_are_published_when_the_queue_answers() -> None:
+    world = World()
+    world.reaper.queue_answers = False
+    world.housekeeping.start("worker@here", slots=3)
+    world.wait_looks(3)
+    world.reaper.queue_answers = True
+    count = len(world.reaper.published)
+    wait(lambda: len(world.reaper.published) > count)
+    world.wait_looks(world.reaper.count + 3)
+    assert set(world.reaper.published) == {3}
+    assert len(world.reaper.published) <= count + 2
+    world.housekeeping.begin_drain()
+    wait(world.drain.is_set)
 
 
 def test_absent_redis_is_survived(world: World) -> None:

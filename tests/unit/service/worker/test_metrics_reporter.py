@@ -6,13 +6,14 @@ import time
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.jobs.job import JobStatus
+from service.jobs.job import JobStatus, Priority
 from service.observability.metrics import WorkMetrics
 from service.worker.metrics_reporter import JobOutcome, MetricsReporter
 
 ENDED = JobOutcome(
     task="denoise",
     state=JobStatus.FAILED,
+    priority=Priority.BATCH,
     code="timeout",
     stages={"infer": 0.25, "queue": 2.0},
     pixels=1_500_000,
@@ -52,6 +53,11 @@ def test_what_children_tell_adds_up_in_their_parent(registry, reporter):
     wait_for(registry, "hiir_megapixels_total", {}, 4.5)
     assert registry.get_sample_value("hiir_stage_seconds_count", {"stage": "infer"}) == 3
     assert registry.get_sample_value("hiir_stage_seconds_sum", {"stage": "queue"}) == 6
+    waits = {
+        priority: registry.get_sample_value("hiir_queue_seconds_sum", {"priority": priority})
+        for priority in ("interactive", "batch")
+    }
+    assert waits == {"interactive": 0, "batch": 6}
 
 
 def test_a_job_never_waits_for_who_does_not_listen(registry, monkeypatch):

@@ -82,6 +82,12 @@ def test_every_parameter_of_the_api_can_be_given() -> None:
     assert set(request.fields) == names
 
 
+def test_priority_does_not_change_the_key_of_a_result() -> None:
+    urgent, later = read("--scale=2"), read("--scale=2", "--priority=batch")
+    assert (urgent.priority, later.priority) == (None, "batch")
+    assert urgent.key(b"photo") == later.key(b"photo")
+
+
 def test_a_request_knows_the_models_and_their_pace() -> None:
     request = read("--scale", "2")
     assert request.models == {"a" * 64, "b" * 64}
