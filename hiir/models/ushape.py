@@ -23,8 +23,8 @@ __all__ = ["UShape", "UShapeConfig"]
 _LEAST_LEVEL = 0.5 / 255
 """Noise level below which a network that takes the level changes less, and at 0 nothing.
 
-Rounding to 8 bits alone has a standard deviation of 0.29 / 255: an image with less is drawn, and flat
-colors and letters are to come back as they are."""
+Rounding to 8 bits alone has a standard deviation of 0.29 / 255: an image with less is drawn, and
+flat colors and letters are to come back as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

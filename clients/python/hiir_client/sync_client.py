@@ -66,6 +66,7 @@ class Client:
     def restore(
         self,
         source: Source,
+        /,
         *,
         task: str,
         to: str | PathLike[str] | None = None,
@@ -129,6 +130,7 @@ class Jobs(_Resource):
     def submit(
         self,
         source: Source,
+        /,
         *,
         task: str,
         filename: str | None = None,
