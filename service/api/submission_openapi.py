@@ -15,6 +15,12 @@ _SCALE = {
     "enum": ["2", "3", "4"],
     "description": "For `super-resolution`: the upscaling factor, see `/v1/tasks`.",
 }
+_SOURCE = {
+    "type": "string",
+    "enum": ["clean", "photo"],
+    "description": "For `super-resolution`: what the file is. `clean` was reduced and is otherwise "
+    "unharmed; `photo` is blurred, noisy or compressed as well. See `/v1/tasks` for the default.",
+}
 _PATTERN = {
     "type": "string",
     "enum": ["RGGB", "BGGR", "GRBG", "GBRG"],
@@ -161,6 +167,7 @@ SUBMISSION: dict[str, Any] = {
                             "file": {"type": "string", "format": "binary"},
                             "task": {"type": "string", "description": "One of `/v1/tasks`."},
                             "scale": _SCALE,
+                            "source": _SOURCE,
                             "pattern": _PATTERN,
                             "noise_level": _NOISE_LEVEL,
                             "file_right": _RIGHT,
@@ -186,6 +193,7 @@ SUBMISSION: dict[str, Any] = {
                 "description": "The task, for a body that is the image itself.",
             },
             {"name": "scale", "in": "query", "schema": _SCALE},
+            {"name": "source", "in": "query", "schema": _SOURCE},
             {"name": "pattern", "in": "query", "schema": _PATTERN},
             {"name": "noise_level", "in": "query", "schema": _NOISE_LEVEL},
             *({"name": name, "in": "query", "schema": _PHOTO[name]} for name in _PHOTO),

@@ -297,6 +297,8 @@ class Model:
     seconds_per_megapixel: float | None
     """Measured on recent jobs, per megapixel of input; None before the first."""
     quality: Mapping[str, float]
+    source: str = "clean"
+    """What super-resolution enlarges: `clean` files, or `photo` (noisy, compressed)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ class BatchOptions(TypedDict, total=False):
 
     scale: int
     """For `super-resolution`: the upscaling factor."""
+    source: Literal["clean", "photo"]
+    """For `super-resolution`: whether the file was reduced alone, or is noisy or compressed too."""
     pattern: Literal["RGGB", "BGGR", "GRBG", "GBRG"]
     """For `demosaic`: the colors of the four pixels at the top left, row by row."""
     noise_level: float | Literal["auto"]

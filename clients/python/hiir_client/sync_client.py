@@ -67,6 +67,7 @@ class Client:
     def restore(
         self,
         source: Source,
+        /,
         *,
         task: str,
         to: str | PathLike[str] | None = None,
@@ -130,6 +131,7 @@ class Jobs(_Resource):
     def submit(
         self,
         source: Source,
+        /,
         *,
         task: str,
         filename: str | None = None,

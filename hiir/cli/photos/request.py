@@ -18,6 +18,7 @@ __all__ = ["RestoreRequest", "add_parameters", "read_region", "read_request"]
 
 _PARAMETERS = {
     "scale": ("FACTOR", "upscaling factor of super-resolution"),
+    "source": ("KIND", "what super-resolution enlarges: clean files, or photo (noisy, compressed)"),
     "noise_level": ("LEVEL", "standard deviation of the noise on the scale of 255, or `auto`"),
     "pattern": ("PATTERN", "colors of a sensor mosaic, row by row: RGGB, BGGR, GRBG or GBRG"),
 }

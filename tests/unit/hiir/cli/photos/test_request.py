@@ -41,7 +41,8 @@ ANYTHING = replace(
     TASK,
     name="anything",
     parameters=tuple(
-        replace(SCALE, name=name, required=False) for name in ("scale", "noise_level", "pattern")
+        replace(SCALE, name=name, required=False)
+        for name in ("scale", "source", "noise_level", "pattern")
     ),
 )
 OTHER = replace(TASK, name="denoise", parameters=(), models=())
