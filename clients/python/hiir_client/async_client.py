@@ -158,6 +158,7 @@ class AsyncJobs(_Resource):
     async def dry_run(
         self,
         source: Source,
+        /,
         *,
         task: str,
         filename: str | None = None,

@@ -158,6 +158,7 @@ class Jobs(_Resource):
     def dry_run(
         self,
         source: Source,
+        /,
         *,
         task: str,
         filename: str | None = None,
