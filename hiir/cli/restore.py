@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from hiir.cli.command import Commands, add_command
 from hiir.cli.photos.plan import PhotoPlanError, PlannedPhoto, plan_photo, plan_photos
-from hiir.cli.photos.request import RestoreRequest, add_parameters, read_request
+from hiir.cli.photos.request import RestoreRequest, add_parameters, read_region, read_request
 
 if TYPE_CHECKING:
     from hiir.cli.photos.report import Report
@@ -48,6 +48,7 @@ def add_restore_commands(commands: "Commands") -> None:
         example="hiir restore holiday.jpg -o restored --task denoise\n"
         "hiir restore photos -o restored --task super-resolution --scale 2 --recursive\n"
         "hiir restore photos -o restored --task denoise --noise-level 25 --dry-run\n"
+        "hiir restore photo.jpg -o trial --task denoise --strength 70 --region 1200,800,256,256\n"
         "hiir restore photos -o restored --task denoise --resume\n"
         "hiir restore inbox -o restored --task jpeg-artifacts --format png --watch\n"
         "hiir restore - -o - --task denoise",
@@ -152,7 +153,8 @@ def _dry_run(options: argparse.Namespace) -> int:
     request = None
     if url is not None:  # none is started for the seconds alone
         request = read_request(options, find_tasks(url, api_key=key, retries=1))
-    return show_estimate(photos, request, as_json=options.json)
+    region = read_region(options.region)
+    return show_estimate(photos, request, region=region, as_json=options.json)
 
 
 @contextmanager

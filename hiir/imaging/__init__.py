@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         from_unit,
         to_unit,
     )
+    from hiir.imaging.region import Region
     from hiir.imaging.tiled import (
         TileEngine,
         restore_bands,
@@ -105,6 +106,7 @@ __all__ = [
     "PixelRows",
     "Pixels",
     "RawPhoto",
+    "Region",
     "RowBand",
     "RowBlender",
     "RowsWithLevel",
@@ -177,6 +179,7 @@ _MODULES = {
     "PixelRows": "pixels",
     "Pixels": "pixels",
     "RawPhoto": "camera_raw",
+    "Region": "region",
     "RowBand": "blending",
     "RowBlender": "blending",
     "Span": "geometry",

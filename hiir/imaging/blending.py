@@ -18,7 +18,7 @@ class RowBand:
 
     top: int
     rows: FloatPixels
-    """`(n, W * scale, C)` float32."""
+    """`(n, W * scale, C)` float32, where the plan covers W columns."""
 
 
 class RowBlender:
@@ -59,12 +59,14 @@ class RowBlender:
 
     def _join_column(self, tile: FloatPixels, column: int) -> None:
         columns, scale = self._plan.columns, self._scale
-        left = columns[column].start * scale
-        covered = columns[column - 1].end * scale if column else left
+        origin = self._plan.left
+        left = (columns[column].start - origin) * scale
+        covered = (columns[column - 1].end - origin) * scale if column else left
         shared = covered - left
         ramp = _feather(shared)[np.newaxis, :, np.newaxis]
         _lerp_into(self._strip[:, left:covered], tile[:, :shared], ramp)
-        self._strip[:, covered : columns[column].end * scale] = tile[:, shared:]
+        end = (columns[column].end - origin) * scale
+        self._strip[:, covered:end] = tile[:, shared:]
 
     def _finish_row(self, row: int) -> RowBand:
         strip, tail = self._strip, self._tail

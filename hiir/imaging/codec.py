@@ -28,9 +28,11 @@ from hiir.imaging.encoder import EncodedPhoto
 from hiir.imaging.errors import CodecFailed, DecodingTimeout, ImageCorrupt
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.limits import ImageHeader, ImageLimits
+from hiir.imaging.notes import Note
 from hiir.imaging.options import PhotoOptions
 from hiir.imaging.photo import DecodedImage, PhotoInfo
 from hiir.imaging.pixel_file import PixelFile
+from hiir.imaging.region import Region
 
 # A process that has served so often, or has once grown so much, is replaced by a fresh one.
 _REQUESTS = 500
@@ -63,6 +65,11 @@ class Codec:
     def pid(self) -> int | None:
         """Of the process, while there is one."""
         return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start the process before it is needed: it takes a second to load its libraries."""
+        if self._link is None:
+            self._start()
 
     def close(self) -> None:
         """End the process."""
@@ -134,14 +141,37 @@ class Codec:
             format=ImageFormat(answer["format"]), notes=notes_from_json(answer["notes"])
         )
 
+    def notes_on_result(self, photo: PhotoInfo, options: PhotoOptions) -> tuple[Note, ...]:
+        """Return the notes that the result is going to have; raises `CodecFailed`, `ImagingError`.
+
+        In the process, because XMP of an unknown sender is parsed.
+        """
+        request = {
+            "operation": "notes",
+            "info": info_to_json(photo),
+            "options": options.to_json(),
+        }
+        try:
+            answer, _ = self._ask(request, [], seconds=self._decode_seconds)
+        except (EOFError, OSError) as error:
+            raise CodecFailed("The process that encodes has ended.") from error
+        return notes_from_json(answer["notes"])
+
     def write_preview(
-        self, pixels: PixelFile, *, like: DecodedImage, max_side: int, target: BinaryIO
+        self,
+        pixels: PixelFile,
+        *,
+        like: DecodedImage,
+        max_side: int,
+        target: BinaryIO,
+        region: Region | None = None,
     ) -> tuple[int, int]:
         """As `hiir.imaging.preview.write_preview`, into a file that is open on disk.
 
         Returns width and height. Raises also `CodecFailed`.
         """
-        request = {"operation": "preview", "max_side": max_side}
+        options = PhotoOptions(region=region)
+        request = {"operation": "preview", "max_side": max_side, "options": options.to_json()}
         answer = self._encoding(request, pixels, like=like, target=target)
         return answer["width"], answer["height"]
 

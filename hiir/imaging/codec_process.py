@@ -32,6 +32,7 @@ from hiir.imaging.decoder import open_photo, probe
 from hiir.imaging.encoder import encode_to
 from hiir.imaging.errors import CodecFailed, DiskFull, ImageTooLarge, ImagingError
 from hiir.imaging.limits import ImageLimits
+from hiir.imaging.notes_on_encoding import notes_on_result
 from hiir.imaging.options import PhotoOptions
 from hiir.imaging.photo import DecodedImage, PhotoInfo
 from hiir.imaging.pixel_file import DISK_FULL_ERRNOS, PixelFile
@@ -157,8 +158,20 @@ def _encode(request: Message, files: Files) -> tuple[Message, Files]:
 
 def _preview(request: Message, files: Files) -> tuple[Message, Files]:
     with _opened_for_writing(request, files) as (stream, pixels, like):
-        width, height = write_preview(stream, pixels, like=like, max_side=request["max_side"])
+        width, height = write_preview(
+            stream,
+            pixels,
+            like=like,
+            max_side=request["max_side"],
+            region=PhotoOptions.from_json(request["options"]).region,
+        )
     return {"width": width, "height": height}, []
+
+
+def _notes(request: Message, _: Files) -> tuple[Message, Files]:
+    info = info_from_json(request["info"])
+    notes = notes_on_result(info, PhotoOptions.from_json(request["options"]))
+    return {"notes": notes_to_json(notes)}, []
 
 
 @contextmanager
@@ -203,6 +216,7 @@ _OPERATIONS: Mapping[str, Callable[[Message, Files], tuple[Message, Files]]] = {
     "decode": _decode,
     "decode-raw": _decode_raw,
     "encode": _encode,
+    "notes": _notes,
     "preview": _preview,
 }
 

@@ -33,6 +33,7 @@ _SERVER_PARAMETERS = frozenset(
     }
 )
 _PRECISIONS = ("fp32", "bf16")
+_SOURCES = ("clean", "photo")
 _KEBAB_CASE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -72,6 +73,9 @@ class ModelContract:
     """Measured figures, e.g. `{"cbsd68-sigma25-psnr": 30.4}`."""
     noise_level: bool = False
     """The last input channel is the noise level, as sigma in the scale of the pixels."""
+    source: str = "clean"
+    """Files that a model for super-resolution enlarges: `clean` ones that were reduced alone, or
+    `photo`, which are blurred, noisy and compressed as well."""
     precision: str = "fp32"
     """What a CPU computes in, where it has it: `fp32`, or `bf16` (bfloat16)."""
 
@@ -88,6 +92,11 @@ class ModelContract:
         """Input channels that are the image's."""
         return self.input_channels - self.noise_level
 
+    @property
+    def can_blend(self) -> bool:
+        """Whether its result can be blended with its input: each channel comes from one of it."""
+        return self.output_channels <= self.image_channels
+
     def _rules(self) -> dict[str, bool]:
         return {
             "name must be kebab-case": not _KEBAB_CASE.fullmatch(self.name),
@@ -103,6 +112,7 @@ class ModelContract:
             or self.tile % max(self.size_multiple, 1) != 0,
             "overlap must be at least 0 and less than tile": not 0 <= self.overlap < self.tile,
             "sha256 must be 64 lower-case hex digits": not _SHA256.fullmatch(self.sha256),
+            "source must be clean or photo": self.source not in _SOURCES,
             "precision must be fp32 or bf16": self.precision not in _PRECISIONS,
             "quality must hold finite numbers": not all(map(math.isfinite, self.quality.values())),
         }

@@ -10,13 +10,15 @@ from PIL import Image
 
 from hiir.imaging.alpha import enlarge_rows
 from hiir.imaging.formats import ImageFormat
-from hiir.imaging.metadata import METADATA_NAMES, ImageMetadata
-from hiir.imaging.notes import Note, NoteCode
+from hiir.imaging.metadata import ImageMetadata
+from hiir.imaging.notes import Note
+from hiir.imaging.notes_on_encoding import notes_on_plan, written_metadata
 from hiir.imaging.options import PhotoOptions
-from hiir.imaging.output_plan import OutputPlan, check_output_size, plan_photo
+from hiir.imaging.output_plan import check_output_size, plan_photo
 from hiir.imaging.photo import DecodedImage
 from hiir.imaging.pixels import PixelRows, Pixels, change_depth
 from hiir.imaging.plugins import enable_heif
+from hiir.imaging.region import Region
 from hiir.imaging.strip_writer import write_jpeg, write_png
 from hiir.imaging.tiff_writer import write_tiff
 
@@ -57,19 +59,22 @@ def encode_to(
     """Write `(H, W, C)` uint8 or uint16 pixels as `like` came, and as `options` want it.
 
     A gray image stays gray: the mean of what a color model made of it. Alpha of a smaller size is
-    enlarged. Without a wish JPEG is written at quality 95 and without chroma subsampling, WebP at
-    95, AVIF and HEIC at 90, all others without loss.
+    enlarged. Where the options name a region, the pixels are those of the region, `like` is the
+    whole photo, and metadata that is only true of the whole is left out.
+
+    Without a wish JPEG is written at quality 95 and without chroma subsampling, WebP at 95, AVIF
+    and HEIC at 90, all others without loss.
 
     Raises `OutputUnsupported` if the format cannot hold what is asked, `ImageTooLarge` if it cannot
     hold the size.
     """
     plan = plan_photo(like.info, options)
-    rows = OutputRows(pixels, like=like, bit_depth=plan.bit_depth)
+    rows = OutputRows(pixels, like=like, bit_depth=plan.bit_depth, region=options.region)
     height, width, count = rows.shape
     check_output_size(
         plan.format, width=width, height=height, sample_bytes=count * rows.dtype.itemsize
     )
-    metadata = like.info.metadata.fitting(plan.format)
+    metadata, dropped = written_metadata(like.info, options, plan.format)
     quality = options.quality or _QUALITY.get(plan.format)
     match plan.format:
         case ImageFormat.TIFF:
@@ -85,19 +90,34 @@ def encode_to(
             _write_by_pillow(rows, stream, metadata, plan.format, settings)
     return EncodedPhoto(
         format=plan.format,
-        notes=(*like.info.notes, *_notes(like, plan, metadata, options)),
+        notes=(
+            *like.info.notes,
+            *notes_on_plan(like.info, plan, options),
+            *dropped,
+        ),
     )
 
 
 class OutputRows:
     """The samples to be written, made where they are asked for (a `PixelRows`)."""
 
-    def __init__(self, pixels: PixelRows, *, like: DecodedImage, bit_depth: int) -> None:
+    def __init__(
+        self,
+        pixels: PixelRows,
+        *,
+        like: DecodedImage,
+        bit_depth: int,
+        region: Region | None = None,
+    ) -> None:
+        """Take `(H, W, C)` pixels of the photo `like`, or of a region of it."""
         height, width, channels = pixels.shape
+        if region is None:
+            region = Region(left=0, top=0, width=like.info.shape[1], height=like.info.shape[0])
         self._pixels = pixels
         self._alpha = like.alpha
         self._gray = like.info.gray
-        self._scale = 1 if like.alpha is None else height // like.alpha.shape[0]
+        self._region = region
+        self._scale = height // region.height
         colors = 1 if self._gray else channels
         self.shape = (height, width, colors + (like.alpha is not None))
         self.dtype = np.dtype(np.uint16 if bit_depth == 16 else np.uint8)
@@ -110,7 +130,10 @@ class OutputRows:
             color = _mean(color)
         if self._alpha is None:
             return color
-        alpha = enlarge_rows(self._alpha, top=top, bottom=bottom, scale=self._scale)
+        region, scale = self._region, self._scale
+        above = region.top * scale
+        alpha = enlarge_rows(self._alpha, top=above + top, bottom=above + bottom, scale=scale)
+        alpha = alpha[:, region.left * scale : region.right * scale]
         return np.dstack((color, change_depth(alpha, self.dtype)))
 
 
@@ -142,28 +165,3 @@ def _write_by_pillow(
         "dpi": metadata.dpi,
     }
     image.save(stream, **{key: value for key, value in options.items() if value is not None})
-
-
-def _notes(
-    like: DecodedImage, plan: OutputPlan, metadata: ImageMetadata, options: PhotoOptions
-) -> tuple[Note, ...]:
-    notes = []
-    own = like.info.header.format
-    if options.format is None and plan.format is not own:
-        detail = f"Written as {plan.format.name}: {own.name} is read here, and not written."
-        notes.append(Note(code=NoteCode.FORMAT_CHANGED, detail=detail))
-    if plan.bit_depth != like.info.bit_depth:
-        stored = max(like.info.header.bit_depth, 8)
-        detail = f"Written with {plan.bit_depth} bits per sample instead of {stored}."
-        notes.append(Note(code=NoteCode.BIT_DEPTH_CHANGED, detail=detail))
-    header = like.info.header
-    if header.is_lossless and plan.format is header.format and not plan.is_lossless:
-        detail = (
-            f"The {plan.format.name} file was compressed without loss, and is written with loss; "
-            "format=png keeps every sample."
-        )
-        notes.append(Note(code=NoteCode.COMPRESSION_CHANGED, detail=detail))
-    for name in metadata.dropped[len(like.info.metadata.dropped) :]:
-        detail = f"{METADATA_NAMES[name]} was left out: {plan.format.name} cannot hold it."
-        notes.append(Note(code=NoteCode.METADATA_DROPPED, detail=detail))
-    return tuple(notes)

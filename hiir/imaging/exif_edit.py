@@ -14,6 +14,7 @@ _WIDTH, _HEIGHT, _COLOR_SPACE, _INTEROP_INDEX = 40962, 40963, 40961, 1
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _INCH, _CENTIMETER = 282, 283, 296, 2, 3
 # Where GeoTIFF says which place on earth a pixel shows.
 _GEOTIFF = frozenset({33550, 33922, 34264, 34735, 34736, 34737})
+_SUBJECT_AREA, _SUBJECT_LOCATION = 37396, 41492
 _THUMBNAIL = ((513, 514), (273, 279))
 
 
@@ -54,6 +55,19 @@ def cleaned(
     if swap_sides:
         editor.swap_values(editor.first, _X_RESOLUTION, _Y_RESOLUTION)
     return bytes(editor.data) if editor.reader().directory(editor.first).fields else None
+
+
+def without_positions(exif: bytes) -> bytes:
+    """Return EXIF, with its prefix, without what is said of places in the image.
+
+    Those are the subject's area and location, and GeoTIFF's mapping of pixels to the earth. Raises
+    `EOFError` and `struct.error` for a damaged block.
+    """
+    editor = _Editor(exif.removeprefix(PREFIX))
+    for place in editor.nested(EXIF_IFD):
+        editor.remove(place, (_SUBJECT_AREA, _SUBJECT_LOCATION))
+    editor.remove(editor.first, _GEOTIFF)
+    return PREFIX + bytes(editor.data)
 
 
 def resolution_of(block: bytes) -> tuple[float, float] | None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from hiir.imaging.region import Region
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
@@ -31,7 +33,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TilePlan:
-    """Tiles which together cover an image, in row-major order.
+    """Tiles which together cover an image, or a region of it, in row-major order.
 
     The last tiles may end beyond the image, which has to be padded as far.
     """
@@ -42,14 +44,35 @@ class TilePlan:
     """From left to right."""
 
     @property
+    def top(self) -> int:
+        """First pixel row that the tiles cover: 0 unless they cover a region."""
+        return self.rows[0].start
+
+    @property
+    def left(self) -> int:
+        """First pixel column that the tiles cover: 0 unless they cover a region."""
+        return self.columns[0].start
+
+    @property
     def height(self) -> int:
         """Pixel rows that the tiles cover."""
-        return self.rows[-1].end
+        return self.rows[-1].end - self.top
 
     @property
     def width(self) -> int:
         """Pixel columns that the tiles cover."""
-        return self.columns[-1].end
+        return self.columns[-1].end - self.left
+
+    def covering(self, region: Region) -> "TilePlan":
+        """Return the plan of the tiles that have a say in a region of the image.
+
+        They lie where they lie in the whole plan, so that a region of the restored image has the
+        values that it has without the other tiles.
+        """
+        return TilePlan(
+            rows=_crossing(self.rows, region.top, region.bottom),
+            columns=_crossing(self.columns, region.left, region.right),
+        )
 
     def __len__(self) -> int:
         return len(self.rows) * len(self.columns)
@@ -112,6 +135,10 @@ def _spans(length: int, *, tile: int, overlap: int, unit: int) -> tuple[Span, ..
         Span(start=sum(sizes[:index]) - _divide_up(shared * index, count - 1), size=size)
         for index, size in enumerate(sizes)
     )
+
+
+def _crossing(spans: tuple[Span, ...], start: int, end: int) -> tuple[Span, ...]:
+    return tuple(span for span in spans if span.start < end and span.end > start)
 
 
 def _divide_up(value: int, divisor: int) -> int:

@@ -22,6 +22,7 @@ METADATA_NAMES = {
     "icc_profile": "The color profile",
     "maker_note": "The maker note",
     "photoshop": "IPTC and Photoshop's resources",
+    "photoshop_rest": "What Photoshop's resources hold beside IPTC",
     "pixel_aspect": "The ratio of a pixel's sides",
     "png_text": "The text",
     "xmp": "XMP",

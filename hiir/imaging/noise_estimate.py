@@ -2,7 +2,9 @@
 
 The estimate is the deviation within the flattest blocks of a photo, after a plane was taken out of
 each block. Estimates from the finest differences alone (Donoho's median of wavelet coefficients)
-see white noise only: demosaicking and JPEG leave little of a camera's noise there.
+see white noise only: demosaicking and JPEG leave little of a camera's noise there. Texture and
+drawings have flattest blocks that are not flat: they are told from noise by the median difference
+of pixels two apart, which is small between the edges of letters and of leaves.
 """
 
 from typing import Any
@@ -24,6 +26,14 @@ _BIAS = 0.93
 _CLIPPED_SHARE = 0.3
 _MARGIN = 2.5 / 255
 _LEAST_BLOCKS = 16
+# Share of the blocks, the flattest, in which differences are taken, and how many times their
+# deviation an estimate is at most. Measured on 48 photos, in the median and for 9 in 10: white
+# noise 1.1 and 1.1 times, noise as cameras make it 1.3 and 2 to 2.5, clean photos 2 and 39 times.
+_COMPARED, _MOST = 0.25, 3.0
+# What noise may have where the median difference of rounded samples is 0.
+_ROUNDING = 1 / 255
+# Standard deviation of normal noise for a median absolute deviation of 1.
+_OF_MEDIAN = 1 / 0.6745
 # Pixels of a large photo that are looked at, in strips all over it.
 _SAMPLED = 2_000_000
 _STRIP = 8 * _BLOCK
@@ -51,7 +61,21 @@ def estimate_noise_level(image: FloatPixels) -> float:
     # A camera's noise grows with brightness: of each brightness the flattest blocks count.
     order = np.argsort(blocks.mean(axis=(1, 2)))
     found = [_flat(variance[part]) for part in np.array_split(order, _BRIGHTNESSES)]
-    return float(np.sqrt(np.mean(found))) / _BIAS * 255
+    flattest = blocks[np.argsort(variance)[: max(int(_COMPARED * len(blocks)), 1)]]
+    most = _MOST * _deviation(flattest) + _ROUNDING
+    return min(float(np.sqrt(np.mean(found))) / _BIAS, most) * 255
+
+
+def _deviation(blocks: npt.NDArray[np.float32]) -> float:
+    """Deviation of the noise in ``(N, 64, C)``, by the median of second differences.
+
+    Each is taken between pixels two apart, along both diagonals: noise that demosaicking or JPEG
+    has correlated is still seen, a slope of brightness is not.
+    """
+    grid = blocks.reshape(-1, _BLOCK, _BLOCK, blocks.shape[2])
+    left, right = grid[:, :, :-2], grid[:, :, 2:]
+    differences = (left[:, :-2] - left[:, 2:] - right[:, :-2] + right[:, 2:]) / 2
+    return float(np.median(np.abs(differences))) * _OF_MEDIAN
 
 
 def estimate_of_rows(rows: PixelRows) -> float:

@@ -1,11 +1,12 @@
 """What a client may choose about the file that it gets back."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Self
 
 from hiir.imaging.formats import ImageFormat
+from hiir.imaging.region import Region
 
 Color = tuple[int, int, int]
 
@@ -46,23 +47,34 @@ class PhotoOptions:
     """What shows through transparency, which is then gone: 8-bit red, green, blue."""
     frame: int | None = None
     """Which frame or page of a file that has several, counted from 0."""
+    strength: int = 100
+    """0 to 100: the share of the restoration, in percent; the rest is the photo as it came."""
+    region: Region | None = None
+    """The part of the upright photo that is restored and written; None is all of it."""
 
     def to_json(self) -> dict[str, Any]:
         """What differs from the defaults, as JSON values."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         chosen = {name: values[name] for name in values if values[name] != _DEFAULTS[name]}
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in chosen.items()}
+        return {name: _to_json(value) for name, value in chosen.items()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Read what `to_json` made."""
-        readers = {
+        readers: dict[str, Callable[[Any], Any]] = {
             "format": ImageFormat,
             "metadata": MetadataPolicy,
             "color": ColorPolicy,
             "background": tuple,
+            "region": lambda sides: Region(**sides),
         }
         return cls(**{name: readers.get(name, lambda v: v)(v) for name, v in values.items()})
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Region):
+        return asdict(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 _DEFAULTS = {item.name: item.default for item in fields(PhotoOptions)}

@@ -41,7 +41,7 @@ class OutputPlan:
 
 
 def plan_photo(photo: PhotoInfo, options: PhotoOptions, *, scale: int = 1) -> OutputPlan:
-    """Choose the output file for a photo that is enlarged by `scale`, as the options ask.
+    """Choose the output file for a photo, or a region of it, enlarged by `scale`.
 
     Raises `OutputUnsupported` for a format that cannot do what is asked of it, transparency
     without a background among it, and `ImageTooLarge` for one that cannot hold the result's size.
@@ -73,6 +73,8 @@ def plan_photo(photo: PhotoInfo, options: PhotoOptions, *, scale: int = 1) -> Ou
         is_lossless=target in _LOSSLESS and (options.lossless or stays_lossless),
     )
     height, width, channels = photo.shape
+    if options.region is not None:
+        height, width = options.region.height, options.region.width
     check_output_size(
         target,
         width=width * scale,

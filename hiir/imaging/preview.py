@@ -10,6 +10,7 @@ from hiir.imaging.encoder import OutputRows
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.photo import BAND_PIXELS, DecodedImage
 from hiir.imaging.pixels import PixelRows, Pixels
+from hiir.imaging.region import Region
 
 _QUALITY = 82
 _METHOD = 0
@@ -17,14 +18,21 @@ _METHOD = 0
 
 
 def write_preview(
-    stream: BinaryIO, pixels: PixelRows, *, like: DecodedImage, max_side: int
+    stream: BinaryIO,
+    pixels: PixelRows,
+    *,
+    like: DecodedImage,
+    max_side: int,
+    region: Region | None = None,
 ) -> tuple[int, int]:
     """Write upright `(H, W, C)` uint8 or uint16 pixels as WebP of at most `max_side` pixels a side.
+
+    The pixels are those of the photo `like`, or of a `region` of it.
 
     The colors become sRGB by the profile of `like`; its alpha is kept. Only bands of the pixels and
     the reduced image are in memory. Returns width and height of what was written.
     """
-    rows = OutputRows(pixels, like=like, bit_depth=8)
+    rows = OutputRows(pixels, like=like, bit_depth=8, region=region)
     height, width, _ = rows.shape
     image = _reduce(rows, factor=max(height, width) // max_side)
     scale = min(1.0, max_side / max(height, width))

@@ -14,7 +14,7 @@ import numpy as np
 from hiir.imaging.blending import RowBand, RowBlender
 from hiir.imaging.contract import ModelContract
 from hiir.imaging.errors import ModelOutputInvalid, TilingCanceled
-from hiir.imaging.geometry import TilePlan, plan_tiles
+from hiir.imaging.geometry import Tile, TilePlan, plan_tiles
 from hiir.imaging.padding import pad_to
 from hiir.imaging.pixels import (
     FloatPixels,
@@ -24,6 +24,8 @@ from hiir.imaging.pixels import (
     from_unit,
     to_unit,
 )
+from hiir.imaging.region import Region
+from hiir.imaging.strength import blend
 
 # A constant output is accepted where the input's means over a grid of cells say it is flat.
 _GRID = 8
@@ -59,17 +61,27 @@ def restore_tiled(
     in_flight: int,
     on_progress: Callable[[int, int], None],
     should_stop: Callable[[], bool],
+    strength: float = 1.0,
+    region: Region | None = None,
 ) -> None:
     """Restore `(H, W, C)` into `(H * scale, W * scale, C')` uint8 or uint16 rows.
+
+    Of a `strength` in [0, 1] below 1 the result is blended with the image, or with its bicubic
+    enlargement: `image + strength * (result - image)`, in float32. At 0 it is the image, exactly
+    where nothing is enlarged. The images of two views are blended with the first.
+
+    With a `region` of the image `H` and `W` are its sides, and only its tiles are restored: those
+    of the whole image that overlap it. So the output is that part of the whole result.
 
     At most `in_flight` tiles are submitted and not yet blended. `on_progress(done, total)` counts
     tiles, from `(0, total)` on; `should_stop` is asked before each tile is waited for.
 
     Raises `TilingCanceled` if asked to stop, `ModelOutputInvalid` if a tile comes back unusable,
     and whatever the engine's futures raise; in each case what is in flight is canceled first.
-    Raises `ValueError` if image or output do not fit the contract.
+    Raises `ValueError` if image or output do not fit the contract, if the image does not have the
+    whole region, and for a strength that is not in [0, 1] or cannot be had from the model.
     """
-    wanted = restored_shape(image.shape, contract)
+    wanted = restored_shape(image.shape, contract, region)
     if output.shape != wanted:
         raise ValueError(f"expected an output of {wanted}, got {output.shape}")
     bands = restore_bands(
@@ -79,30 +91,42 @@ def restore_tiled(
         in_flight=in_flight,
         on_progress=on_progress,
         should_stop=should_stop,
+        strength=strength,
+        region=region,
     )
     with closing(bands):
         for band in bands:
             output[band.top : band.top + len(band.rows)] = from_unit(band.rows, output.dtype)
 
 
-def restored_shape(shape: tuple[int, ...], contract: ModelContract) -> tuple[int, int, int]:
-    """What becomes of an image's `(H, W, C)`."""
-    height, width = (side * contract.scale for side in shape[:2])
+def restored_shape(
+    shape: tuple[int, ...], contract: ModelContract, region: Region | None = None
+) -> tuple[int, int, int]:
+    """What becomes of an image's `(H, W, C)`, or of a region of it."""
+    sides = shape[:2] if region is None else (region.height, region.width)
+    height, width = (side * contract.scale for side in sides)
     return (height, width, contract.output_channels)
 
 
-def tiles_of(shape: tuple[int, ...], contract: ModelContract, *, any_size: bool) -> TilePlan:
-    """Return the tiles of an image `(H, W, C)`.
+def tiles_of(
+    shape: tuple[int, ...],
+    contract: ModelContract,
+    *,
+    any_size: bool,
+    region: Region | None = None,
+) -> TilePlan:
+    """Return the tiles of an image `(H, W, C)`, or those of them that a region needs.
 
     Unless an engine takes tiles of `any_size`, an image smaller than a tile is padded to one.
     """
-    return plan_tiles(
+    plan = plan_tiles(
         height=shape[0],
         width=shape[1],
         tile=contract.tile,
         overlap=contract.overlap,
         multiple=contract.size_multiple if any_size else None,
     )
+    return plan if region is None else plan.covering(region)
 
 
 def restore_bands(
@@ -113,18 +137,23 @@ def restore_bands(
     in_flight: int,
     on_progress: Callable[[int, int], None],
     should_stop: Callable[[], bool],
+    strength: float = 1.0,
+    region: Region | None = None,
 ) -> Generator[RowBand, None, None]:
     """Yield the restored rows from top to bottom as `restore_tiled` would, but in float32.
 
     The image is uint8, uint16, or float32 on the scale of [0, 1], beyond which unclipped noise may
     go; one row of tiles is read at a time. To a model for colors gray is three equal channels.
-    Rows are not clipped either, and cropped to the image. The same errors are raised.
+    Rows are not clipped either, and cropped to the image or the region. The same errors are raised.
     """
     _check_input(image, contract, in_flight)
     height, width, _ = image.shape
-    scale = contract.scale
-    plan = tiles_of(image.shape, contract, any_size=infer.any_size)
-    blender = RowBlender(plan=plan, scale=scale, channels=contract.output_channels)
+    wanted = region or Region(left=0, top=0, width=width, height=height)
+    if not wanted.is_inside(height=height, width=width):
+        raise ValueError(f"an image of {width}x{height} pixels does not have the region {wanted}")
+    _check_strength(strength, contract)
+    plan = tiles_of(image.shape, contract, any_size=infer.any_size, region=region)
+    blender = RowBlender(plan=plan, scale=contract.scale, channels=contract.output_channels)
     tiles = _restore_in_order(
         image=image,
         plan=plan,
@@ -132,16 +161,38 @@ def restore_bands(
         infer=infer,
         in_flight=in_flight,
         should_stop=should_stop,
+        strength=strength,
     )
     with closing(tiles):  # cancels what is in flight if anything here raises
         on_progress(0, len(plan))
         for done, tile in enumerate(tiles, start=1):
             band = blender.add(tile)
-            if band is not None and band.top < height * scale:
-                # What lies beyond the image is padding.
-                rows = band.rows[: height * scale - band.top, : width * scale]
-                yield RowBand(top=band.top, rows=rows)
+            if band is not None:
+                yield from _cropped(band, wanted, left=plan.left, scale=contract.scale)
             on_progress(done, len(plan))
+
+
+def _cropped(band: RowBand, region: Region, *, left: int, scale: int) -> Iterator[RowBand]:
+    """Yield the part of a band inside the region; what lies beyond the image is padding.
+
+    The band's columns begin with the image's column `left`.
+    """
+    top = max(band.top, region.top * scale)
+    bottom = min(band.top + len(band.rows), region.bottom * scale)
+    if top < bottom:
+        columns = slice((region.left - left) * scale, (region.right - left) * scale)
+        rows = band.rows[top - band.top : bottom - band.top, columns]
+        yield RowBand(top=top - region.top * scale, rows=rows)
+
+
+def _check_strength(strength: float, contract: ModelContract) -> None:
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength must be in [0, 1], got {strength:g}")
+    if strength < 1 and not contract.can_blend:
+        raise ValueError(
+            f"{contract.name} turns {contract.image_channels} channels into "
+            f"{contract.output_channels}, which cannot be blended"
+        )
 
 
 def _check_input(image: PixelRows, contract: ModelContract, in_flight: int) -> None:
@@ -166,24 +217,41 @@ def _restore_in_order(
     infer: TileEngine,
     in_flight: int,
     should_stop: Callable[[], bool],
+    strength: float,
 ) -> Generator[FloatPixels, None, None]:
     """Yield each tile's `(h * scale, w * scale, C')` output in the plan's order."""
-    waiting = _read_tiles(image, plan, contract.input_channels)
-    pending: deque[tuple[Pixels, Future[FloatPixels]]] = deque()
+    waiting = zip(plan, _read_tiles(image, plan, contract.input_channels), strict=True)
+    pending: deque[tuple[Tile, Pixels, Future[FloatPixels]]] = deque()
     try:
         for _ in range(len(plan)):
             if should_stop():
                 raise TilingCanceled("Restoration was canceled.")
-            while len(pending) < in_flight and (pixels := next(waiting, None)) is not None:
-                pending.append((pixels, infer.submit(_to_tensor(pixels))))
-            pixels, future = pending[0]
+            while len(pending) < in_flight and (following := next(waiting, None)) is not None:
+                pending.append((*following, infer.submit(_to_tensor(following[1]))))
+            tile, pixels, future = pending[0]
             result = future.result()
             pending.popleft()
             _check_output(result, pixels[..., : contract.image_channels], contract)
-            yield result[0].transpose(1, 2, 0)
+            restored = result[0].transpose(1, 2, 0)
+            if strength < 1:
+                # Without the padding, next to which the enlargement would have other values.
+                inside = pixels[: image.shape[0] - tile.top, : image.shape[1] - tile.left]
+                restored = _blended(inside, restored, contract, strength)
+            yield restored
     finally:
-        for _, future in pending:
+        for _, _, future in pending:
             future.cancel()
+
+
+def _blended(
+    pixels: Pixels, restored: FloatPixels, contract: ModelContract, strength: float
+) -> FloatPixels:
+    """Blend what of a restored tile is the image's; `pixels` are `(h, w, C)` without padding."""
+    rows, columns = (slice(side * contract.scale) for side in pixels.shape[:2])
+    before = _to_float(pixels[..., : contract.output_channels])
+    blended = restored.copy()
+    blended[rows, columns] = blend(before, restored[rows, columns], strength=strength)
+    return blended
 
 
 def _read_tiles(image: PixelRows, plan: TilePlan, channels: int) -> Iterator[Pixels]:
@@ -191,10 +259,12 @@ def _read_tiles(image: PixelRows, plan: TilePlan, channels: int) -> Iterator[Pix
     strip = image[:0]
     for tile in plan:
         if tile.column == 0:
-            strip = pad_to(image[tile.top : tile.top + tile.height], tile.height, plan.width)
+            rows = image[tile.top : tile.top + tile.height][:, plan.left : plan.left + plan.width]
+            strip = pad_to(rows, tile.height, plan.width)
             if strip.shape[2] < channels:
                 strip = strip.repeat(channels, axis=2)
-        yield strip[:, tile.left : tile.left + tile.width]
+        left = tile.left - plan.left
+        yield strip[:, left : left + tile.width]
 
 
 def _to_float(pixels: Pixels) -> FloatPixels:

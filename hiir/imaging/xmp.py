@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from xml.dom import minidom
 from xml.parsers.expat import ExpatError
 
@@ -19,6 +20,20 @@ _GPS = "GPS"
 _GEO_NAMESPACE = "http://www.w3.org/2003/01/geo/wgs84_pos#"
 _CAMERA = "http://ns.google.com/photos/1.0/camera/"
 _VIDEO = ("MotionPhoto", "MicroVideo")
+# Names that say where something is in the image, how large the image is, or that show it: a name
+# that ends with a star stands for all that begin with it.
+_OF_POSITIONS = {
+    "http://iptc.org/std/Iptc4xmpExt/2008-02-29/": ("ImageRegion",),
+    "http://ns.adobe.com/camera-raw-settings/1.0/": ("Crop*", "HasCrop", "RedEye*", "Retouch*"),
+    "http://ns.adobe.com/exif/1.0/": (
+        *("PixelXDimension", "PixelYDimension", "SubjectArea", "SubjectLocation"),
+    ),
+    "http://ns.adobe.com/tiff/1.0/": ("ImageLength", "ImageWidth"),
+    "http://ns.adobe.com/xap/1.0/": ("Thumbnails",),
+    "http://ns.google.com/photos/1.0/panorama/": ("*",),
+    "http://ns.microsoft.com/photo/1.2/": ("RegionInfo",),
+    "http://www.metadataworkinggroup.com/schemas/regions/": ("*",),
+}
 _OF_PARTS = (
     "http://ns.google.com/photos/1.0/container/",
     "http://ns.google.com/photos/dd/1.0/",
@@ -55,6 +70,20 @@ def without_lost_parts(xmp: bytes) -> bytes:
     if not speaks_of_lost_parts(xmp):
         return xmp
     return _without(xmp, _is_of_lost_part)
+
+
+def without_positions(xmp: bytes) -> bytes:
+    """The packet without what is only true of the whole image, for a part of it.
+
+    Regions of faces and other things, sizes, crops, panoramas and thumbnails. A packet that says
+    nothing of them stays byte for byte. Raises `XmpDamaged`.
+    """
+    names = {name.rstrip("*") for group in _OF_POSITIONS.values() for name in group}
+    namespaces = [space for space, group in _OF_POSITIONS.items() if group == ("*",)]
+    tokens = [*filter(None, names), *namespaces]
+    if not any(token.encode() in xmp for token in tokens):
+        return xmp
+    return _without(xmp, _is_of_position)
 
 
 def speaks_of_lost_parts(xmp: object) -> bool:
@@ -101,6 +130,11 @@ def _remove(
 
 def _is_place(node: minidom.Element | minidom.Attr) -> bool:
     return (node.localName or "").startswith(_GPS) or node.namespaceURI == _GEO_NAMESPACE
+
+
+def _is_of_position(node: minidom.Element | minidom.Attr) -> bool:
+    patterns = _OF_POSITIONS.get(node.namespaceURI or "", ())
+    return any(fnmatchcase(node.localName or "", pattern) for pattern in patterns)
 
 
 def _is_of_lost_part(node: minidom.Element | minidom.Attr) -> bool:

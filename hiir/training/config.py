@@ -7,7 +7,7 @@ import hashlib
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -166,6 +166,8 @@ class ReleaseConfig(_Strict):
 
     task: str
     version: str
+    source: Literal["clean", "photo"] = "clean"
+    """Files that a model for super-resolution enlarges."""
     tile: int = Field(gt=0)
     """Side in pixels of what is served; a multiple of the architecture's size."""
     overlap: int = Field(ge=0)

@@ -99,6 +99,7 @@ def contract_of(config: TrainingConfig, **values: Any) -> ModelContract:
         "name": config.name,
         "task": config.release.task,
         "version": config.release.version,
+        "source": config.release.source,
         "architecture": config.preset,
         "scale": preset.upscale,
         "input_channels": preset.in_channels,

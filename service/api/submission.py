@@ -27,6 +27,7 @@ from service.intake.idempotency import Claim, fingerprint_of
 from service.intake.photo_parameters import PHOTO_PARAMETERS, negotiate_formats, read_photo_options
 from service.intake.receive import RIGHT_FIELD, Upload, receive_upload, refuse_unknown
 from service.jobs.job import Job, Priority, derive_job_id
+from service.schemas.dry_run import DryRunView
 from service.schemas.job import JobView
 
 BATCH_PARAMETERS = (
@@ -37,7 +38,7 @@ BATCH_PARAMETERS = (
     "webhook_events",
     "client_metadata",
 )
-PARAMETERS = (*BATCH_PARAMETERS, "priority", "cancel_on_disconnect")
+PARAMETERS = (*BATCH_PARAMETERS, "priority", "cancel_on_disconnect", "dry_run")
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -58,8 +59,11 @@ class Submission:
 
 async def submit(
     request: Request, services: Services, *, tenant: str, client_id: str | None = None
-) -> Submission:
-    """Receive, validate and queue one image; raises the errors of `JobSubmitter.accept`."""
+) -> Submission | DryRunView:
+    """Receive, validate and queue one image, or say what would become of it (`dry_run`).
+
+    Raises the errors of `JobSubmitter.accept`.
+    """
     query = request.query_params.multi_items()
     if RIGHT_FIELD in request.query_params:
         raise InvalidParameterError(
@@ -91,6 +95,8 @@ async def submit(
             accept=request.headers.get("accept", ""),
             checked=None if repeatable else _read_priority(dict(query)),
         )
+        if sender.is_dry_run():
+            return await services.threads.for_upload(sender.try_out, client_id)
         if client_id is not None:
             return await services.threads.for_upload(sender.put, client_id)
         return await services.threads.for_upload(sender.post, key)
@@ -167,6 +173,34 @@ class _Submitter:
                 )
             return submission
 
+    def is_dry_run(self) -> bool:
+        """Return whether nothing is to be created; raises `InvalidParameterError`."""
+        try:
+            return self._flag("dry_run")
+        except InvalidParameterError:
+            self.upload.close()
+            raise
+
+    def try_out(self, client_id: str | None) -> DryRunView:
+        """Say what would become of the upload; raises `InvalidParameterError` for an id."""
+        with contextlib.closing(self.upload):
+            if client_id is not None:
+                raise InvalidParameterError(
+                    "A dry run creates no job, and takes no id: send it by POST.", actual="dry_run"
+                )
+            given = dict(self._checked())
+            options = read_photo_options(given)
+            read_webhook(given, self.services.settings.webhooks)
+            read_client_metadata(given)
+            made = self.services.submission.submitter.dry_run(
+                self.upload,
+                read_task(self.services, given),
+                options=options,
+                formats=negotiate_formats(self.accept, options.format),
+                priority=_read_priority(given),
+            )
+            return DryRunView.of(made)
+
     def put(self, client_id: str) -> Submission:
         """Create the job with this id, or return the one that the same submission created."""
         with contextlib.closing(self.upload):
@@ -220,12 +254,7 @@ class _Submitter:
     def _accept(
         self, job_id: str, client_id: str | None = None, fingerprint: str | None = None
     ) -> Job:
-        given = self._given()
-        refuse_unknown([name for name, _ in given], known=PARAMETERS)
-        self._cancels()
-        priority = _read_priority(dict(given))
-        if priority is not self.checked:
-            _require_service(self.services, self.tenant, dict(given))
+        given = self._checked()
         options = read_photo_options(dict(given))
         return self.services.submission.submitter.accept(
             self.upload,
@@ -234,7 +263,7 @@ class _Submitter:
             formats=negotiate_formats(self.accept, options.format),
             job_id=job_id,
             tenant=self.tenant,
-            priority=priority,
+            priority=_read_priority(dict(given)),
             client_id=client_id,
             fingerprint=fingerprint,
             webhook=read_webhook(dict(given), self.services.settings.webhooks),
@@ -254,14 +283,26 @@ class _Submitter:
             view=view, job_id=job_id, replayed=replayed, cancel_on_disconnect=self._cancels()
         )
 
+    def _checked(self) -> list[tuple[str, str]]:
+        """Return the parameters, if they are known and the service can take a job."""
+        given = self._given()
+        refuse_unknown([name for name, _ in given], known=PARAMETERS)
+        self._cancels()
+        if _read_priority(dict(given)) is not self.checked:
+            _require_service(self.services, self.tenant, dict(given))
+        return given
+
     def _given(self) -> list[tuple[str, str]]:
         return [*self.query, *self.upload.fields.items()]
 
     def _cancels(self) -> bool:
-        value = dict(self._given()).get("cancel_on_disconnect", "false")
+        return self._flag("cancel_on_disconnect")
+
+    def _flag(self, name: str) -> bool:
+        value = dict(self._given()).get(name, "false")
         if value not in _TRUTH:
             raise InvalidParameterError(
-                "cancel_on_disconnect must be true or false.",
+                f"{name} must be true or false.",
                 limit="true, false",
                 actual=value[:100],
             )

@@ -5,6 +5,7 @@ from typing import Any
 from hiir.imaging import MAX_NOISE_LEVEL, ColorPolicy, MetadataPolicy, writable_formats
 from service.catalogue.tasks import AUTO
 from service.jobs.job import Priority
+from service.schemas.dry_run import DryRunView
 from service.schemas.job import JobView
 
 _TEXT = {"schema": {"type": "string"}}
@@ -13,6 +14,12 @@ _SCALE = {
     "type": "string",
     "enum": ["2", "3", "4"],
     "description": "For `super-resolution`: the upscaling factor, see `/v1/tasks`.",
+}
+_SOURCE = {
+    "type": "string",
+    "enum": ["clean", "photo"],
+    "description": "For `super-resolution`: what the file is. `clean` was reduced and is otherwise "
+    "unharmed; `photo` is blurred, noisy or compressed as well. See `/v1/tasks` for the default.",
 }
 _PATTERN = {
     "type": "string",
@@ -40,6 +47,13 @@ _PRIORITY = {
     "slots free.",
 }
 _CANCELS = {"type": "string", "enum": ["true", "false"], "default": "false"}
+_DRY_RUN = {
+    "type": "string",
+    "enum": ["true", "false"],
+    "default": "false",
+    "description": "Only of POST: check the submission and predict tiles, time and warnings, with "
+    "200. Nothing is stored or queued.",
+}
 _WEBHOOK_URL = {"type": "string", "format": "uri", "maxLength": 2000}
 _CLIENT_METADATA = {
     "type": "string",
@@ -105,6 +119,20 @@ _PHOTO: dict[str, dict[str, Any]] = {
         "maximum": 999_999,
         "description": "Frame or page to restore, from 0.",
     },
+    "strength": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 100,
+        "default": 100,
+        "description": "Share of the restoration in percent; the rest is the photo, or its bicubic "
+        "enlargement.",
+    },
+    "region": {
+        "type": "string",
+        "pattern": "^[0-9]{1,6},[0-9]{1,6},[0-9]{1,6},[0-9]{1,6}$",
+        "description": "`x,y,width,height` in pixels of the upright photo: restore only this part, "
+        "in the time of its tiles. It has the pixels that it has in the whole result.",
+    },
 }
 _HEADERS: dict[str, Any] = {
     "Location": {"description": "URL of the job.", **_TEXT},
@@ -116,9 +144,10 @@ _RETRY_AFTER = {"description": "Seconds to wait before polling.", "schema": {"ty
 SUBMISSION: dict[str, Any] = {
     "responses": {
         200: {
-            "description": "The job ended within `wait`; with `Accept: image/*`, its result.",
+            "description": "The job ended within `wait`; with `Accept: image/*`, its result. Or "
+            "the prediction of a dry run.",
             "headers": _HEADERS,
-            "model": JobView,
+            "model": JobView | DryRunView,
             "content": {"image/*": _FILE},
         },
         202: {
@@ -138,12 +167,14 @@ SUBMISSION: dict[str, Any] = {
                             "file": {"type": "string", "format": "binary"},
                             "task": {"type": "string", "description": "One of `/v1/tasks`."},
                             "scale": _SCALE,
+                            "source": _SOURCE,
                             "pattern": _PATTERN,
                             "noise_level": _NOISE_LEVEL,
                             "file_right": _RIGHT,
                             **_PHOTO,
                             "priority": _PRIORITY,
                             "cancel_on_disconnect": _CANCELS,
+                            "dry_run": _DRY_RUN,
                             "webhook_url": _WEBHOOK_URL,
                             "webhook_events": _WEBHOOK_EVENTS,
                             "client_metadata": _CLIENT_METADATA,
@@ -162,6 +193,7 @@ SUBMISSION: dict[str, Any] = {
                 "description": "The task, for a body that is the image itself.",
             },
             {"name": "scale", "in": "query", "schema": _SCALE},
+            {"name": "source", "in": "query", "schema": _SOURCE},
             {"name": "pattern", "in": "query", "schema": _PATTERN},
             {"name": "noise_level", "in": "query", "schema": _NOISE_LEVEL},
             *({"name": name, "in": "query", "schema": _PHOTO[name]} for name in _PHOTO),
@@ -172,6 +204,7 @@ SUBMISSION: dict[str, Any] = {
                 "schema": _CANCELS,
                 "description": "Cancel the job if the client disconnects while it waits.",
             },
+            {"name": "dry_run", "in": "query", "schema": _DRY_RUN},
             {
                 "name": "webhook_url",
                 "in": "query",
@@ -202,7 +235,7 @@ SUBMISSION: dict[str, Any] = {
 }
 
 _FORM = SUBMISSION["openapi_extra"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-_NOT_OF_BATCHES = {"priority", "cancel_on_disconnect", "Prefer"}
+_NOT_OF_BATCHES = {"priority", "cancel_on_disconnect", "dry_run", "Prefer"}
 
 BATCH_SUBMISSION: dict[str, Any] = {
     "responses": {

@@ -1,6 +1,7 @@
-"""Seconds per megapixel on this installation: a moving average for each model, in Redis.
+"""Seconds per megapixel on this installation: moving averages in Redis.
 
-Workers record it after each job; the API shows it. A model that has not run yet has none.
+Workers record them after each job; the API shows those of the models, and predicts how long a job
+takes (`job_work`). A model that has not run yet has none.
 """
 
 from collections.abc import Mapping
@@ -8,11 +9,15 @@ from typing import cast
 
 import redis
 
+from service.capacity.job_work import JobWork, tiles_name
 from service.redis_connection import connect, read_lua, redis_errors
 from service.settings import RedisDatabase, Settings
 
 _KEY = "hiir:paces"
 _NEWEST_SHARE = 0.2
+_FASTER_SHARE = 0.5
+"""Of a part that took less than expected: the first one has loaded a model, or started a process,
+which must not count for long."""
 
 
 class ThroughputStore:
@@ -36,13 +41,24 @@ class ThroughputStore:
         """Close the connections."""
         self._redis.close()
 
-    def record(self, model_sha256: str, *, seconds: float, pixels: int) -> None:
-        """Record that restoring `pixels` of input took `seconds`."""
+    def record(self, name: str, *, seconds: float, pixels: int) -> None:
+        """Record that `pixels` took `seconds`: of input, for the SHA-256 of a model."""
+        self._record(name, 1e6 * seconds / pixels, faster_share=_NEWEST_SHARE)
+
+    def record_parts(self, work: JobWork, *, tiles: float, read: float, written: float) -> None:
+        """Record the seconds that the parts of a job took."""
+        for (name, pixels), spent in zip(work.parts, (tiles, read, written), strict=True):
+            self._record(name, 1e6 * spent / pixels, faster_share=_FASTER_SHARE)
+        # The model may have been served in another way before.
         with redis_errors():
-            self._script(keys=[_KEY], args=[model_sha256, 1e6 * seconds / pixels, _NEWEST_SHARE])
+            self._redis.hdel(_KEY, tiles_name(work.model_sha256, any_size=not work.any_size))
 
     def all(self) -> Mapping[str, float]:
-        """Return the seconds per megapixel of every model that has restored something."""
+        """Return the seconds per megapixel by name; a model without a job has none."""
         with redis_errors():
             means = cast("Mapping[str, str]", self._redis.hgetall(_KEY))
-        return {sha256: float(mean) for sha256, mean in means.items()}
+        return {name: float(mean) for name, mean in means.items()}
+
+    def _record(self, name: str, pace: float, *, faster_share: float) -> None:
+        with redis_errors():
+            self._script(keys=[_KEY], args=[name, pace, _NEWEST_SHARE, faster_share])

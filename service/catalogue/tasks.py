@@ -19,8 +19,8 @@ from service.errors import (
     UnknownTaskError,
 )
 
-SCALE, PATTERN, NOISE_LEVEL = "scale", "pattern", "noise_level"
-TASK_PARAMETERS = (SCALE, PATTERN, NOISE_LEVEL)
+SCALE, SOURCE, PATTERN, NOISE_LEVEL = "scale", "source", "pattern", "noise_level"
+TASK_PARAMETERS = (SCALE, SOURCE, PATTERN, NOISE_LEVEL)
 """Parameters of single tasks, as opposed to those of every job."""
 
 AUTO = "auto"
@@ -152,7 +152,12 @@ class Task:
         if self.scales == (1,):
             return ()
         scales = tuple(map(str, self.scales))
-        return (Parameter(name=SCALE, values=scales, required=len(scales) > 1),)
+        scale = Parameter(name=SCALE, values=scales, required=len(scales) > 1)
+        # In the order in which the models are preferred.
+        sources = tuple(dict.fromkeys(model.source for model in self.models))
+        if len(sources) == 1:
+            return (scale,)
+        return (scale, Parameter(name=SOURCE, values=sources, required=False))
 
     def request(self, given: Mapping[str, str]) -> "TaskRequest":
         """Parse the parameters of the task.
@@ -175,7 +180,9 @@ class Task:
                 values[parameter.name] = parameter.check(value)
             elif parameter.required:
                 raise self.missing(parameter.name)
-        return TaskRequest(task=self, parameters=values)
+        request = TaskRequest(task=self, parameters=values)
+        request.check_source()
+        return request
 
     def missing(self, name: str) -> MissingParameterError:
         """Return the error for a parameter that is required for this image."""
@@ -199,6 +206,19 @@ class TaskRequest:
         """Upscaling factor along each side."""
         return int(self.parameters.get(SCALE, self.task.scales[0]))
 
+    def check_source(self) -> None:
+        """Raise `InvalidParameterError` for a source that this scale has no model for."""
+        source = self.parameters.get(SOURCE)
+        fitting = sorted({model.scale for model in self.task.models if model.source == source})
+        if source is None or self.scale in fitting:
+            return
+        limit = ", ".join(map(str, fitting))
+        raise InvalidParameterError(
+            f"{SOURCE}={source} requires {SCALE} to be one of {limit}.",
+            limit=limit,
+            actual=str(self.scale),
+        )
+
     @property
     def pattern(self) -> BayerPattern | None:
         """Pattern of the mosaic; None if it was not given."""
@@ -211,9 +231,15 @@ class TaskRequest:
         A gray image goes to a gray model, or as three equal channels to a color model.
         """
         wanted = (views, 3 * views) if gray else (3 * views,)
+        models = [
+            model
+            for model in self.task.models
+            if model.scale == self.scale
+            and model.source == self.parameters.get(SOURCE, model.source)
+        ]
         for channels in wanted:
-            for model in self.task.models:
-                if model.scale == self.scale and model.image_channels == channels:
+            for model in models:
+                if model.image_channels == channels:
                     return self._taking_parameters(model)
         taken = sorted({model.image_channels for model in self.task.models})
         takes = ", ".join(_CHANNELS.get(count, f"{count} channels") for count in taken)

@@ -30,11 +30,13 @@ from service.errors import (
 )
 from service.intake.check import CheckedUpload, UploadCheck
 from service.intake.codec_pool import CodecPool
+from service.intake.prediction import predict
 from service.intake.receive import Upload
 from service.jobs.batch import Batch, BatchState
 from service.jobs.batch_store import BatchStore
 from service.jobs.blobs import BlobStore
 from service.jobs.creation import Creation
+from service.jobs.dry_run import DryRun
 from service.jobs.job import Job, JobStatus, Priority, Webhook
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore
@@ -172,6 +174,28 @@ class JobSubmitter:
             )
         )
 
+    def dry_run(
+        self,
+        upload: Upload,
+        request: TaskRequest,
+        *,
+        options: PhotoOptions,
+        formats: Sequence[ImageFormat] = (),
+        priority: Priority = Priority.INTERACTIVE,
+    ) -> DryRun:
+        """Validate the image as `accept` does, and predict what becomes of it; nothing is stored.
+
+        Raises the errors of `UploadCheck` and `StoreUnavailableError`.
+        """
+        try:
+            with self._codecs.take() as codec:
+                check = UploadCheck(codec=codec, limits=self._limits, request=request)
+                checked = check.run(upload, options, formats)
+                notes = codec.notes_on_result(checked.photo, checked.options)
+        except ImagingError as error:
+            raise translate_imaging_error(error) from error
+        return predict(request, checked, self._backlog.snapshot(), priority=priority, notes=notes)
+
     def prepare(
         self,
         upload: Upload,
@@ -221,6 +245,7 @@ class JobSubmitter:
             filename=upload.filename,
             source=checked.stored(blob),
             options=checked.options,
+            region_pixels=checked.region_pixels,
             result_estimate=checked.result_estimate,
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
@@ -292,6 +317,7 @@ class JobSubmitter:
             filename=job.filename,
             source=replace(job.source, blob=blob),
             options=job.options,
+            region_pixels=job.region_pixels,
             result_estimate=job.result_estimate,
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
@@ -347,7 +373,7 @@ class JobSubmitter:
         quota = self._quotas.snapshot(job.tenant)
         if made is Creation.TOO_MANY:
             return self.too_many_jobs(quota)
-        return quota.quota_exceeded(pixels=job.source.pixels)
+        return quota.quota_exceeded(pixels=job.pixels)
 
     def _existing_job(self, job: Job, blob: Blob) -> Job:
         with contextlib.suppress(ServiceError):

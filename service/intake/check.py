@@ -23,9 +23,15 @@ from hiir.imaging import (
     check_header,
     encoding_bytes,
     plan_photo,
+    tiles_of,
 )
 from service.catalogue.tasks import PATTERN, TaskRequest
-from service.errors import ResultTooLargeError, ServiceError, ViewsDifferError
+from service.errors import (
+    InvalidParameterError,
+    ResultTooLargeError,
+    ServiceError,
+    ViewsDifferError,
+)
 from service.intake.receive import RIGHT_FIELD, Upload
 from service.jobs.stored_image import Blob, StoredImage
 from service.limits import Limits
@@ -45,8 +51,16 @@ class CheckedUpload:
     model: ModelContract
     right_from: int | None
     is_raw: bool
+    result_format: ImageFormat
     result_estimate: int
     """Estimated bytes of the result."""
+    region_pixels: int | None
+    """Pixels of the tiles that a region needs; None without a region."""
+
+    @property
+    def format(self) -> str:
+        """Format of the upload."""
+        return "camera-raw" if self.is_raw else self.photo.header.format.value
 
     def stored(self, blob: Blob) -> StoredImage:
         """Return the upload as a job stores it."""
@@ -54,7 +68,7 @@ class CheckedUpload:
         file_format = header.format
         return StoredImage(
             blob=blob,
-            format="camera-raw" if self.is_raw else file_format.value,
+            format=self.format,
             media_type="application/octet-stream" if self.is_raw else file_format.media_type,
             extension=".raw" if self.is_raw else file_format.extension,
             width=header.width,
@@ -80,16 +94,19 @@ class UploadCheck:
         gets the first of them.
 
         Raises the codec's errors, `ResultTooLargeError`, `NoModelForImageError`,
-        `ViewsDifferError`, and `MissingParameterError` for a mosaic without a pattern.
+        `ViewsDifferError`, `MissingParameterError` for a mosaic without a pattern, and
+        `InvalidParameterError` for a region that the photo does not have, and for a strength that
+        the model does not allow.
         """
         is_raw = self.request.task.takes_mosaics and self.request.pattern is None
         photo = self._check_raw(upload, options) if is_raw else self._check_photo(upload, options)
         header = photo.header
+        self._check_region(photo, options)
         if options.format is None and formats and header.format not in formats:
             options = replace(options, format=formats[0])
         self._check_result(header, options)
         plan = plan_photo(photo, options, scale=self.request.scale)
-        self._check_result_bytes(photo, plan)
+        self._check_result_bytes(photo, plan, options)
         gray, views = photo.gray, 1
         if self.request.task.takes_mosaics:
             if not is_raw:
@@ -100,13 +117,17 @@ class UploadCheck:
             views = 2
             right = self.codec.check(upload.right, self.limits.image_limits(), options)
             _check_alike(photo, right)
+        model = self.request.choose_model(gray=gray, views=views)
+        _check_strength(options, model)
         return CheckedUpload(
             photo=photo,
             options=options,
-            model=self.request.choose_model(gray=gray, views=views),
+            model=model,
             right_from=upload.right_from,
             is_raw=is_raw,
-            result_estimate=self._estimate(photo, plan, gray=gray),
+            result_format=plan.format,
+            result_estimate=self._estimate(photo, plan, options, gray=gray),
+            region_pixels=_region_pixels(photo, options, model),
         )
 
     def _check_photo(self, upload: Upload, options: PhotoOptions) -> PhotoInfo:
@@ -130,20 +151,51 @@ class UploadCheck:
             return None
         return self.request.task.missing(PATTERN)
 
-    def _estimate(self, photo: PhotoInfo, plan: OutputPlan, *, gray: bool) -> int:
-        pixels = photo.header.pixels * self.request.scale**2
+    def _check_region(self, photo: PhotoInfo, options: PhotoOptions) -> None:
+        if options.region is None:
+            return
+        height, width, _ = photo.shape
+        if not options.region.is_inside(height=height, width=width):
+            raise InvalidParameterError(
+                "region must lie inside the photo, which has "
+                f"{width}x{height} pixels when it is upright.",
+                limit=f"0,0,{width},{height}",
+                actual=str(options.region),
+            )
+        shortest = min(options.region.width, options.region.height)
+        if shortest < self.limits.min_side:
+            raise InvalidParameterError(
+                f"The shorter side of region has {shortest} pixels; at least "
+                f"{self.limits.min_side} are needed.",
+                limit=self.limits.min_side,
+                actual=shortest,
+            )
+
+    def _estimate(
+        self, photo: PhotoInfo, plan: OutputPlan, options: PhotoOptions, *, gray: bool
+    ) -> int:
+        pixels = self._result_pixels(photo.header, options)
         lossless = plan.is_lossless or plan.format in _LOSSLESS
         channels = (1 if gray else 3) + photo.has_alpha
         sample_bytes = plan.bit_depth // 8
         estimate = pixels * (channels * sample_bytes if lossless else _LOSSY_BYTES_PER_PIXEL)
         return min(int(estimate), self.limits.result_bytes)
 
-    def _check_result_bytes(self, photo: PhotoInfo, plan: OutputPlan) -> None:
+    def _result_pixels(self, header: ImageHeader, options: PhotoOptions) -> int:
+        # A region is found to be too large for the photo only when the photo has been decoded.
+        pixels = header.pixels
+        if options.region is not None:
+            pixels = min(pixels, options.region.pixels)
+        return pixels * self.request.scale**2
+
+    def _check_result_bytes(
+        self, photo: PhotoInfo, plan: OutputPlan, options: PhotoOptions
+    ) -> None:
         """Raise `ResultTooLargeError` for a file whose size is known before it is written."""
         if plan.format is not ImageFormat.BMP:
             return
         channels = 3 if self.request.task.takes_mosaics else photo.shape[2]
-        needed = photo.header.pixels * self.request.scale**2 * channels
+        needed = self._result_pixels(photo.header, options) * channels
         if needed > self.limits.result_bytes:
             raise ResultTooLargeError(
                 f"The result would have {needed} bytes: BMP is not compressed.",
@@ -152,7 +204,7 @@ class UploadCheck:
             )
 
     def _check_result(self, header: ImageHeader, options: PhotoOptions) -> None:
-        pixels = header.pixels * self.request.scale**2
+        pixels = self._result_pixels(header, options)
         if pixels > self.limits.output_pixels:
             raise ResultTooLargeError(
                 f"The result would have {pixels} pixels.",
@@ -167,6 +219,25 @@ class UploadCheck:
                 limit=self.limits.codec_bytes,
                 actual=needed,
             )
+
+
+def _check_strength(options: PhotoOptions, model: ModelContract) -> None:
+    if options.strength < 100 and not model.can_blend:
+        raise InvalidParameterError(
+            f"{model.name} turns {model.image_channels} channels into {model.output_channels}, "
+            "so that its result cannot be blended with the photo.",
+            limit=100,
+            actual=options.strength,
+        )
+
+
+def _region_pixels(photo: PhotoInfo, options: PhotoOptions, model: ModelContract) -> int | None:
+    """Count the pixels of the photo in the tiles that the region needs; None without a region."""
+    if options.region is None:
+        return None
+    height, width, _ = photo.shape
+    plan = tiles_of(photo.shape, model, any_size=False, region=options.region)
+    return min(plan.height, height - plan.top) * min(plan.width, width - plan.left)
 
 
 def _check_mosaic(photo: PhotoInfo) -> None:

@@ -9,12 +9,14 @@ from hiir.imaging import (
     ImageFormat,
     MetadataPolicy,
     PhotoOptions,
+    Region,
     writable_formats,
 )
 from service.errors import InvalidParameterError, NotAcceptableError
 
 _BACKGROUND = re.compile(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 _WHOLE = re.compile(r"[0-9]{1,6}")
+_REGION = re.compile(r"([0-9]{1,6}),([0-9]{1,6}),([0-9]{1,6}),([0-9]{1,6})")
 _QUALITY = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)")
 _AS_SENT, _PRESERVE = "same", "preserve"
 
@@ -58,6 +60,19 @@ def _background(name: str, text: str) -> tuple[int, ...]:
     return tuple(int(level, 16) for level in found.groups())
 
 
+def _region(name: str, text: str) -> Region:
+    found = _REGION.fullmatch(text)
+    left, top, width, height = map(int, found.groups()) if found else (0, 0, 0, 0)
+    if not (width and height):
+        raise InvalidParameterError(
+            f"{name} must be x,y,width,height in whole pixels of the upright photo, such as "
+            "1200,800,256,256.",
+            limit="x,y,width,height",
+            actual=text[:100],
+        )
+    return Region(left=left, top=top, width=width, height=height)
+
+
 _READERS: Mapping[str, Callable[[str, str], Any]] = {
     "background": _background,
     "bit_depth": lambda name, text: {"8": 8, "16": 16}.get(
@@ -69,6 +84,8 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = {
     "lossless": lambda name, text: _choice("true", "false")(name, text) == "true",
     "metadata": lambda name, text: MetadataPolicy(_choice(*MetadataPolicy)(name, text)),
     "quality": _number(1, 100),
+    "region": _region,
+    "strength": _number(0, 100),
 }
 
 PHOTO_PARAMETERS = tuple(_READERS)

@@ -48,7 +48,7 @@ class CreationCall:
             keys=creation_keys(job),
             args=[
                 *(job.id, fields["created_at"], job_key(""), fields["source"]),
-                *(most, job.source.pixels, 1_000_000 * tenants.megapixels_per_day),
+                *(most, job.pixels, 1_000_000 * tenants.megapixels_per_day),
                 *(job.result_estimate, limits.store_percent, job.batch_id or ""),
                 *(Failure.from_error(error).to_json() for error in (over_quota, store_full)),
                 record_seconds,

@@ -186,6 +186,8 @@ class Job:
     """Expiry of the result for a job that succeeded, of the record for any other."""
     options: PhotoOptions = field(default_factory=PhotoOptions)
     """Options for the result."""
+    region_pixels: int | None = None
+    """Pixels of the tiles that a region needs; None for a job that restores the whole photo."""
     result_estimate: int = 0
     """Estimated bytes of the result; the store reserves them until the job has ended."""
     status: JobStatus = JobStatus.QUEUED
@@ -224,6 +226,11 @@ class Job:
     failure: Failure | None = None
     last_event: str | None = None
     """Id of the event that ended the job."""
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the photo that are restored: the quota and the predicted wait count them."""
+        return self.source.pixels if self.region_pixels is None else self.region_pixels
 
     @property
     def public_id(self) -> str:
@@ -271,7 +278,7 @@ class Job:
             "filename": json.dumps(self.filename),
             "client_metadata": json.dumps(dict(self.client_metadata)),
             "source": self.source.to_json(),
-            "pixels": str(self.source.pixels),  # separate, for the Lua scripts
+            "pixels": str(self.pixels),  # separate, for the Lua scripts
             "options": json.dumps(self.options.to_json()),
             "result_estimate": str(self.result_estimate),
             "created_at": repr(self.created_at),
@@ -283,6 +290,7 @@ class Job:
     @classmethod
     def from_fields(cls, fields: Mapping[str, str]) -> Self:
         """Parse a record: what `to_fields` wrote and what the store has added."""
+        options = PhotoOptions.from_json(json.loads(fields.get("options", "{}")))
         return cls(
             id=fields["id"],
             task=fields["task"],
@@ -293,7 +301,8 @@ class Job:
             filename=json.loads(fields["filename"]),
             client_metadata=json.loads(fields.get("client_metadata", "{}")),
             source=StoredImage.from_json(fields["source"]),
-            options=PhotoOptions.from_json(json.loads(fields.get("options", "{}"))),
+            options=options,
+            region_pixels=None if options.region is None else int(fields["pixels"]),
             result_estimate=int(fields.get("result_estimate", 0)),
             created_at=float(fields["created_at"]),
             expires_at=float(fields["expires_at"]),

@@ -142,7 +142,7 @@ class JobStore:
     def discard(self, job: Job) -> None:
         """Remove a job whose submission failed, and what was counted for it."""
         with redis_errors():
-            self._discard(keys=creation_keys(job), args=[job.id, job.source.pixels])
+            self._discard(keys=creation_keys(job), args=[job.id, job.pixels])
 
     def get(self, job_id: str) -> Job | None:
         """Return the job, or None if it does not exist."""

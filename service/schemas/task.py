@@ -19,6 +19,8 @@ class ModelView(View):
     precision: str
     """Precision of the computation: `fp32`, `fp16`, or `bf16` where the CPU has it."""
     scale: int
+    source: str
+    """What super-resolution enlarges: `clean` files, or `photo` (noisy, compressed)."""
     input_channels: int
     """1 for gray images, 3 for color, 6 for two views in color."""
     output_channels: int
@@ -41,6 +43,7 @@ class ModelView(View):
             architecture=contract.architecture,
             precision=precision,
             scale=contract.scale,
+            source=contract.source,
             input_channels=contract.image_channels,
             output_channels=contract.output_channels,
             tile=contract.tile,

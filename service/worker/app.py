@@ -8,6 +8,7 @@ housekeeping.
 import functools
 import uuid
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from celery import Celery, signals
@@ -49,6 +50,11 @@ def create_worker(settings: Settings) -> Celery:
     def pipeline() -> Pipeline:
         return Pipeline.build(settings, models=models, drain=drain, report_outcome=reporter.report)
 
+    def start_codec(**_: object) -> None:
+        with suppress(OSError):  # the first job tries again, and fails by a rule of its own
+            pipeline().codec.start()
+
+    signals.worker_process_init.connect(start_codec, weak=False)
     define_task(app, pipeline)
     connect_event_loop_heartbeat(app, housekeeping.on_event_loop_tick)
     # Celery warns about a deliberate setting on every lost connection (see `jobs.queue`).

@@ -31,6 +31,7 @@ from hiir.imaging import (
     ModelContract,
     TilePlan,
 )
+from service.capacity.job_work import JobWork, tile_pixels
 from service.capacity.throughput import ThroughputStore
 from service.errors import (
     DiskFullError,
@@ -94,6 +95,7 @@ class Attempt:
         self._store = StoreRetries(settings=settings.jobs, heartbeat=self._heartbeat, drain=drain)
         self.previews = PreviewStorage(lease=lease, jobs=jobs, blobs=blobs, settings=settings.jobs)
         self._timings: dict[str, float] = {}
+        self._tile_pixels, self._any_size = 0, False
         self._stage = Stage.DECODE
         self._entered = time.monotonic()
 
@@ -131,8 +133,9 @@ class Attempt:
         self._heartbeat.progress = replace(self._heartbeat.progress, stage=stage)
         self._heartbeat.check()
 
-    def set_tiles(self, plan: TilePlan) -> None:
+    def set_tiles(self, plan: TilePlan, *, any_size: bool) -> None:
         """Record the grid of tiles before the first one is done."""
+        self._tile_pixels, self._any_size = tile_pixels(plan), any_size
         self._heartbeat.progress = replace(
             self._heartbeat.progress, tiles_total=len(plan), tile_columns=len(plan.columns)
         )
@@ -240,17 +243,27 @@ class Attempt:
                 logger.info("succeeded, %d bytes, %s", size, self._timings)
                 self._delete_source()
                 self._publish_batch_turn()
-                self._record_throughput(model)
+                self._record_throughput(model, photo.format.value, width * height)
                 self._report_outcome(JobStatus.SUCCEEDED)
 
-    def _record_throughput(self, model: ModelContract) -> None:
+    def _record_throughput(self, model: ModelContract, written: str, pixels: int) -> None:
         source = self._job.source
+        work = JobWork(
+            model_sha256=model.sha256,
+            any_size=self._any_size,
+            tile_pixels=self._tile_pixels,
+            read_format=source.format,
+            read_pixels=source.pixels,
+            written_format=written,
+            written_pixels=pixels,
+        )
+        decode, restore, encode, store = (
+            self._timings[stage.value]
+            for stage in (Stage.DECODE, Stage.RESTORE, Stage.ENCODE, Stage.STORE)
+        )
         with suppress(ServiceError):  # an estimate: the next job updates it
-            self._throughput.record(
-                model.sha256,
-                seconds=self._timings[Stage.RESTORE.value],
-                pixels=source.width * source.height,
-            )
+            self._throughput.record(model.sha256, seconds=restore, pixels=self._job.pixels)
+            self._throughput.record_parts(work, tiles=restore, read=decode, written=encode + store)
 
     def _report_outcome(self, status: JobStatus, code: str = "") -> None:
         job = self._job
@@ -265,7 +278,7 @@ class Attempt:
                 priority=job.priority,
                 code=code,
                 stages={_STAGE_NAMES.get(name, name): spent for name, spent in stages.items()},
-                pixels=job.source.pixels if succeeded else 0,
+                pixels=job.pixels if succeeded else 0,
             )
         )
 

@@ -18,6 +18,7 @@ from hiir.imaging import (
     ImagingError,
     ModelContract,
     PixelFile,
+    Region,
     plan_photo,
     restore_tiled,
     restored_shape,
@@ -138,9 +139,13 @@ class Pipeline:
                     files=files,
                 )
             plan = plan_photo(photo.like.info, job.options)
-            shape = restored_shape(photo.rows.shape, contract)
-            self._preview_input(attempt, photo)
-            attempt.set_tiles(tiles_of(photo.rows.shape, contract, any_size=any_size))
+            region = job.options.region
+            shape = restored_shape(photo.rows.shape, contract, region)
+            self._preview_input(attempt, photo, region)
+            attempt.set_tiles(
+                tiles_of(photo.rows.shape, contract, any_size=any_size, region=region),
+                any_size=any_size,
+            )
             attempt.enter(Stage.RESTORE)
             restored = files.enter_context(PixelFile(shape, plan.dtype))
             with (
@@ -156,6 +161,8 @@ class Pipeline:
                     in_flight=self.settings.inference.tiles_in_flight,
                     on_progress=attempt.report_tiles,
                     should_stop=clock.watching(attempt.is_stopped),
+                    strength=job.options.strength / 100,
+                    region=region,
                 )
                 # A server that was replaced meanwhile must not leave an image of two versions.
                 engine.require_model()
@@ -166,7 +173,7 @@ class Pipeline:
                 written = self.codec.encode(
                     restored, like=photo.like, options=job.options, target=target
                 )
-            preview = self._preview(attempt, restored, photo.like, files)
+            preview = self._preview(attempt, restored, photo.like, files, region)
             attempt.enter(Stage.STORE)
             height, width, _ = shape
             attempt.succeed(
@@ -178,15 +185,21 @@ class Pipeline:
                 preview=preview,
             )
 
-    def _preview_input(self, attempt: Attempt, photo: PreparedPhoto) -> None:
+    def _preview_input(self, attempt: Attempt, photo: PreparedPhoto, region: Region | None) -> None:
         if self.settings.jobs.preview_side:
             with ExitStack() as files:
-                preview = self._preview(attempt, photo.visible(files), photo.like, files)
+                shown = photo.visible(files, region)
+                preview = self._preview(attempt, shown, photo.like, files, region)
                 if preview is not None:
                     attempt.previews.store_of_source(preview)
 
     def _preview(
-        self, attempt: Attempt, pixels: PixelFile, like: DecodedImage, files: ExitStack
+        self,
+        attempt: Attempt,
+        pixels: PixelFile,
+        like: DecodedImage,
+        files: ExitStack,
+        region: Region | None,
     ) -> Preview | None:
         """Write a preview; a job does not fail for the lack of one."""
         side = self.settings.jobs.preview_side
@@ -196,7 +209,7 @@ class Pipeline:
         try:
             with attempt.interrupting(self.codec.kill):
                 width, height = self.codec.write_preview(
-                    pixels, like=like, max_side=side, target=target
+                    pixels, like=like, max_side=side, target=target, region=region
                 )
         except ImagingError as error:
             logger.warning("no preview: %s", error)

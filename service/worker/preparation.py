@@ -18,6 +18,7 @@ from hiir.imaging import (
     ModelContract,
     PixelFile,
     PixelRows,
+    Region,
     RowsWithLevel,
     estimate_of_rows,
     from_unit,
@@ -38,16 +39,17 @@ class PreparedPhoto:
     development: Development | None = None
     """Color processing of the result."""
 
-    def visible(self, files: ExitStack) -> PixelFile:
-        """Return the input as it looks, `(H, W, C)`; `files` closes what is opened."""
+    def visible(self, files: ExitStack, region: Region | None = None) -> PixelFile:
+        """Return the input as it looks, `(H, W, C)`, whole or a region of it.
+
+        `files` closes what is opened.
+        """
         if isinstance(self.rows, DemosaickedRows):
-            shown = files.enter_context(PixelFile(self.rows.shape, np.uint8))
-            for top in range(0, shown.shape[0], _BAND_ROWS):
-                rows = slice(top, min(top + _BAND_ROWS, shown.shape[0]))
-                shown[rows] = from_unit(self.rows[rows], shown.dtype)
+            shown = _copied(self.rows, region, np.dtype(np.uint8), files)
             self.develop(shown)
             return shown
-        return cast("PixelFile", self.like.pixels)  # the codec decodes into files
+        pixels = cast("PixelFile", self.like.pixels)  # the codec decodes into files
+        return pixels if region is None else _copied(pixels, region, pixels.dtype, files)
 
     def develop(self, restored: PixelFile) -> None:
         """Apply the color processing to the result; most images need none."""
@@ -57,6 +59,22 @@ class PreparedPhoto:
         for top in range(0, height, _BAND_ROWS):
             rows = slice(top, min(top + _BAND_ROWS, height))
             restored[rows] = self.development.apply(restored[rows])
+
+
+def _copied(
+    pixels: PixelRows, region: Region | None, dtype: np.dtype[Any], files: ExitStack
+) -> PixelFile:
+    """Copy `(H, W, C)` samples of `dtype` or float32 [0, 1], or a region of them, to a file."""
+    height, width, channels = pixels.shape
+    part = region or Region(left=0, top=0, width=width, height=height)
+    copy = files.enter_context(PixelFile((part.height, part.width, channels), dtype))
+    for top in range(part.top, part.bottom, _BAND_ROWS):
+        bottom = min(top + _BAND_ROWS, part.bottom)
+        samples = pixels[top:bottom][:, part.left : part.right]
+        if samples.dtype != dtype:
+            samples = from_unit(samples, dtype)
+        copy[top - part.top : bottom - part.top] = samples
+    return copy
 
 
 class StackedViews:

@@ -20,6 +20,7 @@ from hiir_client.errors import (
 from hiir_client.models import (
     Batch,
     Delivery,
+    DryRun,
     Job,
     JobEvent,
     JobState,
@@ -44,6 +45,7 @@ __all__ = [
     "Client",
     "ConnectionLostError",
     "Delivery",
+    "DryRun",
     "HiirClientError",
     "Job",
     "JobEvent",

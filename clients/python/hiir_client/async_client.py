@@ -25,6 +25,7 @@ from hiir_client.models import (
     Batch,
     BatchSummary,
     Delivery,
+    DryRun,
     Job,
     JobEvent,
     JobStatus,
@@ -66,6 +67,7 @@ class AsyncClient:
     async def restore(
         self,
         source: Source,
+        /,
         *,
         task: str,
         to: str | PathLike[str] | None = None,
@@ -129,6 +131,7 @@ class AsyncJobs(_Resource):
     async def submit(
         self,
         source: Source,
+        /,
         *,
         task: str,
         filename: str | None = None,
@@ -149,6 +152,25 @@ class AsyncJobs(_Resource):
                 idempotency_key=idempotency_key,
                 options=options,
                 policy=self._policy,
+            )
+        )
+
+    async def dry_run(
+        self,
+        source: Source,
+        /,
+        *,
+        task: str,
+        filename: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> DryRun:
+        """Upload an image and return what its job would do; nothing is stored or queued.
+
+        Raises what `submit` raises.
+        """
+        return await self._driver.run(
+            operations.dry_run(
+                source, task=task, filename=filename, options=options, policy=self._policy
             )
         )
 

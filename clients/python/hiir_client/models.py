@@ -133,6 +133,38 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedImage:
+    """The file that a job would write."""
+
+    format: str
+    width: int
+    """Pixels."""
+    height: int
+    """Pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """What a submission would lead to; nothing was stored or queued."""
+
+    task: str
+    parameters: Mapping[str, str]
+    model: str
+    model_version: str
+    model_sha256: str
+    options: Mapping[str, Any]
+    output: PlannedImage
+    tiles: int
+    seconds: float | None
+    """Predicted time from the job's start to its end; None before the model's first job."""
+    wait_seconds: float | None
+    """Predicted time until the job starts; None without a worker."""
+    megapixels: float
+    """Megapixels that the job would take of the quota of the day."""
+    warnings: tuple[Warning, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
     """The state of a job at the time of an event."""
 
@@ -265,6 +297,8 @@ class Model:
     seconds_per_megapixel: float | None
     """Measured on recent jobs, per megapixel of input; None before the first."""
     quality: Mapping[str, float]
+    source: str = "clean"
+    """What super-resolution enlarges: `clean` files, or `photo` (noisy, compressed)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from hiir_client.effects import Effect, Emit, Operation, Request
 from hiir_client.errors import ResultExistsError
 from hiir_client.exchange import send
 from hiir_client.following import OnProgress, wait_for_job
-from hiir_client.models import Batch, BatchSummary, Delivery, Job, Key, Link, Scope, Task
+from hiir_client.models import Batch, BatchSummary, Delivery, DryRun, Job, Key, Link, Scope, Task
 from hiir_client.retries import RetryPolicy
 from hiir_client.sources import Source
 from hiir_client.submission import BatchOptions, JobOptions, quote_id, submission
@@ -94,6 +94,21 @@ def submit_job(
         options=options,
     )
     return (yield from send(request, policy=policy)).decode(Job)
+
+
+def dry_run(
+    source: Source,
+    *,
+    task: str,
+    filename: str | None,
+    options: JobOptions,
+    policy: RetryPolicy,
+) -> Operation[DryRun]:
+    """Ask what a submission would lead to."""
+    request = submission(
+        "/v1/jobs", [source], task=task, filename=filename, options=options, dry_run=True
+    )
+    return (yield from send(request, policy=policy)).decode(DryRun)
 
 
 def submit_batch(

@@ -17,6 +17,8 @@ class BatchOptions(TypedDict, total=False):
 
     scale: int
     """For `super-resolution`: the upscaling factor."""
+    source: Literal["clean", "photo"]
+    """For `super-resolution`: whether the file was reduced alone, or is noisy or compressed too."""
     pattern: Literal["RGGB", "BGGR", "GRBG", "GBRG"]
     """For `demosaic`: the colors of the four pixels at the top left, row by row."""
     noise_level: float | Literal["auto"]
@@ -39,6 +41,10 @@ class BatchOptions(TypedDict, total=False):
     """Color to flatten transparency onto: `#RRGGBB`."""
     frame: int
     """Frame or page to restore, from 0."""
+    strength: int
+    """0 to 100: share of the restoration in percent; the rest is the photo."""
+    region: tuple[int, int, int, int]
+    """Left, top, width and height in pixels of the upright photo: restore only this part."""
     webhook_url: str
     webhook_events: Sequence[WebhookEvent]
     client_metadata: Mapping[str, str]
@@ -63,6 +69,7 @@ def submission(
     client_id: str | None = None,
     idempotency_key: str | None = None,
     options: JobOptions | BatchOptions,
+    dry_run: bool = False,
 ) -> Request:
     """Return the request that submits files.
 
@@ -77,6 +84,8 @@ def submission(
             files.append(file_part(options["file_right"], name=name))
         elif value is not None:
             fields[name] = _to_text(value)
+    if dry_run:
+        fields["dry_run"] = "true"
     key = idempotency_key or (uuid.uuid4().hex if client_id is None else None)
     return Request(
         method="POST" if client_id is None else "PUT",

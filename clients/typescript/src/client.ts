@@ -7,14 +7,16 @@ import type { components, paths } from "./schema.js";
 
 export type Job = components["schemas"]["JobView"];
 export type Batch = components["schemas"]["BatchView"];
+/** What a submission would lead to. */
+export type DryRun = components["schemas"]["DryRunView"];
 export type Task = components["schemas"]["TaskView"];
 
 type Form = paths["/v1/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"];
 /** A field's type for a caller: the form's own texts `"true"` and `"false"` are booleans. */
-type Natural<T> = "true" | "false" extends T ? boolean : T;
+type Natural<T> = string extends T ? T : "true" | "false" extends T ? boolean : T;
 /** Parameters of the task and options of the result: the fields of the form. */
 export type JobOptions = {
-  [Name in Exclude<keyof Form, "file" | "task" | "client_metadata">]?: Natural<
+  [Name in Exclude<keyof Form, "file" | "task" | "client_metadata" | "dry_run">]?: Natural<
     NonNullable<Form[Name]>
   >;
 } & {
@@ -110,6 +112,16 @@ export class Jobs {
       bodySerializer: () => form([["file", file]], fields),
     });
     return present(answer.data) as Job;
+  }
+
+  /** Upload an image and learn what its job would do; nothing is stored or queued. */
+  async dryRun(file: File | Blob, options: JobOptions & { task: string }): Promise<DryRun> {
+    const fields = { ...options, dry_run: true };
+    const answer = await this.api.POST("/v1/jobs", {
+      body: { file, ...fields } as unknown as Form,
+      bodySerializer: () => form([["file", file]], fields),
+    });
+    return present(answer.data) as DryRun;
   }
 
   /** A job, at once or when it has ended, after at most `wait` seconds. */

@@ -2,6 +2,7 @@ export {
   HiirClient,
   type Batch,
   type ClientOptions,
+  type DryRun,
   type Job,
   type JobEvent,
   type JobOptions,

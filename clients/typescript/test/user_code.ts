@@ -6,6 +6,8 @@ export async function use(client: HiirClient, file: File): Promise<Job> {
     task: "denoise",
     noise_level: 25,
     lossless: true,
+    strength: 70,
+    region: "1200,800,256,256",
     format: "png",
     client_metadata: { album: "2026" },
     timeout: 60,
@@ -15,6 +17,8 @@ export async function use(client: HiirClient, file: File): Promise<Job> {
   const url = URL.createObjectURL(result.content);
   for await (const event of client.jobs.events(result.job.id, { after: "1-0" })) event.kind.at(0);
   for await (const job of client.jobs.list()) job.status satisfies string;
+  const plan = await client.jobs.dryRun(file, { task: "denoise", background: "#ffffff" });
+  plan.warnings.map((warning) => `${warning.detail} ${plan.seconds?.toFixed(1)}`);
   const batch = await client.batches.submit([file], { task: "denoise", quality: 90 });
   await client.batches.wait(batch.id);
   const later = await client.jobs.submit(file, { task: "denoise", priority: "batch" });

@@ -7,26 +7,31 @@ from pathlib import Path
 
 from hiir.cli.photos.plan import RAW_SUFFIXES, PlannedPhoto
 from hiir.cli.photos.request import RestoreRequest
-from hiir.imaging import ImagingError, probe
+from hiir.imaging import ImageHeader, ImagingError, Region, plan_tiles, probe
 
 __all__ = ["show_estimate"]
 
 
 def show_estimate(
-    photos: Iterable[PlannedPhoto], request: RestoreRequest | None, *, as_json: bool
+    photos: Iterable[PlannedPhoto],
+    request: RestoreRequest | None,
+    *,
+    region: Region | None = None,
+    as_json: bool,
 ) -> int:
     """Print a line a photo and a sum, from the photos' headers; returns the exit status.
 
-    Without a `request`, which needs a running service, no seconds are known. A file that cannot be
-    read is listed, and the status is then 1.
+    Without a `request`, which needs a running service, no seconds are known. Of a `region` the
+    tiles count that it needs, or its own pixels while the model's tiles are not known. A file that
+    cannot be read, or that does not have the region, is listed, and the status is then 1.
     """
     pace = None if request is None else request.megapixel_seconds
     megapixels, count, unreadable = 0.0, 0, 0
     for photo in photos:
         count += 1
         try:
-            found = _megapixels(photo.source)
-        except (ImagingError, OSError) as error:
+            found = _megapixels(photo.source, region, None if request is None else request.tiling)
+        except (ImagingError, OSError, ValueError) as error:
             unreadable += 1
             _print_photo(photo, as_json=as_json, detail=str(error))
             continue
@@ -46,12 +51,32 @@ def _seconds(megapixels: float | None, pace: float | None) -> float | None:
     return None if megapixels is None or pace is None else megapixels * pace
 
 
-def _megapixels(path: Path) -> float | None:
-    """Megapixels by the header; None for a camera raw file, which is not decoded for it."""
+def _megapixels(path: Path, region: Region | None, tiling: tuple[int, int] | None) -> float | None:
+    """Megapixels to restore, by the header; None for a camera raw file, which is not decoded.
+
+    Raises `ValueError` for a photo that does not have the region.
+    """
     if path.suffix.lower() in RAW_SUFFIXES:
         return None
     with path.open("rb") as file:
-        return probe(file).pixels / 1e6
+        header = probe(file)
+    return (header.pixels if region is None else _tile_pixels(header, region, tiling)) / 1e6
+
+
+def _tile_pixels(header: ImageHeader, region: Region, tiling: tuple[int, int] | None) -> int:
+    # The header has the sides as they are stored: the upright photo may have them exchanged.
+    for width, height in ((header.width, header.height), (header.height, header.width)):
+        if region.is_inside(height=height, width=width):
+            break
+    else:
+        raise ValueError(
+            f"The photo of {header.width}x{header.height} pixels does not have the region {region}."
+        )
+    if tiling is None:
+        return region.pixels
+    tile, overlap = tiling
+    plan = plan_tiles(height=height, width=width, tile=tile, overlap=overlap).covering(region)
+    return min(plan.height, height - plan.top) * min(plan.width, width - plan.left)
 
 
 def _print_photo(

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hiir.cli.photos.plan import PhotoPlanError
+from hiir.imaging.region import Region
 
 if TYPE_CHECKING:
     from hiir_client import Task
     from hiir_client.models import Priority
 
-__all__ = ["RestoreRequest", "add_parameters", "read_request"]
+__all__ = ["RestoreRequest", "add_parameters", "read_region", "read_request"]
 
 _PARAMETERS = {
     "scale": ("FACTOR", "upscaling factor of super-resolution"),
+    "source": ("KIND", "what super-resolution enlarges: clean files, or photo (noisy, compressed)"),
     "noise_level": ("LEVEL", "standard deviation of the noise on the scale of 255, or `auto`"),
     "pattern": ("PATTERN", "colors of a sensor mosaic, row by row: RGGB, BGGR, GRBG or GBRG"),
 }
@@ -29,6 +31,8 @@ _OPTIONS = {
     "color": ("POLICY", "keep the color profile (preserve), or convert to srgb"),
     "background": ("#RRGGBB", "color to flatten transparency onto"),
     "frame": ("NUMBER", "frame or page to restore, from 0"),
+    "strength": ("0-100", "share of the restoration in percent; the rest is the photo"),
+    "region": ("X,Y,W,H", "restore only this part, in pixels of the upright photo"),
 }
 """Of the result, for every task."""
 
@@ -44,6 +48,8 @@ class RestoreRequest:
     """SHA-256 of the weights of each model that the service may choose."""
     megapixel_seconds: float | None
     """Measured by the service, per megapixel of input; None before its first job."""
+    tiling: tuple[int, int] | None = None
+    """Side and overlap of the model's tiles, the largest of all models of the task."""
     priority: "Priority | None" = None
     """Priority of the jobs; not one of the fields, because it does not change a result."""
 
@@ -57,6 +63,19 @@ class RestoreRequest:
         digests = [hashlib.sha256(view).hexdigest() for view in (content, right or b"")]
         text = json.dumps([self.task, dict(self.fields), digests], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_region(text: str | None) -> Region | None:
+    """Return what `--region` says; raises `PhotoPlanError`."""
+    if text is None:
+        return None
+    try:
+        left, top, width, height = map(int, text.split(","))
+        return Region(left=left, top=top, width=width, height=height)
+    except ValueError as error:
+        raise PhotoPlanError(
+            f"--region is X,Y,W,H in whole pixels of the upright photo, not {text!r}."
+        ) from error
 
 
 def add_parameters(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +107,7 @@ def read_request(options: argparse.Namespace, tasks: Sequence["Task"]) -> Restor
         for name in (*_PARAMETERS, *_OPTIONS)
         if getattr(options, name) is not None
     }
+    read_region(options.region)
     fields |= {"lossless": "true"} if options.lossless else {}
     for text in options.parameter:
         name, equals, value = text.partition("=")
@@ -115,6 +135,7 @@ def read_request(options: argparse.Namespace, tasks: Sequence["Task"]) -> Restor
         fields=fields,
         models=frozenset(model.sha256 for model in models),
         megapixel_seconds=max(measured, default=None),
+        tiling=max(((model.tile, model.overlap) for model in models), default=None),
         priority=options.priority,
     )
 

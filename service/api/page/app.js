@@ -5,11 +5,12 @@ import { announce, element, find } from "./dom.js";
 import "./drop-zone.js";
 import { JobFeed } from "./job-feed.js";
 import { installKeyDialog } from "./key-dialog.js";
-import { Photo } from "./photo.js";
-import { Pictures } from "./pictures.js";
+import { Photo, regionText } from "./photo.js";
+import { Pictures, sizeOfFile } from "./pictures.js";
 import "./photo-list.js";
 import "./photo-panel.js";
 import { PhotoQueue } from "./queue.js";
+import { middleOf } from "./region.js";
 import "./task-form.js";
 import { errorText, stateText } from "./texts.js";
 import { zip } from "./zip.js";
@@ -38,14 +39,27 @@ function open(photo) {
   document.body.classList.toggle("has-photos", photo !== null);
 }
 
-/** @param {File} file @param {string} name */
-function restore(file, name) {
-  const photo = new Photo({ file, name, order: form.order });
+/**
+ * @param {File} file @param {string} name
+ * @param {import("./photo.js").Region | null} [region] the part that is wanted; null for all of it
+ */
+function restore(file, name, region = null) {
+  const { order } = form;
+  if (region) order.fields.region = regionText(region);
+  const photo = new Photo({ file, name, order });
   photo.addEventListener("change", () => {
     if (photo.ended) announce(`${photo.name}: ${stateText(photo)}`);
   });
   queue.add(photo);
   return photo;
+}
+
+/** The part of a new photo that is wanted; null for all of it. @param {File} file */
+async function partOfNew(file) {
+  if (!form.wantsPart) return null;
+  const size = await sizeOfFile(file);
+  if (!size) announce(`${file.name} is restored as a whole: this browser cannot read it.`);
+  return size && middleOf(size);
 }
 
 /** Download all results as one archive. */
@@ -111,7 +125,11 @@ list.addEventListener("choose", (event) => {
 });
 panel.addEventListener("again", (event) => {
   const photo = /** @type {CustomEvent} */ (event).detail;
-  open(restore(photo.file, photo.name));
+  open(restore(photo.file, photo.name, form.wantsPart ? photo.region : null));
+});
+panel.addEventListener("part", (event) => {
+  const { photo, region } = /** @type {CustomEvent} */ (event).detail;
+  open(restore(photo.file, photo.name, region));
 });
 list.addEventListener("save", () => void saveAll());
 find("drop-zone").addEventListener("sample", () => form.choose("denoise"));
@@ -119,7 +137,9 @@ find("drop-zone").addEventListener("files", async (event) => {
   const files = /** @type {CustomEvent<File[]>} */ (event).detail;
   await ready;
   // A pasted picture has no name of its own.
-  const photos = files.map((file) => restore(file, file.name || "Pasted photo.png"));
+  const regions = await Promise.all(files.map(partOfNew));
+  const photos = files.map((file, index) =>
+    restore(file, file.name || "Pasted photo.png", regions[index]));
   open(photos[0]);
   announce(photos.length === 1 ? `${photos[0].name} is sent.` : `${photos.length} photos are sent.`);
 });

@@ -94,6 +94,17 @@ export class CompareView extends HTMLElement {
     this.#zoomTo(1 / devicePixelRatio);
   }
 
+  /** The part of the image that the view shows, in pixels of the image. */
+  get visible() {
+    const scale = this.#scaleNow;
+    const { clientWidth, clientHeight } = this.#stage;
+    const left = Math.max(Math.floor(-this.#x / scale), 0);
+    const top = Math.max(Math.floor(-this.#y / scale), 0);
+    const right = Math.min(Math.ceil((clientWidth - this.#x) / scale), this.#width);
+    const bottom = Math.min(Math.ceil((clientHeight - this.#y) / scale), this.#height);
+    return { left, top, width: right - left, height: bottom - top };
+  }
+
   /** Device pixels that are shown for one pixel of the image. */
   get deviceScale() {
     return this.#scaleNow * devicePixelRatio;

@@ -115,7 +115,9 @@ customElements.define("photo-list", PhotoList);
 export function orderText(photo) {
   const { task, fields } = photo.order;
   const scale = fields.scale ? ` ${fields.scale}×` : "";
-  return taskText(task, "").title + scale;
+  const strength = fields.strength ? `, ${fields.strength} %` : "";
+  const part = fields.region ? ", a part" : "";
+  return taskText(task, "").title + scale + strength + part;
 }
 
 /** @param {Photo} photo @param {HTMLLIElement} card */

@@ -3,6 +3,7 @@
 import { announce, element } from "./dom.js";
 import { CompareView } from "./compare-view.js";
 import { orderText } from "./photo-list.js";
+import { partOf } from "./region.js";
 import { errorText, sizeText, stateText, timeText } from "./texts.js";
 
 /** @typedef {import("./api.js").Api} Api */
@@ -12,7 +13,7 @@ import { errorText, sizeText, stateText, timeText } from "./texts.js";
 
 const LINK_SECONDS = 60;
 
-/** Dispatches `again` with a photo. */
+/** Dispatches `again` with a photo, and `part` with the region of it that the view shows. */
 export class PhotoPanel extends HTMLElement {
   /** @type {Photo | null} */
   photo = null;
@@ -27,6 +28,7 @@ export class PhotoPanel extends HTMLElement {
   #facts = element("dl", { class: "facts" });
   #download = element("button", { type: "button", class: "primary", text: "Download" });
   #again = element("button", { type: "button", text: "Restore again" });
+  #part = element("button", { type: "button", text: "Try this part" });
   #compare = element("select", { "aria-label": "Compare with" });
   #compareField = element("label", { class: "field inline" }, "Compare with ", this.#compare);
   #onChange = () => void this.#show(true);
@@ -39,12 +41,20 @@ export class PhotoPanel extends HTMLElement {
     this.append(
       element("div", { class: "panel-head" },
         element("div", { class: "panel-words" }, this.#title, this.#state, this.#advice),
-        element("div", { class: "buttons" }, this.#compareField, this.#again, this.#download)),
+        element("div", { class: "buttons" }, this.#compareField, this.#part, this.#again, this.#download)),
       this.#view, this.#facts);
     this.#download.addEventListener("click", () => void this.#save());
     this.#again.title = "With what is chosen under “Restoration”";
     this.#again.addEventListener("click", () =>
       this.dispatchEvent(new CustomEvent("again", { detail: this.photo })));
+    this.#part.title = "Restores only what the view shows, at most a square of 512 pixels";
+    this.#part.addEventListener("click", () => {
+      const { photo } = this;
+      if (!photo) return;
+      const scale = photo.job?.output ? Number(photo.job.parameters.scale ?? 1) : 1;
+      const region = partOf(this.#view.visible, { scale, shown: photo.region });
+      this.dispatchEvent(new CustomEvent("part", { detail: { photo, region } }));
+    });
     this.#compare.addEventListener("change", () => {
       this.#other = queue.photos.find((photo) => photo.id === this.#compare.value) ?? null;
       void this.#show(true);
@@ -90,7 +100,7 @@ export class PhotoPanel extends HTMLElement {
       this.pictures.after(photo, this.#full),
     ]);
     if (turn !== this.#turn) return; // something newer is shown
-    const size = photo.job?.output ?? photo.job?.input ?? await sizeOf(own);
+    const size = photo.job?.output ?? photo.region ?? photo.job?.input ?? await sizeOf(own);
     this.#view.hidden = !size && (photo.ended || Boolean(own));
     this.#view.classList.toggle("loading", !size);
     if (!size) return;
@@ -112,6 +122,7 @@ export class PhotoPanel extends HTMLElement {
     this.#state.dataset.state = photo.state;
     this.#download.hidden = !isDone;
     this.#again.hidden = !photo.file || !photo.ended;
+    this.#part.hidden = this.#again.hidden;
     const problem = photo.ended && photo.problem ? errorText(photo.problem) : null;
     this.#advice.hidden = problem === null;
     this.#advice.replaceChildren(problem?.advice ?? "");
@@ -145,7 +156,8 @@ export class PhotoPanel extends HTMLElement {
   /** @param {Photo} photo */
   #showChoices(photo) {
     const others = photo.state !== "succeeded" || !photo.file ? [] : (this.queue?.photos ?? []).filter(
-      (other) => other !== photo && other.file === photo.file && other.state === "succeeded");
+      (other) => other !== photo && other.file === photo.file && other.state === "succeeded" &&
+        other.order.fields.region === photo.order.fields.region);
     this.#compareField.hidden = others.length === 0;
     this.#compare.replaceChildren(element("option", { value: "", text: "Original" }),
       ...others.map((other) => element("option", { value: other.id, text: orderText(other) })));

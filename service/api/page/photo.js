@@ -9,6 +9,9 @@
 
 /** @typedef {{ task: string, fields: Record<string, string> }} Order */
 
+/** A part of a photo, in pixels of the photo when it is upright.
+ * @typedef {{ left: number, top: number, width: number, height: number }} Region */
+
 const ENDED = new Set(["succeeded", "failed", "canceled", "refused", "gone"]);
 
 /** A photo and its job. Dispatches `change`. */
@@ -47,10 +50,21 @@ export class Photo extends EventTarget {
 
   /** @param {any} job a job of the service @returns {Photo} */
   static of(job) {
-    const order = { task: job.task, fields: { ...job.parameters } };
+    const { strength, region } = job.options ?? {};
+    const fields = { ...job.parameters };
+    if (strength !== undefined) fields.strength = String(strength);
+    if (region) fields.region = regionText(region);
+    const order = { task: job.task, fields };
     const photo = new Photo({ id: job.id, name: job.filename ?? "Photo", order });
     photo.update(job);
     return photo;
+  }
+
+  /** The part that is restored; null for all of it. @returns {Region | null} */
+  get region() {
+    if (!this.order.fields.region) return null;
+    const [left, top, width, height] = this.order.fields.region.split(",").map(Number);
+    return { left, top, width, height };
   }
 
   get ended() {
@@ -109,6 +123,11 @@ export class Photo extends EventTarget {
   #changed() {
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/** A region as the service reads it. @param {Region} region */
+export function regionText({ left, top, width, height }) {
+  return [left, top, width, height].join(",");
 }
 
 /** A random id; `randomUUID` does not exist on pages without TLS. */

@@ -44,7 +44,8 @@ export class Pictures {
     // Until the service has a preview: that one has the colors of the result's.
     const preview = hasPreview(photo) ? await this.#preview(photo, "input") : null;
     const isSmall = !photo.job?.input || pixels(photo.job.input) <= MOST_PIXELS;
-    if (file && SHOWN.has(file.type) && (full || !preview) && isSmall) {
+    // The file is the whole photo, and the preview shows every pixel of a part.
+    if (file && !photo.region && SHOWN.has(file.type) && (full || !preview) && isSmall) {
       return this.#once(photo, "file", async () => file);
     }
     return preview;
@@ -121,6 +122,21 @@ export class Pictures {
       }));
     }
     return known.get(name);
+  }
+}
+
+/**
+ * Width and height of a photo when it is upright; null where the browser cannot read it.
+ * @param {Blob} file
+ */
+export async function sizeOfFile(file) {
+  try {
+    const bitmap = await createImageBitmap(file);
+    const { width, height } = bitmap;
+    bitmap.close();
+    return { width, height };
+  } catch {
+    return null;
   }
 }
 

@@ -11,6 +11,7 @@ const METADATA = [["keep", "Keep all"], ["keep-no-gps", "Keep all but the place"
   ["strip", "Remove"]];
 /** Parts of the order that are the same for all tasks. */
 const SAVING = ["format", "quality", "metadata"];
+const FULL = "100";
 const LOSSY = new Set(["jpeg", "webp", "avif", "heic"]);
 
 /** Dispatches `change`. */
@@ -42,7 +43,10 @@ export class TaskForm extends HTMLElement {
           class: "task-picture", width: 320, height: 144 })));
     });
     const group = element("fieldset", {}, element("legend", { text: "Restoration" }), list);
-    this.#form.replaceChildren(group, this.#parameters, this.#saving(tasks[0]?.formats ?? []));
+    this.#form.replaceChildren(group, this.#parameters, strengthField(),
+      element("label", { class: "check", title: "Restores a square of at most 512 pixels in the middle" },
+        element("input", { type: "checkbox", name: "part" }), " Try a part first"),
+      this.#saving(tasks[0]?.formats ?? []));
     this.#showParameters();
   }
 
@@ -69,7 +73,14 @@ export class TaskForm extends HTMLElement {
       const value = String(values.get(name) ?? "");
       if (value && !(name === "quality" && !LOSSY.has(fields.format))) fields[name] = value;
     }
+    const strength = String(values.get("strength") ?? FULL);
+    if (strength !== FULL) fields.strength = strength;
     return { task: this.#task.name, fields };
+  }
+
+  /** Whether only a part of each photo is wanted. */
+  get wantsPart() {
+    return new FormData(this.#form).has("part");
   }
 
   get #task() {
@@ -152,6 +163,16 @@ function numberField(name, label, words, minimum, maximum) {
       element("label", {},
         element("input", { type: "radio", name, value: "number", checked: words.length === 0 }),
         element("span", { text: "By hand" }))),
+    element("div", { class: "amount" }, slider, output));
+}
+
+/** How much of the restoration is wanted. */
+function strengthField() {
+  const output = element("output", { text: FULL });
+  const slider = element("input", { type: "range", name: "strength", min: 0, max: FULL, step: 5,
+    value: FULL, "aria-label": "Strength in percent",
+    oninput: () => { output.textContent = slider.value; } });
+  return element("fieldset", { class: "segments" }, element("legend", { text: "Strength" }),
     element("div", { class: "amount" }, slider, output));
 }
 

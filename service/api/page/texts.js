@@ -17,7 +17,7 @@ const TASKS = {
 
 /** @type {Record<string, string>} */
 const NAMES = {
-  scale: "Enlarge by", pattern: "Sensor pattern", noise_level: "Noise level", strength: "Strength",
+  scale: "Enlarge by", source: "The file is", pattern: "Sensor pattern", noise_level: "Noise level", strength: "Strength",
 };
 
 /** @type {Record<string, string>} */

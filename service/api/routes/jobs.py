@@ -30,6 +30,7 @@ from service.errors import (
 )
 from service.jobs.job import Job, JobStatus
 from service.keys import Scope
+from service.schemas.dry_run import DryRunView
 from service.schemas.job import JobList, JobView
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -135,8 +136,13 @@ def delete_job(
     return services.jobs.view(services.jobs.find(job_id, tenant=tenant))
 
 
-async def _answer(request: Request, services: Services, made: Submission) -> Response:
-    """Return 202 with the accepted job; or 200 with its end, if the client waits long enough."""
+async def _answer(request: Request, services: Services, made: Submission | DryRunView) -> Response:
+    """Return 202 with the accepted job; or 200 with its end, if the client waits long enough.
+
+    A dry run is returned with 200.
+    """
+    if isinstance(made, DryRunView):
+        return JSONResponse(made.model_dump(mode="json"))
     longest = services.settings.limits.wait_seconds
     wanted = Preferences.of(request.headers, longest_wait=longest)
     view = made.view

@@ -23,6 +23,7 @@ from service.keys import ALL_SCOPES, KeyStore, Scope
 from service.settings import AuthMode, Settings
 from tests.integration.service.callers import MakeKey
 from tests.integration.service.models import (
+    add_blurring,
     add_enlarging,
     add_greedy,
     add_identity,
@@ -72,6 +73,7 @@ def service_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     add_identity(root, "huge-identity", tile=1024)
     add_identity(root, "denoise-color")
     add_identity(root, "denoise-gray", input_channels=1, output_channels=1)
+    add_blurring(root, "blurring")
     add_enlarging(root, "sr-x2", scale=2)
     add_enlarging(root, "sr-x3", scale=3)
     add_identity(root, "deblur-defocus")

@@ -61,6 +61,16 @@ def add_mean_of_views(root: Path, name: str) -> ModelContract:
     return _add(root, made, _graph(made, mean, constants=[weights]))
 
 
+def add_blurring(root: Path, name: str, *, side: int = 17) -> ModelContract:
+    """Give the mean of a square around each pixel; beyond the tile is black."""
+    made = contract(name)
+    mean = helper.make_tensor(
+        "mean", TensorProto.FLOAT, [3, 1, side, side], [1 / side**2] * (3 * side**2)
+    )
+    settings = {"group": 3, "pads": [side // 2] * 4}
+    return _add(root, made, _graph(made, ("Conv", ["input", "mean"], settings), constants=[mean]))
+
+
 def add_not_a_number(root: Path, name: str) -> ModelContract:
     """Divide nothing by nothing, wherever the input is black."""
     made = contract(name)

@@ -258,7 +258,7 @@ def test_the_examples_of_the_readme_run(stack: Stack, tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines()[-1] == "end"
-    assert len(examples) == 4
+    assert len(examples) == 5
     with zipfile.ZipFile(tmp_path / "results.zip") as archive:
         assert len(archive.namelist()) == 3
     assert read((tmp_path / "large.jpg").read_bytes()).shape == (160, 180, 3)

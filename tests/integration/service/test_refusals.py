@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 # As the folder's conftest sets them.
 MAX_PIXELS, MAX_SIDE, MAX_BODY = 13_000_000, 5000, 20_000_000
 TASKS = (
-    "denoise, super-resolution, demosaic, defocus-deblur, "
+    "denoise, super-resolution, demosaic, defocus-deblur, blurring, "
     "greedy, huge-identity, identity, large-identity, not-a-number, slow-identity"
 )
 NOISE = bytes(range(256)) * 1000
@@ -227,12 +227,12 @@ def test_missing_task_is_refused(stack: Stack) -> None:
 
 @pytest.mark.parametrize("way", ["form", "query"])
 def test_unknown_parameter_is_refused(stack: Stack, way: str) -> None:
-    query = {"strength": "2"} if way == "query" else {}
-    data = {"task": "identity"} | ({"strength": "2"} if way == "form" else {})
+    query = {"sharpness": "2"} if way == "query" else {}
+    data = {"task": "identity"} | ({"sharpness": "2"} if way == "form" else {})
     answer = stack.client.post("/v1/jobs", params=query, data=data, files={"file": PNG})
     known = ", ".join(PARAMETERS)
-    problem = expect(answer, 422, "unknown-parameter", limit=known, actual="strength")
-    assert problem["errors"] == [{"name": "strength", "problem": "unknown"}]
+    problem = expect(answer, 422, "unknown-parameter", limit=known, actual="sharpness")
+    assert problem["errors"] == [{"name": "sharpness", "problem": "unknown"}]
 
 
 def test_task_in_both_places_is_refused(stack: Stack) -> None:

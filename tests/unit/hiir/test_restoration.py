@@ -45,6 +45,24 @@ def test_sixteen_bits_stay_sixteen_bits(photo) -> None:
     np.testing.assert_allclose(restored / 257, restore(photo, "jpeg-color"), atol=1)
 
 
+def test_a_strength_lies_between_the_image_and_its_restoration(photo) -> None:
+    restored, half, none = (
+        restore(photo, "jpeg-color", strength=share).astype(float) for share in (100, 50, 0)
+    )
+    assert np.array_equal(none, photo)
+    np.testing.assert_allclose(half, (restored + photo) / 2, atol=1)
+    assert not np.array_equal(restored, photo)
+
+
+@pytest.mark.parametrize(("model", "scale"), [("jpeg-color", 1), ("sr-x2", 2)])
+def test_a_region_is_that_part_of_the_whole_restoration(model, scale) -> None:
+    photo = astronaut()[:300, :420]  # more than one tile
+    region = (230, 100, 60, 40)
+    whole = restore(photo, model)
+    part = restore(photo, model, region=region)
+    assert np.array_equal(part, whole[100 * scale : 140 * scale, 230 * scale : 290 * scale])
+
+
 @pytest.mark.parametrize(
     ("image", "model", "options", "message"),
     [
@@ -53,6 +71,9 @@ def test_sixteen_bits_stay_sixteen_bits(photo) -> None:
         (np.zeros((8, 8, 3), np.uint8), "jpeg-gray", {}, r"takes \(H, W, 1\)"),
         (np.zeros((8, 8, 3), np.uint8), "jpeg-color", {"noise_level": 5}, "takes no noise level"),
         (np.zeros((8, 8, 3), np.uint8), "jpeg-color", {"device": "tpu9"}, "no device 'tpu9'"),
+        (np.zeros((8, 8, 3), np.uint8), "jpeg-color", {"strength": 101}, "0 to 100, not 101"),
+        (np.zeros((8, 9, 3), np.uint8), "jpeg-color", {"region": (5, 0, 5, 1)}, "5,0,5,1 .* 9x8"),
+        (np.zeros((8, 8, 3), np.uint8), "jpeg-color", {"region": (-1, 0, 5, 5)}, "negative"),
         (np.zeros((8, 8, 3), np.uint8), "absent", {}, "those shipped are"),
     ],
 )

@@ -23,7 +23,7 @@ from service.errors import error_types
 from service.jobs.batch import ItemStatus
 from service.jobs.job import JobStatus, Priority, WebhookEvent
 from service.keys import Scope
-from service.schemas import batch, event, job, key, link, task
+from service.schemas import batch, dry_run, event, job, key, link, task
 from service.webhooks import views
 
 ROOT = Path(__file__).parents[4]
@@ -34,6 +34,7 @@ VIEWS: dict[type, type[BaseModel]] = {
     models.BatchUrls: batch.BatchUrls,
     models.Delivery: views.DeliveryView,
     models.DeliveryAttempt: views.AttemptView,
+    models.DryRun: dry_run.DryRunView,
     models.Failure: job.FailureView,
     models.Image: job.ImageView,
     models.Job: job.JobView,
@@ -44,6 +45,7 @@ VIEWS: dict[type, type[BaseModel]] = {
     models.Model: task.ModelView,
     models.NewKey: key.NewKeyView,
     models.Parameter: task.ParameterView,
+    models.PlannedImage: dry_run.PlannedImageView,
     models.Progress: job.ProgressView,
     models.Task: task.TaskView,
     models.TileGrid: job.TileGridView,
@@ -57,7 +59,8 @@ VIEWS: dict[type, type[BaseModel]] = {
     operations.TaskList: task.TaskList,
 }
 OF_ARGUMENTS = {"file", "task"}
-NOT_OFFERED = {"cancel_on_disconnect"}  # the client never waits in the submission
+# The client never waits in the submission, and a dry run has a method of its own.
+NOT_OFFERED = {"cancel_on_disconnect", "dry_run"}
 
 
 def test_each_code_of_the_service_has_one_class() -> None:

@@ -35,6 +35,8 @@ def test_options_are_written_as_the_service_reads_them(caller: Caller) -> None:
             noise_level=12.5,
             lossless=True,
             bit_depth=16,
+            strength=60,
+            region=(10, 20, 300, 200),
             webhook_url="https://example.com/hook",
             webhook_events=["started", "completed"],
             client_metadata={"album": "summer"},
@@ -48,11 +50,36 @@ def test_options_are_written_as_the_service_reads_them(caller: Caller) -> None:
         "noise_level": "12.5",
         "lossless": "true",
         "bit_depth": "16",
+        "strength": "60",
+        "region": "10,20,300,200",
         "webhook_url": "https://example.com/hook",
         "webhook_events": "started,completed",
         "client_metadata": '{"album": "summer"}',
         "of_tomorrow": "7",
     }
+
+
+def test_a_dry_run_is_a_submission_that_creates_nothing(caller: Caller) -> None:
+    plan = {
+        **{name: job()[name] for name in ("task", "parameters", "model", "model_version")},
+        "model_sha256": "a" * 64,
+        "options": {"strength": 60},
+        "tiles": 12,
+        "seconds": 3.5,
+        "output": {"format": "png", "width": 40, "height": 30},
+        "wait_seconds": None,
+        "megapixels": 12.5,
+        "warnings": [{"code": "bit-depth-changed", "detail": "Eight bits."}],
+    }
+    service = FakeService([httpx.Response(200, json=plan)])
+    made = caller.call(
+        service, lambda client: client.jobs.dry_run(b"pixels", task="denoise", strength=60)
+    )
+    sent = {"task": "denoise", "strength": "60", "dry_run": "true", "file": "image:pixels"}
+    assert fields(service.requests[0]) == sent
+    assert service.requests[0].method == "POST"
+    assert (made.tiles, made.seconds, made.wait_seconds, made.megapixels) == (12, 3.5, None, 12.5)
+    assert (made.output.width, made.warnings[0].code) == (40, "bit-depth-changed")
 
 
 def test_each_kind_of_source_is_sent_again_whole(caller: Caller, tmp_path: Path) -> None:

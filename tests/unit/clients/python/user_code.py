@@ -7,6 +7,7 @@ from hiir_client import (
     AsyncClient,
     Batch,
     Client,
+    DryRun,
     Job,
     JobEvent,
     JobState,
@@ -34,8 +35,16 @@ def use_client(path: Path, content: bytes) -> None:
         )
         name: str | None = result.job.filename
         job: Job = client.jobs.submit(
-            content, task="denoise", noise_level="auto", bit_depth=16, lossless=True
+            content,
+            task="denoise",
+            noise_level="auto",
+            bit_depth=16,
+            lossless=True,
+            strength=70,
+            region=(0, 0, 64, 64),
         )
+        trial: DryRun = client.jobs.dry_run(path, task="denoise", region=(0, 0, 64, 64))
+        seconds: float | None = trial.seconds
         job = client.jobs.get(job.id, wait=5)
         job = client.jobs.wait(job.id, timeout=60, on_progress=show)
         events: list[JobEvent] = list(client.jobs.events(job.id, after="1-0"))
@@ -62,6 +71,7 @@ def use_client(path: Path, content: bytes) -> None:
         secrets: list[WebhookSecret] = [client.webhooks.secret(), client.webhooks.rotate_secret()]
         print(
             name,
+            seconds,
             events,
             changes,
             link.url,

@@ -6,7 +6,7 @@ from hiir.imaging import ContractError, ModelContract
 
 
 def test_a_contract_survives_its_parameters(make_contract):
-    contract = make_contract(input_channels=4, noise_level=True, precision="bf16")
+    contract = make_contract(input_channels=4, noise_level=True, precision="bf16", source="photo")
     parameters = contract.to_parameters()
     assert all(isinstance(text, str) for text in parameters.values())
     assert set(parameters) == {field.name for field in dataclasses.fields(ModelContract)}

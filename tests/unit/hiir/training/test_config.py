@@ -11,6 +11,7 @@ from hiir.training.experiments import list_configs, load_config, named_recipe
 
 SHIPPED = [
     *("denoise-color", "denoise-gray", "jpeg-color", "jpeg-gray", "sr-x2", "sr-x3", "sr-x4"),
+    "sr-x4-photo",
     *("demosaic", "deblur-motion", "deblur-defocus", "deblur-defocus-dp", "weather"),
 ]
 
@@ -139,7 +140,8 @@ def test_the_papers_experiments_name_its_pairs(name: str, roots: list[str]) -> N
 def test_what_ships_is_an_unchanged_preset_and_says_how_it_is_trained(name: str) -> None:
     config = load_config(name)
     assert config.model == {}
-    assert config.release.task == name
+    photo = "-photo" if config.release.source == "photo" else ""
+    assert config.release.task + photo == name
     assert config.release.provenance["recipe"] != "not stated"
     weights = measure_cost(get_preset(config.preset), height=64, width=64).parameters
     assert 2 * weights < 8 * 2**20  # bytes of half precision that a model may take

@@ -204,3 +204,35 @@ def test_a_noise_level_that_the_images_model_cannot_be_told_is_refused(catalogue
     with pytest.raises(UnknownParameterError, match=r"denoise-gray, .* takes no noise_level"):
         task.request({"noise_level": "20"}).choose_model(gray=True)
     assert task.request({"noise_level": "auto"}).choose_model(gray=True).name == "denoise-gray"
+
+
+PHOTO = {"task": "sr-x4", "source": "photo", "scale": 4}
+
+
+def test_a_model_for_photos_gives_super_resolution_a_choice_of_the_source(catalogue):
+    task = catalogue("sr-x2", "sr-x4", **{"sr-x4-photo": PHOTO}).find("super-resolution")
+    _scale, source = task.parameters
+    assert (source.name, source.values, source.required) == ("source", ("clean", "photo"), False)
+    for given, name in (
+        ({}, "sr-x4"),
+        ({"source": "clean"}, "sr-x4"),
+        ({"source": "photo"}, "sr-x4-photo"),
+    ):
+        request = task.request({"scale": "4"} | given)
+        assert request.choose_model(gray=False).name == name
+    assert task.request({"scale": "2"}).choose_model(gray=False).name == "sr-x2"
+
+
+def test_a_source_without_a_model_at_the_scale_is_refused(catalogue):
+    task = catalogue("sr-x2", "sr-x4", **{"sr-x4-photo": PHOTO}).find("super-resolution")
+    with pytest.raises(
+        InvalidParameterError, match=r"source=photo requires scale to be one of 4"
+    ) as e:
+        task.request({"scale": "2", "source": "photo"})
+    assert (e.value.limit, e.value.actual) == ("4", "2")
+
+
+def test_without_a_model_for_photos_there_is_no_choice_of_the_source(catalogue):
+    task = catalogue("sr-x2", "sr-x4").find("super-resolution")
+    with pytest.raises(UnknownParameterError, match="scale"):
+        task.request({"scale": "4", "source": "clean"})

@@ -7,10 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hiir.imaging import ImageFormat, ImageTooLarge, PhotoOptions, UnsupportedImageFormat
+from hiir.imaging import (
+    ImageFormat,
+    ImageTooLarge,
+    PhotoOptions,
+    Region,
+    UnsupportedImageFormat,
+)
 from service.catalogue.models import ModelCatalogue
 from service.catalogue.tasks import TaskCatalogue
-from service.errors import ResultTooLargeError
+from service.errors import InvalidParameterError, ResultTooLargeError
 from service.intake.check import UploadCheck
 from service.intake.codec_pool import build_codec
 from service.intake.receive import Upload
@@ -38,6 +44,41 @@ def check(make_contract, tmp_path: Path):
             return made.run(Upload(file=file), PhotoOptions(**options), ())
 
     yield run
+    codec.close()
+
+
+def test_a_region_of_a_photo_whose_whole_result_would_be_too_large_is_accepted(check):
+    content = picture(8000, 1000, "PNG")  # 128 megapixels when it is enlarged
+    with pytest.raises(ResultTooLargeError):
+        check(content, "super-resolution")
+    region = Region(left=7000, top=100, width=200, height=100)
+    checked = check(content, "super-resolution", region=region)
+    assert checked.region_pixels is not None
+    assert region.pixels <= checked.region_pixels < 232 * 132  # tiles of 16
+    assert checked.result_estimate == 200 * 100 * 16 * 3
+    assert check(content, "denoise").region_pixels is None
+
+
+def test_the_region_of_a_turned_photo_is_checked_when_it_is_upright(check):
+    output = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.full((40, 60, 3), 90, np.uint8)).save(output, "JPEG", exif=exif)
+    check(output.getvalue(), "denoise", region=Region(left=0, top=30, width=40, height=30))
+    with pytest.raises(InvalidParameterError) as caught:
+        check(output.getvalue(), "denoise", region=Region(left=30, top=0, width=30, height=40))
+    assert (caught.value.limit, caught.value.actual) == ("0,0,40,60", "30,0,30,40")
+
+
+def test_a_strength_is_refused_where_a_result_cannot_be_blended(make_contract, tmp_path):
+    catalogue = TaskCatalogue(ModelCatalogue([make_contract(input_channels=1, output_channels=3)]))
+    limits = Limits()
+    codec = build_codec(limits)
+    path = tmp_path / "upload"
+    Image.fromarray(np.full((40, 60), 90, np.uint8)).save(path, "PNG")
+    made = UploadCheck(codec=codec, limits=limits, request=catalogue.find("denoise").request({}))
+    with path.open("rb") as file, pytest.raises(InvalidParameterError, match="cannot be blended"):
+        made.run(Upload(file=file), PhotoOptions(strength=50), ())
     codec.close()
 
 

@@ -41,7 +41,8 @@ ANYTHING = replace(
     TASK,
     name="anything",
     parameters=tuple(
-        replace(SCALE, name=name, required=False) for name in ("scale", "noise_level", "pattern")
+        replace(SCALE, name=name, required=False)
+        for name in ("scale", "source", "noise_level", "pattern")
     ),
 )
 OTHER = replace(TASK, name="denoise", parameters=(), models=())
@@ -53,6 +54,19 @@ def read(*arguments: str, task: str = "super-resolution") -> RestoreRequest:
     options = parser.parse_args(arguments)
     options.task = task
     return read_request(options, [TASK, OTHER, ANYTHING])
+
+
+def test_strength_and_region_are_sent_for_every_task() -> None:
+    request = read("--scale", "2", "--strength", "70", "--region", "10,20,30,40")
+    assert request.fields == {"scale": "2", "strength": "70", "region": "10,20,30,40"}
+    assert request.tiling == (64, 8)
+    assert read("--strength", "5", task="denoise").fields == {"strength": "5"}
+
+
+@pytest.mark.parametrize("text", ["1,2,3", "a,0,5,5", "0,0,0,5", "-1,0,5,5"])
+def test_a_region_that_is_none_is_refused_before_any_upload(text: str) -> None:
+    with pytest.raises(PhotoPlanError, match="X,Y,W,H"):
+        read("--scale", "2", f"--region={text}")
 
 
 def test_each_option_is_a_parameter_of_the_api() -> None:

@@ -1,0 +1,43 @@
+"""A rectangle of an image, of which alone a restoration is wanted."""
+
+from dataclasses import dataclass
+
+__all__ = ["Region"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A rectangle of an upright image, in its pixels; the origin is the top left corner."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a rectangle without pixels, or one that begins before 0."""
+        if min(self.left, self.top) < 0 or min(self.width, self.height) < 1:
+            raise ValueError(f"a region has a side without pixels or a negative place: {self}")
+
+    @property
+    def right(self) -> int:
+        """The first column beyond it."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        """The first row below it."""
+        return self.top + self.height
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
+    def is_inside(self, *, height: int, width: int) -> bool:
+        """Return whether an image of this size has all of it."""
+        return self.right <= width and self.bottom <= height
+
+    def __str__(self) -> str:
+        """Return `left,top,width,height`, the form that the API takes."""
+        return f"{self.left},{self.top},{self.width},{self.height}"
