@@ -36,7 +36,8 @@ from service.intake.idempotency import Claim, fingerprint_of
 from service.intake.photo_parameters import read_photo_options
 from service.intake.receive import Upload, receive_uploads, refuse_unknown
 from service.jobs.batch import Batch, BatchItem, derive_batch_id, item_job_id
-from service.jobs.job import Failure, Job, Priority
+from service.jobs.job import Failure, Job
+from service.jobs.priority import Priority
 from service.schemas.batch import BatchView
 
 _ORDER_SECONDS = 1e-6

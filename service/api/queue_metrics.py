@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from service.capacity.backlog import BacklogMonitor
 from service.errors import ServiceError
-from service.jobs.job import Priority
+from service.jobs.priority import Priority
 from service.jobs.store import JobStore
 
 

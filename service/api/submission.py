@@ -26,7 +26,8 @@ from service.errors import (
 from service.intake.idempotency import Claim, fingerprint_of
 from service.intake.photo_parameters import PHOTO_PARAMETERS, negotiate_formats, read_photo_options
 from service.intake.receive import RIGHT_FIELD, Upload, receive_upload, refuse_unknown
-from service.jobs.job import Job, Priority, derive_job_id
+from service.jobs.job import Job, derive_job_id
+from service.jobs.priority import Priority
 from service.schemas.dry_run import DryRunView
 from service.schemas.job import JobView
 

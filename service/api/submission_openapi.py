@@ -4,7 +4,7 @@ from typing import Any
 
 from hiir.imaging import MAX_NOISE_LEVEL, ColorPolicy, MetadataPolicy, writable_formats
 from service.catalogue.tasks import AUTO
-from service.jobs.job import Priority
+from service.jobs.priority import Priority
 from service.schemas.dry_run import DryRunView
 from service.schemas.job import JobView
 

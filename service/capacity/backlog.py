@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from service.capacity.load import Load, LoadStore
 from service.capacity.throughput import ThroughputStore
-from service.jobs.job import Priority
+from service.jobs.priority import Priority
 
 _FRESH_SECONDS = 1.0
 _UNKNOWN_PAUSE_SECONDS = 30

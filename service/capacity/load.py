@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import redis
 
-from service.jobs.job import Priority
+from service.jobs.priority import Priority
 from service.jobs.scripts import QUEUE
 from service.redis_connection import connect, read_lua, redis_errors
 from service.settings import RedisDatabase, Settings

@@ -37,7 +37,8 @@ from service.jobs.batch_store import BatchStore
 from service.jobs.blobs import BlobStore
 from service.jobs.creation import Creation
 from service.jobs.dry_run import DryRun
-from service.jobs.job import Job, JobStatus, Priority, Webhook
+from service.jobs.job import Job, JobStatus, Webhook
+from service.jobs.priority import Priority
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore
 from service.jobs.stored_image import Blob

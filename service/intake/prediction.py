@@ -6,7 +6,7 @@ from service.capacity.job_work import JobWork, tile_pixels, tiles_name
 from service.catalogue.tasks import TaskRequest
 from service.intake.check import CheckedUpload
 from service.jobs.dry_run import DryRun
-from service.jobs.job import Priority
+from service.jobs.priority import Priority
 
 
 def predict(

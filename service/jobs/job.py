@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from hiir.imaging import Note, NoteCode, PhotoOptions
 from service.errors import JobFailedError, ServiceError
+from service.jobs.priority import Priority
 from service.jobs.stored_image import StoredImage
 
 OPEN_TENANT = "open"
@@ -48,15 +49,6 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
         JobStatus.CANCELED: frozenset(),
     }
 )
-
-
-class Priority(StrEnum):
-    """Which queue a job waits in; those of each are served in turns of their tenants."""
-
-    INTERACTIVE = "interactive"
-    """Someone waits for the result."""
-    BATCH = "batch"
-    """Jobs of batches, and others that are not urgent; some slots are kept free of them."""
 
 
 class Stage(StrEnum):
@@ -315,7 +307,7 @@ class Job:
             client_id=fields.get("client_id"),
             fingerprint=fields.get("fingerprint"),
             webhook=_webhook(fields),
-            priority=_priority(fields),
+            priority=Priority.of(fields),
             batch_id=fields.get("batch_id"),
             request_id=fields.get("request_id"),
             traceparent=fields.get("traceparent"),
@@ -381,13 +373,6 @@ def _webhook(fields: Mapping[str, str]) -> Webhook | None:
         return None
     events = tuple(WebhookEvent(event) for event in fields["webhook_events"].split(","))
     return Webhook(url=fields["webhook_url"], events=events)
-
-
-def _priority(fields: Mapping[str, str]) -> Priority:
-    if "priority" in fields:
-        return Priority(fields["priority"])
-    # A record of the previous release.
-    return Priority.BATCH if "batch_id" in fields else Priority.INTERACTIVE
 
 
 def _image(fields: Mapping[str, str], key: str) -> StoredImage | None:

@@ -1,6 +1,6 @@
 """Keys of jobs in Redis that several modules use. The Lua scripts build the same ones."""
 
-from service.jobs.job import Priority
+from service.jobs.priority import Priority
 
 
 def index_key(tenant: str) -> str:

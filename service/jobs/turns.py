@@ -9,8 +9,8 @@ from typing import cast
 
 import redis
 
-from service.jobs.job import Priority
 from service.jobs.keys import job_key, turns_key
+from service.jobs.priority import Priority
 from service.jobs.scripts import AHEAD, DUE, POSITION, TURNS
 from service.redis_connection import redis_errors
 from service.settings import JobSettings

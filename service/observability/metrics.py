@@ -12,7 +12,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from service.jobs.job import JobStatus, Priority
+from service.jobs.job import JobStatus
+from service.jobs.priority import Priority
 
 logger = logging.getLogger(__name__)
 

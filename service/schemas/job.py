@@ -3,16 +3,8 @@
 from datetime import datetime
 from typing import Any, Self
 
-from service.jobs.job import (
-    Failure,
-    Job,
-    JobStatus,
-    Priority,
-    Progress,
-    Stage,
-    Webhook,
-    WebhookEvent,
-)
+from service.jobs.job import Failure, Job, JobStatus, Progress, Stage, Webhook, WebhookEvent
+from service.jobs.priority import Priority
 from service.jobs.stored_image import StoredImage
 from service.schemas.view import View, to_datetime, to_path
 

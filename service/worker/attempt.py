@@ -47,7 +47,8 @@ from service.errors import (
     translate_imaging_error,
 )
 from service.jobs.blobs import BlobStore
-from service.jobs.job import Failure, JobStatus, Outcome, Priority, Stage
+from service.jobs.job import Failure, JobStatus, Outcome, Stage
+from service.jobs.priority import Priority
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore, Lease, LeaseState
 from service.jobs.stored_image import StoredImage

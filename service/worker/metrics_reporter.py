@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from service.jobs.job import JobStatus, Priority
+from service.jobs.job import JobStatus
+from service.jobs.priority import Priority
 from service.observability.metrics import WorkMetrics
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,8 @@ from redis import Redis
 from service.capacity.load import LoadStore
 from service.embedded.redis import RedisServer
 from service.jobs.creation import Creation
-from service.jobs.job import Job, JobStatus, Outcome, Priority
+from service.jobs.job import Job, JobStatus, Outcome
+from service.jobs.priority import Priority
 from service.jobs.store import JobStore, Lease, LeaseState
 from service.jobs.stored_image import Blob, StoredImage
 from service.jobs.turns import OpenTurns

@@ -11,7 +11,8 @@ from redis import Redis
 
 from service.embedded.redis import RedisServer
 from service.errors import InputExpiredError, StoreUnavailableError
-from service.jobs.job import Failure, Job, JobStatus, Outcome, Priority, Progress, Stage
+from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress, Stage
+from service.jobs.priority import Priority
 from service.jobs.store import JobStore, Lease, LeaseState
 from service.jobs.stored_image import Blob, StoredImage
 from service.limits import TenantLimits

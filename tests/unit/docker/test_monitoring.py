@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry
 from service.api.queue_metrics import QueueMetrics
 from service.capacity.backlog import Backlog
 from service.capacity.load import Load, PriorityLoad
-from service.jobs.job import JobStatus, Priority
+from service.jobs.job import JobStatus
+from service.jobs.priority import Priority
 from service.observability.metrics import HttpMetrics, WorkMetrics
 from service.settings import MetricsSettings
 

@@ -21,7 +21,8 @@ from hiir_client.sync_client import Client
 from service.api.submission_openapi import BATCH_SUBMISSION, SUBMISSION
 from service.errors import error_types
 from service.jobs.batch import ItemStatus
-from service.jobs.job import JobStatus, Priority, WebhookEvent
+from service.jobs.job import JobStatus, WebhookEvent
+from service.jobs.priority import Priority
 from service.keys import Scope
 from service.schemas import batch, dry_run, event, job, key, link, task
 from service.webhooks import views

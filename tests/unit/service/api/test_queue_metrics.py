@@ -4,7 +4,7 @@ from service.api.queue_metrics import QueueMetrics
 from service.capacity.backlog import Backlog
 from service.capacity.load import Load, PriorityLoad
 from service.errors import StoreUnavailableError
-from service.jobs.job import Priority
+from service.jobs.priority import Priority
 
 
 class Redis:

@@ -4,7 +4,7 @@ import pytest
 
 from service.capacity.backlog import Backlog, BacklogMonitor, clamp_retry_after
 from service.capacity.load import Load, PriorityLoad
-from service.jobs.job import Priority
+from service.jobs.priority import Priority
 
 INTERACTIVE, BATCH = Priority
 MEASURED, UNMEASURED = "a" * 64, "b" * 64

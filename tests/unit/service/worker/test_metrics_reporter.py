@@ -6,7 +6,8 @@ import time
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.jobs.job import JobStatus, Priority
+from service.jobs.job import JobStatus
+from service.jobs.priority import Priority
 from service.observability.metrics import WorkMetrics
 from service.worker.metrics_reporter import JobOutcome, MetricsReporter
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from service.errors import QueueUnavailableError, StoreFaultError, StoreUnavailableError
-from service.jobs.job import Job, JobStatus, Priority
+from service.jobs.job import Job, JobStatus
+from service.jobs.priority import Priority
 from service.jobs.stored_image import Blob
 from service.jobs.turns import OpenTurns
 from service.settings import JobSettings
