@@ -119,9 +119,11 @@ class _Supervisor:
         settings = [f"data.{key}={path}" for key, path in paths.items()]
         for setting in (*settings, *self._plan.settings, *run.settings, *more):
             command += ["--set", setting]
+        # One thread each: the processes that degrade tiles and the runs share the cores.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         with self._log(run.name) as log:
             process = subprocess.Popen(  # noqa: S603 - this very program
-                command, stdout=log, stderr=subprocess.STDOUT, cwd=home
+                command, stdout=log, stderr=subprocess.STDOUT, cwd=home, env=environment
             )
         self._running[run.name] = (run, process)
         self._say(f"{run.name} started for {seconds:.0f} s {' '.join(more)}".rstrip())
@@ -142,8 +144,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, required=True, help="length of the plan")
     parser.add_argument("--home", type=Path, required=True, help="folder of runs, logs and data")
     options = parser.parse_args(arguments)
-    # One thread each: the processes that degrade tiles and the runs share the cores.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     plan = RunPlan.read(options.plan)
     supervisor = _Supervisor(
         plan, folder=options.plan.parent, home=options.home, seconds=options.seconds

@@ -14,6 +14,7 @@ HAS_A_SECRET = {"hiir/cli/restore.py"}
 HANDS_ON = {
     "hiir/imaging/codec.py",
     "hiir/training/detached_trainer.py",
+    "hiir/training/planned_runs.py",
     "service/embedded/stack.py",
 }
 # What the launcher of a training on several GPUs tells each of its processes.
