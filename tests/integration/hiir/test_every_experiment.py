@@ -47,7 +47,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("photos")
     for name, photo in (("train", astronaut()), ("validation", coffee())):
         (root / name).mkdir()
-        Image.fromarray(np.ascontiguousarray(photo[:256, 100:356])).save(root / name / "0.png")
+        # With room for the margin of every recipe around a patch.
+        Image.fromarray(np.ascontiguousarray(photo[:400, 100:500])).save(root / name / "0.png")
     return root
 
 
@@ -60,7 +61,7 @@ def tiny(name: str, photos: Path) -> TrainingConfig:
         else "{width: 8, heads: [1, 2, 4], layers: [1, 1, 1], decoder_layers: [1, 1]}"
     )
     # What the network works on without padding.
-    patch = 32 * int(name.removeprefix("sr-x")) if columnar else 64
+    patch = 32 * load_config(name).data.degradation.scale if columnar else 64
     return load_config(
         name,
         overrides=(
@@ -129,6 +130,7 @@ def run(config: TrainingConfig, folder: Path) -> Trained:
         provenance={"data": "a photo"},
         quality={},
         noise_level=config.data.noise_level_map,
+        source=config.release.source,
     )
     release = Release(model=model.eval().fuse(), contract=contract)
     return Trained(config=config, release=release, before=before, after=validator.score(average))
