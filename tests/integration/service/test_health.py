@@ -33,7 +33,8 @@ def test_ready_service_says_so(stack: Stack) -> None:
         },
     }
     assert stack.client.get("/livez").json() == {"status": "alive"}
-    assert worker_health(stack) == 0
+    # A heartbeat that is late on a busy machine is followed by the next one.
+    wait_until(lambda: worker_health(stack) == 0, "the worker's heartbeat", pause_s=0.5)
 
 
 def test_worker_whose_event_loop_hangs_is_not_alive(stack: Stack) -> None:

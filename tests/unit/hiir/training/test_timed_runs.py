@@ -188,6 +188,6 @@ def test_the_profile_for_gpus_decides_batch_feed_and_rate() -> None:
     assert config.data.loader == "tiles"
     assert config.data.workers >= 1
     assert config.optimizer.lr == 2.5e-3
-    assert load_config("denoise-color", profile="gpu").phases[0].batch == 512
+    assert load_config("denoise-gray", profile="gpu").phases[0].batch == 512
     overridden = load_config("deblur-motion", profile="gpu", overrides=("data.workers=3",))
     assert overridden.data.workers == 3
