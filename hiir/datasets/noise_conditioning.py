@@ -8,10 +8,10 @@ from hiir.imaging import FloatPixels, estimate_noise_level
 __all__ = ["ESTIMATED_SHARE", "LEVEL_ERROR", "conditioning_noise_level"]
 
 LEVEL_ERROR = 0.1
-"""Relative error of the true level where training tells that."""
+"""Largest relative error of the true level in training."""
 
 ESTIMATED_SHARE = 0.75
-"""Share of images for which training tells an estimate instead of the true level."""
+"""Share of training images whose level is estimated."""
 
 
 def conditioning_noise_level(
@@ -19,9 +19,9 @@ def conditioning_noise_level(
 ) -> float:
     """The noise level that a network gets as an input in training, on the scale of 255.
 
-    Three times in four what a service that knows nothing else estimates from the degraded image:
-    the network learns which texture the estimate mistakes for noise. Else the true level with an
-    error of up to `LEVEL_ERROR`, as users know it.
+    For `ESTIMATED_SHARE` of the images it is estimated from the degraded image, as the service does
+    without `noise_level`: the network learns which texture the estimate mistakes for noise. For the
+    others it is the true level with an error of up to `LEVEL_ERROR`, as a user would give it.
     """
     if random.random() < ESTIMATED_SHARE:
         return estimate_noise_level(degraded)

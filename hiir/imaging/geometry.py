@@ -63,6 +63,10 @@ class TilePlan:
         """Pixel columns that the tiles cover."""
         return self.columns[-1].end - self.left
 
+    def pixels_inside(self, *, height: int, width: int) -> int:
+        """Count the pixels of an image of this size that the tiles cover, without padding."""
+        return min(self.height, height - self.top) * min(self.width, width - self.left)
+
     def covering(self, region: Region) -> "TilePlan":
         """Return the plan of the tiles that have a say in a region of the image.
 

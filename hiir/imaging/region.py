@@ -1,8 +1,12 @@
 """A rectangle of an image, of which alone a restoration is wanted."""
 
+import re
 from dataclasses import dataclass
+from typing import Self
 
 __all__ = ["Region"]
+
+_TEXT = re.compile(r"([0-9]{1,6}),([0-9]{1,6}),([0-9]{1,6}),([0-9]{1,6})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +22,18 @@ class Region:
         """Raise `ValueError` for a rectangle without pixels, or one that begins before 0."""
         if min(self.left, self.top) < 0 or min(self.width, self.height) < 1:
             raise ValueError(f"a region has a side without pixels or a negative place: {self}")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `left,top,width,height`, whole numbers of up to six digits, as `str` writes them.
+
+        Raises `ValueError` for any other text, and for a rectangle without pixels.
+        """
+        found = _TEXT.fullmatch(text)
+        if found is None:
+            raise ValueError(f"a region is left,top,width,height, not {text!r}")
+        left, top, width, height = map(int, found.groups())
+        return cls(left=left, top=top, width=width, height=height)
 
     @property
     def right(self) -> int:

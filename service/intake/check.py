@@ -237,7 +237,7 @@ def _region_pixels(photo: PhotoInfo, options: PhotoOptions, model: ModelContract
         return None
     height, width, _ = photo.shape
     plan = tiles_of(photo.shape, model, any_size=False, region=options.region)
-    return min(plan.height, height - plan.top) * min(plan.width, width - plan.left)
+    return plan.pixels_inside(height=height, width=width)
 
 
 def _check_mosaic(photo: PhotoInfo) -> None:

@@ -16,7 +16,6 @@ from service.errors import InvalidParameterError, NotAcceptableError
 
 _BACKGROUND = re.compile(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 _WHOLE = re.compile(r"[0-9]{1,6}")
-_REGION = re.compile(r"([0-9]{1,6}),([0-9]{1,6}),([0-9]{1,6}),([0-9]{1,6})")
 _QUALITY = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)")
 _AS_SENT, _PRESERVE = "same", "preserve"
 
@@ -61,16 +60,15 @@ def _background(name: str, text: str) -> tuple[int, ...]:
 
 
 def _region(name: str, text: str) -> Region:
-    found = _REGION.fullmatch(text)
-    left, top, width, height = map(int, found.groups()) if found else (0, 0, 0, 0)
-    if not (width and height):
+    try:
+        return Region.parse(text)
+    except ValueError as error:
         raise InvalidParameterError(
             f"{name} must be x,y,width,height in whole pixels of the upright photo, such as "
             "1200,800,256,256.",
             limit="x,y,width,height",
             actual=text[:100],
-        )
-    return Region(left=left, top=top, width=width, height=height)
+        ) from error
 
 
 _READERS: Mapping[str, Callable[[str, str], Any]] = {

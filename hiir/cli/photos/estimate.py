@@ -76,7 +76,7 @@ def _tile_pixels(header: ImageHeader, region: Region, tiling: tuple[int, int] | 
         return region.pixels
     tile, overlap = tiling
     plan = plan_tiles(height=height, width=width, tile=tile, overlap=overlap).covering(region)
-    return min(plan.height, height - plan.top) * min(plan.width, width - plan.left)
+    return plan.pixels_inside(height=height, width=width)
 
 
 def _print_photo(

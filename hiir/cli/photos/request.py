@@ -70,8 +70,7 @@ def read_region(text: str | None) -> Region | None:
     if text is None:
         return None
     try:
-        left, top, width, height = map(int, text.split(","))
-        return Region(left=left, top=top, width=width, height=height)
+        return Region.parse(text)
     except ValueError as error:
         raise PhotoPlanError(
             f"--region is X,Y,W,H in whole pixels of the upright photo, not {text!r}."

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
+from redis import Redis
 
 from service.api.app import create_app
 from service.embedded.ports import choose_port
@@ -19,8 +20,10 @@ from service.embedded.redis import RedisServer
 from service.embedded.settings import StackSettings
 from service.embedded.triton import TritonServer, unique_shm_prefix
 from service.embedded.triton_release import ensure_tritonserver
+from service.jobs.store import JobStore
 from service.keys import ALL_SCOPES, KeyStore, Scope
-from service.settings import AuthMode, Settings
+from service.limits import TenantLimits
+from service.settings import AuthMode, JobSettings, Settings
 from tests.integration.service.callers import MakeKey
 from tests.integration.service.models import (
     add_blurring,
@@ -233,3 +236,40 @@ def make_key(keys: KeyStore) -> MakeKey:
         return keys.create(tenant=f"{tenant}-{mark}", scopes=frozenset(scopes) or ALL_SCOPES)[1]
 
     return make
+
+
+@pytest.fixture
+def redis(redis_server: RedisServer) -> Iterator["Redis[str]"]:
+    """The stores' database, emptied."""
+    with Redis.from_url(f"{redis_server.url}/1", decode_responses=True) as client:
+        client.flushdb()
+        yield client
+
+
+@pytest.fixture
+def tenant_limits() -> TenantLimits:
+    """Those of the stores that `open_store` opens."""
+    return TenantLimits(open_jobs=1000)
+
+
+@pytest.fixture
+def open_store(
+    redis_server: RedisServer, redis: "Redis[str]", tenant_limits: TenantLimits
+) -> Iterator[Callable[..., JobStore]]:
+    """Open a store of jobs, with changed settings, on an empty database."""
+    opened: list[JobStore] = []
+
+    def open_one(**settings: float) -> JobStore:
+        jobs = JobSettings(**settings)  # type: ignore[arg-type]
+        chosen = Settings(redis_url=redis_server.url, jobs=jobs, tenants=tenant_limits)
+        opened.append(JobStore.from_settings(chosen))
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store: Callable[..., JobStore]) -> JobStore:
+    return open_store()

@@ -4,7 +4,7 @@ import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from redis import Redis
@@ -18,7 +18,7 @@ from service.jobs.store import JobStore, Lease, LeaseState
 from service.jobs.stored_image import Blob, StoredImage
 from service.jobs.turns import OpenTurns
 from service.limits import TenantLimits
-from service.settings import JobSettings, Settings
+from service.settings import Settings
 
 pytestmark = pytest.mark.integration
 INTERACTIVE, BATCH = Priority
@@ -27,36 +27,8 @@ OpenStore = Callable[..., JobStore]
 
 
 @pytest.fixture
-def redis(redis_server: RedisServer) -> Iterator["Redis[str]"]:
-    """The stores' database, emptied."""
-    with Redis.from_url(f"{redis_server.url}/1", decode_responses=True) as client:
-        client.flushdb()
-        yield client
-
-
-@pytest.fixture
-def open_store(redis_server: RedisServer, redis: "Redis[str]") -> Iterator[OpenStore]:
-    opened: list[JobStore] = []
-
-    def open_one(**settings: float) -> JobStore:
-        chosen = Settings(
-            redis_url=redis_server.url,
-            jobs=JobSettings(**settings),  # type: ignore[arg-type]
-            tenants=TenantLimits(
-                open_jobs=100_000, open_batch_jobs=100_000, megapixels_per_day=1_000_000
-            ),
-        )
-        opened.append(JobStore.from_settings(chosen))
-        return opened[-1]
-
-    yield open_one
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def store(open_store: OpenStore) -> JobStore:
-    return open_store()
+def tenant_limits() -> TenantLimits:
+    return TenantLimits(open_jobs=100_000, open_batch_jobs=100_000, megapixels_per_day=1_000_000)
 
 
 def make(

@@ -2,21 +2,19 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from redis import Redis
 
-from service.embedded.redis import RedisServer
 from service.errors import InputExpiredError, StoreUnavailableError
 from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress, Stage
 from service.jobs.priority import Priority
 from service.jobs.store import JobStore, Lease, LeaseState
 from service.jobs.stored_image import Blob, StoredImage
-from service.limits import TenantLimits
-from service.settings import JobSettings, Settings
+from service.settings import Settings
 
 pytestmark = pytest.mark.integration
 IMAGE = StoredImage(
@@ -38,35 +36,6 @@ FAILURE = Outcome(
 )
 CANCELED = Outcome(status=JobStatus.CANCELED, timings={})
 OpenStore = Callable[..., JobStore]
-
-
-@pytest.fixture
-def redis(redis_server: RedisServer) -> Iterator["Redis[str]"]:
-    """The stores' database, emptied."""
-    with Redis.from_url(f"{redis_server.url}/1", decode_responses=True) as client:
-        client.flushdb()
-        yield client
-
-
-@pytest.fixture
-def open_store(redis_server: RedisServer, redis: "Redis[str]") -> Iterator[OpenStore]:
-    opened: list[JobStore] = []
-
-    def open_one(**settings: float) -> JobStore:
-        jobs = JobSettings(**settings)  # type: ignore[arg-type]
-        limits = TenantLimits(open_jobs=1000)
-        chosen = Settings(redis_url=redis_server.url, jobs=jobs, tenants=limits)
-        opened.append(JobStore.from_settings(chosen))
-        return opened[-1]
-
-    yield open_one
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def store(open_store: OpenStore) -> JobStore:
-    return open_store()
 
 
 def create(store: JobStore, **changes: object) -> Job:

@@ -103,6 +103,15 @@ class Visit:
         """Until the chosen photo is in a state."""
         self.page.wait_for_selector(f'photo-panel .state[data-state="{state}"]', state="attached")
 
+    def zoom_to_pixels(self) -> Any:
+        """Show every pixel of the chosen photo; return the stage that shows it."""
+        self.page.locator("compare-view img.after[src]").wait_for(state="attached")
+        stage = self.page.locator("compare-view .stage")
+        stage.focus()
+        stage.press("1")
+        self.page.wait_for_selector("compare-view.zoomed")
+        return stage
+
     def states(self) -> list[str]:
         cards = self.page.query_selector_all("photo-list .card")
         return [card.get_attribute("data-state") for card in cards]

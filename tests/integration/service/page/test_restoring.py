@@ -84,11 +84,7 @@ def test_zoom_shows_every_pixel_of_the_photo_as_one_of_the_screen(open_page) -> 
     visit = open_page(viewport={"width": 1000, "height": 700}, device_scale_factor=2)
     visit.drop(("wide.png", write(photo(600, 2100))))
     visit.wait_state("succeeded")
-    visit.page.locator("compare-view img.after[src]").wait_for(state="attached")
-    stage = visit.page.locator("compare-view .stage")
-    stage.focus()
-    stage.press("1")
-    visit.page.wait_for_selector("compare-view.zoomed")
+    stage = visit.zoom_to_pixels()
     assert visit.text("compare-view .zoom-text") == "100 %"
     # Not the preview of 2048 pixels: the whole file.
     visit.wait("""() => document.querySelector("compare-view img.after").naturalWidth === 2100""")

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hiir.imaging import Region, plan_tiles, restore_tiled, restored_shape, tiles_of
+from hiir.imaging import Region, plan_tiles, tiles_of
+from tests.unit.hiir.imaging.restoring import restore
 
 
 class TileNoise:
@@ -24,22 +25,6 @@ class TileNoise:
         future = Future()
         future.set_result((result + noise).astype(np.float32))
         return future
-
-
-def restore(image, contract, engine, region=None, strength=1.0):
-    output = np.empty(restored_shape(image.shape, contract, region), image.dtype)
-    restore_tiled(
-        image=image,
-        output=output,
-        contract=contract,
-        infer=engine,
-        in_flight=2,
-        on_progress=lambda done, total: None,
-        should_stop=lambda: False,
-        strength=strength,
-        region=region,
-    )
-    return output
 
 
 @st.composite
@@ -69,7 +54,7 @@ def test_a_region_is_that_part_of_the_whole_result_bit_for_bit(
     image = make_pixels(*size)
     contract = make_contract(scale=scale, overlap=overlap)
     engine = TileNoise(scale, any_size=any_size)
-    part = restore(image, contract, engine, region, strength)
+    part = restore(image, contract, engine, region=region, strength=strength)
     whole = restore(image, contract, TileNoise(scale, any_size=any_size), strength=strength)
     rows = slice(region.top * scale, region.bottom * scale)
     columns = slice(region.left * scale, region.right * scale)
@@ -81,7 +66,7 @@ def test_only_the_tiles_that_overlap_a_region_are_restored(make_contract, make_p
     contract = make_contract(tile=32, overlap=4)
     image = make_pixels(32 * 10, 32 * 10)
     engine = TileNoise()
-    restore(image, contract, engine, Region(left=100, top=200, width=20, height=20))
+    restore(image, contract, engine, region=Region(left=100, top=200, width=20, height=20))
     assert engine.tiles <= 4
     whole = plan_tiles(height=320, width=320, tile=32, overlap=4)
     assert len(whole) > 100
@@ -100,4 +85,19 @@ def test_a_region_beyond_the_image_is_refused(make_contract, make_pixels, region
     left, top, width, height = region
     beyond = Region(left=left, top=top, width=width, height=height)
     with pytest.raises(ValueError, match="56x40 pixels does not have the region"):
-        restore(make_pixels(40, 56), make_contract(), TileNoise(), beyond)
+        restore(make_pixels(40, 56), make_contract(), TileNoise(), region=beyond)
+
+
+@given(case=regions())
+def test_a_region_is_read_as_it_is_written(case):
+    _, region = case
+    assert Region.parse(str(region)) == region
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "1,2,3", "1,2,3,4,5", "1, 2,3,4", "+1,2,3,4", "1_0,2,3,4", "-1,2,3,4", "\u0661,2,3,4"],
+)
+def test_another_text_is_no_region(text):
+    with pytest.raises(ValueError, match="a region is left,top,width,height"):
+        Region.parse(text)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hiir.imaging import ModelOutputInvalid, restore_tiled, restored_shape
+from hiir.imaging import ModelOutputInvalid
+from tests.unit.hiir.imaging.restoring import restore
 
 
 class Engine:
@@ -19,21 +20,10 @@ class Engine:
         return future
 
 
-def restore(image, contract, strength, answer, *, any_size=True):
+def restore_with(image, contract, strength, answer, *, any_size=True):
     engine = Engine(answer)
     engine.any_size = any_size
-    output = np.empty(restored_shape(image.shape, contract), image.dtype)
-    restore_tiled(
-        image=image,
-        output=output,
-        contract=contract,
-        infer=engine,
-        in_flight=2,
-        on_progress=lambda done, total: None,
-        should_stop=lambda: False,
-        strength=strength,
-    )
-    return output
+    return restore(image, contract, engine, strength=strength)
 
 
 def darker(tile):
@@ -55,17 +45,17 @@ def psnr(one, other):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_at_strength_0_it_is_the_input_bit_for_bit(make_contract, make_pixels, dtype):
     image = make_pixels(70, 50).astype(dtype) * dtype(257 if dtype is np.uint16 else 1)
-    assert np.array_equal(restore(image, make_contract(), 0, darker), image)
+    assert np.array_equal(restore_with(image, make_contract(), 0, darker), image)
 
 
 def test_at_strength_1_it_is_what_the_model_gives(make_contract, make_pixels):
     image = make_pixels(70, 50)
-    assert np.abs(restore(image, make_contract(), 1, darker) - image / 2).max() <= 0.5
+    assert np.abs(restore_with(image, make_contract(), 1, darker) - image / 2).max() <= 0.5
 
 
 def test_at_one_half_it_lies_between_input_and_result(make_contract, make_pixels):
     image = make_pixels(70, 50)
-    result, half = (restore(image, make_contract(), share, darker) for share in (1, 0.5))
+    result, half = (restore_with(image, make_contract(), share, darker) for share in (1, 0.5))
     assert np.abs(half - 0.75 * image).max() <= 0.5
     assert psnr(half, image) > psnr(result, image)
     assert psnr(half, result) > psnr(image, result)
@@ -78,7 +68,7 @@ def test_an_enlarging_model_is_blended_with_bicubic_interpolation(
 ):
     """Of the whole image: neither seams between tiles nor their padding show."""
     image = make_pixels(*size)
-    restored = restore(
+    restored = restore_with(
         image,
         make_contract(scale=2, overlap=8),
         0,
@@ -97,13 +87,13 @@ def test_an_enlarging_model_is_blended_with_bicubic_interpolation(
 
 def test_gray_that_is_repeated_for_a_color_model_comes_back(make_contract, make_pixels):
     gray = make_pixels(40, 40, 1)
-    assert np.array_equal(restore(gray, make_contract(), 0, darker), gray.repeat(3, axis=2))
+    assert np.array_equal(restore_with(gray, make_contract(), 0, darker), gray.repeat(3, axis=2))
 
 
 def test_two_views_are_blended_with_the_first(make_contract, make_pixels):
     views = np.concatenate([make_pixels(20, 30), make_pixels(20, 30, seed=8)], axis=2)
     contract = make_contract(input_channels=6)
-    assert np.array_equal(restore(views, contract, 0, darker), views[..., :3])
+    assert np.array_equal(restore_with(views, contract, 0, darker), views[..., :3])
 
 
 @pytest.mark.parametrize(
@@ -111,16 +101,16 @@ def test_two_views_are_blended_with_the_first(make_contract, make_pixels):
 )
 def test_a_blend_does_not_hide_an_unusable_result(make_contract, make_pixels, broken):
     with pytest.raises(ModelOutputInvalid):
-        restore(make_pixels(), make_contract(), 0.5, broken)
+        restore_with(make_pixels(), make_contract(), 0.5, broken)
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan")])
 def test_a_strength_outside_the_unit_interval_is_refused(make_contract, make_pixels, strength):
     with pytest.raises(ValueError, match="strength"):
-        restore(make_pixels(), make_contract(), strength, darker)
+        restore_with(make_pixels(), make_contract(), strength, darker)
 
 
 def test_a_result_with_more_channels_than_the_input_cannot_be_blended(make_contract, make_pixels):
     contract = make_contract(input_channels=1, output_channels=3)
     with pytest.raises(ValueError, match="cannot be blended"):
-        restore(make_pixels(channels=1), contract, 0.5, lambda tile: tile.repeat(3, axis=1))
+        restore_with(make_pixels(channels=1), contract, 0.5, lambda tile: tile.repeat(3, axis=1))
