@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -72,7 +72,8 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     A file holds 15 MiB of tensors at most, unless a single tensor is larger.
 
     Raises:
-        OSError: when the disk is full, for example; what was there is then untouched.
+        CheckpointError: if a file cannot be written, for example on a full disk; the checkpoint
+            that was there is then untouched.
     """
     tensors = {
         f"{group}/{name}": tensor.detach().cpu().contiguous()
@@ -152,13 +153,18 @@ def split_tensors(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
 
 
 def replace_file(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file as a whole or not at all; raises `OSError` on a full disk."""
+    """Write a safetensors file as a whole or not at all.
+
+    Raises:
+        CheckpointError: if it cannot be written, for example on a full disk.
+    """
     scratch = path.with_suffix(".tmp")
     try:
         save_file(tensors, scratch, metadata=metadata)
         with scratch.open("rb") as file:
             os.fsync(file.fileno())
-    except OSError:
+    # The library does not raise what the system reports as an OSError.
+    except (OSError, SafetensorError) as error:
         scratch.unlink(missing_ok=True)
-        raise
+        raise CheckpointError(f"cannot write {path}: {error}") from error
     scratch.replace(path)

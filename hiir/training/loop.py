@@ -23,7 +23,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from hiir.models.presets import build_model
-from hiir.training.checkpoint import Checkpoint
+from hiir.training.checkpoint import Checkpoint, CheckpointError
 from hiir.training.compilation import compiled
 from hiir.training.config import ConfigError, TrainingConfig
 from hiir.training.ema import WeightAverage
@@ -235,7 +235,7 @@ class _Run:
             self._tick()
             while not self.position.finished:
                 if self.position.decays and triggers.stable and zero:
-                    self._save(self.folder.stable)
+                    self._try_to_save(self.folder.stable)
                 loss, patches = self._step(progress)
                 progress.add(loss, patches)
                 self.position.step += 1
@@ -245,7 +245,7 @@ class _Run:
                     mean = float(cast("Tensor", self.fabric.all_reduce(progress.mean_loss())))
                     progress.log(mean, rate=learning_rate(self.position), reuse=self.data.reuse)
                 if zero and triggers.checkpoint:
-                    self._save()
+                    self._try_to_save()
                 if triggers.validation:
                     began = time.monotonic()
                     self._validate(progress)
@@ -291,8 +291,7 @@ class _Run:
         mean = sum(found.psnr.values()) / len(found.psnr)
         if mean > self.best:
             self.best = mean
-            self.folder.best.path.mkdir(parents=True, exist_ok=True)
-            self._save(self.folder.best)
+            self._try_to_save(self.folder.best)
             self.folder.best.log(step=self.position.step, psnr=mean)
 
     def _best_so_far(self) -> float:
@@ -330,6 +329,13 @@ class _Run:
             "processes": self.fabric.world_size,
             "threads": torch.get_num_threads(),
         }
+
+    def _try_to_save(self, folder: RunFolder | None = None) -> None:
+        """Write a checkpoint; if the disk is full, go on and leave it to the next one."""
+        try:
+            self._save(folder)
+        except (CheckpointError, OSError) as error:
+            logger.warning("no checkpoint of step %d: %s", self.position.step, error)
 
     def _save(self, folder: RunFolder | None = None) -> None:
         first, second = self.optimizer.moments()

@@ -55,8 +55,8 @@ def write_portable(
         averages_only: write the averaged weights alone.
 
     Raises:
-        OSError: when the disk is full, for example; what was there is then untouched.
-        CheckpointError: for averaged weights that alone need more files.
+        CheckpointError: if the averaged weights alone need more files, or a file cannot be written,
+            for example on a full disk; the files that were there are then untouched.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for kept in (GROUPS[1:2],) if averages_only else (GROUPS, GROUPS[:2], GROUPS[1:2]):

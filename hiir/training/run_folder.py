@@ -1,6 +1,7 @@
 """What a run leaves on disk: resolved configurations, environment, log and checkpoints."""
 
 import json
+import logging
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from hiir.training.config import TrainingConfig
 from hiir.training.config_compatibility import with_current_names
 
 __all__ = ["RunFolder", "git_revision"]
+
+logger = logging.getLogger(__name__)
 
 _PACKAGES = ("torch", "numpy", "pillow")
 
@@ -72,9 +75,12 @@ class RunFolder:
         return {key: str(value) for key, value in values.items()}
 
     def log(self, **values: Any) -> None:
-        """Append one line of figures."""
-        with self._log.open("a") as file:
-            file.write(json.dumps(values) + "\n")
+        """Append one line of figures; a full disk costs the line, not the run."""
+        try:
+            with self._log.open("a") as file:
+                file.write(json.dumps(values) + "\n")
+        except OSError as error:
+            logger.warning("cannot write to %s: %s", self._log, error)
 
     def log_lines(self) -> list[str]:
         """All lines of figures so far, as JSON."""

@@ -1,10 +1,12 @@
+import resource
+import signal
 from pathlib import Path
 
 import pytest
 import torch
 
 from hiir.training import checkpoint
-from hiir.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from hiir.training.checkpoint import Checkpoint, CheckpointError, read_checkpoint, write_checkpoint
 
 
 def make(step: int, *, size: int = 100) -> Checkpoint:
@@ -47,6 +49,20 @@ def test_a_large_one_is_several_files_of_bounded_size(tmp_path: Path, monkeypatc
     assert same(read_checkpoint(tmp_path), make(7))
 
 
+def test_the_error_of_a_write_names_the_file_and_the_reason(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, make(5))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))
+    try:
+        with pytest.raises(CheckpointError, match=r"cannot write .*last.*File too large"):
+            write_checkpoint(tmp_path, make(6))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert same(read_checkpoint(tmp_path), make(5))
+
+
 @pytest.mark.parametrize("survivors", range(6))
 def test_a_disk_that_fills_up_leaves_the_last_one_whole(tmp_path, monkeypatch, survivors) -> None:
     monkeypatch.setattr(checkpoint, "_FILE_BYTES", 1000)
@@ -61,7 +77,7 @@ def test_a_disk_that_fills_up_leaves_the_last_one_whole(tmp_path, monkeypatch, s
         plain(tensors, path, metadata=metadata)
 
     monkeypatch.setattr(checkpoint, "save_file", fill)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(CheckpointError, match=r"cannot write .*no space"):
         write_checkpoint(tmp_path, make(6))
     assert same(read_checkpoint(tmp_path), make(5))
     assert not list(tmp_path.glob("*.tmp"))

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from hiir.evaluation.tiling_artifacts import tiling_from_quality
 from hiir.models.release import ReleaseError, read_release
 from hiir.training import checkpoint, loop
+from hiir.training.checkpoint import CheckpointError
 from hiir.training.config import Compile, ConfigError, TrainingConfig
 from hiir.training.flat_weights import WeightsMismatchError
 from hiir.training.loop import train
@@ -85,9 +87,26 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(make_config, tmp_path, mon
         raise OSError("no space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", fill)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(CheckpointError, match="no space"):
         train(make_config(steps=2), run, allow_changed=True)
     assert run.load().step == 1
+
+
+def test_a_disk_that_is_full_for_a_while_does_not_end_the_run(
+    make_config, tmp_path, monkeypatch, caplog
+) -> None:
+    run, plain, tries = RunFolder(tmp_path / "run"), checkpoint.save_file, []
+
+    def fill_once(tensors: object, path: Path, metadata: object) -> None:
+        tries.append(path)
+        if len(tries) == 1:
+            raise SafetensorError("No space left on device (os error 28)")
+        plain(tensors, path, metadata=metadata)
+
+    monkeypatch.setattr(checkpoint, "save_file", fill_once)
+    train(make_config("checkpoint_every=1", steps=2), run)
+    assert run.load().step == 2
+    assert "no checkpoint of step 1: cannot write" in caplog.text
 
 
 @pytest.mark.slow
