@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 import yaml
 
-from hiir.export.triton_config import Target, render_config
-from hiir.models.release import load_release
 from service.settings import MetricsSettings, Settings
 from tests.unit.docker.chart import CHART, Chart, ChartError, Manifest, Manifests
 
@@ -232,6 +230,9 @@ def test_a_pool_gets_its_gpus_nodes_and_models(everything: Manifests) -> None:
 
 
 def test_engines_are_kept_where_they_are_written(everything: Manifests) -> None:
+    from hiir.export.triton_config import Target, render_config  # imports torch
+    from hiir.models.release import load_release
+
     pool = everything.one("StatefulSet", "hiir-triton-l4")["spec"]
     (claim,) = pool["volumeClaimTemplates"]
     assert claim["spec"]["resources"] == {"requests": {"storage": "20Gi"}}

@@ -54,7 +54,7 @@ class Redis:
 def exported() -> dict[str, set[str]]:
     """Every sample's name with its labels, after each metric has been used once."""
     registry = CollectorRegistry()
-    http, work = HttpMetrics(registry), WorkMetrics(registry)
+    http, work = HttpMetrics(registry), WorkMetrics(registry, tasks=())
     http.count("/v1/jobs", 202, seconds=0.1)
     work.jobs.count("denoise", JobStatus.FAILED, "timeout")
     work.observe_stage("infer", 1.0)
