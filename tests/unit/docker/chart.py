@@ -86,13 +86,19 @@ class Chart:
 
     helm: Path
 
-    def render(self, values: Mapping[str, Any] | None = None) -> Manifests:
+    def render(self, values: Mapping[str, Any] | None = None, *, path: Path = CHART) -> Manifests:
         """Render it; raises `ChartError` if it does not accept the values."""
-        shown = self._run("template", "hiir", str(CHART), "--values", "-", values=values)
+        shown = self._run("template", "hiir", str(path), "--values", "-", values=values)
         return Manifests(tuple(each for each in yaml.safe_load_all(shown) if each))
 
     def lint(self, values: Mapping[str, Any] | None = None) -> str:
         return self._run("lint", "--strict", str(CHART), "--values", "-", values=values)
+
+    def package(self, folder: Path) -> Path:
+        """Write the archive that is published, and return its path."""
+        self._run("package", str(CHART), "--destination", str(folder), values=None)
+        (archive,) = folder.glob("*.tgz")
+        return archive
 
     def _run(self, *arguments: str, values: Mapping[str, Any] | None) -> str:
         ran = subprocess.run(

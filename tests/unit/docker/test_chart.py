@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from service.settings import MetricsSettings, Settings
-from tests.unit.docker.chart import CHART, Chart, ChartError, Manifest, Manifests
+from tests.unit.docker.chart import CHART, EVERYTHING, Chart, ChartError, Manifest, Manifests
 
 ROOT = Path(__file__).parents[3]
 # The compose service that each pod is.
@@ -299,6 +299,13 @@ def test_rules_and_dashboard_are_those_of_the_monitoring_folder(everything: Mani
     assert rules["spec"] == yaml.safe_load((monitoring / "alerts.yml").read_text())
     dashboard = everything.one("ConfigMap", "hiir-dashboard")["data"]["hiir.json"]
     assert dashboard.strip() == (monitoring / "grafana-dashboard.json").read_text().strip()
+
+
+def test_a_packaged_chart_holds_all_that_it_needs(
+    chart: Chart, everything: Manifests, tmp_path: Path
+) -> None:
+    archive = chart.package(tmp_path)
+    assert chart.render(EVERYTHING, path=archive) == everything
 
 
 def test_the_first_key_is_created_by_the_command_that_creates_keys(everything: Manifests) -> None:
