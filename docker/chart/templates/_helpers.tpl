@@ -32,7 +32,8 @@ image: {{ printf "%s:%s" $image.repository ($image.tag | default $root.Chart.App
 imagePullPolicy: {{ $root.Values.images.pullPolicy }}
 {{- end -}}
 
-{{/* What every pod has: no token of the Kubernetes API, not root. (list $ user-id) */}}
+{{/* What every pod has: no token of the Kubernetes API, not root: (list $ user-id). Variables for each
+Service (HIIR_API_PORT and others) would look like settings. */}}
 {{- define "hiir.pod" -}}
 {{- $root := index . 0 -}}
 {{- $user := index . 1 -}}
@@ -48,6 +49,14 @@ securityContext:
   fsGroup: {{ $user }}
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{/* Refuse limits that no number meets, which a schema cannot compare: (list "api" values). */}}
+{{- define "hiir.checkScaling" -}}
+{{- $scaled := index . 1 -}}
+{{- if lt (int $scaled.maxReplicas) (int $scaled.minReplicas) -}}
+{{- fail (printf "%s.autoscaling: maxReplicas (%v) is below minReplicas (%v)" (index . 0) $scaled.maxReplicas $scaled.minReplicas) -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "hiir.container" -}}

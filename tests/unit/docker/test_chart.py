@@ -132,6 +132,7 @@ def test_every_pod_is_restricted(everything: Manifests) -> None:
     assert len(pods) == 8
     for name, pod in pods.items():
         assert pod["automountServiceAccountToken"] is False, name
+        assert pod["enableServiceLinks"] is False, name  # they would look like settings
         context = pod["securityContext"]
         assert context["runAsNonRoot"] is True, name
         assert context["runAsUser"] > 0, name

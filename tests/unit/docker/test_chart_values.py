@@ -93,6 +93,13 @@ def test_a_value_that_cannot_work_is_refused(
     assert reason in str(refused.value)
 
 
+@pytest.mark.parametrize("part", ["api", "worker"])
+def test_limits_of_scaling_that_no_number_meets_are_refused(chart: Chart, part: str) -> None:
+    with pytest.raises(ChartError, match=r"maxReplicas \(2\) is below minReplicas \(3\)"):
+        chart.render({part: {"autoscaling": {"minReplicas": 3, "maxReplicas": 2}}})
+    assert chart.render({part: {"autoscaling": {"minReplicas": 3, "maxReplicas": 3}}}).all
+
+
 def test_the_shipped_values_and_all_options_pass(chart: Chart) -> None:
     for values in ({}, EVERYTHING):
         assert "1 chart(s) linted, 0 chart(s) failed" in chart.lint(values)
