@@ -16,7 +16,6 @@ GPU_POOL = {
     "replicas": 2,
     "gpu": {"resource": "nvidia.com/gpu", "count": 1},
     "engineCache": {"size": "20Gi", "storageClass": "fast"},
-    "models": {"volume": {"persistentVolumeClaim": {"claimName": "gpu-models"}}},
     "nodeSelector": {"nvidia.com/gpu.product": "NVIDIA-L4"},
     "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
     "resources": {"requests": {"cpu": "2"}, "limits": {"memory": "24Gi"}},
@@ -37,7 +36,7 @@ EVERYTHING = {
         "nodeSelector": {"disk": "ssd"},
     },
     "worker": {"autoscaling": {"enabled": True, "jobsPerSlot": {"batch": 4}}},
-    "triton": {"pools": {"l4": GPU_POOL, "slices": SLICE_POOL}},
+    "triton": {"pools": {"cpu": None, "l4": GPU_POOL, "slices": SLICE_POOL}},
     "networkPolicy": {
         "apiFrom": [{"namespaceSelector": {"matchLabels": {"role": "ingress"}}}],
         "bucket": {"to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}]},

@@ -43,6 +43,12 @@ def everything(chart: Chart) -> Manifests:
 
 
 @pytest.fixture(scope="session")
+def all_pods(plain: Manifests, everything: Manifests) -> Manifests:
+    """With the pool of CPUs too, which is not rendered beside those of GPUs."""
+    return Manifests((*everything.all, plain.one("StatefulSet", "hiir-triton-cpu")))
+
+
+@pytest.fixture(scope="session")
 def services() -> dict[str, dict[str, Any]]:
     """The services of docker-compose.yml."""
     return yaml.safe_load(COMPOSE.read_text())["services"]

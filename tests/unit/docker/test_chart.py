@@ -8,7 +8,15 @@ import pytest
 import yaml
 
 from service.settings import MetricsSettings, Settings
-from tests.unit.docker.chart import CHART, EVERYTHING, Chart, ChartError, Manifest, Manifests
+from tests.unit.docker.chart import (
+    CHART,
+    EVERYTHING,
+    GPU_POOL,
+    Chart,
+    ChartError,
+    Manifest,
+    Manifests,
+)
 
 ROOT = Path(__file__).parents[3]
 # The compose service that each pod is.
@@ -35,9 +43,9 @@ def values() -> dict[str, Any]:
 
 @pytest.mark.parametrize(("pod", "service"), SAME.items())
 def test_a_container_runs_the_command_of_compose(
-    everything: Manifests, services: Services, pod: str, service: str
+    all_pods: Manifests, services: Services, pod: str, service: str
 ) -> None:
-    container = everything.container(pod)
+    container = all_pods.container(pod)
     # `command` in compose replaces what the image runs, and keeps its entry point: `args` here.
     assert "command" not in container
     assert container.get("args") == services[service].get("command")
@@ -45,9 +53,9 @@ def test_a_container_runs_the_command_of_compose(
 
 @pytest.mark.parametrize(("pod", "service"), SAME.items())
 def test_a_container_has_the_environment_of_compose(
-    everything: Manifests, services: Services, pod: str, service: str
+    all_pods: Manifests, services: Services, pod: str, service: str
 ) -> None:
-    environment = {each["name"]: each.get("value") for each in everything.container(pod)["env"]}
+    environment = {each["name"]: each.get("value") for each in all_pods.container(pod)["env"]}
     expected = services[service]["environment"]
     assert environment.keys() - {"HIIR_JOBS__RESULT_SECONDS"} == expected.keys()
     for name in expected.keys() - OTHER_VALUES:
@@ -75,9 +83,9 @@ def test_the_api_restarts_for_its_own_faults_alone(plain: Manifests, services: S
 
 @pytest.mark.parametrize("pool", ["cpu", "l4", "slices"])
 def test_triton_is_ready_when_compose_says_so_and_has_time_to_build_engines(
-    everything: Manifests, services: Services, pool: str
+    all_pods: Manifests, services: Services, pool: str
 ) -> None:
-    container = everything.container(f"hiir-triton-{pool}")
+    container = all_pods.container(f"hiir-triton-{pool}")
     asked = services["triton-cpu"]["healthcheck"]["test"][1:]
     startup = container["startupProbe"]
     assert startup["exec"]["command"] == container["readinessProbe"]["exec"]["command"] == asked
@@ -87,9 +95,9 @@ def test_triton_is_ready_when_compose_says_so_and_has_time_to_build_engines(
 
 @pytest.mark.parametrize(("pod", "service"), SAME.items())
 def test_a_pod_ends_in_the_time_of_compose(
-    everything: Manifests, services: Services, pod: str, service: str
+    all_pods: Manifests, services: Services, pod: str, service: str
 ) -> None:
-    grace = dict(everything.pods())[pod]["terminationGracePeriodSeconds"]
+    grace = dict(all_pods.pods())[pod]["terminationGracePeriodSeconds"]
     if service == "worker":
         assert grace >= Settings().jobs.hard_time_limit + 60
         assert grace >= values()["worker"]["drainSeconds"] + 30
@@ -129,7 +137,7 @@ def test_the_exporter_runs_its_images_command(everything: Manifests, chart: Char
 
 def test_every_pod_is_restricted(everything: Manifests) -> None:
     pods = dict(everything.pods())
-    assert len(pods) == 8
+    assert len(pods) == 7
     for name, pod in pods.items():
         assert pod["automountServiceAccountToken"] is False, name
         assert pod["enableServiceLinks"] is False, name  # they would look like settings
@@ -166,22 +174,22 @@ def test_passwords_come_from_secrets(everything: Manifests) -> None:
     assert not everything.of("Secret")
 
 
-def test_models_are_read_only(everything: Manifests) -> None:
+def test_models_are_read_only(all_pods: Manifests) -> None:
     for name in SAME:
-        mounts = {each["name"]: each for each in everything.container(name)["volumeMounts"]}
+        mounts = {each["name"]: each for each in all_pods.container(name)["volumeMounts"]}
         assert mounts["models"] == {"name": "models", "mountPath": "/models", "readOnly": True}
 
 
-def test_metrics_are_asked_for_at_the_ports_that_are_served(everything: Manifests) -> None:
+def test_metrics_are_asked_for_at_the_ports_that_are_served(all_pods: Manifests) -> None:
     ports = {
-        name: {port["name"]: port["containerPort"] for port in everything.container(name)["ports"]}
+        name: {port["name"]: port["containerPort"] for port in all_pods.container(name)["ports"]}
         for name in ("hiir-api", "hiir-worker", "hiir-triton-cpu")
     }
     settings = MetricsSettings()
     assert ports["hiir-api"]["metrics"] == settings.api_port
     assert ports["hiir-worker"]["metrics"] == settings.worker_port
     assert ports["hiir-triton-cpu"]["metrics"] == 8002
-    for monitor in everything.of("PodMonitor"):
+    for monitor in all_pods.of("PodMonitor"):
         assert monitor["spec"]["podMetricsEndpoints"] == [{"port": "metrics", "interval": "15s"}]
 
 
@@ -198,7 +206,7 @@ def test_every_selector_selects_pods_of_its_own(everything: Manifests) -> None:
     selectors += [
         each["spec"]["podSelector"]["matchLabels"] for each in everything.of("NetworkPolicy")
     ]
-    assert len(selectors) == 2 + 6 + 3 + 3 + 3 + 6
+    assert len(selectors) == 2 + 5 + 3 + 3 + 2 + 6
     for selector in selectors:
         assert any(selector.items() <= each for each in labels), selector
 
@@ -218,7 +226,7 @@ def test_all_pools_answer_to_the_name_that_the_service_calls(everything: Manifes
         assert urls["HIIR_TRITON_URL"] == "hiir-triton:8001"
 
 
-def test_a_pool_gets_its_gpus_nodes_and_models(everything: Manifests) -> None:
+def test_a_pool_gets_its_gpus_and_nodes(everything: Manifests) -> None:
     resources = everything.container("hiir-triton-l4")["resources"]
     assert resources["limits"] == {"memory": "24Gi", "nvidia.com/gpu": 1}
     slices = everything.container("hiir-triton-slices")["resources"]
@@ -226,11 +234,9 @@ def test_a_pool_gets_its_gpus_nodes_and_models(everything: Manifests) -> None:
     pod = dict(everything.pods())["hiir-triton-l4"]
     assert pod["nodeSelector"] == {"nvidia.com/gpu.product": "NVIDIA-L4"}
     assert pod["tolerations"][0]["key"] == "nvidia.com/gpu"
-    volumes = {volume["name"]: volume for volume in pod["volumes"]}
-    assert volumes["models"]["persistentVolumeClaim"] == {"claimName": "gpu-models"}
 
 
-def test_engines_are_kept_where_they_are_written(everything: Manifests) -> None:
+def test_engines_are_kept_where_they_are_written(plain: Manifests, everything: Manifests) -> None:
     from hiir.export.triton_config import Target, render_config  # imports torch
     from hiir.models.release import load_release
 
@@ -243,7 +249,7 @@ def test_engines_are_kept_where_they_are_written(everything: Manifests) -> None:
     }
     config = render_config(load_release("denoise-color").contract, target=Target.GPU)
     assert f'key: "trt_engine_cache_path" value: "{mounts["engines"]}"' in config
-    assert "volumeClaimTemplates" not in everything.one("StatefulSet", "hiir-triton-cpu")["spec"]
+    assert "volumeClaimTemplates" not in plain.one("StatefulSet", "hiir-triton-cpu")["spec"]
 
 
 def egress(manifests: Manifests, component: str) -> list[Manifest]:
@@ -325,3 +331,10 @@ def test_models_are_exported_to_a_claim_or_not_at_all(chart: Chart) -> None:
     volume = {"persistentVolumeClaim": None, "csi": {"driver": "example.org"}}
     with pytest.raises(ChartError, match="writes to a claim"):
         chart.render({"models": {"volume": volume, "export": {"enabled": True}}})
+
+
+def test_servers_of_cpus_and_gpus_are_not_mixed(chart: Chart) -> None:
+    with pytest.raises(ChartError, match=r"needs pools of CPUs or of GPUs, not of both"):
+        chart.render({"triton": {"pools": {"l4": GPU_POOL}}})
+    with pytest.raises(ChartError, match=r"needs pools of CPUs or of GPUs"):
+        chart.render({"triton": {"pools": {"cpu": None, "l4": None}}})
