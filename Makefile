@@ -15,7 +15,7 @@ PAGE_TESTS := tests/integration/service/page
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up export models train test check coverage lint bench lock clean
+.PHONY: help install up export models train test-tools test check coverage lint bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,10 +32,14 @@ export: install ## build model_repository/*/1/model.onnx from the trained weight
 models: install
 	@$(BIN)/hiir export
 
+# Helm and promtool, once; the tests that need them are skipped where they cannot be had.
+test-tools: $(VENV)/.dev
+	@$(BIN)/python -m tests.unit.docker.cluster_tools
+
 train: install ## train a model, for example: make train ARGS=denoise-color
 	$(BIN)/hiir train $(ARGS)
 
-test: $(VENV)/.dev $(VENV)/.page models ## run every test; the servers that they need are started by them
+test: $(VENV)/.dev $(VENV)/.page test-tools models ## run every test; the servers that they need are started by them
 	$(PYTEST) $(ARGS)
 
 check: lint ## lint and the unit tests without the slow ones: what to run after every change

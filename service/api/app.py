@@ -95,6 +95,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.services = services
     routes = RouteTable([*_documentation(app), *(r for m in _ROUTES for r in m.router.routes)])
+    services.metrics.http.expect(routes.labels)
     app.add_middleware(HeadRequests)
     app.add_middleware(
         AdmissionMiddleware,

@@ -34,6 +34,11 @@ class RouteTable:
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         self._routes = tuple(route for route in routes if isinstance(route, Route))
 
+    @property
+    def labels(self) -> frozenset[str]:
+        """Every label that a match can have."""
+        return frozenset({_NO_ROUTE, *(route.path for route in self._routes)})
+
     def find(self, scope: Scope) -> RouteMatch:
         """Return the route of a request; its path is matched as `canonical` writes it.
 

@@ -123,7 +123,7 @@ class Services:
         # In open mode there is one tenant, which shares with no other.
         shares = settings.tenants if settings.auth is AuthMode.KEYS else settings.limits
         registry = CollectorRegistry()
-        job_metrics = JobMetrics(registry)
+        job_metrics = JobMetrics(registry, tasks=tasks.names)
         submitter = owned(
             JobSubmitter(
                 jobs=jobs,

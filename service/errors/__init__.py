@@ -293,6 +293,7 @@ __all__ = [
     "WaitTooLongError",
     "WorkerLostError",
     "error_types",
+    "job_error_types",
     "translate_imaging_error",
 ]
 
@@ -301,6 +302,13 @@ def error_types() -> Iterator[type[ServiceError]]:
     """Yield every error that a client can receive: the leaves of the tree, and its root."""
     yield ServiceError
     yield from _leaves(ServiceError)
+
+
+def job_error_types() -> Iterator[type[ServiceError]]:
+    """Yield every error that a job can end with: those of its image, the service and quotas."""
+    yield from (ServiceError, ResultTooLargeError)
+    for kind in (ImageError, ProcessingError, UnavailableError, TooManyRequestsError):
+        yield from _leaves(kind)
 
 
 def translate_imaging_error(error: ImagingError) -> ServiceError:

@@ -1,10 +1,13 @@
 """All Prometheus metrics, their labels, and the server that exposes them.
 
-Label values never come from a client: routes, tasks, stages and codes are few and fixed.
+Label values never come from a client: routes, tasks, stages and codes are few and fixed. Counters
+that alerts use begin at 0 for all of them: Prometheus computes no rate from the first value of a
+series, so that a series that began with its first failure would not count it.
 """
 
 import logging
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from wsgiref.simple_server import WSGIServer
 
@@ -12,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from service.errors import error_types, job_error_types
 from service.jobs.job import JobStatus
 from service.jobs.priority import Priority
 
@@ -25,13 +29,19 @@ _STAGE_BUCKETS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
 class JobMetrics:
     """Jobs by state; the one process that changes a job's state counts it."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, *, tasks: Iterable[str]) -> None:
         self._jobs = Counter(
             "hiir_jobs_total",
             "Jobs by state: queued when accepted, then succeeded, failed or canceled.",
             ("task", "state", "code"),
             registry=registry,
         )
+        states = (JobStatus.QUEUED, JobStatus.SUCCEEDED, JobStatus.CANCELED)
+        for task in tasks:
+            for state in states:
+                self._jobs.labels(task=task, state=state.value, code="")
+            for error in job_error_types():
+                self._jobs.labels(task=task, state=JobStatus.FAILED.value, code=error.code)
 
     def count(self, task: str, state: JobStatus, code: str = "") -> None:
         """Count one job; `code` is the code of its failure."""
@@ -62,6 +72,13 @@ class HttpMetrics:
             registry=registry,
         )
 
+    def expect(self, routes: Iterable[str]) -> None:
+        """Begin the counters of server errors at 0, for each route template."""
+        codes = {error.status for error in error_types() if error.status >= 500}
+        for route in routes:
+            for code in codes:
+                self._requests.labels(route=route, code=str(code))
+
     def count(self, route: str, code: int | None, *, seconds: float) -> None:
         """Count one request; `code` is None if the client disconnected before the response."""
         self._requests.labels(route=route, code="none" if code is None else str(code)).inc()
@@ -71,8 +88,8 @@ class HttpMetrics:
 class WorkMetrics:
     """Jobs of one worker."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.jobs = JobMetrics(registry)
+    def __init__(self, registry: CollectorRegistry, *, tasks: Iterable[str]) -> None:
+        self.jobs = JobMetrics(registry, tasks=tasks)
         self._stages = Histogram(
             "hiir_stage_seconds",
             "Seconds of a job in each stage: queue, decode, tile, infer, blend, encode, store.",

@@ -17,6 +17,7 @@ from celery.worker.state import active_requests
 from prometheus_client import CollectorRegistry
 
 from service.catalogue.models import ModelCatalogue
+from service.catalogue.tasks import TaskCatalogue
 from service.jobs.batch_store import BatchStore
 from service.jobs.blobs import BlobStore
 from service.jobs.queue import JobQueue, build_celery
@@ -38,7 +39,7 @@ def create_worker(settings: Settings) -> Celery:
     models = ModelCatalogue.read(settings.model_repository)
     drain = DrainFlag()
     registry = CollectorRegistry()
-    metrics = WorkMetrics(registry)
+    metrics = WorkMetrics(registry, tasks=TaskCatalogue(models).names)
     metrics.in_flight.set_function(lambda: len(active_requests))
     reporter = MetricsReporter(metrics)
     server = MetricsServer(

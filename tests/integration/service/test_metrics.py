@@ -52,6 +52,16 @@ def test_a_job_is_counted_once_by_whom_it_was_accepted_and_ended(stack: Stack) -
     assert api["hiir_http_requests_total", "202", "/v1/jobs"] >= 2
 
 
+def test_failures_are_counted_from_0(stack: Stack) -> None:
+    for process in ("api", "worker"):
+        told = metrics(stack, process)
+        for code in ("timeout", "worker-lost", "inference-failed", "internal-error"):
+            assert ("hiir_jobs_total", code, "failed", "identity") in told
+    told = metrics(stack, "api")
+    for code in ("500", "503"):
+        assert ("hiir_http_requests_total", code, "/v1/jobs/{job_id}/result") in told
+
+
 def test_what_waits_is_told_task_by_task_with_its_age(stack: Stack) -> None:
     stack.worker.kill()
     job = stack.submit(PNG, "identity")

@@ -17,6 +17,7 @@ from service.jobs.job import JobStatus
 from service.jobs.priority import Priority
 from service.observability.metrics import HttpMetrics, WorkMetrics
 from service.settings import MetricsSettings
+from tests.unit.docker.chart import Manifests
 
 MONITORING = Path(__file__).parents[3] / "docker/monitoring"
 SAMPLES = re.compile(r"\bhiir_\w+")
@@ -32,9 +33,6 @@ def expressions() -> Iterator[tuple[str, str]]:
     (group,) = yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"]
     for rule in group["rules"]:
         yield f"alert: {rule['alert']}", rule["expr"]
-    scaled = yaml.safe_load((MONITORING / "keda-worker.yaml").read_text())
-    for trigger in scaled["spec"]["triggers"]:
-        yield "keda", trigger["metadata"]["query"]
 
 
 class Redis:
@@ -56,7 +54,7 @@ class Redis:
 def exported() -> dict[str, set[str]]:
     """Every sample's name with its labels, after each metric has been used once."""
     registry = CollectorRegistry()
-    http, work = HttpMetrics(registry), WorkMetrics(registry)
+    http, work = HttpMetrics(registry), WorkMetrics(registry, tasks=())
     http.count("/v1/jobs", 202, seconds=0.1)
     work.jobs.count("denoise", JobStatus.FAILED, "timeout")
     work.observe_stage("infer", 1.0)
@@ -86,6 +84,21 @@ def test_what_the_service_promises_is_exported(exported: dict[str, set[str]]) ->
 def test_every_metric_that_is_asked_for_exists(
     exported: dict[str, set[str]], place: str, expression: str
 ) -> None:
+    check_metrics(exported, place, expression)
+
+
+def scaling(everything: Manifests) -> dict[str, Any]:
+    return everything.one("ScaledObject", "hiir-worker")["spec"]
+
+
+def test_every_metric_that_workers_are_scaled_by_exists(
+    exported: dict[str, set[str]], everything: Manifests
+) -> None:
+    for trigger in scaling(everything)["triggers"]:
+        check_metrics(exported, trigger["name"], trigger["metadata"]["query"])
+
+
+def check_metrics(exported: dict[str, set[str]], place: str, expression: str) -> None:
     asked = set(SAMPLES.findall(expression))
     assert asked, place
     assert asked <= exported.keys(), place
@@ -122,10 +135,21 @@ def test_prometheus_asks_at_the_ports_that_are_served() -> None:
     assert ports["hiir-worker"] == settings.worker_port
 
 
-def test_workers_are_scaled_by_what_waits_and_runs_and_never_to_none() -> None:
-    scaled = yaml.safe_load((MONITORING / "keda-worker.yaml").read_text())["spec"]
+def test_workers_are_scaled_by_what_waits_and_runs_and_never_to_none(
+    everything: Manifests,
+) -> None:
+    scaled = scaling(everything)
     assert scaled["minReplicaCount"] == 1
     down = scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
     assert down["stabilizationWindowSeconds"] == 300
-    query = scaled["triggers"][0]["metadata"]["query"]
-    assert {"hiir_queue_depth", "hiir_inflight"} <= set(SAMPLES.findall(query))
+    assert scaled["scaleTargetRef"]["name"] == "hiir-worker"
+    demand, *oldest = scaled["triggers"]
+    assert {"hiir_queue_depth", "hiir_inflight"} <= set(
+        SAMPLES.findall(demand["metadata"]["query"])
+    )
+    assert {trigger["name"] for trigger in oldest} == {f"oldest-{each.value}" for each in Priority}
+
+
+def test_a_queue_that_cannot_be_asked_scales_nothing(everything: Manifests) -> None:
+    for trigger in scaling(everything)["triggers"]:
+        assert trigger["metadata"]["ignoreNullValues"] == "false"

@@ -34,6 +34,12 @@ def test_a_label_is_a_template_and_never_the_text_of_a_client(root_path, path, l
     assert find(path, root_path=root_path).label == label
 
 
+def test_all_labels_are_known_before_the_first_request():
+    found = {find(path).label for path in ("/v1/jobs", "/v1/jobs/x", "/livez", "/wp-login.php")}
+    assert found == {"/v1/jobs", "/v1/jobs/{job_id}", "/livez", "none"}
+    assert found < TABLE.labels
+
+
 def test_the_methods_of_a_path_are_those_of_all_its_routes():
     allowed = find("/v1/jobs/holiday-17", "PATCH")
     assert allowed.rule is None

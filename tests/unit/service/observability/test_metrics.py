@@ -24,7 +24,7 @@ def free_port():
 def test_metrics_are_served_until_the_server_is_closed(free_port):
     registry = CollectorRegistry()
     HttpMetrics(registry).count("/v1/jobs", 202, seconds=0.1)
-    JobMetrics(registry).count("denoise", JobStatus.QUEUED)
+    JobMetrics(registry, tasks=()).count("denoise", JobStatus.QUEUED)
     server = MetricsServer(host="127.0.0.1", port=free_port, registry=registry)
     server.start()
     server._thread.join(20)
@@ -42,7 +42,7 @@ def test_a_port_of_another_is_tried_again_until_it_is_free(free_port, monkeypatc
     first.start()
     first._thread.join(20)
     registry = CollectorRegistry()
-    JobMetrics(registry).count("denoise", JobStatus.QUEUED)
+    JobMetrics(registry, tasks=()).count("denoise", JobStatus.QUEUED)
     second = MetricsServer(host="127.0.0.1", port=free_port, registry=registry)
     second.start()
     second._thread.join(0.3)
@@ -58,3 +58,39 @@ def test_no_port_is_no_server():
     server.start()
     server.close()
     assert server._server is None
+
+
+def samples(registry):
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name.endswith("_total")
+    }
+
+
+def test_every_end_of_a_job_is_counted_from_0():
+    registry = CollectorRegistry()
+    metrics = JobMetrics(registry, tasks=["denoise", "weather"])
+    before = samples(registry)
+    for task in ("denoise", "weather"):
+        for state in (JobStatus.QUEUED, JobStatus.SUCCEEDED, JobStatus.CANCELED):
+            metrics.count(task, state)
+        for code in ("timeout", "worker-lost", "image-corrupt", "internal-error", "store-full"):
+            metrics.count(task, JobStatus.FAILED, code)
+    after = samples(registry)
+    assert set(before.values()) == {0.0}
+    assert before.keys() == after.keys()
+    assert sum(after.values()) == 16
+
+
+def test_server_errors_of_every_route_are_counted_from_0():
+    registry = CollectorRegistry()
+    metrics = HttpMetrics(registry)
+    metrics.expect(["/v1/jobs", "none"])
+    before = samples(registry)
+    for route in ("/v1/jobs", "none"):
+        for code in (500, 503):
+            metrics.count(route, code, seconds=0.1)
+    assert set(before.values()) == {0.0}
+    assert before.keys() == samples(registry).keys()

@@ -28,7 +28,7 @@ def registry():
 
 @pytest.fixture
 def reporter(registry):
-    reporter = MetricsReporter(WorkMetrics(registry))
+    reporter = MetricsReporter(WorkMetrics(registry, tasks=()))
     reporter.start()
     yield reporter
     reporter.close()
@@ -63,7 +63,7 @@ def test_what_children_tell_adds_up_in_their_parent(registry, reporter):
 
 def test_a_job_never_waits_for_who_does_not_listen(registry, monkeypatch):
     monkeypatch.setattr("service.worker.metrics_reporter._SEND_SECONDS", 0.01)
-    reporter = MetricsReporter(WorkMetrics(registry))
+    reporter = MetricsReporter(WorkMetrics(registry, tasks=()))
     began = time.monotonic()
     for _ in range(2000):
         reporter.report(ENDED)
