@@ -263,8 +263,13 @@ class Attempt:
             for stage in (Stage.DECODE, Stage.RESTORE, Stage.ENCODE, Stage.STORE)
         )
         with suppress(ServiceError):  # an estimate: the next job updates it
-            self._throughput.record(model.sha256, seconds=restore, pixels=self._job.pixels)
-            self._throughput.record_parts(work, tiles=restore, read=decode, written=encode + store)
+            self._throughput.record(
+                work,
+                pixels=self._job.pixels,
+                tiles=restore,
+                read=decode,
+                written=encode + store,
+            )
 
     def _report_outcome(self, status: JobStatus, code: str = "") -> None:
         job = self._job
