@@ -123,17 +123,18 @@ def direct(url: str, repository: Path, task: str, content: bytes) -> Callable[[]
     with Image.open(io.BytesIO(content)) as image:
         pixels = np.asarray(image)
     output = np.empty(restored_shape(pixels.shape, contract), np.uint8)
-    settings = InferenceSettings()
-    client = TritonClient(url=url, settings=settings)
+    client = TritonClient(url=url, settings=InferenceSettings())
+    with client.engine(contract) as engine:
+        served = engine.require_model()
 
     def call() -> None:
-        with client.engine(contract) as engine:
+        with client.engine(contract, served=served) as engine:
             restore_tiled(
                 image=pixels,
                 output=output,
                 contract=contract,
                 infer=engine,
-                in_flight=settings.tiles_in_flight,
+                in_flight=engine.tiles_in_flight,
                 on_progress=lambda *_: None,
                 should_stop=lambda: False,
             )
