@@ -91,7 +91,7 @@ def _processor_seconds(stack: Stack) -> dict[str, float]:
 
 
 def _depth_label(server: str, depth: int) -> str:
-    """A worker's slots and their codec processes are told apart; so are the API's."""
+    """A worker's slots and their codec processes have labels of their own."""
     below = {"worker": ("worker, slots", "worker, codec"), "api": ("api, codec",) * 2}
     return server if depth == 0 else below.get(server, (server,) * 2)[depth - 1]
 
@@ -112,7 +112,7 @@ def restore(client: httpx.Client, task: str, content: bytes) -> dict[str, float]
     job = answer.raise_for_status().json()
     while job["status"] in {"queued", "running"}:
         job = client.get(job["urls"]["self"], params={"wait": 60}).json()
-    known, told = time.time(), time.perf_counter()
+    ended, waited = time.time(), time.perf_counter()
     if job["status"] != "succeeded":
         raise SystemExit(f"the job ended {job['status']}: {job['error']}")
     client.get(job["urls"]["result"]).raise_for_status()
@@ -128,8 +128,8 @@ def restore(client: httpx.Client, task: str, content: bytes) -> dict[str, float]
         "queue, until a worker holds the lease": started - created,
         **{f"{stage}: {text}": timings[stage] for stage, text in _STAGES.items()},
         "lease, before and after the stages": finished - started - stages,
-        "notice of the end": known - finished,
-        "download": fetched - told,
+        "notice of the end": ended - finished,
+        "download": fetched - waited,
         "in all": fetched - began,
     }
     return {name: 1e3 * value for name, value in seconds.items()}

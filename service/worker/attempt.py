@@ -24,13 +24,7 @@ from functools import partial
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from hiir.imaging import (
-    DiskFull,
-    EncodedPhoto,
-    ImagingError,
-    ModelContract,
-    TilePlan,
-)
+from hiir.imaging import DiskFull, EncodedPhoto, ImagingError, ModelContract, TilePlan
 from service.capacity.job_work import JobWork, tile_pixels
 from service.capacity.throughput import ThroughputStore
 from service.errors import (

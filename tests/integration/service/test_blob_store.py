@@ -138,7 +138,7 @@ def test_small_file_takes_two_commands_to_store_and_one_to_read(
     assert calls == {"cmdstat_info": 1, "cmdstat_set": 1, "cmdstat_get": 1}
 
 
-def test_damaged_or_absent_small_file_is_told(store: BlobStore, redis: "Redis[bytes]") -> None:
+def test_damaged_or_absent_small_file_is_noticed(store: BlobStore, redis: "Redis[bytes]") -> None:
     blob = store.put([noise(1000)], seconds=60)
     redis.setrange(f"hiir:blob:{blob.id}:0", 5, b"damage")
     with pytest.raises(StoreFaultError):

@@ -12,7 +12,7 @@ def test_photo_has_the_size_that_the_profile_names() -> None:
         assert image.size == (128, 128)
 
 
-def test_slots_of_a_worker_and_their_codec_processes_are_told_apart() -> None:
+def test_slots_of_a_worker_and_their_codec_processes_have_their_own_labels() -> None:
     assert [_depth_label("worker", depth) for depth in range(3)] == [
         "worker",
         "worker, slots",

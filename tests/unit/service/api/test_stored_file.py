@@ -14,7 +14,7 @@ MIB = 2**20
 
 
 def received(pieces: Iterator[bytes], size: int) -> list[Message]:
-    """What a server is told to send."""
+    """The messages that a server receives."""
     messages: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -54,7 +54,7 @@ def test_all_bytes_leave_with_their_number(pieces: list[bytes], bodies: int) -> 
     assert len(rest) == bodies
 
 
-def test_damage_of_a_small_file_is_told_before_the_answer_begins() -> None:
+def test_damage_of_a_small_file_is_reported_before_the_answer_begins() -> None:
     def damaged() -> Iterator[bytes]:
         raise StoreFaultError("A stored file is damaged.")
         yield b""
