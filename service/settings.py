@@ -151,8 +151,9 @@ class InferenceSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tiles_in_flight: PositiveInt = 4
-    """Tiles of one job in flight at Triton: enough to fill its batches."""
+    tiles_in_flight: PositiveInt | None = None
+    """Tiles of one job in flight at Triton. By default as many as fill the largest batch of every
+    instance of its model."""
 
     tile_seconds: PositiveFloat = 120
     """Timeout of one tile, including its wait behind tiles of other jobs."""

@@ -9,7 +9,8 @@ measures both in turns:
   Triton with the same tiles: at most 10 % may come on top. Processor seconds are shown beside the
   clock's, because they are the same on a machine that has other things to do;
 - small photos from several clients at once: how long a submission takes, how many are restored in
-  a second, and how much of a worker's time is spent beside inference.
+  a second, and how much of a worker's time is spent beside inference;
+- one small photo after another: where the milliseconds go (`benchmarks.service.small_photo`).
 """
 
 import argparse
@@ -33,6 +34,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
+from benchmarks.service.small_photo import profile
 from benchmarks.service.stack import START_SECONDS, child, running_stack
 from hiir.imaging import restore_tiled, restored_shape
 from service.catalogue.models import ModelCatalogue
@@ -123,17 +125,18 @@ def direct(url: str, repository: Path, task: str, content: bytes) -> Callable[[]
     with Image.open(io.BytesIO(content)) as image:
         pixels = np.asarray(image)
     output = np.empty(restored_shape(pixels.shape, contract), np.uint8)
-    settings = InferenceSettings()
-    client = TritonClient(url=url, settings=settings)
+    client = TritonClient(url=url, settings=InferenceSettings())
+    with client.engine(contract) as engine:
+        served = engine.require_model()
 
     def call() -> None:
-        with client.engine(contract) as engine:
+        with client.engine(contract, served=served) as engine:
             restore_tiled(
                 image=pixels,
                 output=output,
                 contract=contract,
                 infer=engine,
-                in_flight=settings.tiles_in_flight,
+                in_flight=engine.tiles_in_flight,
                 on_progress=lambda *_: None,
                 should_stop=lambda: False,
             )
@@ -265,6 +268,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for clients in options.clients:
             for target in targets:
                 measure_load(target, small, clients=clients, jobs=max(options.jobs, clients))
+        print()
+        profile(service, options.task, options.jobs)
     return 0 if good else 1
 
 

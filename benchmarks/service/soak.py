@@ -5,7 +5,7 @@
 Photos of 64 x 64 pixels go through the whole service, with a model that costs nothing. After every
 50 jobs the resident memory of each server's processes is noted. The slope is that of Theil and Sen,
 the median over all pairs of notes, which a process that is replaced now and then (a worker's after
-200 jobs) does not bend as it would a least-squares line; the first quarter, in which caches and
+1,000 jobs) does not bend as it would a least-squares line; the first quarter, in which caches and
 pools fill, is left out. Results and records expire after seconds here; the same keys must be left
 then as at the start.
 

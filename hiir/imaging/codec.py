@@ -35,7 +35,7 @@ from hiir.imaging.pixel_file import PixelFile
 from hiir.imaging.region import Region
 
 # A process that has served so often, or has once grown so much, is replaced by a fresh one.
-_REQUESTS = 500
+_REQUESTS = 4000
 _PEAK_BYTES = 512 * 1024**2
 # The decoders themselves, their tables, and the bands in work.
 _OWN_BYTES = 512 * 1024**2

@@ -1,6 +1,10 @@
-"""FastAPI dependencies that routes share."""
+"""FastAPI dependencies that routes share.
 
-from collections.abc import Callable
+They are coroutines because FastAPI calls a plain function in a thread, which takes longer than they
+do.
+"""
+
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -11,13 +15,13 @@ from service.errors import KeyMissingError
 from service.intake.receive import refuse_unknown
 
 
-def get_services(request: Request) -> Services:
+async def get_services(request: Request) -> Services:
     """Return the application's services."""
     services: Services = request.app.state.services
     return services
 
 
-def get_tenant(request: Request) -> str:
+async def get_tenant(request: Request) -> str:
     """Return the caller's tenant, as `AdmissionMiddleware` determined it."""
     caller = caller_of(request.scope)
     if caller is None:  # the route was made public by mistake
@@ -25,15 +29,15 @@ def get_tenant(request: Request) -> str:
     return caller.tenant
 
 
-def refuse_parameters(request: Request) -> None:
+async def refuse_parameters(request: Request) -> None:
     """Raise `UnknownParameterError` for any query parameter."""
     refuse_unknown([name for name, _ in request.query_params.multi_items()], known=())
 
 
-def accept_parameters(*known: str) -> Callable[[Request], None]:
+def accept_parameters(*known: str) -> Callable[[Request], Awaitable[None]]:
     """Return a dependency that refuses unknown and repeated query parameters."""
 
-    def refuse(request: Request) -> None:
+    async def refuse(request: Request) -> None:
         refuse_unknown([name for name, _ in request.query_params.multi_items()], known=known)
 
     return refuse

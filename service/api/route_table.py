@@ -7,6 +7,7 @@ characters mean the same to all of them.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
@@ -14,6 +15,8 @@ from starlette.types import Scope
 from service.api.route_access import AccessRule, rule_of
 
 _NO_ROUTE = "none"
+_REMEMBERED = 256
+"""Requests at once, of which each asks for its route several times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,7 @@ class RouteTable:
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         self._routes = tuple(route for route in routes if isinstance(route, Route))
+        self._remembered = lru_cache(_REMEMBERED)(self._find)
 
     @property
     def labels(self) -> frozenset[str]:
@@ -45,7 +49,10 @@ class RouteTable:
         `HEAD` finds the route of `GET`. `OPTIONS` finds a path, but never a rule.
         """
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        wanted = {**canonical(scope), "method": method}
+        return self._remembered(method, canonical(scope)["path"], scope.get("root_path", ""))
+
+    def _find(self, method: str, path: str, root_path: str) -> RouteMatch:
+        wanted = {"type": "http", "method": method, "path": path, "root_path": root_path}
         label, rule, methods = _NO_ROUTE, None, set[str]()
         for route in self._routes:
             match, _ = route.matches(wanted)

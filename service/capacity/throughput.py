@@ -41,24 +41,20 @@ class ThroughputStore:
         """Close the connections."""
         self._redis.close()
 
-    def record(self, name: str, *, seconds: float, pixels: int) -> None:
-        """Record that `pixels` took `seconds`: of input, for the SHA-256 of a model."""
-        self._record(name, 1e6 * seconds / pixels, faster_share=_NEWEST_SHARE)
-
-    def record_parts(self, work: JobWork, *, tiles: float, read: float, written: float) -> None:
-        """Record the seconds that the parts of a job took."""
-        for (name, pixels), spent in zip(work.parts, (tiles, read, written), strict=True):
-            self._record(name, 1e6 * spent / pixels, faster_share=_FASTER_SHARE)
+    def record(
+        self, work: JobWork, *, pixels: int, tiles: float, read: float, written: float
+    ) -> None:
+        """Record the seconds that the parts of a job took; its input has `pixels`."""
+        paces: list[str | float] = [work.model_sha256, 1e6 * tiles / pixels, _NEWEST_SHARE]
+        for (name, count), spent in zip(work.parts, (tiles, read, written), strict=True):
+            paces += [name, 1e6 * spent / count, _FASTER_SHARE]
         # The model may have been served in another way before.
+        outdated = tiles_name(work.model_sha256, any_size=not work.any_size)
         with redis_errors():
-            self._redis.hdel(_KEY, tiles_name(work.model_sha256, any_size=not work.any_size))
+            self._script(keys=[_KEY], args=[_NEWEST_SHARE, outdated, *paces])
 
     def all(self) -> Mapping[str, float]:
         """Return the seconds per megapixel by name; a model without a job has none."""
         with redis_errors():
             means = cast("Mapping[str, str]", self._redis.hgetall(_KEY))
         return {name: float(mean) for name, mean in means.items()}
-
-    def _record(self, name: str, pace: float, *, faster_share: float) -> None:
-        with redis_errors():
-            self._script(keys=[_KEY], args=[name, pace, _NEWEST_SHARE, faster_share])

@@ -30,6 +30,8 @@ class ModelCatalogue:
         self._repository = repository
         self._contracts: dict[str, ModelContract] = {}
         self._precisions = precisions or {}
+        self._refreshed: dict[str, str] = {}
+        """The text that each contract was last read from."""
         for contract in contracts:
             if contract.name in self._contracts:
                 raise ModelRepositoryError(f"two models are named {contract.name}")
@@ -65,12 +67,16 @@ class ModelCatalogue:
         """Read a model's configuration again, and return its contract.
 
         So workers follow an update of the repository without a restart. A configuration that is
-        missing or invalid, as while it is being replaced, leaves the contract as it was.
+        missing or invalid, as while it is being replaced, leaves the contract as it was. A file
+        that has not changed is not parsed again.
         """
         if self._repository is not None:
             path = self._repository / name / "config.pbtxt"
             with suppress(ModelRepositoryError):
-                self._contracts[name] = _read_contract(path, _read_config(path))
+                text = _read_text(path)
+                if text != self._refreshed.get(name):
+                    self._contracts[name] = _read_contract(path, _parse_config(path, text))
+                    self._refreshed[name] = text
         return self.get(name)
 
     def precision(self, name: str) -> str:
@@ -79,9 +85,20 @@ class ModelCatalogue:
 
 
 def _read_config(path: Path) -> ModelConfig:
+    return _parse_config(path, _read_text(path))
+
+
+def _read_text(path: Path) -> str:
     try:
-        return text_format.Parse(path.read_text(encoding="utf-8"), ModelConfig())
-    except (text_format.ParseError, OSError, UnicodeDecodeError) as error:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelRepositoryError(f"{path}: {error}") from error
+
+
+def _parse_config(path: Path, text: str) -> ModelConfig:
+    try:
+        return text_format.Parse(text, ModelConfig())
+    except text_format.ParseError as error:
         raise ModelRepositoryError(f"{path}: {error}") from error
 
 

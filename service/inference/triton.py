@@ -19,15 +19,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 import grpc
-from tritonclient.grpc import (
-    InferenceServerClient,
-    InferInput,
-    InferRequestedOutput,
-    model_config_pb2,
-)
+from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
-from hiir.imaging import ContractError, FloatPixels, ModelContract
+from hiir.imaging import FloatPixels, ModelContract
 from service.errors import (
     GpuOutOfMemoryError,
     InferenceFailedError,
@@ -37,13 +32,13 @@ from service.errors import (
     ServiceError,
 )
 from service.inference.concurrency_limit import ConcurrencyLimit
+from service.inference.served_model import INPUT, OUTPUT, ServedModel, check_served
 from service.observability.logs import current_trace
 from service.settings import InferenceSettings
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_INPUT, _OUTPUT = "input", "output"
 _CONFIG_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 2.0
 _CHANNEL = (
@@ -114,11 +109,12 @@ class TritonClient:
 
     @contextmanager
     def engine(
-        self, contract: ModelContract, *, any_size: bool = False
+        self, contract: ModelContract, *, served: ServedModel | None = None
     ) -> Iterator["TritonEngine"]:
         """Return an engine for one image; tiles in flight at the end of the block are canceled.
 
-        `any_size` is what `TritonEngine.require_model` returned for this model.
+        `served` is what `TritonEngine.require_model` returned for this model. Without it tiles have
+        the contract's size, and one is in flight unless the settings say otherwise.
         """
         if self._client is None:
             self._client = InferenceServerClient(self._url, channel_args=_CHANNEL)
@@ -127,7 +123,7 @@ class TritonClient:
             sending=self._sending,
             contract=contract,
             settings=self._settings,
-            any_size=any_size,
+            served=served or ServedModel(),
         )
         try:
             yield engine
@@ -152,23 +148,25 @@ class TritonEngine:
         sending: threading.Lock,
         contract: ModelContract,
         settings: InferenceSettings,
-        any_size: bool = False,
+        served: ServedModel,
     ) -> None:
         self._client = client
         self._sending = sending
         self._contract = contract
         self._settings = settings
-        self._threads = ThreadPoolExecutor(settings.tiles_in_flight, thread_name_prefix="tile")
+        self.tiles_in_flight = settings.tiles_in_flight or served.tiles_in_flight
+        """Tiles that are sent at once; there is no use in submitting more."""
+        self._threads = ThreadPoolExecutor(self.tiles_in_flight, thread_name_prefix="tile")
         self._aborted = threading.Event()
-        self._limit = ConcurrencyLimit(settings.tiles_in_flight, closed=self._aborted)
+        self._limit = ConcurrencyLimit(self.tiles_in_flight, closed=self._aborted)
         self._lock = threading.Lock()
         self._calls: set[Any] = set()
         self._failing = False
-        self.any_size = any_size
+        self.any_size = served.any_size
         """Whether tiles may be smaller than the contract's (`hiir.imaging.TileEngine`)."""
 
-    def require_model(self) -> bool:
-        """Return whether the model that Triton serves takes tiles of any size.
+    def require_model(self) -> ServedModel:
+        """Return how the model that Triton serves takes its tiles.
 
         Raises `ModelMismatchError` unless it is the model of the contract. It retries, and raises
         the other errors of `submit`.
@@ -238,7 +236,7 @@ class TritonEngine:
             logger.warning("reduced tiles in flight to %d, from %d", limit.size, size)
 
     def _infer(self, tile: FloatPixels) -> FloatPixels:
-        tensor = InferInput(_INPUT, list(tile.shape), "FP32")
+        tensor = InferInput(INPUT, list(tile.shape), "FP32")
         tensor.set_data_from_numpy(tile)
         answer: Future[Any] = Future()
         trace = current_trace()
@@ -246,7 +244,7 @@ class TritonEngine:
             call = self._client.async_infer(
                 model_name=self._contract.name,
                 inputs=[tensor],
-                outputs=[InferRequestedOutput(_OUTPUT)],
+                outputs=[InferRequestedOutput(OUTPUT)],
                 callback=partial(_settle, answer),
                 headers=dict(trace.headers) if trace else None,
                 client_timeout=self._settings.tile_seconds,
@@ -260,47 +258,6 @@ class TritonEngine:
         finally:
             with self._lock:
                 self._calls.discard(call)
-
-
-def check_served(config: Any, contract: ModelContract) -> bool:
-    """Return whether a `ModelConfig` (protobuf) leaves the sides of tiles free.
-
-    Raises `ModelMismatchError` unless it fulfills its contract.
-    """
-    served = {"input": _tensors(config.input), "output": _tensors(config.output)}
-    any_size = served == _wanted(contract, -1, -1)
-    wanted = _wanted(contract, contract.tile, contract.tile * contract.scale)
-    for end, tensors in wanted.items():
-        if not any_size and served[end] != tensors:
-            raise ModelMismatchError(
-                f"The {end} of the served model differs from its contract.",
-                limit=str(tensors),
-                actual=str(served[end]),
-            )
-    if config.max_batch_size < 1:
-        raise ModelMismatchError("The served model does not support batches.", limit=1, actual=0)
-    try:
-        parameters = {key: value.string_value for key, value in config.parameters.items()}
-        theirs = ModelContract.from_parameters(parameters)
-    except ContractError as error:
-        raise ModelMismatchError("The served model has no valid contract.") from error
-    if theirs != contract:
-        raise ModelMismatchError(
-            "The inference server and the worker have different versions of the model.",
-            limit=f"{contract.version} {contract.sha256}",
-            actual=f"{theirs.version} {theirs.sha256}",
-        )
-    return any_size
-
-
-def _wanted(
-    contract: ModelContract, side: int, scaled: int
-) -> dict[str, list[tuple[str, str, tuple[int, ...]]]]:
-    """Input and output of a contract, as `_tensors` gives those of a model; -1 for a free side."""
-    return {
-        "input": [(_INPUT, "TYPE_FP32", (contract.input_channels, side, side))],
-        "output": [(_OUTPUT, "TYPE_FP32", (contract.output_channels, scaled, scaled))],
-    }
 
 
 def translate_triton_error(
@@ -355,15 +312,9 @@ def _settle(answer: Future[Any], result: Any, error: InferenceServerException | 
 
 def _read_output(result: Any) -> FloatPixels:
     try:
-        output: FloatPixels | None = result.as_numpy(_OUTPUT)
+        output: FloatPixels | None = result.as_numpy(OUTPUT)
     except ValueError as error:  # fewer bytes than the shape requires
         raise ModelOutputInvalidError("The model's output tensor is incomplete.") from error
     if output is None:
-        raise ModelOutputInvalidError(f"The model returned no tensor named {_OUTPUT!r}.")
+        raise ModelOutputInvalidError(f"The model returned no tensor named {OUTPUT!r}.")
     return output
-
-
-def _tensors(entries: Any) -> list[tuple[str, str, tuple[int, ...]]]:
-    """Return name, data type and dimensions of each input or output of a model."""
-    names = model_config_pb2.DataType
-    return [(entry.name, names.Name(entry.data_type), tuple(entry.dims)) for entry in entries]

@@ -51,7 +51,8 @@ def build_celery(settings: Settings, *, consumes: bool) -> Celery:
         worker_pool="prefork",
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
-        worker_max_tasks_per_child=200,
+        # A new process takes the time of ten small photos; memory has its own limit.
+        worker_max_tasks_per_child=1000,
         worker_max_memory_per_child=_CHILD_KIBIBYTES,
         worker_proc_alive_timeout=_CHILD_START_SECONDS,
         # A job survives a short outage of the broker: it would only restart from its first tile.

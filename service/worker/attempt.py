@@ -24,13 +24,7 @@ from functools import partial
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from hiir.imaging import (
-    DiskFull,
-    EncodedPhoto,
-    ImagingError,
-    ModelContract,
-    TilePlan,
-)
+from hiir.imaging import DiskFull, EncodedPhoto, ImagingError, ModelContract, TilePlan
 from service.capacity.job_work import JobWork, tile_pixels
 from service.capacity.throughput import ThroughputStore
 from service.errors import (
@@ -263,8 +257,13 @@ class Attempt:
             for stage in (Stage.DECODE, Stage.RESTORE, Stage.ENCODE, Stage.STORE)
         )
         with suppress(ServiceError):  # an estimate: the next job updates it
-            self._throughput.record(model.sha256, seconds=restore, pixels=self._job.pixels)
-            self._throughput.record_parts(work, tiles=restore, read=decode, written=encode + store)
+            self._throughput.record(
+                work,
+                pixels=self._job.pixels,
+                tiles=restore,
+                read=decode,
+                written=encode + store,
+            )
 
     def _report_outcome(self, status: JobStatus, code: str = "") -> None:
         job = self._job

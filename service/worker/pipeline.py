@@ -124,7 +124,7 @@ class Pipeline:
         contract = self._find_model(job)
         # Before the upload is decoded: while versions differ, many jobs come this far.
         with self.triton.engine(contract) as engine, attempt.interrupting(engine.abort):
-            any_size = engine.require_model()
+            served = engine.require_model()
         with ExitStack() as files:
             source, target = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
             attempt.fetch_source(source)
@@ -143,13 +143,13 @@ class Pipeline:
             shape = restored_shape(photo.rows.shape, contract, region)
             self._preview_input(attempt, photo, region)
             attempt.set_tiles(
-                tiles_of(photo.rows.shape, contract, any_size=any_size, region=region),
-                any_size=any_size,
+                tiles_of(photo.rows.shape, contract, any_size=served.any_size, region=region),
+                any_size=served.any_size,
             )
             attempt.enter(Stage.RESTORE)
             restored = files.enter_context(PixelFile(shape, plan.dtype))
             with (
-                self.triton.engine(contract, any_size=any_size) as engine,
+                self.triton.engine(contract, served=served) as engine,
                 attempt.interrupting(engine.abort),
             ):
                 clock = StageClock(engine)
@@ -158,7 +158,7 @@ class Pipeline:
                     output=restored,
                     contract=contract,
                     infer=clock,
-                    in_flight=self.settings.inference.tiles_in_flight,
+                    in_flight=engine.tiles_in_flight,
                     on_progress=attempt.report_tiles,
                     should_stop=clock.watching(attempt.is_stopped),
                     strength=job.options.strength / 100,

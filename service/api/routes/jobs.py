@@ -105,7 +105,9 @@ async def follow_job(
     job = await run_in_threadpool(services.jobs.find, job_id, tenant=tenant)
     seconds = min(wait, services.settings.limits.wait_seconds)
     job = await wait_for_end(request, services, job, seconds=seconds)
-    return await run_in_threadpool(services.jobs.view, job)
+    if job.status is JobStatus.QUEUED:  # its position is to be read
+        return await run_in_threadpool(services.jobs.view, job)
+    return JobView.of(job, queue_position=None)
 
 
 @router.post("/{job_id}/cancel", dependencies=[Depends(refuse_parameters)], responses=_STOPS)

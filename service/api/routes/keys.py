@@ -17,7 +17,7 @@ from service.keys import KeyLimitError, Scope
 from service.schemas.key import KeyList, KeyView, NewKeyView
 
 
-def require_keys(request: Request) -> None:
+async def require_keys(request: Request) -> None:
     """Raise `OpenModeError` where no keys are required: anyone could create them."""
     caller = caller_of(request.scope)
     if caller is None or caller.key_id is None:

@@ -4,7 +4,6 @@ from enum import StrEnum
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import StreamingResponse
 
 from service.api.byte_range import is_unchanged
 from service.api.dependencies import (
@@ -14,6 +13,7 @@ from service.api.dependencies import (
 )
 from service.api.route_access import requires
 from service.api.routes.results import result_of
+from service.api.stored_file import file_response
 from service.errors import JobNotFinishedError, PreviewNotFoundError, ResultExpiredError
 from service.jobs.job import Job
 from service.jobs.stored_image import StoredImage
@@ -77,9 +77,12 @@ def fetch_preview(
     pieces = services.jobs.blobs.open(preview.blob)
     if pieces is None:
         raise ResultExpiredError("The preview was deleted or has expired.")
-    headers["Content-Length"] = str(preview.blob.size)
-    return StreamingResponse(
-        services.threads.iterate(pieces), media_type=preview.media_type, headers=headers
+    return file_response(
+        pieces,
+        size=preview.blob.size,
+        threads=services.threads,
+        media_type=preview.media_type,
+        headers=headers,
     )
 
 

@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import StreamingResponse
 from starlette.datastructures import Headers
 
 from service.api.byte_range import is_unchanged, wanted_range
@@ -16,6 +15,7 @@ from service.api.dependencies import (
 )
 from service.api.route_access import requires
 from service.api.services import Services
+from service.api.stored_file import file_response
 from service.errors import (
     JobCanceledError,
     JobNotFinishedError,
@@ -85,18 +85,20 @@ def result_response(services: Services, job: Job, asked: Headers) -> Response:
     part = wanted_range(asked, size=size, etag=headers["ETag"])
     if part is None:
         pieces = services.jobs.blobs.open(result.blob)
-        status, headers["Content-Length"] = 200, str(size)
+        status, length = 200, size
     else:
         pieces = services.jobs.blobs.open_part(result.blob, start=part.start, stop=part.stop)
-        status, headers["Content-Length"] = 206, str(part.length)
+        status, length = 206, part.length
         headers["Content-Range"] = part.content_range
     if pieces is None:
         raise _expired()
-    return StreamingResponse(
-        services.threads.iterate(pieces),
-        status_code=status,
+    return file_response(
+        pieces,
+        size=length,
+        threads=services.threads,
         media_type=result.media_type,
         headers=headers,
+        status_code=status,
     )
 
 

@@ -17,6 +17,7 @@ import pytest
 from hiir.imaging import Codec, DiskFull, EncodedPhoto, ImageFormat, PixelFile
 from service.catalogue.models import ModelCatalogue
 from service.errors import ModelMismatchError, StoreUnavailableError
+from service.inference.served_model import ServedModel
 from service.inference.triton import TritonEngine
 from service.jobs.blobs import BlobStore
 from service.jobs.job import Job, JobStatus
@@ -236,11 +237,11 @@ def test_image_of_two_versions_is_not_kept(
     asked: list[bool] = []
     check = TritonEngine.require_model
 
-    def require_model(engine: TritonEngine) -> None:
+    def require_model(engine: TritonEngine) -> ServedModel:
         asked.append(True)
         if len(asked) == 2:
             raise ModelMismatchError("Other weights.")
-        check(engine)
+        return check(engine)
 
     monkeypatch.setattr(TritonEngine, "require_model", require_model)
     job_id = create(pipeline, "identity")

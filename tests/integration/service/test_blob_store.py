@@ -123,3 +123,25 @@ def test_full_redis_takes_no_bytes_and_keeps_what_it_has(
         redis.config_set("maxmemory", limit)
     assert b"".join(store.open(kept) or ()) == noise(MIB)
     assert len(redis.keys()) == 1
+
+
+def test_small_file_takes_two_commands_to_store_and_one_to_read(
+    store: BlobStore, redis: "Redis[bytes]"
+) -> None:
+    content = noise(1000)
+    store.put([content], seconds=60, size=len(content))  # connects
+    redis.config_resetstat()
+    blob = store.put([content], seconds=60, size=len(content))
+    assert b"".join(store.open(blob) or ()) == content
+    calls = {name: entry["calls"] for name, entry in redis.info("commandstats").items()}
+    calls.pop("cmdstat_config|resetstat", None)
+    assert calls == {"cmdstat_info": 1, "cmdstat_set": 1, "cmdstat_get": 1}
+
+
+def test_damaged_or_absent_small_file_is_noticed(store: BlobStore, redis: "Redis[bytes]") -> None:
+    blob = store.put([noise(1000)], seconds=60)
+    redis.setrange(f"hiir:blob:{blob.id}:0", 5, b"damage")
+    with pytest.raises(StoreFaultError):
+        b"".join(store.open(blob) or ())
+    store.delete(blob)
+    assert store.open(blob) is None

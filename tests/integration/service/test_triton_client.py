@@ -32,7 +32,7 @@ def open_engine(stack: Stack) -> Iterator[OpenEngine]:
     def open_one(
         name: str = "identity", *, tile: int = 64, url: str | None = None, **settings: float
     ) -> Iterator[TritonEngine]:
-        chosen = InferenceSettings(**settings)  # type: ignore[arg-type]
+        chosen = InferenceSettings(**{"tiles_in_flight": 4, **settings})  # type: ignore[arg-type]
         clients.append(TritonClient(url=url or stack.triton_url, settings=chosen))
         with clients[-1].engine(contract(name, tile=tile)) as engine:
             yield engine

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from service.catalogue import models
 from service.catalogue.models import ModelCatalogue, ModelRepositoryError
 
 
@@ -134,3 +135,27 @@ def test_a_configuration_that_is_a_folder_names_its_file(tmp_path):
     (tmp_path / "denoise-color" / "config.pbtxt").mkdir(parents=True)
     with pytest.raises(ModelRepositoryError, match=r"denoise-color/config\.pbtxt"):
         ModelCatalogue.read(tmp_path)
+
+
+def test_configuration_is_parsed_again_only_after_it_has_changed(
+    repository, make_contract, monkeypatch
+):
+    old, new = make_contract(version="1"), make_contract(version="2")
+    path = repository(old.name, pbtxt(old)) / old.name / "config.pbtxt"
+    catalogue = ModelCatalogue.read(repository.path)
+    parsed = []
+    parse = models.text_format.Parse
+    monkeypatch.setattr(
+        models.text_format, "Parse", lambda *given: (parsed.append(given), parse(*given))[1]
+    )
+    assert [catalogue.refresh(old.name) for _ in range(3)] == [old] * 3
+    assert len(parsed) == 1
+    path.write_text(pbtxt(new), encoding="utf-8")
+    assert [catalogue.refresh(old.name) for _ in range(3)] == [new] * 3
+    assert len(parsed) == 2
+    path.write_text("half a conf", encoding="utf-8")
+    assert catalogue.refresh(old.name) == new
+    path.unlink()
+    assert catalogue.refresh(old.name) == new
+    path.write_text(pbtxt(old), encoding="utf-8")
+    assert catalogue.refresh(old.name) == old

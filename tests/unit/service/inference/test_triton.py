@@ -1,4 +1,4 @@
-"""The translation of Triton's errors, complete, and the check of a served model."""
+"""The translation of Triton's errors, complete, and what is sent with a tile."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,6 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from tritonclient.grpc import model_config_pb2
 from tritonclient.utils import InferenceServerException
 
 from hiir.imaging import ModelContract
@@ -19,11 +18,11 @@ from service.errors import (
     ModelMismatchError,
     ServiceError,
 )
+from service.inference.served_model import ServedModel
 from service.inference.triton import (
     ERROR_KINDS,
     ErrorKind,
     TritonEngine,
-    check_served,
     translate_triton_error,
 )
 from service.observability.logs import trace_context
@@ -105,81 +104,6 @@ def test_status_that_ends_a_job_at_once_is_never_one_that_passes() -> None:
     }
 
 
-def served(contract: ModelContract, **changes: Any) -> Any:
-    """The `ModelConfig` that Triton gives for a model."""
-    side = contract.tile
-    out = side * contract.scale
-    fp32 = model_config_pb2.DataType.TYPE_FP32
-    values: dict[str, Any] = {
-        "max_batch_size": 8,
-        "input": [
-            {"name": "input", "data_type": fp32, "dims": [contract.input_channels, side, side]}
-        ],
-        "output": [
-            {"name": "output", "data_type": fp32, "dims": [contract.output_channels, out, out]}
-        ],
-    }
-    config = model_config_pb2.ModelConfig(**{**values, **changes})
-    for key, value in contract.to_parameters().items():
-        config.parameters[key].string_value = value
-    return config
-
-
-@pytest.mark.parametrize("scale", [1, 4])
-def test_model_that_keeps_its_contract_passes(make_contract: MakeContract, scale: int) -> None:
-    contract = make_contract(scale=scale)
-    assert not check_served(served(contract), contract)
-
-
-def test_a_model_may_leave_the_sides_of_tiles_free(make_contract: MakeContract) -> None:
-    contract = make_contract(scale=2)
-    free = {
-        end: [{"name": end, "data_type": FP32, "dims": [3, -1, -1]}] for end in ("input", "output")
-    }
-    assert check_served(served(contract, **free), contract)
-
-
-FP16 = model_config_pb2.DataType.TYPE_FP16
-FP32 = model_config_pb2.DataType.TYPE_FP32
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"max_batch_size": 0}, "batches"),
-        ({"input": [{"name": "input", "data_type": FP16, "dims": [3, 16, 16]}]}, "input"),
-        ({"input": [{"name": "x", "data_type": FP32, "dims": [3, 16, 16]}]}, "input"),
-        ({"input": [{"name": "input", "data_type": FP32, "dims": [3, -1, -1]}]}, "input"),
-        ({"output": [{"name": "output", "data_type": FP32, "dims": [3, -1, -1]}]}, "output"),
-        ({"input": []}, "input"),
-        ({"output": [{"name": "output", "data_type": FP32, "dims": [3, 32, 32]}]}, "output"),
-    ],
-)
-def test_model_that_breaks_its_contract_is_refused(
-    make_contract: MakeContract, changes: dict[str, Any], said: str
-) -> None:
-    contract = make_contract()
-    with pytest.raises(ModelMismatchError, match=said):
-        check_served(served(contract, **changes), contract)
-
-
-def test_other_weights_are_refused_with_both_versions(make_contract: MakeContract) -> None:
-    contract = make_contract()
-    other = replace(contract, version="2", sha256="f" * 64)
-    with pytest.raises(ModelMismatchError) as caught:
-        check_served(served(other), contract)
-    assert caught.value.limit == f"1 {contract.sha256}"
-    assert caught.value.actual == f"2 {'f' * 64}"
-
-
-def test_model_without_a_contract_is_refused(make_contract: MakeContract) -> None:
-    contract = make_contract()
-    config = served(contract)
-    del config.parameters["scale"]
-    with pytest.raises(ModelMismatchError, match="no valid contract"):
-        check_served(config, contract)
-
-
 def test_each_tile_says_which_trace_it_belongs_to(make_contract: MakeContract) -> None:
     sent: list[dict[str, str] | None] = []
 
@@ -195,7 +119,11 @@ def test_each_tile_says_which_trace_it_belongs_to(make_contract: MakeContract) -
 
     client: Any = Client()
     engine = TritonEngine(
-        client=client, sending=threading.Lock(), contract=make_contract(), settings=SETTINGS
+        client=client,
+        sending=threading.Lock(),
+        contract=make_contract(),
+        settings=SETTINGS,
+        served=ServedModel(),
     )
     trace = replace(TraceContext.root(), tracestate="rojo=1")
     tile = np.zeros((1, 3, 16, 16), np.float32)
@@ -204,3 +132,44 @@ def test_each_tile_says_which_trace_it_belongs_to(make_contract: MakeContract) -
     engine.submit(tile).result()
     engine.close()
     assert sent == [{"traceparent": trace.traceparent, "tracestate": "rojo=1"}, None]
+
+
+@pytest.mark.parametrize(("wanted", "threads"), [(None, 6), (2, 2)])
+def test_as_many_tiles_are_sent_at_once_as_the_model_or_the_settings_say(
+    make_contract: MakeContract, wanted: int | None, threads: int
+) -> None:
+    inside, most, enough = 0, 0, threading.Barrier(threads)
+    lock = threading.Lock()
+
+    class Answer:
+        def as_numpy(self, name: str) -> np.ndarray:
+            return np.zeros((1, 3, 16, 16), np.float32)
+
+    class Client:
+        def async_infer(self, *, callback: Any, **_: Any) -> object:
+            threading.Thread(target=self._answer, args=[callback]).start()
+            return object()
+
+        def _answer(self, callback: Any) -> None:
+            nonlocal inside, most
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            enough.wait(10)  # until so many are there at once
+            with lock:
+                inside -= 1
+            callback(result=Answer(), error=None)
+
+    client: Any = Client()
+    engine = TritonEngine(
+        client=client,
+        sending=threading.Lock(),
+        contract=make_contract(),
+        settings=InferenceSettings(tiles_in_flight=wanted),
+        served=ServedModel(tiles_in_flight=6),
+    )
+    futures = [engine.submit(np.zeros((1, 3, 16, 16), np.float32)) for _ in range(12)]
+    for future in futures:
+        future.result(20)
+    engine.close()
+    assert engine.tiles_in_flight == most == threads
