@@ -1,8 +1,8 @@
 """Settings of the service: the only module, beside `embedded.settings`, that reads the environment.
 
-`HIIR_TRITON_URL=gpu1:8001` sets a field and `HIIR_JOBS__LEASE_SECONDS=10` a nested one. Each
-composition root (`api.app`, `worker.app`, `webhooks.worker.app`) builds the settings once and
-passes them on.
+Begin with `Settings`. `HIIR_TRITON_URL=gpu1:8001` sets a field and `HIIR_JOBS__LEASE_SECONDS=10` a
+nested one. Each composition root (`api.app`, `worker.app`, `webhooks.worker.app`) builds the
+settings once and passes them on.
 """
 
 import re
@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.limits import OPEN_MODE, Limits, TenantLimits
+from service.settings.bucket import BucketSettings
 
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 
@@ -282,6 +283,7 @@ class Settings(BaseSettings):
     log_format: LogFormat = LogFormat.TEXT
     log_level: str = "INFO"
 
+    bucket: BucketSettings = BucketSettings()
     limits: Limits = Limits()
     tenants: TenantLimits = TenantLimits()
     jobs: JobSettings = JobSettings()
