@@ -63,7 +63,7 @@ class BlobStore(ABC):
 
     @abstractmethod
     def delete(self, blob: Blob) -> None:
-        """Remove the blob, if it exists: from now on nobody can open it."""
+        """Remove the blob, if it exists: no later call opens it."""
 
     @abstractmethod
     def url_of(self, blob: Blob, *, seconds: int) -> str | None:

@@ -9,10 +9,11 @@ import obstore
 import pytest
 from redis import Redis
 
+from benchmarks.service.bucket_memory import MOST_BYTES, run, settings_of
 from service.embedded.redis import RedisServer
 from service.errors import StoreFaultError, StoreUnavailableError
 from service.jobs.bucket_blobs import BucketBlobStore
-from service.settings import Settings
+from service.settings import RedisDatabase, Settings
 from service.settings.bucket import BucketSettings
 from tests.integration.service.buckets import PREFIX, bucket_settings, keys_in, whole_bucket
 
@@ -138,3 +139,16 @@ def test_process_that_forks_may_end_blobs(store: BucketBlobStore, settings: Sett
         parent.touch(other, seconds=90)
         assert "_bucket" not in vars(parent)
     assert store.open(blob) is None
+
+
+def test_many_jobs_take_little_of_redis_and_leave_no_object(
+    settings: Settings, bucket: BucketSettings
+) -> None:
+    """The benchmark runs 10,000; what each of them may take is 100 MB divided by that."""
+    with Redis.from_url(settings.database_url(RedisDatabase.STATE)) as state:
+        state.flushdb()
+    many = settings_of(settings.redis_url.get_secret_value(), str(bucket.endpoint))
+    figures = run(many.model_copy(update={"bucket": bucket}), jobs=40)
+    assert (figures.objects, figures.left) == (120, 0)
+    assert figures.job_bytes < MOST_BYTES / 10_000
+    assert not keys_in(bucket)
