@@ -13,6 +13,8 @@ from service.jobs.bucket_blobs import BucketBlobStore
 
 logger = logging.getLogger(__name__)
 
+_CLOSE_SECONDS = 2.0
+
 
 class BlobSweeper:
     """Sweeps a bucket at an interval; does nothing for Redis, whose expired keys go anyway."""
@@ -30,10 +32,10 @@ class BlobSweeper:
             self._thread.start()
 
     def close(self) -> None:
-        """Stop after the request that is under way."""
+        """Stop, and wait for a request that is under way, but not for a bucket that hangs."""
         self._closed.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(_CLOSE_SECONDS)
 
     def _run(self) -> None:
         while not self._closed.wait(self._seconds):

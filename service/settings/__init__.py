@@ -309,6 +309,12 @@ class Settings(BaseSettings):
     def _without_database(cls, value: SecretStr) -> SecretStr:
         url = value.get_secret_value()
         parts = urlsplit(url)
+        if "cluster" in parts.scheme:
+            raise ValueError(
+                "cannot be a Redis Cluster: the service uses three databases, scripts whose keys "
+                "lie in different slots, and Celery, which has no transport for it. Use one server "
+                "or the endpoint of a managed primary"
+            )
         if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
             raise ValueError("must look like redis://host:port")
         if parts.path.strip("/") or parts.query:
