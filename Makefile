@@ -10,6 +10,7 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compi
 PYTEST := $(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 PAGE_TESTS := tests/integration/service/page
+S3_TESTS := tests/integration/service/s3rver
 
 # What .venv holds is compiled when it is first imported, whatever the caller's shell prefers.
 unexport PYTHONDONTWRITEBYTECODE
@@ -86,9 +87,10 @@ $(VENV)/.project: pyproject.toml $(VENV)/.train
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# What checks the web page, where npm is there; its tests say what they miss.
-$(VENV)/.page: $(PAGE_TESTS)/package-lock.json | $(VENV)/.project
-	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix $(PAGE_TESTS); fi
+# What checks the web page and presigned URLs, where npm is there; the tests say what they miss.
+$(VENV)/.page: $(PAGE_TESTS)/package-lock.json $(S3_TESTS)/package-lock.json | $(VENV)/.project
+	@if command -v npm >/dev/null; then for tests in $(PAGE_TESTS) $(S3_TESTS); do \
+		npm ci --silent --no-audit --no-fund --prefix $$tests || exit 1; done; fi
 	@touch $@
 
 # Not where the stack is told of a Triton that runs elsewhere.

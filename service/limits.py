@@ -129,6 +129,9 @@ class TenantLimits(BaseModel):
     concurrent_batches: PositiveInt = 1
     """The same for batches."""
 
+    open_uploads: PositiveInt = 100
+    """Presigned uploads that have neither been used for a job nor expired."""
+
     megapixels_per_day: PositiveInt = 2000
     """Megapixels of submitted images; the day begins at midnight UTC."""
 
@@ -140,6 +143,7 @@ OPEN_MODE: Mapping[str, Mapping[str, int]] = {
         "burst": 1000,
         "open_jobs": 1000,
         "open_batch_jobs": 1000,
+        "open_uploads": 1000,
         "megapixels_per_day": 1_000_000,
     },
 }

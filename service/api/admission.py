@@ -128,8 +128,8 @@ class AdmissionMiddleware:
         # A repeated request may find its job; the body decides.
         if rule.submits in _IDENTIFIED or "idempotency-key" in Headers(scope=scope):
             return None
-        # Jobs of batches are counted separately.
-        if not quota.free_jobs and rule.submits is not Submits.BATCH:
+        # Jobs of batches are counted separately, and so are presigned uploads.
+        if not quota.free_jobs and rule.submits is Submits.JOB:
             return self._submitter.too_many_jobs(quota)
         return quota.quota_exceeded() if quota.is_spent else None
 

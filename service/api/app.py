@@ -32,6 +32,7 @@ from service.api.routes import (
     reference,
     results,
     tasks,
+    uploads,
     webhook_secrets,
 )
 from service.api.services import Services
@@ -51,6 +52,7 @@ _ROUTES = (
     deliveries,
     webhook_secrets,
     tasks,
+    uploads,
     errors,
     health,
     reference,
@@ -71,6 +73,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         services.metrics.server.start()
+        services.sweeper.start()
         feeding = asyncio.create_task(services.feed.run())
         with services.drain.on_signals():
             yield

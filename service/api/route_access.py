@@ -23,6 +23,8 @@ class Submits(StrEnum):
     """A job under the client's own id: a repeated request finds the same job."""
     BATCH = "batch"
     IDENTIFIED_BATCH = "identified-batch"
+    UPLOAD = "upload"
+    """A presigned upload, which takes no place among the tenant's jobs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from prometheus_client import CollectorRegistry
 
 from service.api.access import Access
+from service.api.blob_sweeper import BlobSweeper
 from service.api.drain import Drain
 from service.api.queue_metrics import QueueMetrics
 from service.api.tenant_batches import TenantBatches
@@ -24,11 +25,12 @@ from service.catalogue.tasks import TaskCatalogue
 from service.intake.accept import JobSubmitter
 from service.intake.idempotency import IdempotencyStore
 from service.jobs.batch_store import BatchStore
-from service.jobs.blobs import BlobStore
+from service.jobs.blob_stores import open_blob_store
 from service.jobs.event_feed import EventFeed
 from service.jobs.links import LinkStore
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore
+from service.jobs.uploads import UploadStore
 from service.keys import KeyStore
 from service.observability.metrics import HttpMetrics, JobMetrics, MetricsServer
 from service.settings import AuthMode, Settings
@@ -56,6 +58,7 @@ class SubmissionServices:
     submitter: JobSubmitter
     idempotency: IdempotencyStore
     uploads: UploadSlots
+    presigned: UploadStore
     batch_uploads: UploadSlots
 
 
@@ -93,6 +96,7 @@ class Services:
     metrics: ApiMetrics
     drain: Drain
     feed: EventFeed
+    sweeper: BlobSweeper
     threads: Threads
     resources: ExitStack
     """Closes every connection, in reverse order."""
@@ -110,7 +114,7 @@ class Services:
         models = ModelCatalogue.read(settings.model_repository)
         tasks = TaskCatalogue(models)
         jobs = owned(JobStore.from_settings(settings))
-        blobs = owned(BlobStore.from_settings(settings))
+        blobs = owned(open_blob_store(settings))
         batches = owned(BatchStore.from_settings(settings, jobs=jobs))
         throughput = owned(ThroughputStore.from_settings(settings))
         backlog = BacklogMonitor(
@@ -154,6 +158,7 @@ class Services:
             submission=SubmissionServices(
                 submitter=submitter,
                 idempotency=owned(IdempotencyStore.from_settings(settings)),
+                presigned=owned(UploadStore.from_settings(settings)),
                 uploads=UploadSlots(
                     settings.limits.concurrent_uploads,
                     tenant_share=shares.concurrent_uploads,
@@ -179,6 +184,7 @@ class Services:
             metrics=ApiMetrics(http=HttpMetrics(registry), server=owned(metrics_server)),
             drain=Drain(seconds=settings.drain_seconds, on_stop=feed.wake_all),
             feed=feed,
+            sweeper=owned(BlobSweeper(blobs, seconds=settings.bucket.sweep_seconds)),
             threads=Threads(
                 uploads=settings.limits.concurrent_uploads + settings.limits.concurrent_batches
             ),

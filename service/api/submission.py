@@ -3,8 +3,8 @@
 import contextlib
 import re
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 from pydantic import ValidationError
@@ -182,6 +182,18 @@ class _Submitter:
             self.upload.close()
             raise
 
+    @contextlib.contextmanager
+    def _complete(self, job_id: str | None) -> Iterator[Upload]:
+        """Give the block the upload with its file, fetched from the bucket if it is there."""
+        upload = self.upload
+        if upload.upload_id is None:
+            yield upload
+            return
+        with self.services.submission.presigned.taken(
+            upload.upload_id, tenant=self.tenant, job_id=job_id, into=upload.file
+        ) as stored:
+            yield replace(upload, stored=stored)
+
     def try_out(self, client_id: str | None) -> DryRunView:
         """Say what would become of the upload; raises `InvalidParameterError` for an id."""
         with contextlib.closing(self.upload):
@@ -193,13 +205,15 @@ class _Submitter:
             options = read_photo_options(given)
             read_webhook(given, self.services.settings.webhooks)
             read_client_metadata(given)
-            made = self.services.submission.submitter.dry_run(
-                self.upload,
-                read_task(self.services, given),
-                options=options,
-                formats=negotiate_formats(self.accept, options.format),
-                priority=_read_priority(given),
-            )
+            task = read_task(self.services, given)
+            with self._complete(None) as upload:
+                made = self.services.submission.submitter.dry_run(
+                    upload,
+                    task,
+                    options=options,
+                    formats=negotiate_formats(self.accept, options.format),
+                    priority=_read_priority(given),
+                )
             return DryRunView.of(made)
 
     def put(self, client_id: str) -> Submission:
@@ -255,21 +269,24 @@ class _Submitter:
     def _accept(
         self, job_id: str, client_id: str | None = None, fingerprint: str | None = None
     ) -> Job:
-        given = self._checked()
-        options = read_photo_options(dict(given))
-        return self.services.submission.submitter.accept(
-            self.upload,
-            read_task(self.services, dict(given)),
-            options=options,
-            formats=negotiate_formats(self.accept, options.format),
-            job_id=job_id,
-            tenant=self.tenant,
-            priority=_read_priority(dict(given)),
-            client_id=client_id,
-            fingerprint=fingerprint,
-            webhook=read_webhook(dict(given), self.services.settings.webhooks),
-            client_metadata=read_client_metadata(dict(given)),
-        )
+        given = dict(self._checked())
+        options, task = read_photo_options(given), read_task(self.services, given)
+        webhook = read_webhook(given, self.services.settings.webhooks)
+        client_metadata = read_client_metadata(given)
+        with self._complete(job_id) as upload:
+            return self.services.submission.submitter.accept(
+                upload,
+                task,
+                options=options,
+                formats=negotiate_formats(self.accept, options.format),
+                job_id=job_id,
+                tenant=self.tenant,
+                priority=_read_priority(given),
+                client_id=client_id,
+                fingerprint=fingerprint,
+                webhook=webhook,
+                client_metadata=client_metadata,
+            )
 
     def _submission(self, job: Job, *, replayed: bool = False) -> Submission:
         # The job is queued in any case: an error would make the client submit it again.
@@ -312,6 +329,8 @@ class _Submitter:
     def _fingerprint(self) -> str:
         formats = ",".join(_formats_of(self.accept))
         views = [("right_from", str(self.upload.right_from))] if self.upload.right else []
+        if self.upload.upload_id is not None:
+            views = [("upload_id", self.upload.upload_id)]
         named = [
             *views,
             *self._given(),

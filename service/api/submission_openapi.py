@@ -183,6 +183,22 @@ SUBMISSION: dict[str, Any] = {
                 },
                 "image/*": _FILE,
                 "application/octet-stream": _FILE,
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["upload_id"],
+                        "additionalProperties": {"type": ["string", "number", "boolean", "object"]},
+                        "properties": {
+                            "upload_id": {
+                                "type": "string",
+                                "description": "A presigned upload, whose file has been sent to "
+                                "its URL: see `POST /v1/uploads`. The other properties are those "
+                                "of the form, except for the files.",
+                            },
+                            "filename": {"type": "string"},
+                        },
+                    }
+                },
             },
         },
         "parameters": [

@@ -65,6 +65,13 @@ ServiceError                             500 internal-error
 │   ├── JobFailedError                   409, with the code of the job's own failure
 │   ├── PreviewNotFoundError             404 preview-not-found
 │   └── ResultExpiredError               410 result-expired
+├── UploadError                          a presigned upload cannot be made or used
+│   ├── UploadsNotConfiguredError        404 uploads-not-configured
+│   ├── UploadNotFoundError              404 upload-not-found
+│   ├── UploadUsedError                  409 upload-used
+│   ├── UploadMissingError               409 upload-missing (retryable)
+│   ├── UploadExpiredError               410 upload-expired
+│   └── UploadMismatchError              422 upload-mismatch
 ├── TooManyRequestsError                 429: the client exceeds a quota (retryable)
 │   ├── RateLimitError                   429 rate-limited
 │   ├── TooManyJobsError                 429 too-many-jobs
@@ -199,6 +206,15 @@ from service.errors.unavailable import (
     UnavailableError,
     WaitTooLongError,
 )
+from service.errors.uploads import (
+    UploadError,
+    UploadExpiredError,
+    UploadMismatchError,
+    UploadMissingError,
+    UploadNotFoundError,
+    UploadsNotConfiguredError,
+    UploadUsedError,
+)
 
 __all__ = [
     "AccessDeniedError",
@@ -287,7 +303,14 @@ __all__ = [
     "UnsupportedImageFormatError",
     "UnsupportedMediaTypeError",
     "UnsupportedPixelModeError",
+    "UploadError",
+    "UploadExpiredError",
     "UploadInterruptedError",
+    "UploadMismatchError",
+    "UploadMissingError",
+    "UploadNotFoundError",
+    "UploadUsedError",
+    "UploadsNotConfiguredError",
     "UrlTooLongError",
     "ViewsDifferError",
     "WaitTooLongError",

@@ -25,6 +25,7 @@ from service.errors import (
     ServiceError,
     StoreFullError,
     TooManyJobsError,
+    UploadExpiredError,
     WaitTooLongError,
     translate_imaging_error,
 )
@@ -221,9 +222,7 @@ class JobSubmitter:
         """
         checked = self._check(upload, request, options or PhotoOptions(), formats)
         model = checked.model
-        blob = self._blobs.put(
-            upload.pieces(), seconds=self._lifetimes.input_seconds, size=upload.size
-        )
+        blob = self._store(upload)
         now = self._jobs.now()
         trace = current_trace()
         return Job(
@@ -251,6 +250,15 @@ class JobSubmitter:
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
         )
+
+    def _store(self, upload: Upload) -> Blob:
+        seconds = self._lifetimes.input_seconds
+        if upload.stored is None:
+            return self._blobs.put(upload.pieces(), seconds=seconds, size=upload.size)
+        blob = self._blobs.copy(upload.stored, seconds=seconds)
+        if blob is None:
+            raise UploadExpiredError("The upload expired while it was checked.")
+        return blob
 
     def create_batch(self, batch: Batch, jobs: Sequence[Job]) -> BatchState:
         """Create a batch with its prepared jobs, all or nothing, and publish them.
@@ -292,13 +300,10 @@ class JobSubmitter:
         If a job with this id exists, it is returned unchanged. Raises `StoreUnavailableError` or
         `QueueUnavailableError`.
         """
-        pieces = self._blobs.open(job.source.blob)
-        if pieces is None:
-            return self._jobs.get(job_id)
         # A copy, because each job deletes its own upload.
-        blob = self._blobs.put(
-            pieces, seconds=self._lifetimes.input_seconds, size=job.source.blob.size
-        )
+        blob = self._blobs.copy(job.source.blob, seconds=self._lifetimes.input_seconds)
+        if blob is None:
+            return self._jobs.get(job_id)
         now = self._jobs.now()
         again = Job(
             id=job_id,

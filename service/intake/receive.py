@@ -5,6 +5,7 @@ Memory per upload is bounded by one chunk. Starlette's parser splits the form an
 bytes are counted before it, form framing and fields included.
 """
 
+import json
 import os
 import re
 import tempfile
@@ -21,16 +22,21 @@ from service.errors import (
     BodyTooLargeError,
     DuplicateParameterError,
     InvalidMultipartError,
+    InvalidParameterError,
+    InvalidRequestError,
     MissingFileError,
     TooManyFilesError,
     UnknownParameterError,
     UnsupportedMediaTypeError,
     UploadInterruptedError,
 )
+from service.jobs.stored_image import Blob
 from service.limits import MIB, Limits
 
 FILE_FIELD, RIGHT_FIELD = "file", "file_right"
 _NAME_CHARACTERS = 255
+_REFERENCE_BYTES = 64 * 1024
+"""Bytes of a body that names a presigned upload."""
 _BATCH_MEMORY = 64 * 1024
 """Bytes of each file of a batch that stay in memory before it is spooled to disk."""
 
@@ -44,6 +50,10 @@ class Upload:
     """The right view of a dual-pixel sensor; `file` is the left one."""
     filename: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
+    upload_id: str | None = None
+    """The presigned upload that has the file; `file` is empty until it is fetched."""
+    stored: Blob | None = None
+    """The file in the bucket, once it has been fetched from there."""
 
     @property
     def views(self) -> tuple[BinaryIO, ...]:
@@ -80,7 +90,8 @@ async def receive_upload(
     limits: Limits,
     allowed_fields: Sequence[str],
 ) -> Upload:
-    """Receive a form with `file` and optionally `file_right`, or a body that is the image itself.
+    """Receive a form with `file` and optionally `file_right`, a body that is the image itself, or
+    JSON that names a presigned upload.
 
     Raises `BodyTooLargeError` before reading anything if `Content-Length` is too large, otherwise
     at the first excess byte, and the other errors of a body (see `service.errors`). Nothing stays
@@ -93,9 +104,11 @@ async def receive_upload(
         return await _receive_form(headers, counted, limits.form_fields, allowed_fields)
     if media_type.startswith("image/") or media_type == "application/octet-stream":
         return await _receive_raw(counted)
+    if media_type == "application/json":
+        return await _receive_reference(counted, allowed_fields)
     raise UnsupportedMediaTypeError(
-        "Send multipart/form-data with a file, or the image itself as image/* or "
-        "application/octet-stream.",
+        "Send multipart/form-data with a file, the image itself as image/* or "
+        "application/octet-stream, or application/json with the upload_id of a presigned upload.",
         actual=media_type[:100] or "none",
     )
 
@@ -176,6 +189,37 @@ async def _receive_raw(stream: AsyncIterator[bytes]) -> Upload:
         file.close()
         raise
     return Upload(file=file)
+
+
+async def _receive_reference(stream: AsyncIterator[bytes], allowed_fields: Sequence[str]) -> Upload:
+    body = bytearray()
+    async for chunk in stream:
+        body += chunk
+        if len(body) > _REFERENCE_BYTES:
+            raise _too_large(_REFERENCE_BYTES, len(body))
+    try:
+        values = json.loads(body)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise InvalidRequestError("The body is not a JSON object.")
+    upload_id, filename = values.pop("upload_id", None), values.pop("filename", None)
+    if not isinstance(upload_id, str):
+        raise MissingFileError("The body has no text upload_id.")
+    if not isinstance(filename, str | None):
+        raise InvalidParameterError("filename must be a text.")
+    refuse_unknown(list(values), known=allowed_fields)
+    return Upload(
+        file=tempfile.TemporaryFile(),
+        filename=_display_name(filename),
+        fields={name: _as_field(value) for name, value in values.items()},
+        upload_id=upload_id,
+    )
+
+
+def _as_field(value: object) -> str:
+    """Return a value as it would be written in a form field."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 class _FormParser(MultiPartParser):

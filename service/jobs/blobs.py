@@ -1,45 +1,22 @@
-"""Uploads and results in Redis: expiring chunks, in a separate database.
+"""Where the bytes of uploads, results and previews are kept until they expire.
 
-Chunks keep values small, so that no command transfers a whole image. Each is written by `SET`,
-which can be retried safely. Only the job that owns a blob knows its size, hash and number of
-chunks, so no second record can disagree.
+Records of jobs refer to blobs by their id, size and hash. `blob_stores` opens the store that the
+settings choose: Redis itself, or a bucket.
 """
 
-import hashlib
-import uuid
-from collections.abc import Iterable, Iterator
-from typing import cast
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 
-import redis
-
-from service.errors import StoreFaultError, StoreFullError
 from service.jobs.stored_image import Blob
-from service.limits import MIB
-from service.redis_connection import connect, redis_errors
-from service.settings import RedisDatabase, Settings
-
-_CHUNK_BYTES = MIB
 
 
-class BlobStore:
-    """Blobs by id. Every method raises `StoreUnavailableError` while Redis is down."""
+class BlobStore(ABC):
+    """Blobs by id; thread-safe.
 
-    def __init__(self, *, client: redis.Redis, max_percent: int) -> None:
-        self._redis = client
-        self._max_percent = max_percent
+    Every method raises `StoreUnavailableError` while the store, or Redis, does not answer.
+    """
 
-    @classmethod
-    def from_settings(cls, settings: Settings) -> "BlobStore":
-        """Build the store on the blob database."""
-        return cls(
-            client=connect(settings.database_url(RedisDatabase.BLOBS), decode_responses=False),
-            max_percent=settings.limits.store_blob_percent,
-        )
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._redis.close()
-
+    @abstractmethod
     def put(
         self,
         pieces: Iterable[bytes],
@@ -47,131 +24,54 @@ class BlobStore:
         seconds: int,
         size: int = 0,
         blob_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Blob:
         """Store the bytes of `pieces` for `seconds`; a failure leaves nothing behind.
 
         A caller that knows the total passes `size`, so that nothing is written in vain. One that
         may have to store the same bytes again passes `blob_id`, which replaces the first copy.
-        Raises `StoreFullError` rather than take the memory that records and messages need.
+        `headers` are those of a response with the blob (`Content-Type`, `Content-Disposition`): a
+        store that serves files itself keeps them. Raises `StoreFullError` if there is no room.
         """
-        if size > _CHUNK_BYTES:  # less is checked with its only chunk
-            self._require_memory(size)
-        blob_id = blob_id or uuid.uuid4().hex
-        written, digest = 0, hashlib.sha256()
-        count = 0
-        try:
-            for chunk in _rechunk(pieces):
-                self._require_memory(len(chunk))
-                with redis_errors():
-                    self._redis.set(_key(blob_id, count), chunk, ex=seconds)
-                count += 1
-                written += len(chunk)
-                digest.update(chunk)
-        except BaseException:
-            self._unlink(blob_id, count + 1)
-            raise
-        return Blob(id=blob_id, size=written, sha256=digest.hexdigest())
 
-    def _require_memory(self, size: int) -> None:
-        with redis_errors():
-            memory = self._redis.info("memory")
-        limit = memory["maxmemory"] * self._max_percent // 100
-        if limit and memory["used_memory"] + size > limit:
-            raise StoreFullError("The job store has no memory left; try again later.")
-
+    @abstractmethod
     def open(self, blob: Blob) -> Iterator[bytes] | None:
-        """Return the blob in chunks, or None if any part of it has expired.
+        """Return the blob in pieces, or None if it has expired.
 
-        The last chunk is yielded only after the hash of the whole was checked, so that a damaged
-        file is never complete. Raises `StoreFaultError` then, or if a chunk expires meanwhile.
+        The last piece is yielded only after the hash of the whole was checked, so that a damaged
+        file is never complete. Raises `StoreFaultError` then, or if the blob goes meanwhile.
         """
-        if _count(blob) == 1:
-            return self._open_only_chunk(blob)
-        return self._read(blob) if self._is_whole(blob) else None
 
+    @abstractmethod
     def open_part(self, blob: Blob, *, start: int, stop: int) -> Iterator[bytes] | None:
-        """Return bytes `start` to `stop` (exclusive), or None if any part of the blob has expired.
+        """Return bytes `start` to `stop` (exclusive) in pieces, or None if the blob has expired.
 
-        The hash covers the whole blob and is not checked. Raises `StoreFaultError` if a chunk
-        expires meanwhile.
+        The hash covers the whole blob and is not checked. Raises `StoreFaultError` if the blob goes
+        meanwhile.
         """
-        return self._read_part(blob, start, stop) if self._is_whole(blob) else None
 
+    @abstractmethod
+    def copy(self, blob: Blob, *, seconds: int) -> Blob | None:
+        """Store the bytes once more for `seconds`, with an id of its own; None if expired.
+
+        Raises `StoreFullError` and `StoreFaultError`, as `put` and `open` do.
+        """
+
+    @abstractmethod
     def touch(self, blob: Blob, *, seconds: int) -> None:
-        """Restart the blob's lifetime."""
-        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
-            for number in range(_count(blob)):
-                pipe.expire(_key(blob.id, number), seconds)
-            pipe.execute()
+        """Restart the blob's lifetime, unless it has expired."""
 
+    @abstractmethod
     def delete(self, blob: Blob) -> None:
-        """Remove the blob, if it exists."""
-        with redis_errors():
-            self._redis.unlink(*(_key(blob.id, number) for number in range(_count(blob))))
+        """Remove the blob, if it exists: no later call opens it."""
 
-    def _open_only_chunk(self, blob: Blob) -> Iterator[bytes] | None:
-        """Like `open`, for a blob of one chunk, in one command."""
-        with redis_errors():
-            chunk = cast("bytes | None", self._redis.get(_key(blob.id, 0)))
-        if chunk is None:
-            return None
-        return _checked([chunk], blob)
+    @abstractmethod
+    def url_of(self, blob: Blob, *, seconds: int) -> str | None:
+        """Return a URL from which the blob can be fetched for `seconds` without the service.
 
-    def _read(self, blob: Blob) -> Iterator[bytes]:
-        return _checked((self._chunk(blob, number) for number in range(_count(blob))), blob)
+        None if the store serves no files itself, or is not set up to.
+        """
 
-    def _read_part(self, blob: Blob, start: int, stop: int) -> Iterator[bytes]:
-        for number in range(start // _CHUNK_BYTES, -(-stop // _CHUNK_BYTES)):
-            base = number * _CHUNK_BYTES
-            yield self._chunk(blob, number)[max(start - base, 0) : stop - base]
-
-    def _chunk(self, blob: Blob, number: int) -> bytes:
-        with redis_errors():
-            chunk = cast("bytes | None", self._redis.get(_key(blob.id, number)))
-        if chunk is None:
-            raise StoreFaultError("A stored file expired while it was read.")
-        return chunk
-
-    def _is_whole(self, blob: Blob) -> bool:
-        count = _count(blob)
-        with redis_errors():
-            found = self._redis.exists(*(_key(blob.id, number) for number in range(count)))
-        return bool(found == count)
-
-    def _unlink(self, blob_id: str, count: int) -> None:
-        try:
-            self._redis.unlink(*(_key(blob_id, number) for number in range(count)))
-        except redis.RedisError:
-            # Redis is down, likely the cause of the failure: the chunks will expire.
-            return
-
-
-def _checked(chunks: Iterable[bytes], blob: Blob) -> Iterator[bytes]:
-    """Yield the chunks of a whole blob; the hash is checked before the last one."""
-    digest = hashlib.sha256()
-    for number, chunk in enumerate(chunks, start=1):
-        digest.update(chunk)
-        if number == _count(blob) and digest.hexdigest() != blob.sha256:
-            raise StoreFaultError("A stored file is damaged.")
-        yield chunk
-
-
-def _rechunk(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield chunks of equal size, the last one shorter; one empty chunk for no bytes at all."""
-    buffer, yielded = bytearray(), False
-    for piece in pieces:
-        buffer += piece
-        while len(buffer) >= _CHUNK_BYTES:
-            yield bytes(buffer[:_CHUNK_BYTES])
-            del buffer[:_CHUNK_BYTES]
-            yielded = True
-    if buffer or not yielded:
-        yield bytes(buffer)
-
-
-def _count(blob: Blob) -> int:
-    return max(1, -(-blob.size // _CHUNK_BYTES))
-
-
-def _key(blob_id: str, number: int) -> str:
-    return f"hiir:blob:{blob_id}:{number}"
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connections."""

@@ -32,8 +32,16 @@ class CreationCall:
     args: list[str | int]
 
     @classmethod
-    def of(cls, job: Job, *, limits: Limits, tenants: TenantLimits, record_seconds: int) -> Self:
-        """Build the call for a job within these limits."""
+    def of(
+        cls,
+        job: Job,
+        *,
+        limits: Limits,
+        tenants: TenantLimits,
+        record_seconds: int,
+        result_bytes: int,
+    ) -> Self:
+        """Build the call for a job within these limits, with this memory for its result."""
         fields = job.to_fields()
         most = tenants.open_jobs if job.batch_id is None else tenants.open_batch_jobs
         over_quota = QuotaExceededError(
@@ -49,7 +57,7 @@ class CreationCall:
             args=[
                 *(job.id, fields["created_at"], job_key(""), fields["source"]),
                 *(most, job.pixels, 1_000_000 * tenants.megapixels_per_day),
-                *(job.result_estimate, limits.store_percent, job.batch_id or ""),
+                *(result_bytes, limits.store_percent, job.batch_id or ""),
                 *(Failure.from_error(error).to_json() for error in (over_quota, store_full)),
                 record_seconds,
                 *(part for pair in fields.items() for part in pair),

@@ -75,11 +75,13 @@ class JobStore:
         settings: JobSettings,
         limits: Limits,
         tenants: TenantLimits,
+        holds_results: bool = True,
     ) -> None:
         self.events = EventLog(client)
         self.turns = JobTurns(client=client, settings=settings)
         self._redis = client
         self._limits = limits
+        self._holds_results = holds_results
         self._settings = settings
         self._tenants = tenants
         self._create = client.register_script(CREATE)
@@ -101,6 +103,7 @@ class JobStore:
             settings=settings.jobs,
             limits=settings.limits,
             tenants=settings.tenants,
+            holds_results=settings.bucket.url is None,
         )
 
     def close(self) -> None:
@@ -132,6 +135,7 @@ class JobStore:
             limits=self._limits,
             tenants=self._tenants,
             record_seconds=self._settings.record_seconds,
+            result_bytes=job.result_estimate if self._holds_results else 0,
         )
 
     def held(self, tenant: str) -> int:
@@ -195,7 +199,12 @@ class JobStore:
         return self._percent(reserved=0)
 
     def committed_percent(self, *, new_bytes: int = 0) -> int:
-        """Like `memory_percent`, with `new_bytes` and what is reserved for results to come."""
+        """Like `memory_percent`, with `new_bytes` and what is reserved for results to come.
+
+        Neither counts if results are kept in a bucket.
+        """
+        if not self._holds_results:
+            return self.memory_percent()
         with redis_errors():
             reserved = cast("str | None", self._redis.get(_RESERVED))
         return self._percent(reserved=int(reserved or 0) + new_bytes)

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from service.catalogue.models import ModelCatalogue
 from service.catalogue.tasks import TaskCatalogue
 from service.jobs.batch_store import BatchStore
-from service.jobs.blobs import BlobStore
+from service.jobs.blob_stores import open_blob_store
 from service.jobs.queue import JobQueue, build_celery
 from service.jobs.store import JobStore
 from service.observability.logs import configure_logging
@@ -84,7 +84,7 @@ def _build_housekeeping(
         owner=uuid.uuid4().hex,
         jobs=jobs,
         batches=BatchStore.from_settings(settings, jobs=jobs),
-        blobs=BlobStore.from_settings(settings),
+        blobs=open_blob_store(settings),
         queue=JobQueue.from_settings(settings),
         settings=settings.jobs,
         report_outcome=reporter.report,

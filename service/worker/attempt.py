@@ -41,6 +41,7 @@ from service.errors import (
     translate_imaging_error,
 )
 from service.jobs.blobs import BlobStore
+from service.jobs.download import download_headers
 from service.jobs.job import Failure, JobStatus, Outcome, Stage
 from service.jobs.priority import Priority
 from service.jobs.queue import JobQueue
@@ -193,14 +194,14 @@ class Attempt:
             )
 
         def hand_over() -> LeaseState:
-            # Both steps again on each retry, with the same blob id: Redis may have lost the first
-            # blob in between, and a lost reply must not leave a second copy.
+            # Both steps on each retry: the first blob may be lost. The same id: no second copy.
             content.seek(0)
             blob = self._blobs.put(
                 iter(partial(content.read, MIB), b""),
                 seconds=self._result_seconds,
                 size=size,
                 blob_id=self._lease.token,
+                headers=download_headers(self._job, photo.format),
             )
             shown = self.previews.store_of_result(preview, seconds=self._result_seconds)
             self._close_stage(Stage.DONE)
@@ -224,9 +225,8 @@ class Attempt:
             )
             state = self._jobs.finish(self._lease, outcome)
             if state is not LeaseState.HELD:
-                self._blobs.delete(blob)
-                if shown is not None:
-                    self._blobs.delete(shown.blob)
+                for stored in filter(None, (result, shown)):
+                    self._blobs.delete(stored.blob)
             return state
 
         match self._store.offer(hand_over):

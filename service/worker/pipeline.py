@@ -29,6 +29,7 @@ from service.catalogue.models import ModelCatalogue
 from service.errors import ModelMismatchError, StoreFullError, StoreUnavailableError
 from service.inference.triton import TritonClient
 from service.intake.codec_pool import build_codec
+from service.jobs.blob_stores import open_blob_store
 from service.jobs.blobs import BlobStore
 from service.jobs.job import Job, Stage
 from service.jobs.queue import JobQueue
@@ -73,7 +74,7 @@ class Pipeline:
         return cls(
             settings=settings,
             jobs=JobStore.from_settings(settings),
-            blobs=BlobStore.from_settings(settings),
+            blobs=open_blob_store(settings),
             queue=JobQueue.from_settings(settings),
             throughput=ThroughputStore.from_settings(settings),
             models=models,

@@ -22,6 +22,12 @@ router = APIRouter(prefix="/v1")
 _CREATED: dict[int | str, dict[str, Any]] = {
     201: {"description": "The link. It ends with the result, also if the result is deleted."}
 }
+_REDIRECT: dict[int | str, dict[str, Any]] = {
+    303: {
+        "description": "The image is at `Location`, in the bucket, for a short time: the answer of "
+        "a service that is set up so."
+    }
+}
 
 
 @router.post(
@@ -54,7 +60,7 @@ def create_link(
     tags=["jobs"],
     dependencies=[Depends(refuse_parameters)],
     response_class=Response,
-    responses=RESULT_RESPONSES,
+    responses=RESULT_RESPONSES | _REDIRECT,
 )
 @public
 def follow_link(token: str, request: Request, services: ServicesDependency) -> Response:
@@ -63,6 +69,6 @@ def follow_link(token: str, request: Request, services: ServicesDependency) -> R
     job = services.jobs.store.get(link.job_id)
     if job is None:
         raise JobNotFoundError("The record of the job has expired.")
-    answer = result_response(services, job, request.headers)
+    answer = result_response(services, job, request.headers, redirects=True)
     answer.headers["Referrer-Policy"] = "no-referrer"
     return answer

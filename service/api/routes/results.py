@@ -1,10 +1,9 @@
 """Download of a job's result, with ranges and caching."""
 
-from pathlib import PurePath
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
 from starlette.datastructures import Headers
 
 from service.api.byte_range import is_unchanged, wanted_range
@@ -23,6 +22,7 @@ from service.errors import (
     ResultExpiredError,
 )
 from service.intake.photo_parameters import accepts
+from service.jobs.download import download_headers
 from service.jobs.job import Job, JobStatus
 from service.jobs.stored_image import StoredImage
 from service.keys import Scope
@@ -68,8 +68,13 @@ def fetch_result(
     return result_response(services, services.jobs.find(job_id, tenant=tenant), request.headers)
 
 
-def result_response(services: Services, job: Job, asked: Headers) -> Response:
-    """Return the response with the result, or with the requested part of it."""
+def result_response(
+    services: Services, job: Job, asked: Headers, *, redirects: bool = False
+) -> Response:
+    """Return the response with the result, or with the requested part of it.
+
+    With `redirects`, and if the settings say so, it leads to the bucket instead.
+    """
     now = services.jobs.store.now()
     result = result_of(job, now=now)
     if not accepts(asked.get("accept", ""), result.media_type):
@@ -81,6 +86,11 @@ def result_response(services: Services, job: Job, asked: Headers) -> Response:
     headers = result_headers(job, result, now=now)
     if is_unchanged(asked, headers["ETag"]):
         return Response(status_code=304, headers=headers)
+    settings = services.settings.bucket
+    seconds = settings.redirect_seconds
+    if redirects and (url := services.jobs.blobs.url_of(result.blob, seconds=seconds)):
+        kept = {name: headers[name] for name in _HEADERS if name in headers}
+        return RedirectResponse(url, status_code=303, headers=kept | {"Cache-Control": "no-store"})
     size = result.blob.size
     part = wanted_range(asked, size=size, etag=headers["ETag"])
     if part is None:
@@ -119,15 +129,12 @@ def result_of(job: Job, *, now: float) -> StoredImage:
 
 def result_headers(job: Job, result: StoredImage, *, now: float) -> dict[str, str]:
     """Return the headers except for the length."""
-    # A suggested filename for display, made from the uploaded one.
-    name = f"{PurePath(job.filename or job.id).stem}-restored{result.extension}"
-    plain = name.encode("ascii", "replace").decode().translate({ord(c): "_" for c in '"\\?%'})
     left = max(int(job.expires_at - now), 0)
     return {
         "ETag": f'"{result.blob.sha256}"',
         "Accept-Ranges": "bytes",
         "Cache-Control": f"private, max-age={left}",
-        "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}",
+        **download_headers(job, result),
         "X-Content-Type-Options": "nosniff",
         "X-Model": job.model,
         "X-Model-Version": job.model_version,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import obstore
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -24,6 +25,8 @@ from service.jobs.store import JobStore
 from service.keys import ALL_SCOPES, KeyStore, Scope
 from service.limits import TenantLimits
 from service.settings import AuthMode, JobSettings, Settings
+from service.settings.bucket import BucketSettings
+from tests.integration.service.buckets import keys_in, moto_bucket, whole_bucket
 from tests.integration.service.callers import MakeKey
 from tests.integration.service.models import (
     add_blurring,
@@ -236,6 +239,20 @@ def make_key(keys: KeyStore) -> MakeKey:
         return keys.create(tenant=f"{tenant}-{mark}", scopes=frozenset(scopes) or ALL_SCOPES)[1]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def moto(taken_ports: set[int]) -> Iterator[BucketSettings]:
+    """A bucket of moto's server, for the session."""
+    with moto_bucket(choose_port(29_000, taken=taken_ports)) as settings:
+        yield settings
+
+
+@pytest.fixture
+def bucket(moto: BucketSettings) -> BucketSettings:
+    """The same, emptied."""
+    obstore.delete(whole_bucket(moto), sorted(keys_in(moto)))
+    return moto
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ import httpx
 from service.api.app import create_app
 from service.intake.idempotency import IdempotencyStore
 from service.jobs.batch_store import BatchStore
-from service.jobs.blobs import BlobStore
 from service.jobs.queue import JobQueue
+from service.jobs.redis_blobs import RedisBlobStore
 from service.settings import Settings
 from tests.integration.service.callers import PNG
 
 STEPS = {
     "claimed": (IdempotencyStore, "begin", 1),
-    "second file stored": (BlobStore, "put", 2),
+    "second file stored": (RedisBlobStore, "put", 2),
     "created": (BatchStore, "create", 1),
     "turn published": (JobQueue, "publish", 1),
 }

@@ -19,8 +19,8 @@ from service.catalogue.models import ModelCatalogue
 from service.errors import ModelMismatchError, StoreUnavailableError
 from service.inference.served_model import ServedModel
 from service.inference.triton import TritonEngine
-from service.jobs.blobs import BlobStore
 from service.jobs.job import Job, JobStatus
+from service.jobs.redis_blobs import RedisBlobStore
 from service.jobs.store import JobStore, LeaseState
 from service.jobs.stored_image import StoredImage
 from service.settings import InferenceSettings, JobSettings, Settings
@@ -337,13 +337,13 @@ def test_success_after_a_cancellation_is_not_written(
 ) -> None:
     before = stack.blob_keys()
     job_id = create(pipeline, "identity")
-    put = BlobStore.put
+    put = RedisBlobStore.put
 
-    def cancel_then_put(self: BlobStore, *args: object, **options: object) -> object:
+    def cancel_then_put(self: RedisBlobStore, *args: object, **options: object) -> object:
         pipeline.jobs.cancel(job_id)
         return put(self, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(BlobStore, "put", cancel_then_put)
+    monkeypatch.setattr(RedisBlobStore, "put", cancel_then_put)
     job = run(pipeline, job_id)
     assert job.status is JobStatus.CANCELED
     assert stack.blob_keys() <= before
@@ -354,14 +354,14 @@ def test_result_of_a_lost_lease_is_dropped(
 ) -> None:
     before = stack.blob_keys()
     job_id = create(pipeline, "identity")
-    put = BlobStore.put
+    put = RedisBlobStore.put
 
-    def lose_then_put(self: BlobStore, *args: object, **options: object) -> object:
+    def lose_then_put(self: RedisBlobStore, *args: object, **options: object) -> object:
         with stack.database(1) as redis:
             redis.hset(f"hiir:job:{job_id}", "lease", "another")
         return put(self, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(BlobStore, "put", lose_then_put)
+    monkeypatch.setattr(RedisBlobStore, "put", lose_then_put)
     job = run(pipeline, job_id)
     assert job.status is JobStatus.RUNNING
     assert job.result is None

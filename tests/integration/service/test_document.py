@@ -24,7 +24,7 @@ def test_every_operation_describes_its_errors_as_they_come(stack: Stack) -> None
 
 def test_what_a_submission_takes_and_gives_is_described(stack: Stack) -> None:
     submission = stack.client.get("/openapi.json").json()["paths"]["/v1/jobs"]["post"]
-    kinds = {"multipart/form-data", "image/*", "application/octet-stream"}
+    kinds = {"multipart/form-data", "image/*", "application/octet-stream", "application/json"}
     assert submission["requestBody"]["content"].keys() == kinds
     names = {parameter["name"] for parameter in submission["parameters"]}
     assert names >= {

@@ -1,4 +1,4 @@
-"""What docs/13-kubernetes.md says of the chart is true."""
+"""What docs/15-kubernetes.md says of the chart is true."""
 
 import re
 import shlex
@@ -12,7 +12,7 @@ import yaml
 from tests.unit.docker.chart import CHART, Chart, Manifests
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs/13-kubernetes.md").read_text()
+PAGE = (ROOT / "docs/15-kubernetes.md").read_text()
 BLOCKS = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
 VALUES = [block for block in BLOCKS if "kind" not in block]
 KINDS = {"deploy": "Deployment", "service": "Service", "statefulset": "StatefulSet"}

@@ -188,3 +188,46 @@ def test_keys_mode_has_the_limits_of_tenants(monkeypatch):
     monkeypatch.setenv("HIIR_AUTH", "keys")
     assert Settings().tenants == TenantLimits()
     assert Settings().limits == Limits()
+
+
+@pytest.mark.parametrize("scheme", ["redis+cluster", "rediss+cluster"])
+def test_a_redis_cluster_is_refused_with_the_reason(scheme):
+    with pytest.raises(ValidationError, match="cannot be a Redis Cluster"):
+        Settings(redis_url=f"{scheme}://:S3cretPw@redis:6379")
+
+
+@pytest.mark.parametrize(
+    ("url", "location"),
+    [
+        ("s3://photos", ("photos", "")),
+        ("s3://photos/", ("photos", "")),
+        ("s3://photos/a/b/", ("photos", "a/b")),
+    ],
+)
+def test_a_bucket_has_a_name_and_a_prefix(url, location):
+    assert Settings(bucket={"url": url}).bucket.location == location
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        {"url": "https://photos"},
+        {"url": "s3://"},
+        {"url": "s3://Photos"},
+        {"endpoint": "store:9000"},
+        {"endpoint": "https://key:S3cretPw@store"},
+        {"endpoint": "https://store/path"},
+        {"access_key_id": "key"},
+        {"secret_access_key": "S3cretPw"},
+        {"upload_seconds": 604_801},
+    ],
+)
+def test_a_bucket_that_makes_no_sense_is_refused(bucket):
+    with pytest.raises(ValidationError) as refused:
+        Settings(bucket=bucket)
+    assert "S3cretPw" not in str(refused.value)
+
+
+def test_settings_do_not_show_the_key_of_the_bucket():
+    bucket = {"url": "s3://photos", "access_key_id": "key", "secret_access_key": "S3cretPw"}
+    assert "S3cretPw" not in repr(Settings(bucket=bucket))

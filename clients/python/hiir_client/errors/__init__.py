@@ -116,6 +116,12 @@ from hiir_client.errors.state import (
     StateError,
     SubmissionInProgressError,
     TooManyKeysError,
+    UploadExpiredError,
+    UploadMismatchError,
+    UploadMissingError,
+    UploadNotFoundError,
+    UploadsNotConfiguredError,
+    UploadUsedError,
 )
 
 __all__ = [
@@ -210,7 +216,13 @@ __all__ = [
     "UnsupportedImageFormatError",
     "UnsupportedMediaTypeError",
     "UnsupportedPixelModeError",
+    "UploadExpiredError",
     "UploadInterruptedError",
+    "UploadMismatchError",
+    "UploadMissingError",
+    "UploadNotFoundError",
+    "UploadUsedError",
+    "UploadsNotConfiguredError",
     "UrlTooLongError",
     "ViewsDifferError",
     "WaitTimeoutError",

@@ -89,3 +89,39 @@ class ResultExpiredError(StateError):
     """The result has expired or was deleted."""
 
     code = "result-expired"
+
+
+class UploadExpiredError(StateError):
+    """The time in which the presigned upload could be used is over."""
+
+    code = "upload-expired"
+
+
+class UploadMismatchError(StateError):
+    """The file in the bucket has another size or hash than was announced."""
+
+    code = "upload-mismatch"
+
+
+class UploadMissingError(StateError):
+    """No file has been sent to the URL of the presigned upload."""
+
+    code = "upload-missing"
+
+
+class UploadNotFoundError(StateError):
+    """The tenant has no presigned upload with this id, or its record has expired."""
+
+    code = "upload-not-found"
+
+
+class UploadUsedError(StateError):
+    """The presigned upload was used for another job."""
+
+    code = "upload-used"
+
+
+class UploadsNotConfiguredError(StateError):
+    """The service has no bucket, so files are sent with the job."""
+
+    code = "uploads-not-configured"

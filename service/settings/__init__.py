@@ -1,8 +1,8 @@
 """Settings of the service: the only module, beside `embedded.settings`, that reads the environment.
 
-`HIIR_TRITON_URL=gpu1:8001` sets a field and `HIIR_JOBS__LEASE_SECONDS=10` a nested one. Each
-composition root (`api.app`, `worker.app`, `webhooks.worker.app`) builds the settings once and
-passes them on.
+Begin with `Settings`. `HIIR_TRITON_URL=gpu1:8001` sets a field and `HIIR_JOBS__LEASE_SECONDS=10` a
+nested one. Each composition root (`api.app`, `worker.app`, `webhooks.worker.app`) builds the
+settings once and passes them on.
 """
 
 import re
@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.limits import OPEN_MODE, Limits, TenantLimits
+from service.settings.bucket import BucketSettings
 
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 
@@ -283,6 +284,7 @@ class Settings(BaseSettings):
     log_format: LogFormat = LogFormat.TEXT
     log_level: str = "INFO"
 
+    bucket: BucketSettings = BucketSettings()
     limits: Limits = Limits()
     tenants: TenantLimits = TenantLimits()
     jobs: JobSettings = JobSettings()
@@ -308,6 +310,12 @@ class Settings(BaseSettings):
     def _without_database(cls, value: SecretStr) -> SecretStr:
         url = value.get_secret_value()
         parts = urlsplit(url)
+        if "cluster" in parts.scheme:
+            raise ValueError(
+                "cannot be a Redis Cluster: the service uses three databases, scripts whose keys "
+                "lie in different slots, and Celery, which has no transport for it. Use one server "
+                "or the endpoint of a managed primary"
+            )
         if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
             raise ValueError("must look like redis://host:port")
         if parts.path.strip("/") or parts.query:

@@ -1,0 +1,13 @@
+"""The choice of the store that keeps the blobs."""
+
+from service.jobs.blobs import BlobStore
+from service.jobs.bucket_blobs import BucketBlobStore
+from service.jobs.redis_blobs import RedisBlobStore
+from service.settings import Settings
+
+
+def open_blob_store(settings: Settings) -> BlobStore:
+    """Return the store in the bucket, if the settings name one, or the one in Redis."""
+    if settings.bucket.url is None:
+        return RedisBlobStore.from_settings(settings)
+    return BucketBlobStore.from_settings(settings)

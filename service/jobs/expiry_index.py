@@ -1,0 +1,66 @@
+"""When each object of the bucket expires: one sorted set in Redis, since S3 has no such time.
+
+An object is entered before it is written, so that nothing in the bucket is unknown here.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+import redis
+
+from service.redis_connection import connect, read_lua, redis_errors
+from service.settings import RedisDatabase, Settings
+
+EXPIRIES = "hiir:objects"
+_DUE = 1000
+"""Objects that one request can delete."""
+
+
+class ExpiryIndex:
+    """Keys of objects by expiry. Every method raises `StoreUnavailableError` without Redis."""
+
+    def __init__(self, *, client: redis.Redis) -> None:
+        self._redis = client
+        self._live_until = client.register_script(read_lua("service.jobs", "live_until"))
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "ExpiryIndex":
+        """Build the index in the blob database."""
+        url = settings.database_url(RedisDatabase.BLOBS)
+        return cls(client=connect(url, decode_responses=True))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+    def enter(self, key: str, *, seconds: int) -> None:
+        """Let an object that is about to be written expire after `seconds`."""
+        with redis_errors():
+            self._live_until(keys=[EXPIRIES], args=[key, seconds, 0])
+
+    def touch(self, key: str, *, seconds: int) -> None:
+        """Let an object that has not expired do so after `seconds`; 0 ends it."""
+        with redis_errors():
+            self._live_until(keys=[EXPIRIES], args=[key, seconds, 1])
+
+    def is_live(self, key: str) -> bool:
+        """Return whether the object has not expired."""
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.time()
+            pipe.zscore(EXPIRIES, key)
+            (seconds, microseconds), until = pipe.execute()
+        return until is not None and until > seconds + microseconds / 1e6
+
+    def due(self) -> list[str]:
+        """Return objects that have expired, as many as one request can delete."""
+        with redis_errors():
+            seconds, microseconds = self._redis.time()
+            now = repr(seconds + microseconds / 1e6)
+            found = self._redis.zrange(EXPIRIES, "-inf", now, byscore=True, offset=0, num=_DUE)
+        return cast("list[str]", found)
+
+    def forget(self, keys: Sequence[str]) -> None:
+        """Remove objects that are no longer in the bucket."""
+        if keys:
+            with redis_errors():
+                self._redis.zrem(EXPIRIES, *keys)

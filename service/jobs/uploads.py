@@ -1,0 +1,240 @@
+"""Presigned uploads: a client sends a file to the bucket itself, and then names it in a job.
+
+    reserve ──> the client PUTs the file ──> take ──> the job gets a copy
+
+The URL limits neither the size nor the hash of what is sent, and can be used again until it
+expires. So the file is checked when it is taken, and the job gets a copy that the URL cannot reach.
+What was sent expires by itself, whether it was used or not.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import BinaryIO, cast
+
+import redis
+
+from service.errors import (
+    ServiceError,
+    TooManyUploadsError,
+    UploadExpiredError,
+    UploadMismatchError,
+    UploadMissingError,
+    UploadNotFoundError,
+    UploadsNotConfiguredError,
+    UploadUsedError,
+)
+from service.jobs.bucket import Bucket
+from service.jobs.expiry_index import ExpiryIndex
+from service.jobs.stored_image import Blob
+from service.redis_connection import connect, read_lua, redis_errors
+from service.settings import RedisDatabase, Settings
+
+_FOLDER = "uploads"
+_KEPT_SECONDS = 600
+"""How long an object outlives its URL: for a transfer or a job that began just before."""
+_KNOWN_SECONDS = 86_400
+"""How long an expired upload is known as such."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresignedUpload:
+    """Where a client sends a file, by when."""
+
+    id: str
+    url: str
+    headers: Mapping[str, str]
+    """Headers of the client's `PUT`."""
+    expires_at: float
+    """Seconds since the epoch."""
+
+
+class UploadStore:
+    """Presigned uploads; thread-safe.
+
+    Every method raises `UploadsNotConfiguredError` without a bucket, and `StoreUnavailableError`
+    while the bucket or Redis does not answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: redis.Redis,
+        index: ExpiryIndex,
+        open_bucket: Callable[[], Bucket] | None,
+        seconds: int,
+        most: int,
+    ) -> None:
+        self._redis = client
+        self._index = index
+        self._open_bucket = open_bucket
+        self._seconds = seconds
+        self._most = most
+        self._take = client.register_script(read_lua("service.jobs", "take_upload"))
+        self._release = client.register_script(read_lua("service.jobs", "release_upload"))
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "UploadStore":
+        """Build the store on the state database, and the bucket of the settings, if any."""
+        url = settings.database_url(RedisDatabase.STATE)
+        bucket = settings.bucket
+        return cls(
+            client=connect(url, decode_responses=True),
+            index=ExpiryIndex.from_settings(settings),
+            open_bucket=None if bucket.url is None else lambda: Bucket(bucket),
+            seconds=bucket.upload_seconds,
+            most=settings.tenants.open_uploads,
+        )
+
+    @cached_property
+    def _bucket(self) -> Bucket:
+        if self._open_bucket is None:
+            raise UploadsNotConfiguredError(
+                "This service takes no presigned uploads: send the file with POST /v1/jobs."
+            )
+        return self._open_bucket()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+        self._index.close()
+
+    def reserve(self, *, tenant: str, size: int, sha256: str, media_type: str) -> PresignedUpload:
+        """Return where a tenant may send a file of this size (bytes) and hash (lowercase hex).
+
+        Raises `TooManyUploadsError` if the tenant has as many unexpired uploads as it may.
+        """
+        bucket, upload_id = self._bucket, uuid.uuid4().hex
+        now = self._now()
+        expires_at = now + self._seconds
+        self._admit(tenant, upload_id, now=now, expires_at=expires_at)
+        with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(
+                _key(upload_id),
+                mapping={
+                    "tenant": tenant,
+                    "size": size,
+                    "sha256": sha256,
+                    "expires_at": repr(expires_at),
+                },
+            )
+            pipe.expire(_key(upload_id), self._seconds + _KNOWN_SECONDS)
+            pipe.execute()
+        self._index.enter(_object(upload_id), seconds=self._seconds + _KEPT_SECONDS)
+        return PresignedUpload(
+            id=upload_id,
+            url=bucket.sign("PUT", _object(upload_id), seconds=self._seconds),
+            headers={"Content-Type": media_type, "Content-Length": str(size)},
+            expires_at=expires_at,
+        )
+
+    def _admit(self, tenant: str, upload_id: str, *, now: float, expires_at: float) -> None:
+        key = f"hiir:uploads:{tenant}"
+        with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.zremrangebyscore(key, "-inf", now)
+            pipe.zadd(key, {upload_id: expires_at})
+            pipe.expire(key, self._seconds)
+            pipe.zcard(key)
+            pipe.zrange(key, 0, 0, withscores=True)
+            *_, count, first = pipe.execute()
+            if count > self._most:
+                pipe.zrem(key, upload_id)
+                pipe.execute()
+        if count > self._most:
+            raise TooManyUploadsError(
+                f"{count - 1} presigned uploads wait for their jobs or for their end.",
+                limit=self._most,
+                actual=count - 1,
+                retry_after=max(1, int(first[0][1] - now)),
+            )
+
+    @contextmanager
+    def taken(
+        self, upload_id: str, *, tenant: str, job_id: str | None, into: BinaryIO
+    ) -> Iterator[Blob]:
+        """Check an upload, fetch its file, and hold it for a job that is made in the block.
+
+        If the block raises, another job may use the upload; without a job, nothing is held.
+
+        Raises `UploadNotFoundError`, `UploadExpiredError`, `UploadUsedError`, `UploadMissingError`
+        or `UploadMismatchError`.
+        """
+        announced = self._find(upload_id, tenant)
+        if job_id is not None:
+            self._hold(upload_id, job_id)
+        try:
+            self._fetch(announced, into)
+            yield announced
+        except BaseException:
+            if job_id is not None:
+                with suppress(ServiceError), redis_errors():
+                    self._release(keys=[_key(upload_id)], args=[job_id])
+            raise
+        with suppress(ServiceError), redis_errors():  # otherwise it counts until it expires
+            if job_id is not None:
+                self._redis.zrem(f"hiir:uploads:{tenant}", upload_id)
+
+    def _find(self, upload_id: str, tenant: str) -> Blob:
+        """Return the upload as it was announced."""
+        _ = self._bucket
+        with redis_errors():
+            fields = cast("Mapping[str, str]", self._redis.hgetall(_key(upload_id)))
+        if not fields or fields["tenant"] != tenant:
+            raise UploadNotFoundError(
+                "No upload has this id, or its record has expired.", actual=upload_id[:100]
+            )
+        late = self._now() - float(fields["expires_at"])
+        if late > 0:
+            raise UploadExpiredError(
+                f"The upload could be used for {self._seconds} seconds, and expired {late:.0f} "
+                "seconds ago: ask for another one.",
+                limit=self._seconds,
+                actual=int(self._seconds + late),
+            )
+        return Blob(id=_object(upload_id), size=int(fields["size"]), sha256=fields["sha256"])
+
+    def _hold(self, upload_id: str, job_id: str) -> None:
+        with redis_errors():
+            holder = self._take(keys=[_key(upload_id)], args=[job_id])
+        if holder != job_id:
+            raise UploadUsedError(
+                "The upload was used for another job: ask for another one.", actual=upload_id
+            )
+
+    def _fetch(self, announced: Blob, into: BinaryIO) -> None:
+        size = self._bucket.size_of(announced.id)
+        if size is None:
+            raise UploadMissingError("No file has been sent to the URL of the upload.")
+        if size != announced.size:
+            raise UploadMismatchError(
+                f"The upload was announced with {announced.size} bytes and has {size}.",
+                limit=announced.size,
+                actual=size,
+            )
+        digest = hashlib.sha256()
+        for piece in self._bucket.read(announced.id, start=0, stop=size) or ():
+            digest.update(piece)
+            into.write(piece)
+        into.flush()
+        if digest.hexdigest() != announced.sha256:
+            raise UploadMismatchError(
+                "The SHA-256 of the upload is not the one that was announced.",
+                limit=announced.sha256,
+                actual=digest.hexdigest(),
+            )
+
+    def _now(self) -> float:
+        with redis_errors():
+            seconds, microseconds = self._redis.time()
+        return seconds + microseconds / 1e6
+
+
+def _key(upload_id: str) -> str:
+    return f"hiir:upload:{upload_id}"
+
+
+def _object(upload_id: str) -> str:
+    return f"{_FOLDER}/{upload_id}"
