@@ -13,6 +13,8 @@ from tests.unit.docker.chart import CHART, EVERYTHING, GPU_POOL, Chart, ChartErr
 # The chart itself sets these, or their values are part of its manifests.
 OF_THE_CHART = {
     "HIIR_AUTH",
+    "HIIR_BUCKET__ACCESS_KEY_ID",
+    "HIIR_BUCKET__SECRET_ACCESS_KEY",
     "HIIR_DRAIN_SECONDS",
     "HIIR_HOST",
     "HIIR_JOBS__DRAIN_SECONDS",
