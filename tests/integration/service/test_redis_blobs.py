@@ -36,7 +36,7 @@ def noise(size: int) -> bytes:
 
 @pytest.mark.parametrize("size", [0, 1, MIB - 1, MIB, MIB + 1, 3 * MIB + 7])
 def test_chunks_are_small_and_expire(
-    store: RedisRedisBlobStore, redis: "Redis[bytes]", size: int
+    store: RedisBlobStore, redis: "Redis[bytes]", size: int
 ) -> None:
     blob = store.put([noise(size)], seconds=60)
     assert all(0 < redis.ttl(key) <= 60 for key in redis.scan_iter())
@@ -48,21 +48,21 @@ def test_chunks_are_small_and_expire(
 
 
 def test_part_of_a_blob_without_one_of_its_chunks_is_gone(
-    store: RedisRedisBlobStore, redis: "Redis[bytes]"
+    store: RedisBlobStore, redis: "Redis[bytes]"
 ) -> None:
     blob = store.put([noise(3 * MIB + 7)], seconds=60)
     redis.delete(f"hiir:blob:{blob.id}:3")
     assert store.open_part(blob, start=0, stop=1) is None
 
 
-def test_same_id_replaces(store: RedisRedisBlobStore, redis: "Redis[bytes]") -> None:
+def test_same_id_replaces(store: RedisBlobStore, redis: "Redis[bytes]") -> None:
     first = store.put([noise(2 * MIB)], seconds=60, blob_id="x")
     assert store.put([noise(2 * MIB)], seconds=60, blob_id="x") == first
     assert len(redis.keys()) == 2
 
 
 def test_blob_without_one_of_its_chunks_is_gone(
-    store: RedisRedisBlobStore, redis: "Redis[bytes]"
+    store: RedisBlobStore, redis: "Redis[bytes]"
 ) -> None:
     blob = store.put([noise(3 * MIB)], seconds=60)
     redis.delete(f"hiir:blob:{blob.id}:1")
@@ -70,7 +70,7 @@ def test_blob_without_one_of_its_chunks_is_gone(
 
 
 def test_chunk_that_goes_while_it_is_read_is_an_error(
-    store: RedisRedisBlobStore, redis: "Redis[bytes]"
+    store: RedisBlobStore, redis: "Redis[bytes]"
 ) -> None:
     blob = store.put([noise(3 * MIB)], seconds=60)
     pieces = store.open(blob)
@@ -81,7 +81,7 @@ def test_chunk_that_goes_while_it_is_read_is_an_error(
         next(pieces)
 
 
-def test_damage_never_looks_like_a_whole_file(store: RedisRedisBlobStore, redis: "Redis[bytes]") -> None:
+def test_damage_never_looks_like_a_whole_file(store: RedisBlobStore, redis: "Redis[bytes]") -> None:
     blob = store.put([noise(3 * MIB)], seconds=60)
     redis.setrange(f"hiir:blob:{blob.id}:0", 5, b"damage")
     received = []
@@ -90,7 +90,7 @@ def test_damage_never_looks_like_a_whole_file(store: RedisRedisBlobStore, redis:
     assert sum(map(len, received)) < blob.size
 
 
-def test_failed_upload_leaves_nothing(store: RedisRedisBlobStore, redis: "Redis[bytes]") -> None:
+def test_failed_upload_leaves_nothing(store: RedisBlobStore, redis: "Redis[bytes]") -> None:
     def pieces() -> Iterator[bytes]:
         yield noise(2 * MIB)
         raise OSError("the disk is gone")
@@ -101,7 +101,7 @@ def test_failed_upload_leaves_nothing(store: RedisRedisBlobStore, redis: "Redis[
 
 
 def test_full_redis_takes_no_bytes_and_keeps_what_it_has(
-    store: RedisRedisBlobStore, redis: "Redis[bytes]"
+    store: RedisBlobStore, redis: "Redis[bytes]"
 ) -> None:
     kept = store.put([noise(MIB)], seconds=60)
     limit = redis.config_get("maxmemory")["maxmemory"]
@@ -131,7 +131,9 @@ def test_small_file_takes_two_commands_to_store_and_one_to_read(
     assert calls == {"cmdstat_info": 1, "cmdstat_set": 1, "cmdstat_get": 1}
 
 
-def test_damaged_or_absent_small_file_is_noticed(store: RedisBlobStore, redis: "Redis[bytes]") -> None:
+def test_damaged_or_absent_small_file_is_noticed(
+    store: RedisBlobStore, redis: "Redis[bytes]"
+) -> None:
     blob = store.put([noise(1000)], seconds=60)
     redis.setrange(f"hiir:blob:{blob.id}:0", 5, b"damage")
     with pytest.raises(StoreFaultError):
