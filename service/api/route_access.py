@@ -23,6 +23,8 @@ class Submits(StrEnum):
     """A job under the client's own id: a repeated request finds the same job."""
     BATCH = "batch"
     IDENTIFIED_BATCH = "identified-batch"
+    ANALYSIS = "analysis"
+    """Nothing: the request counts as a submission, and not as a job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

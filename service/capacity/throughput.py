@@ -4,7 +4,7 @@ Workers record them after each job; the API shows those of the models, and predi
 takes (`job_work`). A model that has not run yet has none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import redis
@@ -45,13 +45,16 @@ class ThroughputStore:
         """Record that `pixels` took `seconds`: of input, for the SHA-256 of a model."""
         self._record(name, 1e6 * seconds / pixels, faster_share=_NEWEST_SHARE)
 
-    def record_parts(self, work: JobWork, *, tiles: float, read: float, written: float) -> None:
+    def record_parts(
+        self, work: JobWork, *, steps: Sequence[float], read: float, written: float
+    ) -> None:
         """Record the seconds that the parts of a job took."""
-        for (name, pixels), spent in zip(work.parts, (tiles, read, written), strict=True):
+        for (name, pixels), spent in zip(work.parts, (*steps, read, written), strict=True):
             self._record(name, 1e6 * spent / pixels, faster_share=_FASTER_SHARE)
-        # The model may have been served in another way before.
+        # The models may have been served in another way before.
         with redis_errors():
-            self._redis.hdel(_KEY, tiles_name(work.model_sha256, any_size=not work.any_size))
+            for step in work.steps:
+                self._redis.hdel(_KEY, tiles_name(step.model_sha256, any_size=not step.any_size))
 
     def all(self) -> Mapping[str, float]:
         """Return the seconds per megapixel by name; a model without a job has none."""

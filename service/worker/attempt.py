@@ -17,9 +17,9 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -28,10 +28,8 @@ from hiir.imaging import (
     DiskFull,
     EncodedPhoto,
     ImagingError,
-    ModelContract,
-    TilePlan,
 )
-from service.capacity.job_work import JobWork, tile_pixels
+from service.capacity.job_work import JobWork, TileWork, tile_pixels
 from service.capacity.throughput import ThroughputStore
 from service.errors import (
     DiskFullError,
@@ -48,6 +46,7 @@ from service.errors import (
 )
 from service.jobs.blobs import BlobStore
 from service.jobs.job import Failure, JobStatus, Outcome, Stage
+from service.jobs.planned_step import PlannedStep, Step
 from service.jobs.priority import Priority
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore, Lease, LeaseState
@@ -64,6 +63,17 @@ logger = logging.getLogger(__name__)
 
 _STAGE_NAMES = {Stage.QUEUED.value: QUEUE_STAGE}
 """Names of stages in the metrics, where they differ from the job's record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _EndedStep:
+    """A step that is done, and what it took."""
+
+    step: Step
+    work: TileWork
+    seconds: float
+    pixels: int
+    """Of its image, without padding."""
 
 
 class Attempt:
@@ -96,7 +106,9 @@ class Attempt:
         self._store = StoreRetries(settings=settings.jobs, heartbeat=self._heartbeat, drain=drain)
         self.previews = PreviewStorage(lease=lease, jobs=jobs, blobs=blobs, settings=settings.jobs)
         self._timings: dict[str, float] = {}
-        self._tile_pixels, self._any_size = 0, False
+        self._any_size: Sequence[bool] = ()
+        self._steps: list[_EndedStep] = []
+        self._tiles_before = 0
         self._stage = Stage.DECODE
         self._entered = time.monotonic()
 
@@ -134,23 +146,39 @@ class Attempt:
         self._heartbeat.progress = replace(self._heartbeat.progress, stage=stage)
         self._heartbeat.check()
 
-    def set_tiles(self, plan: TilePlan, *, any_size: bool) -> None:
-        """Record the grid of tiles before the first one is done."""
-        self._tile_pixels, self._any_size = tile_pixels(plan), any_size
+    def set_tiles(self, steps: Sequence[PlannedStep], *, any_size: Sequence[bool]) -> None:
+        """Record the tiles of all steps before the first one is done.
+
+        Only the tiles of a single step form a grid.
+        """
+        self._any_size = any_size
         self._heartbeat.progress = replace(
-            self._heartbeat.progress, tiles_total=len(plan), tile_columns=len(plan.columns)
+            self._heartbeat.progress,
+            tiles_total=sum(len(planned.tiles) for planned in steps),
+            tile_columns=len(steps[0].tiles.columns) if len(steps) == 1 else 0,
         )
 
-    def report_tiles(self, done: int, total: int) -> None:
-        """Record how many tiles are done."""
+    def report_tiles(self, done: int, _: int) -> None:
+        """Record how many tiles of the current step are done."""
         self._heartbeat.progress = replace(
-            self._heartbeat.progress, tiles_done=done, tiles_total=total
+            self._heartbeat.progress, tiles_done=self._tiles_before + done
         )
         self._heartbeat.check_soon()
 
-    def record_seconds(self, parts: Mapping[str, float]) -> None:
-        """Record the parts that the current stage consisted of."""
-        self._timings |= {name: round(seconds, 3) for name, seconds in parts.items()}
+    def end_step(self, planned: PlannedStep, parts: Mapping[str, float]) -> None:
+        """Record the model of a step that is done, and the seconds of its parts."""
+        work = TileWork(
+            model_sha256=planned.model.sha256,
+            any_size=self._any_size[len(self._steps)],
+            pixels=tile_pixels(planned.tiles),
+        )
+        step = Step.of(planned.step.task, planned.step.parameters, planned.model)
+        self._steps.append(
+            _EndedStep(step=step, work=work, seconds=sum(parts.values()), pixels=planned.pixels)
+        )
+        self._tiles_before += len(planned.tiles)
+        for name, seconds in parts.items():
+            self._timings[name] = round(self._timings.get(name, 0.0) + seconds, 3)
 
     def is_stopped(self) -> bool:
         """Return whether the job must stop."""
@@ -183,7 +211,6 @@ class Attempt:
         photo: EncodedPhoto,
         width: int,
         height: int,
-        model: ModelContract,
         preview: Preview | None,
     ) -> None:
         """Store the result and end the job, retrying while Redis is down or full.
@@ -225,8 +252,7 @@ class Attempt:
                 result=result,
                 preview=shown,
                 warnings=photo.notes,
-                model_version=model.version,
-                model_sha256=model.sha256,
+                steps=tuple(ended.step for ended in self._steps),
             )
             state = self._jobs.finish(self._lease, outcome)
             if state is not LeaseState.HELD:
@@ -244,27 +270,32 @@ class Attempt:
                 logger.info("succeeded, %d bytes, %s", size, self._timings)
                 self._delete_source()
                 self._publish_batch_turn()
-                self._record_throughput(model, photo.format.value, width * height)
+                self._record_throughput(photo.format.value, width * height)
                 self._report_outcome(JobStatus.SUCCEEDED)
 
-    def _record_throughput(self, model: ModelContract, written: str, pixels: int) -> None:
+    def _record_throughput(self, written: str, pixels: int) -> None:
         source = self._job.source
         work = JobWork(
-            model_sha256=model.sha256,
-            any_size=self._any_size,
-            tile_pixels=self._tile_pixels,
+            steps=tuple(ended.work for ended in self._steps),
             read_format=source.format,
             read_pixels=source.pixels,
             written_format=written,
             written_pixels=pixels,
         )
-        decode, restore, encode, store = (
-            self._timings[stage.value]
-            for stage in (Stage.DECODE, Stage.RESTORE, Stage.ENCODE, Stage.STORE)
+        decode, encode, store = (
+            self._timings[stage.value] for stage in (Stage.DECODE, Stage.ENCODE, Stage.STORE)
         )
         with suppress(ServiceError):  # an estimate: the next job updates it
-            self._throughput.record(model.sha256, seconds=restore, pixels=self._job.pixels)
-            self._throughput.record_parts(work, tiles=restore, read=decode, written=encode + store)
+            for ended in self._steps:
+                self._throughput.record(
+                    ended.work.model_sha256, seconds=ended.seconds, pixels=ended.pixels
+                )
+            self._throughput.record_parts(
+                work,
+                steps=[ended.seconds for ended in self._steps],
+                read=decode,
+                written=encode + store,
+            )
 
     def _report_outcome(self, status: JobStatus, code: str = "") -> None:
         job = self._job

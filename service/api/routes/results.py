@@ -121,15 +121,18 @@ def result_headers(job: Job, result: StoredImage, *, now: float) -> dict[str, st
     name = f"{PurePath(job.filename or job.id).stem}-restored{result.extension}"
     plain = name.encode("ascii", "replace").decode().translate({ord(c): "_" for c in '"\\?%'})
     left = max(int(job.expires_at - now), 0)
+    models = {
+        "X-Model": ",".join(step.model for step in job.steps),
+        "X-Model-Version": ",".join(step.model_version for step in job.steps),
+        "X-Model-SHA256": ",".join(step.model_sha256 for step in job.steps),
+    }
     return {
         "ETag": f'"{result.blob.sha256}"',
         "Accept-Ranges": "bytes",
         "Cache-Control": f"private, max-age={left}",
         "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}",
         "X-Content-Type-Options": "nosniff",
-        "X-Model": job.model,
-        "X-Model-Version": job.model_version,
-        "X-Model-SHA256": job.model_sha256,
+        **(models if job.steps else {}),
     }
 
 

@@ -38,6 +38,7 @@ EXPECTED = {
     ("GET", "/v1/batches"): READ,
     ("GET", "/v1/batches/{batch_id}"): READ,
     ("GET", "/v1/batches/{batch_id}/results.zip"): READ,
+    ("POST", "/v1/analyses"): WRITE,
     ("POST", "/v1/jobs"): WRITE,
     ("PUT", "/v1/jobs/{job_id}"): WRITE,
     ("POST", "/v1/jobs/{job_id}/cancel"): WRITE,
