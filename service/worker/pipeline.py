@@ -1,6 +1,6 @@
 """The pipeline of one job. Read this file first: it names all steps in order.
 
-    claim -> fetch -> decode -> tile -> Triton -> blend -> encode -> store -> finish
+    claim -> fetch -> decode -> (tile -> Triton -> blend) per step -> encode -> store -> finish
 
 Each step has its own module; `attempt` decides how a job ends whose step fails or that must stop.
 """

@@ -18,6 +18,8 @@ from hiir_client.errors import (
     WebhookVerificationError,
 )
 from hiir_client.models import (
+    Analysis,
+    AnalysisConfidence,
     Batch,
     Delivery,
     DryRun,
@@ -26,6 +28,7 @@ from hiir_client.models import (
     JobState,
     Link,
     Progress,
+    Step,
     StreamEvent,
     Task,
 )
@@ -38,6 +41,8 @@ from hiir_client.webhook import WebhookMessage, verify_webhook
 __version__ = VERSION
 
 __all__ = [
+    "Analysis",
+    "AnalysisConfidence",
     "ApiError",
     "AsyncClient",
     "Batch",
@@ -58,6 +63,7 @@ __all__ = [
     "ResultCorruptError",
     "ResultExistsError",
     "RetryPolicy",
+    "Step",
     "StreamEvent",
     "Task",
     "UnexpectedResponseError",

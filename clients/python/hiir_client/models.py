@@ -69,6 +69,55 @@ class Warning:  # noqa: A001 - the service's word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One task of a job, with the model that does it."""
+
+    task: str
+    parameters: Mapping[str, str]
+    """Parameters of the task, normalized."""
+    model: str
+    model_version: str
+    model_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisConfidence:
+    """Confidence of each value of an analysis, 0 to 1."""
+
+    noise_sigma: float
+    jpeg_quality: float
+    blockiness: float
+    blur: float
+    drawing: float
+    suggestion: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """Measurements of a photo, and the tasks that they suggest."""
+
+    format: str
+    width: int
+    """Pixels."""
+    height: int
+    """Pixels."""
+    noise_sigma: float
+    """Standard deviation of the noise on the scale of 255."""
+    jpeg_quality: int | None
+    """1 to 100 on libjpeg's scale; None for other formats."""
+    blockiness: float
+    """Differences across the borders of JPEG's blocks against those within; 1 without blocks."""
+    blur: float
+    """0 for sharp to 1 for blurred: a hint."""
+    may_be_blurred: bool
+    drawing: bool
+    """Whether it is a drawing or a screenshot."""
+    suggestion: tuple[str, ...]
+    """The tasks that `task="auto"` would run, in order; empty where none is needed."""
+    confidence: AnalysisConfidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
     """The URL that receives webhooks, and the events that they are sent for."""
 
@@ -97,11 +146,15 @@ class Job:
     filename: str | None
     client_metadata: Mapping[str, str]
     task: str
+    """Name of the task; `auto`, or `chain` for several tasks."""
+    steps: tuple[Step, ...]
+    """The tasks in their order; none if `auto` found nothing to restore."""
     parameters: Mapping[str, str]
-    """Parameters of the task, normalized."""
-    model: str
-    model_version: str
-    model_sha256: str
+    """Parameters of the first task, normalized."""
+    model: str | None
+    """Of the first step, as the next two; None without steps."""
+    model_version: str | None
+    model_sha256: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -148,10 +201,14 @@ class DryRun:
     """What a submission would lead to; nothing was stored or queued."""
 
     task: str
+    steps: tuple[Step, ...]
+    """The tasks in their order; none if `auto` found nothing to restore."""
     parameters: Mapping[str, str]
-    model: str
-    model_version: str
-    model_sha256: str
+    """Parameters of the first task, normalized."""
+    model: str | None
+    """Of the first step, as the next two; None without steps."""
+    model_version: str | None
+    model_sha256: str | None
     options: Mapping[str, Any]
     output: PlannedImage
     tiles: int

@@ -22,6 +22,7 @@ from hiir_client.following import (
     wait_for_job,
 )
 from hiir_client.models import (
+    Analysis,
     Batch,
     BatchSummary,
     Delivery,
@@ -98,6 +99,17 @@ class Client:
                 options=options,
                 policy=self._policy,
             )
+        )
+
+    def analyze(
+        self, source: Source, /, *, filename: str | None = None, frame: int | None = None
+    ) -> Analysis:
+        """Measure noise, compression and blur of an image, and what `task="auto"` would do.
+
+        Nothing is stored. `frame` is that of a file that has several.
+        """
+        return self._driver.run(
+            operations.analyze(source, filename=filename, frame=frame, policy=self._policy)
         )
 
     @property

@@ -24,11 +24,13 @@ from service.jobs.batch import ItemStatus
 from service.jobs.job import JobStatus, WebhookEvent
 from service.jobs.priority import Priority
 from service.keys import Scope
-from service.schemas import batch, dry_run, event, job, key, link, task
+from service.schemas import analysis, batch, dry_run, event, job, key, link, task
 from service.webhooks import views
 
 ROOT = Path(__file__).parents[4]
 VIEWS: dict[type, type[BaseModel]] = {
+    models.Analysis: analysis.AnalysisView,
+    models.AnalysisConfidence: analysis.AnalysisConfidence,
     models.Batch: batch.BatchView,
     models.BatchItem: batch.BatchItemView,
     models.BatchSummary: batch.BatchSummary,
@@ -48,6 +50,7 @@ VIEWS: dict[type, type[BaseModel]] = {
     models.Parameter: task.ParameterView,
     models.PlannedImage: dry_run.PlannedImageView,
     models.Progress: job.ProgressView,
+    models.Step: job.StepView,
     models.Task: task.TaskView,
     models.TileGrid: job.TileGridView,
     models.Warning: job.WarningView,
@@ -59,7 +62,7 @@ VIEWS: dict[type, type[BaseModel]] = {
     operations.KeyList: key.KeyList,
     operations.TaskList: task.TaskList,
 }
-OF_ARGUMENTS = {"file", "task"}
+OF_ARGUMENTS = {"file", "task", "tasks"}
 # The client never waits in the submission, and a dry run has a method of its own.
 NOT_OFFERED = {"cancel_on_disconnect", "dry_run"}
 

@@ -58,6 +58,7 @@ EXPECTED = {
     ("DELETE", "/v1/keys/{key_id}"): ADMIN,
 }
 SUBMISSIONS = {
+    ("POST", "/v1/analyses"),
     ("POST", "/v1/jobs"),
     ("PUT", "/v1/jobs/{job_id}"),
     ("POST", "/v1/batches"),
