@@ -12,13 +12,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from hiir.imaging import (
-    ImageFormat,
-    ImagingError,
-    PhotoAnalysis,
-    PhotoInfo,
-    PhotoOptions,
-)
+from hiir.imaging import ImageFormat, ImagingError, PhotoAnalysis, PhotoInfo, PhotoOptions
 from service.capacity.backlog import BacklogMonitor, clamp_retry_after
 from service.capacity.quotas import QuotaStatus, QuotaStore
 from service.catalogue.restoration import Restoration
@@ -184,9 +178,9 @@ class JobSubmitter:
 
         Raises `ImageError` and the other errors of a file (see `service.errors`).
         """
-        nothing = Restoration(name=AUTO, steps=())
         try:
             with self._codecs.take() as codec:
+                nothing = Restoration(name=AUTO, steps=())
                 check = UploadCheck(codec=codec, limits=self._limits, request=nothing)
                 return check.analyze(upload, options)
         except ImagingError as error:

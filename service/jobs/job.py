@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from hiir.imaging import Note, NoteCode, PhotoOptions
 from service.errors import JobFailedError, ServiceError
-from service.jobs.planned_step import Step
+from service.jobs.planned_step import Step, steps_from_fields, steps_to_fields
 from service.jobs.priority import Priority
 from service.jobs.stored_image import StoredImage
 
@@ -262,7 +262,7 @@ class Job:
             "priority": self.priority.value,
             **{name: value for name, value in maybe.items() if value is not None},
             "task": self.task,
-            **_step_fields(self.steps),
+            **steps_to_fields(self.steps),
             "filename": json.dumps(self.filename),
             "client_metadata": json.dumps(dict(self.client_metadata)),
             "source": self.source.to_json(),
@@ -283,7 +283,7 @@ class Job:
         return cls(
             id=fields["id"],
             task=fields["task"],
-            steps=_steps(fields),
+            steps=steps_from_fields(fields),
             filename=json.loads(fields["filename"]),
             client_metadata=json.loads(fields.get("client_metadata", "{}")),
             source=source,
@@ -338,7 +338,7 @@ class Outcome:
         """Return the fields that end a job."""
         fields = {"timings": json.dumps(dict(self.timings))}
         if self.steps:
-            fields |= _step_fields(self.steps)
+            fields |= steps_to_fields(self.steps)
         if self.result is not None:
             fields["result"] = self.result.to_json()
         if self.preview is not None:
@@ -359,33 +359,6 @@ class Outcome:
 def derive_job_id(tenant: str, client_id: str) -> str:
     """Return the store's id for a client's id: two tenants may choose the same."""
     return hashlib.sha256(f"{tenant}\0{client_id}".encode()).hexdigest()[:32]
-
-
-def _step_fields(steps: tuple[Step, ...]) -> dict[str, str]:
-    """Return the steps; the first one also in fields that Lua and the previous release read."""
-    first = steps[0] if steps else None
-    return {
-        "steps": json.dumps([step.to_json() for step in steps]),
-        "model": first.model if first else "",
-        "model_version": first.model_version if first else "",
-        "model_sha256": first.model_sha256 if first else "",
-        "parameters": json.dumps(first.parameters if first else {}),
-    }
-
-
-def _steps(fields: Mapping[str, str]) -> tuple[Step, ...]:
-    if "steps" in fields:
-        return tuple(Step.from_json(values) for values in json.loads(fields["steps"]))
-    # A record of the previous release.
-    return (
-        Step(
-            task=fields["task"],
-            parameters=json.loads(fields.get("parameters", "{}")),
-            model=fields["model"],
-            model_version=fields["model_version"],
-            model_sha256=fields["model_sha256"],
-        ),
-    )
 
 
 def _webhook(fields: Mapping[str, str]) -> Webhook | None:

@@ -4,6 +4,7 @@ A step restores what the one before it has written. With a region, each step res
 one needs for its tiles, so that the region has the pixels that it has in the whole result.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +12,14 @@ from typing import Any, Self
 
 from hiir.imaging import ModelContract, Region, TilePlan, tiles_of
 
-__all__ = ["PlannedStep", "Step", "plan_steps", "result_shape"]
+__all__ = [
+    "PlannedStep",
+    "Step",
+    "plan_steps",
+    "result_shape",
+    "steps_from_fields",
+    "steps_to_fields",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +52,34 @@ class Step:
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Read what `to_json` made."""
         return cls(**values)
+
+
+def steps_to_fields(steps: tuple[Step, ...]) -> dict[str, str]:
+    """Return the steps; the first one also in fields that Lua and the previous release read."""
+    first = steps[0] if steps else None
+    return {
+        "steps": json.dumps([step.to_json() for step in steps]),
+        "model": first.model if first else "",
+        "model_version": first.model_version if first else "",
+        "model_sha256": first.model_sha256 if first else "",
+        "parameters": json.dumps(first.parameters if first else {}),
+    }
+
+
+def steps_from_fields(fields: Mapping[str, str]) -> tuple[Step, ...]:
+    """Read what `steps_to_fields` made."""
+    if "steps" in fields:
+        return tuple(Step.from_json(values) for values in json.loads(fields["steps"]))
+    # A record of the previous release.
+    return (
+        Step(
+            task=fields["task"],
+            parameters=json.loads(fields.get("parameters", "{}")),
+            model=fields["model"],
+            model_version=fields["model_version"],
+            model_sha256=fields["model_sha256"],
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ Begin with `Client.restore`. The protocol is in generators that yield effects (`
 the drivers carry out; so both clients behave alike.
 """
 
+from hiir_client.analysis import Analysis, AnalysisConfidence
 from hiir_client.async_client import AsyncClient
 from hiir_client.connection import VERSION
 from hiir_client.download import Result
@@ -18,8 +19,6 @@ from hiir_client.errors import (
     WebhookVerificationError,
 )
 from hiir_client.models import (
-    Analysis,
-    AnalysisConfidence,
     Batch,
     Delivery,
     DryRun,

@@ -6,13 +6,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hiir_client.analysis import Analysis
 from hiir_client.download import Result, download_result
 from hiir_client.effects import Effect, Emit, Operation, Request
 from hiir_client.errors import ResultExistsError
 from hiir_client.exchange import send
 from hiir_client.following import OnProgress, wait_for_job
 from hiir_client.models import (
-    Analysis,
     Batch,
     BatchSummary,
     Delivery,

@@ -8,6 +8,7 @@ from typing import Literal, Self, Unpack
 import httpx
 
 from hiir_client import operations
+from hiir_client.analysis import Analysis
 from hiir_client.connection import DEFAULT_URL, connection
 from hiir_client.download import Result, download_archive, download_result
 from hiir_client.drivers import SyncDriver
@@ -22,7 +23,6 @@ from hiir_client.following import (
     wait_for_job,
 )
 from hiir_client.models import (
-    Analysis,
     Batch,
     BatchSummary,
     Delivery,

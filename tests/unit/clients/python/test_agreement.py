@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 import hiir_client
 from hiir_client import models, operations
+from hiir_client.analysis import Analysis, AnalysisConfidence
 from hiir_client.async_client import AsyncClient
 from hiir_client.errors import ApiError, error_class, error_classes
 from hiir_client.submission import BatchOptions, JobOptions
@@ -29,8 +30,8 @@ from service.webhooks import views
 
 ROOT = Path(__file__).parents[4]
 VIEWS: dict[type, type[BaseModel]] = {
-    models.Analysis: analysis.AnalysisView,
-    models.AnalysisConfidence: analysis.AnalysisConfidence,
+    Analysis: analysis.AnalysisView,
+    AnalysisConfidence: analysis.AnalysisConfidence,
     models.Batch: batch.BatchView,
     models.BatchItem: batch.BatchItemView,
     models.BatchSummary: batch.BatchSummary,
