@@ -19,7 +19,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -29,7 +29,6 @@ from hiir.imaging import (
     EncodedPhoto,
     ImagingError,
 )
-from service.capacity.job_work import JobWork, TileWork, tile_pixels
 from service.capacity.throughput import ThroughputStore
 from service.errors import (
     DiskFullError,
@@ -46,13 +45,14 @@ from service.errors import (
 )
 from service.jobs.blobs import BlobStore
 from service.jobs.job import Failure, JobStatus, Outcome, Stage
-from service.jobs.planned_step import PlannedStep, Step
+from service.jobs.planned_step import PlannedStep
 from service.jobs.priority import Priority
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore, Lease, LeaseState
 from service.jobs.stored_image import StoredImage
 from service.limits import MIB
 from service.settings import Settings
+from service.worker.ended_step import EndedStep, record_throughput
 from service.worker.heartbeat import Heartbeat, JobInterruptedError, StopReason
 from service.worker.housekeeping import DrainFlag
 from service.worker.metrics_reporter import QUEUE_STAGE, JobOutcome, ReportOutcome
@@ -63,17 +63,6 @@ logger = logging.getLogger(__name__)
 
 _STAGE_NAMES = {Stage.QUEUED.value: QUEUE_STAGE}
 """Names of stages in the metrics, where they differ from the job's record."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _EndedStep:
-    """A step that is done, and what it took."""
-
-    step: Step
-    work: TileWork
-    seconds: float
-    pixels: int
-    """Of its image, without padding."""
 
 
 class Attempt:
@@ -107,7 +96,7 @@ class Attempt:
         self.previews = PreviewStorage(lease=lease, jobs=jobs, blobs=blobs, settings=settings.jobs)
         self._timings: dict[str, float] = {}
         self._any_size: Sequence[bool] = ()
-        self._steps: list[_EndedStep] = []
+        self._steps: list[EndedStep] = []
         self._tiles_before = 0
         self._stage = Stage.DECODE
         self._entered = time.monotonic()
@@ -167,15 +156,8 @@ class Attempt:
 
     def end_step(self, planned: PlannedStep, parts: Mapping[str, float]) -> None:
         """Record the model of a step that is done, and the seconds of its parts."""
-        work = TileWork(
-            model_sha256=planned.model.sha256,
-            any_size=self._any_size[len(self._steps)],
-            pixels=tile_pixels(planned.tiles),
-        )
-        step = Step.of(planned.step.task, planned.step.parameters, planned.model)
-        self._steps.append(
-            _EndedStep(step=step, work=work, seconds=sum(parts.values()), pixels=planned.pixels)
-        )
+        any_size = self._any_size[len(self._steps)]
+        self._steps.append(EndedStep.of(planned, any_size=any_size, seconds=sum(parts.values())))
         self._tiles_before += len(planned.tiles)
         for name, seconds in parts.items():
             self._timings[name] = round(self._timings.get(name, 0.0) + seconds, 3)
@@ -270,32 +252,16 @@ class Attempt:
                 logger.info("succeeded, %d bytes, %s", size, self._timings)
                 self._delete_source()
                 self._publish_batch_turn()
-                self._record_throughput(photo.format.value, width * height)
+                with suppress(ServiceError):  # an estimate: the next job updates it
+                    record_throughput(
+                        self._throughput,
+                        self._steps,
+                        source=self._job.source,
+                        written_format=photo.format.value,
+                        written_pixels=width * height,
+                        timings=self._timings,
+                    )
                 self._report_outcome(JobStatus.SUCCEEDED)
-
-    def _record_throughput(self, written: str, pixels: int) -> None:
-        source = self._job.source
-        work = JobWork(
-            steps=tuple(ended.work for ended in self._steps),
-            read_format=source.format,
-            read_pixels=source.pixels,
-            written_format=written,
-            written_pixels=pixels,
-        )
-        decode, encode, store = (
-            self._timings[stage.value] for stage in (Stage.DECODE, Stage.ENCODE, Stage.STORE)
-        )
-        with suppress(ServiceError):  # an estimate: the next job updates it
-            for ended in self._steps:
-                self._throughput.record(
-                    ended.work.model_sha256, seconds=ended.seconds, pixels=ended.pixels
-                )
-            self._throughput.record_parts(
-                work,
-                steps=[ended.seconds for ended in self._steps],
-                read=decode,
-                written=encode + store,
-            )
 
     def _report_outcome(self, status: JobStatus, code: str = "") -> None:
         job = self._job
