@@ -49,6 +49,8 @@ def add_restore_commands(commands: "Commands") -> None:
         "hiir restore photos -o restored --task super-resolution --scale 2 --recursive\n"
         "hiir restore photos -o restored --task denoise --noise-level 25 --dry-run\n"
         "hiir restore photo.jpg -o trial --task denoise --strength 70 --region 1200,800,256,256\n"
+        "hiir restore photos -o restored --task auto\n"
+        "hiir restore scan.jpg -o restored --tasks jpeg-artifacts,super-resolution:2\n"
         "hiir restore photos -o restored --task denoise --resume\n"
         "hiir restore inbox -o restored --task jpeg-artifacts --format png --watch\n"
         "hiir restore - -o - --task denoise",
@@ -63,7 +65,15 @@ def add_restore_commands(commands: "Commands") -> None:
         required=True,
         help="folder of the results; `-` is standard output; a file for standard input",
     )
-    restore.add_argument("--task", required=True, help="task, or name of a model")
+    chosen = restore.add_mutually_exclusive_group(required=True)
+    chosen.add_argument(
+        "--task", help="task, or name of a model; `auto` does what each photo needs, maybe nothing"
+    )
+    chosen.add_argument(
+        "--tasks",
+        metavar="TASK[:VALUE],...",
+        help="several tasks in order, as in jpeg-artifacts,denoise:25,super-resolution:2",
+    )
     add_parameters(restore)
     restore.add_argument(
         "--right", type=Path, metavar="PATH", help="right view of a dual-pixel photo, or a folder"

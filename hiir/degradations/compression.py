@@ -6,8 +6,8 @@ from enum import StrEnum
 import numpy as np
 from PIL import Image
 
-from hiir.degradations.quantization import QuantizationTables, quantization_tables
 from hiir.imaging import FloatPixels, from_unit, to_unit
+from hiir.imaging.quantization import QuantizationTables, quantization_tables
 
 __all__ = ["ChromaSubsampling", "compress_jpeg"]
 

@@ -11,13 +11,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hiir.imaging.analysis.measurement import Measurement
+    from hiir.imaging.analysis.photo_analysis import PhotoAnalysis, Suggestion, analyze_photo
     from hiir.imaging.bayer import BayerPattern, DemosaickedRows, demosaic_malvar
     from hiir.imaging.blending import RowBand, RowBlender
     from hiir.imaging.camera_raw import Development, RawPhoto
     from hiir.imaging.codec import Codec
     from hiir.imaging.contract import ModelContract
     from hiir.imaging.decoder import decode, probe
-    from hiir.imaging.encoder import EncodedPhoto, encode
+    from hiir.imaging.encoder import EncodedPhoto, encode, without_alpha
     from hiir.imaging.errors import (
         CodecFailed,
         ContractError,
@@ -93,6 +95,7 @@ __all__ = [
     "ImageTooSmall",
     "ImageTruncated",
     "ImagingError",
+    "Measurement",
     "MetadataPolicy",
     "ModelContract",
     "ModelOutputInvalid",
@@ -100,6 +103,7 @@ __all__ = [
     "NoteCode",
     "OutputPlan",
     "OutputUnsupported",
+    "PhotoAnalysis",
     "PhotoInfo",
     "PhotoOptions",
     "PixelFile",
@@ -111,6 +115,7 @@ __all__ = [
     "RowBlender",
     "RowsWithLevel",
     "Span",
+    "Suggestion",
     "Tile",
     "TileEngine",
     "TilePlan",
@@ -120,6 +125,7 @@ __all__ = [
     "Uint16Pixels",
     "UnsupportedImageFormat",
     "UnsupportedPixelMode",
+    "analyze_photo",
     "append_level",
     "check_header",
     "decode",
@@ -138,6 +144,7 @@ __all__ = [
     "restored_shape",
     "tiles_of",
     "to_unit",
+    "without_alpha",
     "writable_formats",
 ]
 
@@ -166,6 +173,7 @@ _MODULES = {
     "ImageTooSmall": "errors",
     "ImageTruncated": "errors",
     "ImagingError": "errors",
+    "Measurement": "analysis.measurement",
     "MetadataPolicy": "options",
     "ModelContract": "contract",
     "ModelOutputInvalid": "errors",
@@ -173,6 +181,7 @@ _MODULES = {
     "NoteCode": "notes",
     "OutputPlan": "output_plan",
     "OutputUnsupported": "errors",
+    "PhotoAnalysis": "analysis.photo_analysis",
     "PhotoInfo": "photo",
     "PhotoOptions": "options",
     "PixelFile": "pixel_file",
@@ -183,6 +192,7 @@ _MODULES = {
     "RowBand": "blending",
     "RowBlender": "blending",
     "Span": "geometry",
+    "Suggestion": "analysis.photo_analysis",
     "Tile": "geometry",
     "TileEngine": "tiled",
     "TilePlan": "geometry",
@@ -202,6 +212,7 @@ _MODULES = {
     "estimate_of_rows": "noise_estimate",
     "MAX_NOISE_LEVEL": "noise_level",
     "RowsWithLevel": "noise_level",
+    "analyze_photo": "analysis.photo_analysis",
     "append_level": "noise_level",
     "from_unit": "pixels",
     "pad_to": "padding",
@@ -213,6 +224,7 @@ _MODULES = {
     "restored_shape": "tiled",
     "tiles_of": "tiled",
     "to_unit": "pixels",
+    "without_alpha": "encoder",
 }
 
 

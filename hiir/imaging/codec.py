@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import BinaryIO
 
+from hiir.imaging.analysis.photo_analysis import PhotoAnalysis
 from hiir.imaging.bayer import BayerPattern
 from hiir.imaging.camera_raw import Development, RawPhoto
 from hiir.imaging.codec_messages import (
     Message,
+    analysis_from_json,
     error_from_json,
     header_from_json,
     info_from_json,
@@ -96,6 +98,14 @@ class Codec:
         """Decode everything, and keep nothing of it; raises what `decode` raises."""
         answer, _ = self._decoding(_decode_request(limits, options, keep=False), source)
         return info_from_json(answer["info"])
+
+    def analyze(
+        self, source: BinaryIO, limits: ImageLimits, options: PhotoOptions
+    ) -> tuple[PhotoInfo, PhotoAnalysis]:
+        """As `check`, and measure the photo as `hiir.imaging.analyze_photo` does."""
+        request = {**_decode_request(limits, options, keep=False), "operation": "analyze"}
+        answer, _ = self._decoding(request, source)
+        return info_from_json(answer["info"]), analysis_from_json(answer["analysis"])
 
     def decode(self, source: BinaryIO, limits: ImageLimits, options: PhotoOptions) -> DecodedImage:
         """As `hiir.imaging.decode`, into `PixelFile`s, which the caller closes.

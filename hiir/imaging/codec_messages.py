@@ -11,6 +11,8 @@ import struct
 from dataclasses import asdict
 from typing import Any
 
+from hiir.imaging.analysis.measurement import Measurement
+from hiir.imaging.analysis.photo_analysis import PhotoAnalysis
 from hiir.imaging.errors import CodecFailed, ImagingError
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.limits import ImageHeader
@@ -81,7 +83,13 @@ def header_to_json(header: ImageHeader) -> Message:
 
 def header_from_json(values: Message) -> ImageHeader:
     """Read what `header_to_json` made."""
-    return ImageHeader(**{**values, "format": ImageFormat(values["format"])})
+    return ImageHeader(
+        **{
+            **values,
+            "format": ImageFormat(values["format"]),
+            "luma_steps": tuple(values["luma_steps"]),
+        }
+    )
 
 
 def info_to_json(info: PhotoInfo) -> Message:
@@ -118,6 +126,19 @@ def info_from_json(values: Message) -> PhotoInfo:
         metadata=ImageMetadata(**metadata),
         notes=notes_from_json(values["notes"]),
     )
+
+
+def analysis_to_json(analysis: PhotoAnalysis) -> Message:
+    """The measurements of a photo, as values."""
+    return asdict(analysis)
+
+
+def analysis_from_json(values: Message) -> PhotoAnalysis:
+    """Read what `analysis_to_json` made."""
+    measured: dict[str, Any] = {
+        name: None if item is None else Measurement(**item) for name, item in values.items()
+    }
+    return PhotoAnalysis(**measured)
 
 
 def notes_to_json(notes: tuple[Note, ...]) -> list[Message]:

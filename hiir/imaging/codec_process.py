@@ -17,9 +17,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from hiir.imaging.analysis.photo_analysis import analyze_photo
 from hiir.imaging.camera_raw import read_camera_raw
 from hiir.imaging.codec_messages import (
     Message,
+    analysis_to_json,
     error_to_json,
     header_to_json,
     info_from_json,
@@ -133,6 +135,19 @@ def _decode(request: Message, files: Files) -> tuple[Message, Files]:
         return {"info": info_to_json(info)}, [os.dup(plane.fd) for plane in planes]
 
 
+def _analyze(request: Message, files: Files) -> tuple[Message, Files]:
+    limits = ImageLimits(**request["limits"])
+    options = PhotoOptions.from_json(request["options"])
+    with ExitStack() as made:
+        source = made.enter_context(_open(files[0]))
+        info, bands = made.enter_context(open_photo(source, limits, options))
+        pixels = made.enter_context(PixelFile(info.shape, info.dtype))
+        for band in bands:
+            pixels[band.top : band.top + len(band.color)] = band.color
+        analysis = analyze_photo(pixels, luma_steps=info.header.luma_steps)
+    return {"info": info_to_json(info), "analysis": analysis_to_json(analysis)}, []
+
+
 def _decode_raw(request: Message, files: Files) -> tuple[Message, Files]:
     options = PhotoOptions.from_json(request["options"])
     with _open(files[0]) as source:
@@ -212,6 +227,7 @@ def _open(file: int) -> BinaryIO:
 
 
 _OPERATIONS: Mapping[str, Callable[[Message, Files], tuple[Message, Files]]] = {
+    "analyze": _analyze,
     "probe": _probe,
     "decode": _decode,
     "decode-raw": _decode_raw,

@@ -137,6 +137,26 @@ class OutputRows:
         return np.dstack((color, change_depth(alpha, self.dtype)))
 
 
+def without_alpha(pixels: PixelRows, *, like: DecodedImage) -> PixelRows:
+    """Return `(H, W, C)` pixels as they would be written: of a gray photo one channel.
+
+    The samples keep their depth.
+    """
+    return _GrayRows(pixels) if like.info.gray and pixels.shape[2] > 1 else pixels
+
+
+class _GrayRows:
+    """The mean of the channels (a `PixelRows`)."""
+
+    def __init__(self, pixels: PixelRows) -> None:
+        self._pixels = pixels
+        self.shape = (*pixels.shape[:2], 1)
+        self.dtype = pixels.dtype
+
+    def __getitem__(self, rows: slice) -> Pixels:
+        return _mean(self._pixels[rows])
+
+
 def _mean(pixels: Pixels) -> Pixels:
     # In integers: equal channels give exactly their value, and no float64 copy is made.
     count = pixels.shape[2]

@@ -1,6 +1,7 @@
 """What an opened file says about itself beyond Pillow's size and mode: frames and bit depth."""
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 from PIL.ImageFile import ImageFile
@@ -48,7 +49,16 @@ def read_header(
         mode=_read_mode(image),
         bit_depth=_read_bit_depth(image, stream, image_format),
         is_lossless=is_lossless(stream, image_format),
+        luma_steps=_read_luma_steps(image, image_format),
     )
+
+
+def _read_luma_steps(image: ImageFile, image_format: ImageFormat) -> tuple[int, ...]:
+    """Return the quantization table of a JPEG's first component, which Pillow has reordered."""
+    if image_format is not ImageFormat.JPEG:
+        return ()
+    tables: Mapping[int, Sequence[int]] = getattr(image, "quantization", {})
+    return tuple(tables.get(0, ()))
 
 
 def _count_frames(image: ImageFile, image_format: ImageFormat) -> int:

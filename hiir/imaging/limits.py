@@ -28,6 +28,8 @@ class ImageHeader:
     """Bits per sample in the file; Pillow's mode hides more than 8."""
     is_lossless: bool = False
     """Whether it was compressed without loss in a format that also compresses with loss."""
+    luma_steps: tuple[int, ...] = ()
+    """Quantization steps of a JPEG's brightness, 64 row by row; empty for other formats."""
 
     @property
     def pixels(self) -> int:

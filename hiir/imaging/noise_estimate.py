@@ -7,12 +7,11 @@ drawings have flattest blocks that are not flat. The median difference of pixels
 distinguishes them from noise: it is small between the edges of letters and of leaves.
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from hiir.imaging.pixels import FloatPixels, PixelRows, to_unit
+from hiir.imaging.pixels import FloatPixels, PixelRows
+from hiir.imaging.strips import sample_strips
 
 __all__ = ["estimate_noise_level", "estimate_of_rows"]
 
@@ -36,9 +35,6 @@ _COMPARED, _MOST = 0.25, 3.0
 _ROUNDING = 1 / 255
 # Standard deviation of normal noise for a median absolute deviation of 1.
 _OF_MEDIAN = 1 / 0.6745
-# Pixels of a large photo that are looked at, in strips all over it.
-_SAMPLED = 2_000_000
-_STRIP = 8 * _BLOCK
 _BRIGHTNESSES = 3
 
 
@@ -89,17 +85,7 @@ def estimate_of_rows(rows: PixelRows) -> float:
     Returns:
         The deviation on the scale of 255.
     """
-    height, width, _ = rows.shape
-    count = max(_SAMPLED // (_STRIP * width), 1)
-    if count * _STRIP >= height:
-        return estimate_noise_level(_as_float(rows[:height]))
-    tops = np.linspace(0, height - _STRIP, count).astype(int)
-    strips = [_as_float(rows[top : top + _STRIP]) for top in tops.tolist()]
-    return estimate_noise_level(np.concatenate(strips))
-
-
-def _as_float(pixels: npt.NDArray[Any]) -> FloatPixels:
-    return pixels if pixels.dtype == np.float32 else to_unit(pixels)
+    return estimate_noise_level(np.concatenate(sample_strips(rows)))
 
 
 def _flat(variance: npt.NDArray[np.float32]) -> float:

@@ -16,6 +16,7 @@ class NoteCode(StrEnum):
     FRAME_SELECTED = "frame-selected"
     METADATA_DROPPED = "metadata-dropped"
     MODE_EXPANDED = "mode-expanded"
+    NOTHING_SUGGESTED = "nothing-suggested"
     ORIENTATION_APPLIED = "orientation-applied"
     PARTS_DROPPED = "parts-dropped"
 

@@ -50,6 +50,15 @@ class Region:
         """Width times height."""
         return self.width * self.height
 
+    def scaled(self, scale: int) -> Self:
+        """Return the rectangle in an image that is enlarged by a whole number."""
+        return type(self)(
+            left=self.left * scale,
+            top=self.top * scale,
+            width=self.width * scale,
+            height=self.height * scale,
+        )
+
     def is_inside(self, *, height: int, width: int) -> bool:
         """Return whether an image of this size has all of it."""
         return self.right <= width and self.bottom <= height

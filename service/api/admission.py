@@ -128,6 +128,8 @@ class AdmissionMiddleware:
         # A repeated request may find its job; the body decides.
         if rule.submits in _IDENTIFIED or "idempotency-key" in Headers(scope=scope):
             return None
+        if rule.submits is Submits.ANALYSIS:
+            return None
         # Jobs of batches are counted separately, and so are presigned uploads.
         if not quota.free_jobs and rule.submits is Submits.JOB:
             return self._submitter.too_many_jobs(quota)

@@ -18,6 +18,7 @@ from service.api.request_body import RequestBody
 from service.api.route_access import public
 from service.api.route_table import RouteTable
 from service.api.routes import (
+    analyses,
     batches,
     deliveries,
     errors,
@@ -42,6 +43,7 @@ from service.settings import Settings
 
 _ROUTES = (
     jobs,
+    analyses,
     keys,
     events,
     event_streams,

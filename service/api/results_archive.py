@@ -11,7 +11,7 @@ from service.jobs.batch import BatchItem, BatchState, ItemStatus
 from service.jobs.blobs import BlobStore
 from service.jobs.job import Job
 from service.schemas.batch import Manifest, ManifestItem
-from service.schemas.job import FailureView
+from service.schemas.job import FailureView, StepView
 from service.schemas.view import to_datetime
 
 MANIFEST = "manifest.json"
@@ -97,8 +97,6 @@ def _list_item(index: int, item: BatchItem, job: Job | None, name: str | None) -
         sha256=None if blob is None else blob.sha256,
         bytes=None if blob is None else blob.size,
         task=None if job is None else job.task,
-        model=None if job is None else job.model,
-        model_version=None if job is None else job.model_version,
-        model_sha256=None if job is None else job.model_sha256,
+        steps=[] if job is None else [StepView.of(step) for step in job.steps],
         error=None if failure is None else FailureView.of(failure),
     )

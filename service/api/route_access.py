@@ -25,6 +25,8 @@ class Submits(StrEnum):
     IDENTIFIED_BATCH = "identified-batch"
     UPLOAD = "upload"
     """A presigned upload, which takes no place among the tenant's jobs."""
+    ANALYSIS = "analysis"
+    """Nothing: the request counts as a submission, and not as a job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

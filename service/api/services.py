@@ -21,6 +21,7 @@ from service.capacity.quotas import QuotaStore
 from service.capacity.readiness import Readiness
 from service.capacity.throughput import ThroughputStore
 from service.catalogue.models import ModelCatalogue
+from service.catalogue.restoration import CHAIN
 from service.catalogue.tasks import TaskCatalogue
 from service.intake.accept import JobSubmitter
 from service.intake.idempotency import IdempotencyStore
@@ -146,7 +147,7 @@ class Services:
             host=settings.metrics.host,
             port=settings.metrics.api_port,
             registry=registry,
-            common=QueueMetrics(backlog=backlog, jobs=jobs, tasks=tasks.names),
+            common=QueueMetrics(backlog=backlog, jobs=jobs, tasks=(*tasks.names, CHAIN)),
         )
         feed = EventFeed.from_settings(settings)
         return cls(

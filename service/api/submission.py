@@ -13,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from service.api.client_metadata import read_client_metadata
 from service.api.services import Services
 from service.api.webhook_fields import read_webhook
-from service.catalogue.tasks import TASK_PARAMETERS, TaskRequest
+from service.catalogue.restoration import TASK, TASKS, Restoration, read_restoration
+from service.catalogue.tasks import TASK_PARAMETERS
 from service.errors import (
     IdempotencyKeyInvalidError,
     IdempotencyKeyReusedError,
@@ -32,7 +33,8 @@ from service.schemas.dry_run import DryRunView
 from service.schemas.job import JobView
 
 BATCH_PARAMETERS = (
-    "task",
+    TASK,
+    TASKS,
     *TASK_PARAMETERS,
     *PHOTO_PARAMETERS,
     "webhook_url",
@@ -113,10 +115,9 @@ def read_idempotency_key(request: Request) -> str | None:
     return key
 
 
-def read_task(services: Services, given: Mapping[str, str]) -> TaskRequest:
-    """Return the requested task; raises the errors of `TaskCatalogue.find` and `Task.request`."""
-    task = services.catalogue.tasks.find(given.get("task"))
-    return task.request({name: given[name] for name in TASK_PARAMETERS if name in given})
+def read_task(services: Services, given: Mapping[str, str]) -> Restoration:
+    """Return the requested tasks; raises the errors of `read_restoration`."""
+    return read_restoration(services.catalogue.tasks, given)
 
 
 def _read_priority(given: Mapping[str, str]) -> Priority:
@@ -132,8 +133,10 @@ def _read_priority(given: Mapping[str, str]) -> Priority:
 
 def _require_service(services: Services, tenant: str, given: Mapping[str, str]) -> None:
     """Refuse what can be refused before the body is read."""
-    if "task" in given:
-        services.catalogue.tasks.find(given["task"])
+    if TASKS in given:
+        read_task(services, given)
+    elif TASK in given:
+        services.catalogue.tasks.find(given[TASK])
     priority = _read_priority(given)
     services.readiness.require_servers()
     services.submission.submitter.require_capacity(tenant=tenant, priority=priority)

@@ -10,6 +10,12 @@ from service.schemas.job import JobView
 
 _TEXT = {"schema": {"type": "string"}}
 _FILE = {"schema": {"type": "string", "format": "binary"}}
+_TASKS = {
+    "type": "string",
+    "description": "Several tasks as one job, in order, instead of `task`: comma-separated, each "
+    "with the value of its parameter behind a colon, as in "
+    "`jpeg-artifacts,denoise:25,super-resolution:2`.",
+}
 _SCALE = {
     "type": "string",
     "enum": ["2", "3", "4"],
@@ -162,10 +168,15 @@ SUBMISSION: dict[str, Any] = {
                 "multipart/form-data": {
                     "schema": {
                         "type": "object",
-                        "required": ["file", "task"],
+                        "required": ["file"],
                         "properties": {
                             "file": {"type": "string", "format": "binary"},
-                            "task": {"type": "string", "description": "One of `/v1/tasks`."},
+                            "task": {
+                                "type": "string",
+                                "description": "One of `/v1/tasks`. `auto` analyzes the photo and "
+                                "does what it needs, which may be nothing.",
+                            },
+                            "tasks": _TASKS,
                             "scale": _SCALE,
                             "source": _SOURCE,
                             "pattern": _PATTERN,
@@ -208,6 +219,7 @@ SUBMISSION: dict[str, Any] = {
                 "schema": {"type": "string"},
                 "description": "The task, for a body that is the image itself.",
             },
+            {"name": "tasks", "in": "query", "schema": _TASKS},
             {"name": "scale", "in": "query", "schema": _SCALE},
             {"name": "source", "in": "query", "schema": _SOURCE},
             {"name": "pattern", "in": "query", "schema": _PATTERN},
@@ -252,6 +264,29 @@ SUBMISSION: dict[str, Any] = {
 
 _FORM = SUBMISSION["openapi_extra"]["requestBody"]["content"]["multipart/form-data"]["schema"]
 _NOT_OF_BATCHES = {"priority", "cancel_on_disconnect", "dry_run", "Prefer"}
+
+ANALYSIS: dict[str, Any] = {
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["file"],
+                        "properties": {
+                            "file": {"type": "string", "format": "binary"},
+                            "frame": _PHOTO["frame"],
+                        },
+                    }
+                },
+                "image/*": _FILE,
+                "application/octet-stream": _FILE,
+            },
+        },
+        "parameters": [{"name": "frame", "in": "query", "schema": _PHOTO["frame"]}],
+    },
+}
 
 BATCH_SUBMISSION: dict[str, Any] = {
     "responses": {

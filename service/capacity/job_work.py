@@ -10,14 +10,26 @@ _LEAST_PIXELS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobWork:
-    """The parts of a job. Their names are those under which `ThroughputStore` keeps averages."""
+class TileWork:
+    """The tiles of one step."""
 
     model_sha256: str
     any_size: bool
     """Whether the model is served for tiles of any size."""
-    tile_pixels: int
+    pixels: int
     """Pixels of all tiles, with those that they share and those of the padding."""
+
+    @property
+    def name(self) -> str:
+        """Name under which `ThroughputStore` keeps the average."""
+        return tiles_name(self.model_sha256, any_size=self.any_size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobWork:
+    """The parts of a job. Their names are those under which `ThroughputStore` keeps averages."""
+
+    steps: tuple[TileWork, ...]
     read_format: str
     """Format of the upload."""
     read_pixels: int
@@ -27,20 +39,20 @@ class JobWork:
 
     @property
     def parts(self) -> tuple[tuple[str, int], ...]:
-        """Name and pixels of tiles, of reading and of writing."""
+        """Name and pixels of each step's tiles, of reading and of writing."""
         return (
-            (tiles_name(self.model_sha256, any_size=self.any_size), self.tile_pixels),
+            *((step.name, step.pixels) for step in self.steps),
             (f"read:{self.read_format}", max(self.read_pixels, _LEAST_PIXELS)),
             (f"written:{self.written_format}", max(self.written_pixels, _LEAST_PIXELS)),
         )
 
     def seconds(self, paces: Mapping[str, float]) -> float | None:
-        """Predict the seconds from start to end; None before the model's first job.
+        """Predict the seconds from start to end; None before a model's first job.
 
         `paces` are seconds per megapixel, by the name of the part; a file's format without any
         counts as 0.
         """
-        if self.parts[0][0] not in paces:
+        if any(step.name not in paces for step in self.steps):
             return None
         return sum(paces.get(name, 0.0) * pixels for name, pixels in self.parts) / 1e6
 

@@ -4,7 +4,7 @@ Workers record them after each job; the API shows those of the models, and predi
 takes (`job_work`). A model that has not run yet has none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import redis
@@ -42,16 +42,29 @@ class ThroughputStore:
         self._redis.close()
 
     def record(
-        self, work: JobWork, *, pixels: int, tiles: float, read: float, written: float
+        self,
+        work: JobWork,
+        *,
+        image_pixels: Sequence[int],
+        steps: Sequence[float],
+        read: float,
+        written: float,
     ) -> None:
-        """Record the seconds that the parts of a job took; its input has `pixels`."""
-        paces: list[str | float] = [work.model_sha256, 1e6 * tiles / pixels, _NEWEST_SHARE]
-        for (name, count), spent in zip(work.parts, (tiles, read, written), strict=True):
-            paces += [name, 1e6 * spent / count, _FASTER_SHARE]
-        # The model may have been served in another way before.
-        outdated = tiles_name(work.model_sha256, any_size=not work.any_size)
+        """Record the seconds that the parts of a job took, in one command.
+
+        `image_pixels` are those of each step's image, counted once; `steps` are its seconds.
+        """
+        # A model may have been served in another way before.
+        outdated = [
+            tiles_name(step.model_sha256, any_size=not step.any_size) for step in work.steps
+        ]
+        paces: list[str | float] = []
+        for step, pixels, spent in zip(work.steps, image_pixels, steps, strict=True):
+            paces += [step.model_sha256, 1e6 * spent / pixels, _NEWEST_SHARE]
+        for (name, pixels), spent in zip(work.parts, (*steps, read, written), strict=True):
+            paces += [name, 1e6 * spent / pixels, _FASTER_SHARE]
         with redis_errors():
-            self._script(keys=[_KEY], args=[_NEWEST_SHARE, outdated, *paces])
+            self._script(keys=[_KEY], args=[_NEWEST_SHARE, len(outdated), *outdated, *paces])
 
     def all(self) -> Mapping[str, float]:
         """Return the seconds per megapixel by name; a model without a job has none."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from hiir.imaging import MAX_NOISE_LEVEL, BayerPattern, ModelContract
+from hiir.imaging import MAX_NOISE_LEVEL, BayerPattern, ModelContract, Suggestion
 from service.catalogue.models import ModelCatalogue
 from service.errors import (
     InvalidParameterError,
@@ -24,7 +24,7 @@ TASK_PARAMETERS = (SCALE, SOURCE, PATTERN, NOISE_LEVEL)
 """Parameters of single tasks, as opposed to those of every job."""
 
 AUTO = "auto"
-"""The noise level that the service estimates itself."""
+"""The noise level that the service estimates itself, and the task that it chooses itself."""
 
 _DECIMAL = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
 _CHANNELS = {1: "gray images", 3: "color images", 6: "two views in color"}
@@ -142,6 +142,8 @@ class Task:
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """Parameters of the task."""
+        if self.name == AUTO:
+            return ()
         if self.takes_mosaics:
             # A camera raw file carries its own pattern.
             patterns = tuple(pattern.value.upper() for pattern in BayerPattern)
@@ -268,6 +270,9 @@ class TaskCatalogue:
 
     def __init__(self, models: ModelCatalogue) -> None:
         self._tasks = {task.name: task for task in _tasks(models)}
+        suggestible = [self._tasks[name] for name in Suggestion if name in self._tasks]
+        if suggestible:
+            self._tasks[AUTO] = _auto(suggestible)
         self._models = models
 
     def __iter__(self) -> Iterator[Task]:
@@ -277,6 +282,10 @@ class TaskCatalogue:
     def names(self) -> tuple[str, ...]:
         """Names of all tasks."""
         return tuple(self._tasks)
+
+    def get(self, name: str) -> Task | None:
+        """Return the task with this name; None if no model does it."""
+        return self._tasks.get(name)
 
     def find(self, name: str | None) -> Task:
         """Find a task by its name or a model's; raises `MissingTaskError` or `UnknownTaskError`."""
@@ -300,6 +309,14 @@ def _number(text: str) -> float | None:
 
 def _within(number: float, bounds: tuple[float, float]) -> bool:
     return bounds[0] <= number <= bounds[1]
+
+
+def _auto(suggestible: Iterable[Task]) -> Task:
+    return Task(
+        name=AUTO,
+        summary="Analyzes the photo and does what it needs, which may be nothing.",
+        models=tuple(model for task in suggestible for model in task.models),
+    )
 
 
 def _tasks(models: Iterable[ModelContract]) -> Iterator[Task]:

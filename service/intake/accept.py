@@ -12,14 +12,11 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from hiir.imaging import (
-    ImageFormat,
-    ImagingError,
-    PhotoOptions,
-)
+from hiir.imaging import ImageFormat, ImagingError, PhotoAnalysis, PhotoInfo, PhotoOptions
 from service.capacity.backlog import BacklogMonitor, clamp_retry_after
 from service.capacity.quotas import QuotaStatus, QuotaStore
-from service.catalogue.tasks import TaskRequest
+from service.catalogue.restoration import Restoration
+from service.catalogue.tasks import AUTO
 from service.errors import (
     QueueFullError,
     ServiceError,
@@ -43,6 +40,7 @@ from service.jobs.priority import Priority
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore
 from service.jobs.stored_image import Blob
+from service.jobs.unchanged import notes_without_steps
 from service.limits import Limits
 from service.observability.logs import current_request_id, current_trace, job_context
 from service.observability.metrics import JobMetrics
@@ -142,7 +140,7 @@ class JobSubmitter:
     def accept(
         self,
         upload: Upload,
-        request: TaskRequest,
+        request: Restoration,
         *,
         options: PhotoOptions | None = None,
         formats: Sequence[ImageFormat] = (),
@@ -176,10 +174,23 @@ class JobSubmitter:
             )
         )
 
+    def analyze(self, upload: Upload, options: PhotoOptions) -> tuple[PhotoInfo, PhotoAnalysis]:
+        """Validate and measure a photo; nothing is stored.
+
+        Raises `ImageError` and the other errors of a file (see `service.errors`).
+        """
+        try:
+            with self._codecs.take() as codec:
+                nothing = Restoration(name=AUTO, steps=())
+                check = UploadCheck(codec=codec, limits=self._limits, request=nothing)
+                return check.analyze(upload, options)
+        except ImagingError as error:
+            raise translate_imaging_error(error) from error
+
     def dry_run(
         self,
         upload: Upload,
-        request: TaskRequest,
+        request: Restoration,
         *,
         options: PhotoOptions,
         formats: Sequence[ImageFormat] = (),
@@ -194,6 +205,8 @@ class JobSubmitter:
                 check = UploadCheck(codec=codec, limits=self._limits, request=request)
                 checked = check.run(upload, options, formats)
                 notes = codec.notes_on_result(checked.photo, checked.options)
+                if not checked.steps:
+                    notes = notes_without_steps(checked.photo, checked.options, notes)
         except ImagingError as error:
             raise translate_imaging_error(error) from error
         return predict(request, checked, self._backlog.snapshot(), priority=priority, notes=notes)
@@ -201,7 +214,7 @@ class JobSubmitter:
     def prepare(
         self,
         upload: Upload,
-        request: TaskRequest,
+        request: Restoration,
         *,
         options: PhotoOptions | None = None,
         formats: Sequence[ImageFormat] = (),
@@ -221,7 +234,6 @@ class JobSubmitter:
         `StoreFullError` or `StoreUnavailableError`.
         """
         checked = self._check(upload, request, options or PhotoOptions(), formats)
-        model = checked.model
         blob = self._store(upload)
         now = self._jobs.now()
         trace = current_trace()
@@ -237,15 +249,12 @@ class JobSubmitter:
             request_id=current_request_id(),
             traceparent=trace.traceparent if trace else None,
             tracestate=(trace.tracestate or None) if trace else None,
-            task=request.task.name,
-            parameters=request.parameters,
-            model=model.name,
-            model_version=model.version,
-            model_sha256=model.sha256,
+            task=request.name,
+            steps=tuple(planned.step for planned in checked.steps),
             filename=upload.filename,
             source=checked.stored(blob),
             options=checked.options,
-            region_pixels=checked.region_pixels,
+            restored_pixels=checked.restored_pixels,
             result_estimate=checked.result_estimate,
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
@@ -316,14 +325,11 @@ class JobSubmitter:
             traceparent=job.traceparent,
             tracestate=job.tracestate,
             task=job.task,
-            parameters=job.parameters,
-            model=job.model,
-            model_version=job.model_version,
-            model_sha256=job.model_sha256,
+            steps=job.steps,
             filename=job.filename,
             source=replace(job.source, blob=blob),
             options=job.options,
-            region_pixels=job.region_pixels,
+            restored_pixels=job.restored_pixels,
             result_estimate=job.result_estimate,
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
@@ -362,7 +368,7 @@ class JobSubmitter:
     def _check(
         self,
         upload: Upload,
-        request: TaskRequest,
+        request: Restoration,
         options: PhotoOptions,
         formats: Sequence[ImageFormat],
     ) -> CheckedUpload:

@@ -16,6 +16,7 @@ from hiir.imaging import (
     ModelContract,
     NoteCode,
     OutputPlan,
+    PhotoAnalysis,
     PhotoInfo,
     PhotoOptions,
     UnsupportedImageFormat,
@@ -23,16 +24,18 @@ from hiir.imaging import (
     check_header,
     encoding_bytes,
     plan_photo,
-    tiles_of,
 )
-from service.catalogue.tasks import PATTERN, TaskRequest
+from service.catalogue.restoration import Restoration
+from service.catalogue.tasks import PATTERN
 from service.errors import (
     InvalidParameterError,
+    NoModelForImageError,
     ResultTooLargeError,
     ServiceError,
     ViewsDifferError,
 )
 from service.intake.receive import RIGHT_FIELD, Upload
+from service.jobs.planned_step import PlannedStep, Step, plan_steps
 from service.jobs.stored_image import Blob, StoredImage
 from service.limits import Limits
 
@@ -48,14 +51,15 @@ class CheckedUpload:
 
     photo: PhotoInfo
     options: PhotoOptions
-    model: ModelContract
+    steps: tuple[PlannedStep, ...]
+    """What is done, in order; none if the analysis suggests nothing."""
     right_from: int | None
     is_raw: bool
     result_format: ImageFormat
     result_estimate: int
     """Estimated bytes of the result."""
-    region_pixels: int | None
-    """Pixels of the tiles that a region needs; None without a region."""
+    restored_pixels: int
+    """Pixels that the steps restore: of the photo, or of the tiles that a region needs."""
 
     @property
     def format(self) -> str:
@@ -83,7 +87,7 @@ class UploadCheck:
 
     codec: Codec
     limits: Limits
-    request: TaskRequest
+    request: Restoration
 
     def run(
         self, upload: Upload, options: PhotoOptions, formats: Sequence[ImageFormat]
@@ -98,44 +102,70 @@ class UploadCheck:
         `InvalidParameterError` for a region that the photo does not have, and for a strength that
         the model does not allow.
         """
-        is_raw = self.request.task.takes_mosaics and self.request.pattern is None
-        photo = self._check_raw(upload, options) if is_raw else self._check_photo(upload, options)
+        request = self.request
+        is_raw = request.takes_mosaics and request.steps[0].pattern is None
+        if is_raw:
+            photo = self._check_raw(upload, options)
+        elif request.is_auto:
+            photo, analysis = self.analyze(upload, options)
+            request = request.following(analysis.suggestions)
+        else:
+            photo = self._check_photo(upload, options)
         header = photo.header
         self._check_region(photo, options)
         if options.format is None and formats and header.format not in formats:
             options = replace(options, format=formats[0])
         self._check_result(header, options)
-        plan = plan_photo(photo, options, scale=self.request.scale)
+        plan = plan_photo(photo, options, scale=request.scale)
         self._check_result_bytes(photo, plan, options)
-        gray, views = photo.gray, 1
-        if self.request.task.takes_mosaics:
+        gray = photo.gray
+        if request.takes_mosaics:
             if not is_raw:
                 _check_mosaic(photo)
             gray = False  # the model takes a color image
+        views = 1 if upload.right is None else 2
         if upload.right is not None:
-            self.request.choose_model(gray=gray, views=2)  # fail before the other view is decoded
-            views = 2
+            _choose_models(request, gray=gray, views=views)  # before the other view is decoded
             right = self.codec.check(upload.right, self.limits.image_limits(), options)
             _check_alike(photo, right)
-        model = self.request.choose_model(gray=gray, views=views)
-        _check_strength(options, model)
+        models = _choose_models(request, gray=gray, views=views)
+        for model in models:
+            _check_strength(options, model)
+        steps = plan_steps(
+            photo.shape,
+            [
+                Step.of(step.task.name, step.parameters, model)
+                for step, model in zip(request.steps, models, strict=True)
+            ],
+            models,
+            any_size=[False] * len(models),
+            region=options.region,
+        )
         return CheckedUpload(
             photo=photo,
             options=options,
-            model=model,
+            steps=steps,
             right_from=upload.right_from,
             is_raw=is_raw,
             result_format=plan.format,
             result_estimate=self._estimate(photo, plan, options, gray=gray),
-            region_pixels=_region_pixels(photo, options, model),
+            restored_pixels=sum(step.pixels for step in steps) or header.pixels,
         )
 
-    def _check_photo(self, upload: Upload, options: PhotoOptions) -> PhotoInfo:
+    def analyze(self, upload: Upload, options: PhotoOptions) -> tuple[PhotoInfo, PhotoAnalysis]:
+        """Decode and measure a photo; raises the codec's errors and `ResultTooLargeError`."""
         limits = self.limits.image_limits()
+        self._check_header(upload, options)
+        return self.codec.analyze(upload.file, limits, options)
+
+    def _check_photo(self, upload: Upload, options: PhotoOptions) -> PhotoInfo:
+        self._check_header(upload, options)
+        return self.codec.check(upload.file, self.limits.image_limits(), options)
+
+    def _check_header(self, upload: Upload, options: PhotoOptions) -> None:
         header = self.codec.probe(upload.file, options.frame)
-        check_header(header, limits, options.frame)
+        check_header(header, self.limits.image_limits(), options.frame)
         self._check_result(header, options)
-        return self.codec.check(upload.file, limits, options)
 
     def _check_raw(self, upload: Upload, options: PhotoOptions) -> PhotoInfo:
         try:
@@ -149,7 +179,7 @@ class UploadCheck:
             self.codec.probe(upload.file)
         except UnsupportedImageFormat:
             return None
-        return self.request.task.missing(PATTERN)
+        return self.request.steps[0].task.missing(PATTERN)
 
     def _check_region(self, photo: PhotoInfo, options: PhotoOptions) -> None:
         if options.region is None:
@@ -194,7 +224,7 @@ class UploadCheck:
         """Raise `ResultTooLargeError` for a file whose size is known before it is written."""
         if plan.format is not ImageFormat.BMP:
             return
-        channels = 3 if self.request.task.takes_mosaics else photo.shape[2]
+        channels = 3 if self.request.takes_mosaics else photo.shape[2]
         needed = self._result_pixels(photo.header, options) * channels
         if needed > self.limits.result_bytes:
             raise ResultTooLargeError(
@@ -231,13 +261,16 @@ def _check_strength(options: PhotoOptions, model: ModelContract) -> None:
         )
 
 
-def _region_pixels(photo: PhotoInfo, options: PhotoOptions, model: ModelContract) -> int | None:
-    """Count the pixels of the photo in the tiles that the region needs; None without a region."""
-    if options.region is None:
-        return None
-    height, width, _ = photo.shape
-    plan = tiles_of(photo.shape, model, any_size=False, region=options.region)
-    return plan.pixels_inside(height=height, width=width)
+def _choose_models(request: Restoration, *, gray: bool, views: int) -> tuple[ModelContract, ...]:
+    """Choose the model of each step: the first takes the photo, each other a restored one."""
+    if views > 1 and not request.steps:
+        raise NoModelForImageError(
+            f"{request.name} takes one view of a scene.", limit=1, actual=views
+        )
+    return tuple(
+        step.choose_model(gray=gray, views=views if place == 0 else 1)
+        for place, step in enumerate(request.steps)
+    )
 
 
 def _check_mosaic(photo: PhotoInfo) -> None:

@@ -1,16 +1,17 @@
 """Predicts what becomes of a checked upload, by what earlier jobs have taken."""
 
-from hiir.imaging import Note, restored_shape, tiles_of
+from hiir.imaging import Note
 from service.capacity.backlog import Backlog
-from service.capacity.job_work import JobWork, tile_pixels, tiles_name
-from service.catalogue.tasks import TaskRequest
+from service.capacity.job_work import JobWork, TileWork, tile_pixels, tiles_name
+from service.catalogue.restoration import Restoration
 from service.intake.check import CheckedUpload
 from service.jobs.dry_run import DryRun
+from service.jobs.planned_step import plan_steps, result_shape
 from service.jobs.priority import Priority
 
 
 def predict(
-    request: TaskRequest,
+    request: Restoration,
     checked: CheckedUpload,
     backlog: Backlog,
     *,
@@ -18,31 +19,38 @@ def predict(
     notes: tuple[Note, ...],
 ) -> DryRun:
     """Return the result's size, tiles, time and wait; `notes` are those of the result."""
-    model, photo, region = checked.model, checked.photo, checked.options.region
+    photo, region = checked.photo, checked.options.region
     paces = backlog.seconds_per_megapixel
-    any_size = tiles_name(model.sha256, any_size=True) in paces
-    plan = tiles_of(photo.shape, model, any_size=any_size, region=region)
-    height, width, _ = restored_shape(photo.shape, model, region)
-    work = JobWork(
-        model_sha256=model.sha256,
+    models = [planned.model for planned in checked.steps]
+    any_size = [tiles_name(model.sha256, any_size=True) in paces for model in models]
+    steps = plan_steps(
+        photo.shape,
+        [planned.step for planned in checked.steps],
+        models,
         any_size=any_size,
-        tile_pixels=tile_pixels(plan),
+        region=region,
+    )
+    height, width = result_shape(photo.shape, models, region)
+    work = JobWork(
+        steps=tuple(
+            TileWork(model_sha256=step.model.sha256, any_size=free, pixels=tile_pixels(step.tiles))
+            for step, free in zip(steps, any_size, strict=True)
+        ),
         read_format=checked.format,
         read_pixels=photo.header.pixels,
         written_format=checked.result_format.value,
         written_pixels=width * height,
     )
     return DryRun(
-        task=request.task.name,
-        parameters=request.parameters,
-        model=model,
+        task=request.name,
+        steps=tuple(planned.step for planned in steps),
         options=checked.options,
         format=checked.result_format.value,
         width=width,
         height=height,
-        tiles=len(plan),
+        tiles=sum(len(planned.tiles) for planned in steps),
         seconds=work.seconds(paces),
         wait_seconds=backlog.wait_seconds(priority),
-        pixels=checked.region_pixels or photo.header.pixels,
+        pixels=checked.restored_pixels,
         notes=notes,
     )

@@ -1,9 +1,9 @@
 """What a submission would lead to, without a job."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hiir.imaging import ModelContract, Note, PhotoOptions
+from hiir.imaging import Note, PhotoOptions
+from service.jobs.planned_step import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,8 +11,7 @@ class DryRun:
     """A submission that was checked as one is that becomes a job; nothing is stored or queued."""
 
     task: str
-    parameters: Mapping[str, str]
-    model: ModelContract
+    steps: tuple[Step, ...]
     options: PhotoOptions
     format: str
     """Format of the result."""

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from hiir.imaging import Note, NoteCode, PhotoOptions
 from service.errors import JobFailedError, ServiceError
+from service.jobs.planned_step import Step, steps_from_fields, steps_to_fields
 from service.jobs.priority import Priority
 from service.jobs.stored_image import StoredImage
 
@@ -167,9 +168,9 @@ class Job:
     id: str
     """32 hex digits from a random source: the id gives access to the result."""
     task: str
-    model: str
-    model_version: str
-    model_sha256: str
+    """Name of the task; `auto` where the steps were suggested, `chain` for several."""
+    steps: tuple[Step, ...]
+    """What is done, in order; none where nothing was suggested."""
     filename: str | None
     """Filename from the client; never used as a path."""
     source: StoredImage
@@ -178,8 +179,8 @@ class Job:
     """Expiry of the result for a job that succeeded, of the record for any other."""
     options: PhotoOptions = field(default_factory=PhotoOptions)
     """Options for the result."""
-    region_pixels: int | None = None
-    """Pixels of the tiles that a region needs; None for a job that restores the whole photo."""
+    restored_pixels: int | None = None
+    """Pixels that all steps restore; None where it is the photo once."""
     result_estimate: int = 0
     """Estimated bytes of the result; the store reserves them until the job has ended."""
     status: JobStatus = JobStatus.QUEUED
@@ -187,8 +188,6 @@ class Job:
     attempt: int = 0
     cancel_requested: bool = False
     purged: bool = False
-    parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """Parameters of the task, normalized."""
     tenant: str = OPEN_TENANT
     """Owner of the job; other tenants get 404."""
     client_id: str | None = None
@@ -221,8 +220,8 @@ class Job:
 
     @property
     def pixels(self) -> int:
-        """Pixels of the photo that are restored: the quota and the predicted wait count them."""
-        return self.source.pixels if self.region_pixels is None else self.region_pixels
+        """Pixels that are restored: the quota and the predicted wait count them."""
+        return self.source.pixels if self.restored_pixels is None else self.restored_pixels
 
     @property
     def public_id(self) -> str:
@@ -263,10 +262,7 @@ class Job:
             "priority": self.priority.value,
             **{name: value for name, value in maybe.items() if value is not None},
             "task": self.task,
-            "model": self.model,
-            "model_version": self.model_version,
-            "model_sha256": self.model_sha256,
-            "parameters": json.dumps(dict(self.parameters)),
+            **steps_to_fields(self.steps),
             "filename": json.dumps(self.filename),
             "client_metadata": json.dumps(dict(self.client_metadata)),
             "source": self.source.to_json(),
@@ -282,19 +278,17 @@ class Job:
     @classmethod
     def from_fields(cls, fields: Mapping[str, str]) -> Self:
         """Parse a record: what `to_fields` wrote and what the store has added."""
-        options = PhotoOptions.from_json(json.loads(fields.get("options", "{}")))
+        source = StoredImage.from_json(fields["source"])
+        pixels = int(fields.get("pixels", source.pixels))
         return cls(
             id=fields["id"],
             task=fields["task"],
-            model=fields["model"],
-            model_version=fields["model_version"],
-            model_sha256=fields["model_sha256"],
-            parameters=json.loads(fields.get("parameters", "{}")),
+            steps=steps_from_fields(fields),
             filename=json.loads(fields["filename"]),
             client_metadata=json.loads(fields.get("client_metadata", "{}")),
-            source=StoredImage.from_json(fields["source"]),
-            options=options,
-            region_pixels=None if options.region is None else int(fields["pixels"]),
+            source=source,
+            options=PhotoOptions.from_json(json.loads(fields.get("options", "{}"))),
+            restored_pixels=None if pixels == source.pixels else pixels,
             result_estimate=int(fields.get("result_estimate", 0)),
             created_at=float(fields["created_at"]),
             expires_at=float(fields["expires_at"]),
@@ -337,15 +331,14 @@ class Outcome:
     """Preview of the result."""
     warnings: tuple[Note, ...] = ()
     failure: Failure | None = None
-    model_version: str | None = None
-    """The model that restored the image: it may have been replaced while the job waited."""
-    model_sha256: str | None = None
+    steps: tuple[Step, ...] = ()
+    """With the models that restored the image: they may have been replaced while it waited."""
 
     def to_fields(self) -> dict[str, str]:
         """Return the fields that end a job."""
         fields = {"timings": json.dumps(dict(self.timings))}
-        if self.model_version is not None and self.model_sha256 is not None:
-            fields |= {"model_version": self.model_version, "model_sha256": self.model_sha256}
+        if self.steps:
+            fields |= steps_to_fields(self.steps)
         if self.result is not None:
             fields["result"] = self.result.to_json()
         if self.preview is not None:

@@ -7,7 +7,7 @@ from pydantic import ConfigDict
 
 from service.jobs.batch import Batch, BatchItem, BatchState, ItemStatus
 from service.jobs.job import Job
-from service.schemas.job import FailureView, JobUrls, ProgressView
+from service.schemas.job import FailureView, JobUrls, ProgressView, StepView
 from service.schemas.view import View, to_datetime, to_path
 
 _JOB = "/v1/jobs/5f0c1a2b3c4d5e6f708192a3b4c5d6e7"
@@ -210,9 +210,8 @@ class ManifestItem(View):
     sha256: str | None
     bytes: int | None
     task: str | None
-    model: str | None
-    model_version: str | None
-    model_sha256: str | None
+    steps: list[StepView]
+    """The tasks in their order, with the models that did them."""
     error: FailureView | None
 
 

@@ -3,7 +3,7 @@
 from typing import Any, Self
 
 from service.jobs.dry_run import DryRun
-from service.schemas.job import WarningView
+from service.schemas.job import FirstStepView, StepView, WarningView, first_step
 from service.schemas.view import View
 
 
@@ -15,15 +15,13 @@ class PlannedImageView(View):
     height: int
 
 
-class DryRunView(View):
+class DryRunView(FirstStepView):
     """What a submission would lead to. Nothing was stored or queued, and no megapixels counted."""
 
     task: str
-    parameters: dict[str, str]
-    """Parameters of the task, normalized."""
-    model: str
-    model_version: str
-    model_sha256: str
+    """Name of the task; `auto`, or `chain` for several tasks."""
+    steps: list[StepView]
+    """The tasks in their order; none if `auto` found nothing to restore."""
     options: dict[str, Any]
     """Options for the result that differ from the defaults."""
     output: PlannedImageView
@@ -40,13 +38,10 @@ class DryRunView(View):
     @classmethod
     def of(cls, made: DryRun) -> Self:
         """Build the view of a dry run."""
-        model = made.model
         return cls(
             task=made.task,
-            parameters=dict(made.parameters),
-            model=model.name,
-            model_version=model.version,
-            model_sha256=model.sha256,
+            steps=[StepView.of(step) for step in made.steps],
+            **first_step(made.steps),
             options=made.options.to_json(),
             output=PlannedImageView(format=made.format, width=made.width, height=made.height),
             tiles=made.tiles,

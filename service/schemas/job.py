@@ -1,9 +1,11 @@
 """Bodies about jobs."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Self
 
 from service.jobs.job import Failure, Job, JobStatus, Progress, Stage, Webhook, WebhookEvent
+from service.jobs.planned_step import Step
 from service.jobs.priority import Priority
 from service.jobs.stored_image import StoredImage
 from service.schemas.view import View, to_datetime, to_path
@@ -103,6 +105,38 @@ class WarningView(View):
     detail: str
 
 
+class StepView(View):
+    """One task of a job, with the model that does it."""
+
+    task: str
+    parameters: dict[str, str]
+    """Parameters of the task, normalized."""
+    model: str
+    model_version: str
+    model_sha256: str
+
+    @classmethod
+    def of(cls, step: Step) -> Self:
+        """Build the view of a step."""
+        return cls(
+            task=step.task,
+            parameters=dict(step.parameters),
+            model=step.model,
+            model_version=step.model_version,
+            model_sha256=step.model_sha256,
+        )
+
+
+class FirstStepView(View):
+    """The model of the first step: null where nothing was suggested."""
+
+    parameters: dict[str, str]
+    """Parameters of the first task, normalized."""
+    model: str | None
+    model_version: str | None
+    model_sha256: str | None
+
+
 class JobUrls(View):
     """URLs to follow, download, show and cancel (POST) a job, and its webhook deliveries."""
 
@@ -127,7 +161,7 @@ class JobUrls(View):
         )
 
 
-class JobView(View):
+class JobView(FirstStepView):
     """A job as its owner sees it."""
 
     id: str
@@ -137,11 +171,9 @@ class JobView(View):
     client_metadata: dict[str, str]
     """As submitted."""
     task: str
-    parameters: dict[str, str]
-    """Parameters of the task, normalized."""
-    model: str
-    model_version: str
-    model_sha256: str
+    """Name of the task; `auto`, or `chain` for several tasks."""
+    steps: list[StepView]
+    """The tasks in their order; none if `auto` found nothing to restore."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -176,10 +208,8 @@ class JobView(View):
             filename=job.filename,
             client_metadata=dict(job.client_metadata),
             task=job.task,
-            parameters=dict(job.parameters),
-            model=job.model,
-            model_version=job.model_version,
-            model_sha256=job.model_sha256,
+            steps=[StepView.of(step) for step in job.steps],
+            **first_step(job.steps),
             created_at=to_datetime(job.created_at),
             started_at=None if job.started_at is None else to_datetime(job.started_at),
             finished_at=None if job.finished_at is None else to_datetime(job.finished_at),
@@ -200,6 +230,17 @@ class JobView(View):
             batch_id=job.batch_id,
             urls=JobUrls.of(job.public_id),
         )
+
+
+def first_step(steps: Sequence[Step]) -> dict[str, Any]:
+    """Return the fields of `FirstStepView`."""
+    first = steps[0] if steps else None
+    return {
+        "parameters": dict(first.parameters) if first else {},
+        "model": first.model if first else None,
+        "model_version": first.model_version if first else None,
+        "model_sha256": first.model_sha256 if first else None,
+    }
 
 
 class JobList(View):

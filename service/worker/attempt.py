@@ -17,15 +17,18 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from hiir.imaging import DiskFull, EncodedPhoto, ImagingError, ModelContract, TilePlan
-from service.capacity.job_work import JobWork, tile_pixels
+from hiir.imaging import (
+    DiskFull,
+    EncodedPhoto,
+    ImagingError,
+)
 from service.capacity.throughput import ThroughputStore
 from service.errors import (
     DiskFullError,
@@ -43,12 +46,14 @@ from service.errors import (
 from service.jobs.blobs import BlobStore
 from service.jobs.download import download_headers
 from service.jobs.job import Failure, JobStatus, Outcome, Stage
+from service.jobs.planned_step import PlannedStep
 from service.jobs.priority import Priority
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore, Lease, LeaseState
 from service.jobs.stored_image import StoredImage
 from service.limits import MIB
 from service.settings import Settings
+from service.worker.ended_step import EndedStep, record_throughput
 from service.worker.heartbeat import Heartbeat, JobInterruptedError, StopReason
 from service.worker.housekeeping import DrainFlag
 from service.worker.metrics_reporter import QUEUE_STAGE, JobOutcome, ReportOutcome
@@ -91,7 +96,9 @@ class Attempt:
         self._store = StoreRetries(settings=settings.jobs, heartbeat=self._heartbeat, drain=drain)
         self.previews = PreviewStorage(lease=lease, jobs=jobs, blobs=blobs, settings=settings.jobs)
         self._timings: dict[str, float] = {}
-        self._tile_pixels, self._any_size = 0, False
+        self._any_size: Sequence[bool] = ()
+        self._steps: list[EndedStep] = []
+        self._tiles_before = 0
         self._stage = Stage.DECODE
         self._entered = time.monotonic()
 
@@ -129,23 +136,32 @@ class Attempt:
         self._heartbeat.progress = replace(self._heartbeat.progress, stage=stage)
         self._heartbeat.check()
 
-    def set_tiles(self, plan: TilePlan, *, any_size: bool) -> None:
-        """Record the grid of tiles before the first one is done."""
-        self._tile_pixels, self._any_size = tile_pixels(plan), any_size
+    def set_tiles(self, steps: Sequence[PlannedStep], *, any_size: Sequence[bool]) -> None:
+        """Record the tiles of all steps before the first one is done.
+
+        Only the tiles of a single step form a grid.
+        """
+        self._any_size = any_size
         self._heartbeat.progress = replace(
-            self._heartbeat.progress, tiles_total=len(plan), tile_columns=len(plan.columns)
+            self._heartbeat.progress,
+            tiles_total=sum(len(planned.tiles) for planned in steps),
+            tile_columns=len(steps[0].tiles.columns) if len(steps) == 1 else 0,
         )
 
-    def report_tiles(self, done: int, total: int) -> None:
-        """Record how many tiles are done."""
+    def report_tiles(self, done: int, _: int) -> None:
+        """Record how many tiles of the current step are done."""
         self._heartbeat.progress = replace(
-            self._heartbeat.progress, tiles_done=done, tiles_total=total
+            self._heartbeat.progress, tiles_done=self._tiles_before + done
         )
         self._heartbeat.check_soon()
 
-    def record_seconds(self, parts: Mapping[str, float]) -> None:
-        """Record the parts that the current stage consisted of."""
-        self._timings |= {name: round(seconds, 3) for name, seconds in parts.items()}
+    def end_step(self, planned: PlannedStep, parts: Mapping[str, float]) -> None:
+        """Record the model of a step that is done, and the seconds of its parts."""
+        any_size = self._any_size[len(self._steps)]
+        self._steps.append(EndedStep.of(planned, any_size=any_size, seconds=sum(parts.values())))
+        self._tiles_before += len(planned.tiles)
+        for name, seconds in parts.items():
+            self._timings[name] = round(self._timings.get(name, 0.0) + seconds, 3)
 
     def is_stopped(self) -> bool:
         """Return whether the job must stop."""
@@ -178,7 +194,6 @@ class Attempt:
         photo: EncodedPhoto,
         width: int,
         height: int,
-        model: ModelContract,
         preview: Preview | None,
     ) -> None:
         """Store the result and end the job, retrying while Redis is down or full.
@@ -220,8 +235,7 @@ class Attempt:
                 result=result,
                 preview=shown,
                 warnings=photo.notes,
-                model_version=model.version,
-                model_sha256=model.sha256,
+                steps=tuple(ended.step for ended in self._steps),
             )
             state = self._jobs.finish(self._lease, outcome)
             if state is not LeaseState.HELD:
@@ -238,32 +252,16 @@ class Attempt:
                 logger.info("succeeded, %d bytes, %s", size, self._timings)
                 self._delete_source()
                 self._publish_batch_turn()
-                self._record_throughput(model, photo.format.value, width * height)
+                with suppress(ServiceError):  # an estimate: the next job updates it
+                    record_throughput(
+                        self._throughput,
+                        self._steps,
+                        source=self._job.source,
+                        written_format=photo.format.value,
+                        written_pixels=width * height,
+                        timings=self._timings,
+                    )
                 self._report_outcome(JobStatus.SUCCEEDED)
-
-    def _record_throughput(self, model: ModelContract, written: str, pixels: int) -> None:
-        source = self._job.source
-        work = JobWork(
-            model_sha256=model.sha256,
-            any_size=self._any_size,
-            tile_pixels=self._tile_pixels,
-            read_format=source.format,
-            read_pixels=source.pixels,
-            written_format=written,
-            written_pixels=pixels,
-        )
-        decode, restore, encode, store = (
-            self._timings[stage.value]
-            for stage in (Stage.DECODE, Stage.RESTORE, Stage.ENCODE, Stage.STORE)
-        )
-        with suppress(ServiceError):  # an estimate: the next job updates it
-            self._throughput.record(
-                work,
-                pixels=self._job.pixels,
-                tiles=restore,
-                read=decode,
-                written=encode + store,
-            )
 
     def _report_outcome(self, status: JobStatus, code: str = "") -> None:
         job = self._job

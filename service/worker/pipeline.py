@@ -1,45 +1,54 @@
 """The pipeline of one job. Read this file first: it names all steps in order.
 
-    claim -> fetch -> decode -> tile -> Triton -> blend -> encode -> store -> finish
+    claim -> fetch -> decode -> (tile -> Triton -> blend) per step -> encode -> store -> finish
 
 Each step has its own module; `attempt` decides how a job ends whose step fails or that must stop.
 """
 
 import logging
+import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import BinaryIO, Self
+
+import numpy as np
 
 from hiir.imaging import (
     Codec,
     DecodedImage,
+    EncodedPhoto,
     ImageLimits,
     ImagingError,
     ModelContract,
     PixelFile,
+    PixelRows,
     Region,
     plan_photo,
     restore_tiled,
     restored_shape,
-    tiles_of,
+    without_alpha,
 )
 from service.capacity.throughput import ThroughputStore
 from service.catalogue.models import ModelCatalogue
 from service.errors import ModelMismatchError, StoreFullError, StoreUnavailableError
+from service.inference.served_model import ServedModel
 from service.inference.triton import TritonClient
 from service.intake.codec_pool import build_codec
 from service.jobs.blob_stores import open_blob_store
 from service.jobs.blobs import BlobStore
 from service.jobs.job import Job, Stage
+from service.jobs.planned_step import PlannedStep, Step, plan_steps
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore, Lease
+from service.jobs.unchanged import keeps_file, notes_without_steps
 from service.observability.logs import job_context, origin_context
 from service.settings import Settings
 from service.worker.attempt import Attempt
 from service.worker.housekeeping import DrainFlag
 from service.worker.metrics_reporter import ReportOutcome
-from service.worker.preparation import PreparedPhoto, prepare_photo
+from service.worker.preparation import PreparedPhoto, input_of_step, prepare_photo
 from service.worker.preview_storage import Preview
 from service.worker.stage_clock import StageClock
 
@@ -122,10 +131,10 @@ class Pipeline:
             self._restore(job, attempt)
 
     def _restore(self, job: Job, attempt: Attempt) -> None:
-        contract = self._find_model(job)
+        models = [self._find_model(step) for step in job.steps]
         # Before the upload is decoded: while versions differ, many jobs come this far.
-        with self.triton.engine(contract) as engine, attempt.interrupting(engine.abort):
-            served = engine.require_model()
+        served = [self._require_model(model, attempt) for model in models]
+        any_size = [model.any_size for model in served]
         with ExitStack() as files:
             source, target = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
             attempt.fetch_source(source)
@@ -134,57 +143,128 @@ class Pipeline:
                 photo = prepare_photo(
                     source,
                     job,
-                    contract=contract,
+                    contract=models[0] if models else None,
                     codec=self.codec,
                     limits=self._limits,
                     files=files,
                 )
-            plan = plan_photo(photo.like.info, job.options)
             region = job.options.region
-            shape = restored_shape(photo.rows.shape, contract, region)
-            self._preview_input(attempt, photo, region)
-            attempt.set_tiles(
-                tiles_of(photo.rows.shape, contract, any_size=served.any_size, region=region),
-                any_size=served.any_size,
+            steps = plan_steps(
+                photo.rows.shape, job.steps, models, any_size=any_size, region=region
             )
+            self._preview_input(attempt, photo, region)
+            attempt.set_tiles(steps, any_size=any_size)
             attempt.enter(Stage.RESTORE)
-            restored = files.enter_context(PixelFile(shape, plan.dtype))
-            with (
-                self.triton.engine(contract, served=served) as engine,
-                attempt.interrupting(engine.abort),
-            ):
-                clock = StageClock(engine)
-                restore_tiled(
-                    image=photo.rows,
-                    output=restored,
-                    contract=contract,
-                    infer=clock,
-                    in_flight=engine.tiles_in_flight,
-                    on_progress=attempt.report_tiles,
-                    should_stop=clock.watching(attempt.is_stopped),
-                    strength=job.options.strength / 100,
-                    region=region,
-                )
-                # A server that was replaced meanwhile must not leave an image of two versions.
-                engine.require_model()
-            attempt.record_seconds(clock.stop())
+            restored = self._restore_steps(photo, job, steps, attempt, served=served, files=files)
             attempt.enter(Stage.ENCODE)
-            photo.develop(restored)
-            with attempt.interrupting(self.codec.kill):
-                written = self.codec.encode(
-                    restored, like=photo.like, options=job.options, target=target
-                )
+            written = self._write(
+                restored, photo, job, source=source, target=target, attempt=attempt
+            )
             preview = self._preview(attempt, restored, photo.like, files, region)
             attempt.enter(Stage.STORE)
-            height, width, _ = shape
-            attempt.succeed(
-                target,
-                photo=written,
-                width=width,
-                height=height,
-                model=contract,
-                preview=preview,
+            height, width = restored.shape[:2]
+            if not steps and keeps_file(photo.like.info, job.options):
+                height, width = job.source.height, job.source.width  # as they are stored
+            attempt.succeed(target, photo=written, width=width, height=height, preview=preview)
+
+    def _require_model(self, model: ModelContract, attempt: Attempt) -> ServedModel:
+        """Check that Triton serves a model; return how it takes its tiles."""
+        with self.triton.engine(model) as engine, attempt.interrupting(engine.abort):
+            return engine.require_model()
+
+    def _restore_steps(
+        self,
+        photo: PreparedPhoto,
+        job: Job,
+        steps: Sequence[PlannedStep],
+        attempt: Attempt,
+        *,
+        served: Sequence[ServedModel],
+        files: ExitStack,
+    ) -> PixelFile:
+        """Run the steps, each on what the one before it has restored.
+
+        Between two steps samples have 16 bits, as in a file of one job that is sent to the next.
+        """
+        if not steps:
+            return photo.visible(files, job.options.region)
+        final = plan_photo(photo.like.info, job.options).dtype
+        rows: PixelRows = photo.rows
+        known: Region | None = None
+        for place, planned in enumerate(steps):
+            is_last = place == len(steps) - 1
+            shape = restored_shape((*planned.shape, 0), planned.model, planned.region)
+            restored = files.enter_context(PixelFile(shape, final if is_last else np.uint16))
+            self._run_step(
+                planned,
+                input_of_step(planned, rows, known=known),
+                restored,
+                served=served[place],
+                strength=job.options.strength / 100,
+                attempt=attempt,
             )
+            if place == 0:
+                photo.develop(restored)
+            if not is_last:
+                rows = without_alpha(restored, like=photo.like)
+                known = _enlarged(planned.region, planned.model.scale)
+        return restored
+
+    def _run_step(
+        self,
+        planned: PlannedStep,
+        image: PixelRows,
+        restored: PixelFile,
+        *,
+        served: ServedModel,
+        strength: float,
+        attempt: Attempt,
+    ) -> None:
+        model = planned.model
+        with (
+            self.triton.engine(model, served=served) as engine,
+            attempt.interrupting(engine.abort),
+        ):
+            clock = StageClock(engine)
+            restore_tiled(
+                image=image,
+                output=restored,
+                contract=model,
+                infer=clock,
+                in_flight=engine.tiles_in_flight,
+                on_progress=attempt.report_tiles,
+                should_stop=clock.watching(attempt.is_stopped),
+                strength=strength,
+                region=planned.region,
+            )
+            # A server that was replaced meanwhile must not leave an image of two versions.
+            engine.require_model()
+        attempt.end_step(planned, clock.stop())
+
+    def _write(
+        self,
+        restored: PixelFile,
+        photo: PreparedPhoto,
+        job: Job,
+        *,
+        source: BinaryIO,
+        target: BinaryIO,
+        attempt: Attempt,
+    ) -> EncodedPhoto:
+        info = photo.like.info
+        if not job.steps and keeps_file(info, job.options):
+            source.seek(0)
+            shutil.copyfileobj(source, target)
+            return EncodedPhoto(
+                format=info.header.format, notes=notes_without_steps(info, job.options, ())
+            )
+        with attempt.interrupting(self.codec.kill):
+            written = self.codec.encode(
+                restored, like=photo.like, options=job.options, target=target
+            )
+        if job.steps:
+            return written
+        return replace(written, notes=notes_without_steps(info, job.options, written.notes))
 
     def _preview_input(self, attempt: Attempt, photo: PreparedPhoto, region: Region | None) -> None:
         if self.settings.jobs.preview_side:
@@ -229,12 +309,16 @@ class Pipeline:
             report_outcome=self.report_outcome,
         )
 
-    def _find_model(self, job: Job) -> ModelContract:
-        contract = self.models.refresh(job.model)
+    def _find_model(self, step: Step) -> ModelContract:
+        contract = self.models.refresh(step.model)
         if contract is None:
-            raise ModelMismatchError("The job's model is not served.", actual=job.model)
+            raise ModelMismatchError("The job's model is not served.", actual=step.model)
         return contract
 
     @property
     def _limits(self) -> ImageLimits:
         return self.settings.limits.image_limits()
+
+
+def _enlarged(region: Region | None, scale: int) -> Region | None:
+    return None if region is None else region.scaled(scale)

@@ -25,6 +25,7 @@ from hiir.imaging import (
 )
 from service.catalogue.tasks import AUTO, NOISE_LEVEL, PATTERN, takes_mosaics
 from service.jobs.job import Job
+from service.jobs.planned_step import PlannedStep
 
 _BAND_ROWS = 256
 
@@ -98,19 +99,18 @@ def prepare_photo(
     source: BinaryIO,
     job: Job,
     *,
-    contract: ModelContract,
+    contract: ModelContract | None,
     codec: Codec,
     limits: ImageLimits,
     files: ExitStack,
 ) -> PreparedPhoto:
-    """Decode a job's upload; `files` closes what is opened.
+    """Decode a job's upload for the model of its first step; `files` closes what is opened.
 
     Raises the codec's errors.
     """
-    if not takes_mosaics(contract):
-        photo = _photo(source, job, codec=codec, limits=limits, files=files)
-        return _with_noise_level(photo, job, contract) if contract.noise_level else photo
-    pattern = job.parameters.get(PATTERN)
+    if contract is None or not takes_mosaics(contract):
+        return _photo(source, job, codec=codec, limits=limits, files=files)
+    pattern = job.steps[0].parameters.get(PATTERN)
     if pattern is None:
         raw = codec.decode_raw(source, limits, job.options)
         files.callback(raw.image.close)
@@ -138,12 +138,44 @@ def _photo(
     return PreparedPhoto(rows=StackedViews(left.pixels, other.pixels), like=left)
 
 
-def _with_noise_level(photo: PreparedPhoto, job: Job, contract: ModelContract) -> PreparedPhoto:
-    """Add a channel with the noise level that the client gave, or with an estimate."""
-    given = job.parameters.get(NOISE_LEVEL, AUTO)
-    level = estimate_of_rows(photo.rows) if given == AUTO else float(given)
-    rows = RowsWithLevel(photo.rows, level, channels=contract.image_channels)
-    return replace(photo, rows=rows)
+def input_of_step(planned: PlannedStep, rows: PixelRows, *, known: Region | None) -> PixelRows:
+    """Return what a step's model takes: `(H, W, C)` of the whole image.
+
+    Args:
+        planned: the step.
+        rows: `(h, w, C)` uint8, uint16 or float32 [0, 1] of the photo or the step before.
+        known: the part of the image that `rows` are, for a step that does not need all of it.
+    """
+    model, image = planned.model, rows
+    if known is not None:
+        image = PlacedRows(rows, known, height=planned.shape[0], width=planned.shape[1])
+    if not model.noise_level:
+        return image
+    given = planned.step.parameters.get(NOISE_LEVEL, AUTO)
+    level = estimate_of_rows(rows) if given == AUTO else float(given)
+    return RowsWithLevel(image, level, channels=model.image_channels)
+
+
+class PlacedRows:
+    """An image of which only a part is known; the rest is 0 (a `PixelRows`)."""
+
+    def __init__(self, rows: PixelRows, part: Region, *, height: int, width: int) -> None:
+        """Place `(h, w, C)` rows at the part of an image that they are."""
+        self._rows = rows
+        self._part = part
+        self.shape = (height, width, rows.shape[2])
+        self.dtype = rows.dtype
+
+    def __getitem__(self, rows: slice) -> Any:
+        """Return the rows as `(n, W, C)`."""
+        top, bottom, _ = rows.indices(self.shape[0])
+        samples = np.zeros((max(bottom - top, 0), *self.shape[1:]), self.dtype)
+        first, last = max(top, self._part.top), min(bottom, self._part.bottom)
+        if first < last:
+            samples[first - top : last - top, self._part.left : self._part.right] = self._rows[
+                first - self._part.top : last - self._part.top
+            ]
+        return samples
 
 
 def _mosaic(

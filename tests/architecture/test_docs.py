@@ -82,6 +82,7 @@ def check_hiir(words: list[str]) -> None:
 
 def check_curl(words: list[str]) -> None:
     from service.api.routes import (
+        analyses,
         batches,
         deliveries,
         event_streams,
@@ -103,7 +104,7 @@ def check_curl(words: list[str]) -> None:
     path = re.sub(r"^http://[^/]+|\?.*$", "", url).replace("ID", "{job_id}")
     path = path.replace("BATCH", "{batch_id}")
     modules = (
-        *(batches, deliveries, event_streams, events, health, jobs),
+        *(analyses, batches, deliveries, event_streams, events, health, jobs),
         *(links, previews, results, tasks, webhook_secrets),
     )
     routes = [route for module in modules for route in module.router.routes]

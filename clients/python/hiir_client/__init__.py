@@ -4,6 +4,7 @@ Begin with `Client.restore`. The protocol is in generators that yield effects (`
 the drivers carry out; so both clients behave alike.
 """
 
+from hiir_client.analysis import Analysis, AnalysisConfidence
 from hiir_client.async_client import AsyncClient
 from hiir_client.connection import VERSION
 from hiir_client.download import Result
@@ -26,6 +27,7 @@ from hiir_client.models import (
     JobState,
     Link,
     Progress,
+    Step,
     StreamEvent,
     Task,
 )
@@ -38,6 +40,8 @@ from hiir_client.webhook import WebhookMessage, verify_webhook
 __version__ = VERSION
 
 __all__ = [
+    "Analysis",
+    "AnalysisConfidence",
     "ApiError",
     "AsyncClient",
     "Batch",
@@ -58,6 +62,7 @@ __all__ = [
     "ResultCorruptError",
     "ResultExistsError",
     "RetryPolicy",
+    "Step",
     "StreamEvent",
     "Task",
     "UnexpectedResponseError",

@@ -69,6 +69,18 @@ class Warning:  # noqa: A001 - the service's word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One task of a job, with the model that does it."""
+
+    task: str
+    parameters: Mapping[str, str]
+    """Parameters of the task, normalized."""
+    model: str
+    model_version: str
+    model_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
     """The URL that receives webhooks, and the events that they are sent for."""
 
@@ -97,11 +109,15 @@ class Job:
     filename: str | None
     client_metadata: Mapping[str, str]
     task: str
+    """Name of the task; `auto`, or `chain` for several tasks."""
+    steps: tuple[Step, ...]
+    """The tasks in their order; none if `auto` found nothing to restore."""
     parameters: Mapping[str, str]
-    """Parameters of the task, normalized."""
-    model: str
-    model_version: str
-    model_sha256: str
+    """Parameters of the first task, normalized."""
+    model: str | None
+    """Of the first step, as the next two; None without steps."""
+    model_version: str | None
+    model_sha256: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -148,10 +164,14 @@ class DryRun:
     """What a submission would lead to; nothing was stored or queued."""
 
     task: str
+    steps: tuple[Step, ...]
+    """The tasks in their order; none if `auto` found nothing to restore."""
     parameters: Mapping[str, str]
-    model: str
-    model_version: str
-    model_sha256: str
+    """Parameters of the first task, normalized."""
+    model: str | None
+    """Of the first step, as the next two; None without steps."""
+    model_version: str | None
+    model_sha256: str | None
     options: Mapping[str, Any]
     output: PlannedImage
     tiles: int

@@ -6,15 +6,26 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hiir_client.analysis import Analysis
 from hiir_client.download import Result, download_result
 from hiir_client.effects import Effect, Emit, Operation, Request
 from hiir_client.errors import ResultExistsError
 from hiir_client.exchange import send
 from hiir_client.following import OnProgress, wait_for_job
-from hiir_client.models import Batch, BatchSummary, Delivery, DryRun, Job, Key, Link, Scope, Task
+from hiir_client.models import (
+    Batch,
+    BatchSummary,
+    Delivery,
+    DryRun,
+    Job,
+    Key,
+    Link,
+    Scope,
+    Task,
+)
 from hiir_client.retries import RetryPolicy
 from hiir_client.sources import Source
-from hiir_client.submission import BatchOptions, JobOptions, quote_id, submission
+from hiir_client.submission import BatchOptions, JobOptions, analysis, quote_id, submission
 
 T = TypeVar("T")
 
@@ -109,6 +120,14 @@ def dry_run(
         "/v1/jobs", [source], task=task, filename=filename, options=options, dry_run=True
     )
     return (yield from send(request, policy=policy)).decode(DryRun)
+
+
+def analyze(
+    source: Source, *, filename: str | None, frame: int | None, policy: RetryPolicy
+) -> Operation[Analysis]:
+    """Measure an image."""
+    request = analysis(source, filename=filename, frame=frame)
+    return (yield from send(request, policy=policy)).decode(Analysis)
 
 
 def submit_batch(

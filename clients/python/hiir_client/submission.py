@@ -73,10 +73,11 @@ def submission(
 ) -> Request:
     """Return the request that submits files.
 
+    Several tasks with their values, as in `denoise:25,super-resolution:2`, are one job.
     Without a `client_id` it carries an idempotency key, so that a retry cannot create a second job.
     """
     files = [file_part(source, filename=filename) for source in sources]
-    fields = {"task": task}
+    fields = {"tasks" if _is_chain(task) else "task": task}
     for name, value in options.items():
         if name == "parameters":
             fields |= dict(options.get("parameters", {}))
@@ -94,6 +95,20 @@ def submission(
         fields=fields,
         files=_checked(files),
     )
+
+
+def analysis(source: Source, *, filename: str | None, frame: int | None) -> Request:
+    """Return the request that analyzes a file."""
+    return Request(
+        method="POST",
+        path="/v1/analyses",
+        fields={} if frame is None else {"frame": str(frame)},
+        files=_checked([file_part(source, filename=filename)]),
+    )
+
+
+def _is_chain(task: str) -> bool:
+    return bool(set(task) & set(",:"))
 
 
 def quote_id(value: str) -> str:

@@ -8,6 +8,7 @@ from typing import Literal, Self, Unpack
 import httpx
 
 from hiir_client import operations
+from hiir_client.analysis import Analysis
 from hiir_client.connection import DEFAULT_URL, connection
 from hiir_client.download import Result, download_archive, download_result
 from hiir_client.drivers import SyncDriver
@@ -98,6 +99,17 @@ class Client:
                 options=options,
                 policy=self._policy,
             )
+        )
+
+    def analyze(
+        self, source: Source, /, *, filename: str | None = None, frame: int | None = None
+    ) -> Analysis:
+        """Measure noise, compression and blur of an image, and what `task="auto"` would do.
+
+        Nothing is stored. `frame` is that of a file that has several.
+        """
+        return self._driver.run(
+            operations.analyze(source, filename=filename, frame=frame, policy=self._policy)
         )
 
     @property

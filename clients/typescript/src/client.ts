@@ -9,6 +9,8 @@ export type Job = components["schemas"]["JobView"];
 export type Batch = components["schemas"]["BatchView"];
 /** What a submission would lead to. */
 export type DryRun = components["schemas"]["DryRunView"];
+/** Measurements of a photo, and the tasks that they suggest. */
+export type Analysis = components["schemas"]["AnalysisView"];
 export type Task = components["schemas"]["TaskView"];
 
 type Form = paths["/v1/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"];
@@ -16,7 +18,7 @@ type Form = paths["/v1/jobs"]["post"]["requestBody"]["content"]["multipart/form-
 type Natural<T> = string extends T ? T : "true" | "false" extends T ? boolean : T;
 /** Parameters of the task and options of the result: the fields of the form. */
 export type JobOptions = {
-  [Name in Exclude<keyof Form, "file" | "task" | "client_metadata" | "dry_run">]?: Natural<
+  [Name in Exclude<keyof Form, "file" | "task" | "tasks" | "client_metadata" | "dry_run">]?: Natural<
     NonNullable<Form[Name]>
   >;
 } & {
@@ -25,6 +27,7 @@ export type JobOptions = {
 };
 
 export interface SubmitOptions extends JobOptions {
+  /** A task; or several with their values, as in `denoise:25,super-resolution:2`. */
   task: string;
   /** Pass one of your own to be able to repeat the call after a crash. */
   idempotencyKey?: string;
@@ -69,6 +72,7 @@ export class HiirClient {
   readonly jobs: Jobs;
   readonly batches: Batches;
   readonly tasks: Tasks;
+  private readonly api: Api;
 
   constructor(baseUrl = "http://127.0.0.1:8000", options: ClientOptions = {}) {
     const policy = { ...DEFAULT_POLICY, ...options.retries };
@@ -77,9 +81,19 @@ export class HiirClient {
       headers: options.apiKey === undefined ? {} : { Authorization: `Bearer ${options.apiKey}` },
       fetch: retryingFetch(policy, options.fetch),
     });
+    this.api = api;
     this.jobs = new Jobs(api, policy);
     this.batches = new Batches(api);
     this.tasks = new Tasks(api);
+  }
+
+  /** Measure noise, compression and blur, and learn what the task `auto` would do. */
+  async analyze(file: File | Blob): Promise<Analysis> {
+    const answer = await this.api.POST("/v1/analyses", {
+      body: { file } as never,
+      bodySerializer: () => form([["file", file]], {}),
+    });
+    return present(answer.data) as Analysis;
   }
 
   /** Restore an image: submit it, wait, and download the result, checked by its hash. */
@@ -91,6 +105,11 @@ export class HiirClient {
     if (onProgress !== undefined) wait.onProgress = onProgress;
     return this.jobs.download(await this.jobs.wait(job.id, wait));
   }
+}
+
+/** The fields of a submission: several tasks go by another name. */
+function named<T extends { task: string }>({ task, ...fields }: T): Record<string, unknown> {
+  return /[,:]/.test(task) ? { tasks: task, ...fields } : { task, ...fields };
 }
 
 const ENDED = new Set(["succeeded", "failed", "canceled"]);
@@ -105,7 +124,8 @@ export class Jobs {
 
   /** Submit an image, with a random idempotency key unless one is given. */
   async submit(file: File | Blob, options: SubmitOptions): Promise<Job> {
-    const { idempotencyKey, ...fields } = options;
+    const { idempotencyKey, ...given } = options;
+    const fields = named(given);
     const answer = await this.api.POST("/v1/jobs", {
       headers: { "Idempotency-Key": idempotencyKey ?? randomKey() },
       body: { file, ...fields } as unknown as Form,
@@ -116,7 +136,7 @@ export class Jobs {
 
   /** Upload an image and learn what its job would do; nothing is stored or queued. */
   async dryRun(file: File | Blob, options: JobOptions & { task: string }): Promise<DryRun> {
-    const fields = { ...options, dry_run: true };
+    const fields = { ...named(options), dry_run: true };
     const answer = await this.api.POST("/v1/jobs", {
       body: { file, ...fields } as unknown as Form,
       bodySerializer: () => form([["file", file]], fields),
@@ -241,7 +261,8 @@ export class Batches {
 
   /** Submit several images, each of which becomes a job. */
   async submit(files: readonly (File | Blob)[], options: BatchSubmitOptions): Promise<Batch> {
-    const { idempotencyKey, ...fields } = options;
+    const { idempotencyKey, ...given } = options;
+    const fields = named(given);
     const answer = await this.api.POST("/v1/batches", {
       headers: { "Idempotency-Key": idempotencyKey ?? randomKey() },
       body: {} as never,

@@ -1,5 +1,6 @@
 export {
   HiirClient,
+  type Analysis,
   type Batch,
   type ClientOptions,
   type DryRun,

@@ -40,6 +40,7 @@ class Record:
     sha256: str | None = None
     """Of the result."""
     model_sha256: str | None = None
+    """Of the models, comma-separated; empty where nothing had to be restored."""
     job_id: str | None = None
     code: str | None = None
     request_id: str | None = None
@@ -81,7 +82,8 @@ class Journal:
         if record is None or record.status != "restored" or record.key != key:
             return False
         path = self._folder / record.target
-        return record.model_sha256 in models and path.is_file() and _hash(path) == record.sha256
+        used = set(filter(None, (record.model_sha256 or "").split(",")))
+        return used <= models and path.is_file() and _hash(path) == record.sha256
 
     def restored(
         self,

@@ -42,6 +42,7 @@ class RestoreRequest:
     """A task with its parameters and the options of the result."""
 
     task: str
+    """Name of the task, or several tasks with their values."""
     fields: Mapping[str, str]
     """Fields of the form beside the task and the file."""
     models: frozenset[str]
@@ -112,9 +113,11 @@ def read_request(options: argparse.Namespace, tasks: Sequence["Task"]) -> Restor
         name, equals, value = text.partition("=")
         if not (name and equals):
             raise PhotoPlanError(f"--parameter is NAME=VALUE, not {text!r}.")
-        if name in {"task", *fields}:
+        if name in {"task", "tasks", *fields}:
             raise PhotoPlanError(f"The parameter {name} is given twice.")
         fields[name] = value
+    if options.tasks is not None:
+        return _chain(options, fields, tasks)
     task = _find_task(options.task, tasks)
     known = {parameter.name: parameter for parameter in task.parameters}
     for name in _PARAMETERS:
@@ -135,6 +138,26 @@ def read_request(options: argparse.Namespace, tasks: Sequence["Task"]) -> Restor
         models=frozenset(model.sha256 for model in models),
         megapixel_seconds=max(measured, default=None),
         tiling=max(((model.tile, model.overlap) for model in models), default=None),
+        priority=options.priority,
+    )
+
+
+def _chain(
+    options: argparse.Namespace, fields: Mapping[str, str], tasks: Sequence["Task"]
+) -> RestoreRequest:
+    """Return several tasks as one request; the service checks their values."""
+    for name in _PARAMETERS:
+        if name in fields:
+            raise PhotoPlanError(
+                f"--tasks takes the value of {name} behind a colon, as in denoise:25."
+            )
+    names = [item.partition(":")[0].strip() for item in options.tasks.split(",")]
+    found = [_find_task(name, tasks) for name in names]
+    return RestoreRequest(
+        task=options.tasks,
+        fields=fields,
+        models=frozenset(model.sha256 for task in found for model in task.models),
+        megapixel_seconds=None,
         priority=options.priority,
     )
 

@@ -160,7 +160,7 @@ class PhotoRun:
                     key,
                     target=target,
                     sha256=job.output.sha256,
-                    model_sha256=job.model_sha256,
+                    model_sha256=",".join(step.model_sha256 for step in job.steps),
                     job_id=job.id,
                 )
         self.client.jobs.download(job, to=target, overwrite=self.force)

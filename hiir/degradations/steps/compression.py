@@ -6,9 +6,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from hiir.degradations.compression import ChromaSubsampling, compress_jpeg
-from hiir.degradations.quantization import QuantizationTables
 from hiir.degradations.steps.base import BaseStep, Range, Shares, draw_integer, draw_share
 from hiir.imaging import FloatPixels
+from hiir.imaging.quantization import QuantizationTables
 
 __all__ = ["Jpeg"]
 

@@ -4,7 +4,7 @@ import { announce, element } from "./dom.js";
 import { CompareView } from "./compare-view.js";
 import { orderText } from "./photo-list.js";
 import { partOf } from "./region.js";
-import { errorText, sizeText, stateText, timeText } from "./texts.js";
+import { errorText, sizeText, stateText, taskText, timeText } from "./texts.js";
 
 /** @typedef {import("./api.js").Api} Api */
 /** @typedef {import("./photo.js").Photo} Photo */
@@ -141,7 +141,7 @@ export class PhotoPanel extends HTMLElement {
     const facts = [["Restoration", orderText(photo)]];
     if (job?.input) facts.push(["Photo", imageText(job.input)]);
     if (job?.output) {
-      facts.push(["Result", imageText(job.output)], ["Model", `${job.model} ${job.model_version}`]);
+      facts.push(["Result", imageText(job.output)], ["Done", stepsText(job.steps)]);
       const total = Object.entries(job.timings ?? {}).filter(([name]) => name !== "queued")
         .filter(([name]) => ["decode", "restore", "encode", "store"].includes(name))
         .reduce((sum, [, spent]) => sum + Number(spent), 0);
@@ -184,6 +184,13 @@ export class PhotoPanel extends HTMLElement {
 }
 
 customElements.define("photo-panel", PhotoPanel);
+
+/** @param {any[]} steps */
+function stepsText(steps) {
+  if (steps.length === 0) return "Nothing: the photo is fine as it is";
+  return steps.map(({ task, model, model_version: version }) =>
+    `${taskText(task, "").title} (${model} ${version})`).join(", then ");
+}
 
 /** @param {any} image */
 function imageText({ format, width, height, bytes }) {

@@ -6,6 +6,7 @@ import { NetworkError, Problem } from "./api.js";
 
 /** @type {Record<string, { title: string, example: string }>} */
 const TASKS = {
+  "auto": { title: "Automatic", example: "Removes noise and JPEG traces where it finds them" },
   "denoise": { title: "Remove noise", example: "Night shots, high ISO, scanned film" },
   "jpeg-artifacts": { title: "Repair JPEG", example: "Blocks and halos of photos sent by chat" },
   "super-resolution": { title: "Enlarge", example: "Small photos for print or a large screen" },
@@ -53,7 +54,7 @@ export function taskText(name, summary) {
     summary,
     example: known?.example ?? "",
     /** A small picture, half before and half after. */
-    picture: known ? `task-${name}.webp` : "",
+    picture: known && name !== "auto" ? `task-${name}.webp` : "",
   };
 }
 

@@ -130,15 +130,18 @@ def result_of(job: Job, *, now: float) -> StoredImage:
 def result_headers(job: Job, result: StoredImage, *, now: float) -> dict[str, str]:
     """Return the headers except for the length."""
     left = max(int(job.expires_at - now), 0)
+    models = {
+        "X-Model": ",".join(step.model for step in job.steps),
+        "X-Model-Version": ",".join(step.model_version for step in job.steps),
+        "X-Model-SHA256": ",".join(step.model_sha256 for step in job.steps),
+    }
     return {
         "ETag": f'"{result.blob.sha256}"',
         "Accept-Ranges": "bytes",
         "Cache-Control": f"private, max-age={left}",
         **download_headers(job, result),
         "X-Content-Type-Options": "nosniff",
-        "X-Model": job.model,
-        "X-Model-Version": job.model_version,
-        "X-Model-SHA256": job.model_sha256,
+        **(models if job.steps else {}),
     }
 
 

@@ -80,6 +80,7 @@ def service_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     add_identity(root, "denoise-color")
     add_identity(root, "denoise-gray", input_channels=1, output_channels=1)
     add_blurring(root, "blurring")
+    add_blurring(root, "jpeg-color")
     add_enlarging(root, "sr-x2", scale=2)
     add_enlarging(root, "sr-x3", scale=3)
     add_identity(root, "deblur-defocus")

@@ -20,6 +20,7 @@ from service.errors import ModelMismatchError, StoreUnavailableError
 from service.inference.served_model import ServedModel
 from service.inference.triton import TritonEngine
 from service.jobs.job import Job, JobStatus
+from service.jobs.planned_step import Step
 from service.jobs.redis_blobs import RedisBlobStore
 from service.jobs.store import JobStore, LeaseState
 from service.jobs.stored_image import StoredImage
@@ -84,9 +85,15 @@ def create(pipeline: Pipeline, task: str, *, size: tuple[int, int] = SOME_TILES)
     job = Job(
         id=uuid.uuid4().hex,
         task=task,
-        model=task,
-        model_version="0",
-        model_sha256="0" * 64,
+        steps=(
+            Step(
+                task=task,
+                parameters={},
+                model=task,
+                model_version="0",
+                model_sha256="0" * 64,
+            ),
+        ),
         filename=None,
         source=StoredImage(
             blob=blob,
@@ -126,7 +133,8 @@ def failure_code(job: Job) -> str:
 def test_success_tells_which_model_it_was(pipeline: Pipeline) -> None:
     job = run(pipeline, create(pipeline, "identity"))
     assert job.status is JobStatus.SUCCEEDED
-    assert (job.model_version, job.model_sha256) == ("1", contract("identity").sha256)
+    (step,) = job.steps
+    assert (step.model_version, step.model_sha256) == ("1", contract("identity").sha256)
     assert job.result is not None
     content = b"".join(pipeline.blobs.open(job.result.blob) or ())
     assert (read(content) == photo(*SOME_TILES)).all()
@@ -226,7 +234,10 @@ def test_job_waits_until_worker_and_triton_have_the_same_version(
     assert run_when_due(pipeline, job_id).status is JobStatus.QUEUED
     path.write_text(served)
     job = run_when_due(pipeline, job_id)
-    assert (job.status, job.model_sha256) == (JobStatus.SUCCEEDED, "0123456789abcdef" * 4)
+    assert (job.status, job.steps[0].model_sha256) == (
+        JobStatus.SUCCEEDED,
+        "0123456789abcdef" * 4,
+    )
 
 
 def test_image_of_two_versions_is_not_kept(

@@ -13,6 +13,7 @@ from service.capacity.load import LoadStore
 from service.embedded.redis import RedisServer
 from service.jobs.creation import Creation
 from service.jobs.job import Job, JobStatus, Outcome
+from service.jobs.planned_step import Step
 from service.jobs.priority import Priority
 from service.jobs.store import JobStore, Lease, LeaseState
 from service.jobs.stored_image import Blob, StoredImage
@@ -46,9 +47,15 @@ def make(
         priority=priority,
         batch_id=batch_id,
         task=task,
-        model=task,
-        model_version="1",
-        model_sha256=task[0] * 64,
+        steps=(
+            Step(
+                task=task,
+                parameters={},
+                model=task,
+                model_version="1",
+                model_sha256=task[0] * 64,
+            ),
+        ),
         filename=None,
         source=StoredImage(
             blob=Blob(id="b" * 32, size=10, sha256="c" * 64),

@@ -11,6 +11,7 @@ from redis import Redis
 
 from service.errors import InputExpiredError, StoreUnavailableError
 from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress, Stage
+from service.jobs.planned_step import Step
 from service.jobs.priority import Priority
 from service.jobs.store import JobStore, Lease, LeaseState
 from service.jobs.stored_image import Blob, StoredImage
@@ -43,9 +44,15 @@ def create(store: JobStore, **changes: object) -> Job:
     job = Job(
         id=uuid.uuid4().hex,
         task="identity",
-        model="identity",
-        model_version="1",
-        model_sha256="d" * 64,
+        steps=(
+            Step(
+                task="identity",
+                parameters={},
+                model="identity",
+                model_version="1",
+                model_sha256="d" * 64,
+            ),
+        ),
         filename=None,
         source=IMAGE,
         created_at=now,

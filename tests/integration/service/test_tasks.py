@@ -29,7 +29,12 @@ def send(stack: Stack, pixels: np.ndarray, **fields: Any) -> dict[str, Any]:
 def test_tasks_are_listed_with_parameters_limits_and_models(stack: Stack) -> None:
     send(stack, COLOUR, task="denoise")
     tasks = {task["name"]: task for task in stack.client.get("/v1/tasks").json()["tasks"]}
-    assert list(tasks)[:4] == ["denoise", "super-resolution", "demosaic", "defocus-deblur"]
+    assert list(tasks)[:4] == [
+        "denoise",
+        "jpeg-artifacts",
+        "super-resolution",
+        "demosaic",
+    ]
     denoise = tasks["denoise"]
     assert (denoise["channels"], denoise["scales"], denoise["max_side"]) == ([1, 3], [1], 5000)
     assert "png" in denoise["formats"]

@@ -29,8 +29,11 @@ const { code } = await client.restore(new File(["no"], "a.png"), { task: "identi
   .catch((error) => error);
 const batch = await client.batches.submit([file, file], { task: "identity" });
 const ended = await client.batches.wait(batch.id);
+const chain = await client.restore(file, { task: "identity,super-resolution:2" });
+const analysis = await client.analyze(file);
 const tasks = (await client.tasks.list()).map((task) => task.name);
-console.log(JSON.stringify({ states, code, job: result.job, counts: ended.counts, tasks }));
+console.log(JSON.stringify({ states, code, job: result.job, counts: ended.counts, tasks,
+  steps: chain.job.steps.map((step) => step.task), suggestion: analysis.suggestion }));
 """
 
 
@@ -73,3 +76,5 @@ def test_it_restores_photos_on_the_service(stack: Stack, package: Path) -> None:
     assert said["job"]["options"]["metadata"] == "strip"
     assert said["counts"]["succeeded"] == 2
     assert "denoise" in said["tasks"]
+    assert said["steps"] == ["identity", "super-resolution"]
+    assert isinstance(said["suggestion"], list)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from service.jobs.job import Job
+from service.jobs.planned_step import Step
 from service.jobs.stored_image import Blob, StoredImage
 
 
@@ -35,14 +36,29 @@ def make_image() -> Callable[..., StoredImage]:
 
 
 @pytest.fixture
-def make_job(make_image: Callable[..., StoredImage]) -> Callable[..., Job]:
+def make_step() -> Callable[..., Step]:
+    def make(**changes: Any) -> Step:
+        values: dict[str, Any] = {
+            "task": "denoise-color",
+            "parameters": {},
+            "model": "denoise-color",
+            "model_version": "1",
+            "model_sha256": "d" * 64,
+        }
+        return Step(**{**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def make_job(
+    make_image: Callable[..., StoredImage], make_step: Callable[..., Step]
+) -> Callable[..., Job]:
     def make(**changes: Any) -> Job:
         values: dict[str, Any] = {
             "id": "a" * 32,
             "task": "denoise-color",
-            "model": "denoise-color",
-            "model_version": "1",
-            "model_sha256": "d" * 64,
+            "steps": (make_step(),),
             "filename": "grand-mère.jpg",
             "source": make_image(),
             "created_at": 1_700_000_000.25,

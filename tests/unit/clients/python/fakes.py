@@ -126,6 +126,15 @@ def job(status: str = "queued", **more: Any) -> dict[str, Any]:
         "filename": "a.png",
         "client_metadata": {},
         "task": "denoise",
+        "steps": [
+            {
+                "task": "denoise",
+                "parameters": {"noise_level": "auto"},
+                "model": "denoise-color",
+                "model_version": "1",
+                "model_sha256": "0" * 64,
+            }
+        ],
         "parameters": {"noise_level": "auto"},
         "model": "denoise-color",
         "model_version": "1",

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 import hiir_client
 from hiir_client import models, operations
+from hiir_client.analysis import Analysis, AnalysisConfidence
 from hiir_client.async_client import AsyncClient
 from hiir_client.errors import ApiError, error_class, error_classes
 from hiir_client.submission import BatchOptions, JobOptions
@@ -24,11 +25,13 @@ from service.jobs.batch import ItemStatus
 from service.jobs.job import JobStatus, WebhookEvent
 from service.jobs.priority import Priority
 from service.keys import Scope
-from service.schemas import batch, dry_run, event, job, key, link, task
+from service.schemas import analysis, batch, dry_run, event, job, key, link, task
 from service.webhooks import views
 
 ROOT = Path(__file__).parents[4]
 VIEWS: dict[type, type[BaseModel]] = {
+    Analysis: analysis.AnalysisView,
+    AnalysisConfidence: analysis.AnalysisConfidence,
     models.Batch: batch.BatchView,
     models.BatchItem: batch.BatchItemView,
     models.BatchSummary: batch.BatchSummary,
@@ -48,6 +51,7 @@ VIEWS: dict[type, type[BaseModel]] = {
     models.Parameter: task.ParameterView,
     models.PlannedImage: dry_run.PlannedImageView,
     models.Progress: job.ProgressView,
+    models.Step: job.StepView,
     models.Task: task.TaskView,
     models.TileGrid: job.TileGridView,
     models.Warning: job.WarningView,
@@ -59,7 +63,7 @@ VIEWS: dict[type, type[BaseModel]] = {
     operations.KeyList: key.KeyList,
     operations.TaskList: task.TaskList,
 }
-OF_ARGUMENTS = {"file", "task"}
+OF_ARGUMENTS = {"file", "task", "tasks"}
 # The client never waits in the submission, and a dry run has a method of its own.
 NOT_OFFERED = {"cancel_on_disconnect", "dry_run"}
 

@@ -61,7 +61,7 @@ def test_options_are_written_as_the_service_reads_them(caller: Caller) -> None:
 
 def test_a_dry_run_is_a_submission_that_creates_nothing(caller: Caller) -> None:
     plan = {
-        **{name: job()[name] for name in ("task", "parameters", "model", "model_version")},
+        **{name: job()[name] for name in ("task", "steps", "parameters", "model", "model_version")},
         "model_sha256": "a" * 64,
         "options": {"strength": 60},
         "tiles": 12,
@@ -80,6 +80,37 @@ def test_a_dry_run_is_a_submission_that_creates_nothing(caller: Caller) -> None:
     assert service.requests[0].method == "POST"
     assert (made.tiles, made.seconds, made.wait_seconds, made.megapixels) == (12, 3.5, None, 12.5)
     assert (made.output.width, made.warnings[0].code) == (40, "bit-depth-changed")
+
+
+def test_several_tasks_are_one_job(caller: Caller) -> None:
+    chain = "jpeg-artifacts,denoise:25,super-resolution:2"
+    service = FakeService([httpx.Response(202, json=job(task="chain"))])
+    made = caller.call(service, lambda client: client.jobs.submit(b"pixels", task=chain))
+    assert fields(service.requests[0]) == {"tasks": chain, "file": "image:pixels"}
+    assert [step.model for step in made.steps] == ["denoise-color"]
+
+
+def test_an_analysis_is_asked_for_without_a_job(caller: Caller) -> None:
+    found = {
+        "format": "jpeg",
+        "width": 40,
+        "height": 30,
+        "noise_sigma": 24.5,
+        "jpeg_quality": None,
+        "blockiness": 1.01,
+        "blur": 0.3,
+        "may_be_blurred": False,
+        "drawing": False,
+        "suggestion": ["denoise"],
+        "confidence": dict.fromkeys(
+            ("noise_sigma", "jpeg_quality", "blockiness", "blur", "drawing", "suggestion"), 0.5
+        ),
+    }
+    service = FakeService([httpx.Response(200, json=found)])
+    made = caller.call(service, lambda client: client.analyze(b"pixels", frame=2))
+    assert (service.requests[0].method, service.requests[0].url.path) == ("POST", "/v1/analyses")
+    assert fields(service.requests[0]) == {"frame": "2", "file": "image:pixels"}
+    assert (made.suggestion, made.noise_sigma, made.confidence.blur) == (("denoise",), 24.5, 0.5)
 
 
 def test_each_kind_of_source_is_sent_again_whole(caller: Caller, tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from hiir.degradations.compression import ChromaSubsampling, compress_jpeg
-from hiir.degradations.quantization import QuantizationTables, quantization_tables
 from hiir.degradations.recipe import Recipe
 from hiir.imaging import from_unit
+from hiir.imaging.quantization import QuantizationTables, quantization_tables
 
 
 def error(a: np.ndarray, b: np.ndarray) -> float:

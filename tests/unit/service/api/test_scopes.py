@@ -38,6 +38,7 @@ EXPECTED = {
     ("GET", "/v1/batches"): READ,
     ("GET", "/v1/batches/{batch_id}"): READ,
     ("GET", "/v1/batches/{batch_id}/results.zip"): READ,
+    ("POST", "/v1/analyses"): WRITE,
     ("POST", "/v1/jobs"): WRITE,
     ("POST", "/v1/uploads"): WRITE,
     ("PUT", "/v1/jobs/{job_id}"): WRITE,
@@ -58,6 +59,7 @@ EXPECTED = {
     ("DELETE", "/v1/keys/{key_id}"): ADMIN,
 }
 SUBMISSIONS = {
+    ("POST", "/v1/analyses"),
     ("POST", "/v1/uploads"),
     ("POST", "/v1/jobs"),
     ("PUT", "/v1/jobs/{job_id}"),

@@ -5,13 +5,12 @@ from dataclasses import replace
 import pytest
 
 from hiir.imaging import plan_tiles
-from service.capacity.job_work import JobWork, tile_pixels
+from service.capacity.job_work import JobWork, TileWork, tile_pixels
 
 SHA = "a" * 64
+TILES = TileWork(model_sha256=SHA, any_size=False, pixels=3_000_000)
 WORK = JobWork(
-    model_sha256=SHA,
-    any_size=False,
-    tile_pixels=3_000_000,
+    steps=(TILES,),
     read_format="jpeg",
     read_pixels=12_000_000,
     written_format="png",
@@ -31,8 +30,15 @@ def test_small_files_take_as_long_as_a_megapixel() -> None:
 
 def test_without_a_job_of_the_model_as_it_is_served_nothing_is_predicted() -> None:
     assert WORK.seconds({}) is None
-    assert replace(WORK, any_size=True).seconds(PACES) is None
-    assert replace(WORK, model_sha256="b" * 64).seconds(PACES) is None
+    for unknown in (replace(TILES, any_size=True), replace(TILES, model_sha256="b" * 64)):
+        assert replace(WORK, steps=(unknown,)).seconds(PACES) is None
+        assert replace(WORK, steps=(TILES, unknown)).seconds(PACES) is None
+
+
+def test_each_step_adds_its_tiles_and_a_job_without_any_takes_its_files() -> None:
+    assert replace(WORK, steps=(TILES, TILES)).seconds(PACES) == pytest.approx(2 * 6 + 1.4)
+    assert replace(WORK, steps=()).seconds({}) == 0
+    assert replace(WORK, steps=()).seconds(PACES) == pytest.approx(1.4)
 
 
 def test_a_format_that_was_never_written_counts_as_nothing() -> None:

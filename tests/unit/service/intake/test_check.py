@@ -15,6 +15,7 @@ from hiir.imaging import (
     UnsupportedImageFormat,
 )
 from service.catalogue.models import ModelCatalogue
+from service.catalogue.restoration import read_restoration
 from service.catalogue.tasks import TaskCatalogue
 from service.errors import InvalidParameterError, ResultTooLargeError
 from service.intake.check import UploadCheck
@@ -36,7 +37,7 @@ def check(make_contract, tmp_path: Path):
     codec = build_codec(limits)
 
     def run(content: bytes, task: str, **options):
-        request = catalogue.find(task).request({})
+        request = read_restoration(catalogue, {"task": task})
         path = tmp_path / "upload"
         path.write_bytes(content)
         with path.open("rb") as file:
@@ -53,10 +54,9 @@ def test_a_region_of_a_photo_whose_whole_result_would_be_too_large_is_accepted(c
         check(content, "super-resolution")
     region = Region(left=7000, top=100, width=200, height=100)
     checked = check(content, "super-resolution", region=region)
-    assert checked.region_pixels is not None
-    assert region.pixels <= checked.region_pixels < 232 * 132  # tiles of 16
+    assert region.pixels <= checked.restored_pixels < 232 * 132  # tiles of 16
     assert checked.result_estimate == 200 * 100 * 16 * 3
-    assert check(content, "denoise").region_pixels is None
+    assert check(content, "denoise").restored_pixels == 8000 * 1000
 
 
 def test_the_region_of_a_turned_photo_is_checked_when_it_is_upright(check):
@@ -76,7 +76,9 @@ def test_a_strength_is_refused_where_a_result_cannot_be_blended(make_contract, t
     codec = build_codec(limits)
     path = tmp_path / "upload"
     Image.fromarray(np.full((40, 60), 90, np.uint8)).save(path, "PNG")
-    made = UploadCheck(codec=codec, limits=limits, request=catalogue.find("denoise").request({}))
+    made = UploadCheck(
+        codec=codec, limits=limits, request=read_restoration(catalogue, {"task": "denoise"})
+    )
     with path.open("rb") as file, pytest.raises(InvalidParameterError, match="cannot be blended"):
         made.run(Upload(file=file), PhotoOptions(strength=50), ())
     codec.close()
@@ -108,7 +110,7 @@ def test_a_result_with_sides_beyond_its_format_is_refused(check, size, sent, tar
 def test_the_same_photo_is_accepted_in_a_format_that_holds_it(check):
     content = picture(4200, 32, "WEBP")
     checked = check(content, "super-resolution", format=ImageFormat.PNG)
-    assert checked.model.name == "sr-x4"
+    assert [planned.model.name for planned in checked.steps] == ["sr-x4"]
     assert check(content, "denoise").photo.header.width == 4200
 
 

@@ -195,11 +195,29 @@ def test_a_failure_leaves_the_stage_at_which_it_happened(make_job):
     assert Job.from_fields(make_job().to_fields() | fields).failure == failure
 
 
-def test_a_job_is_named_after_the_model_that_really_restored_it(make_job):
-    fields = outcome(model_version="2", model_sha256="e" * 64).to_fields()
-    job = Job.from_fields(make_job().to_fields() | fields)
-    assert (job.model_version, job.model_sha256) == ("2", "e" * 64)
-    assert "model_version" not in outcome().to_fields()
+def test_a_job_is_named_after_the_model_that_really_restored_it(make_job, make_step):
+    steps = (make_step(model_version="2", model_sha256="e" * 64), make_step(task="denoise"))
+    fields = outcome(steps=steps).to_fields()
+    assert Job.from_fields(make_job().to_fields() | fields).steps == steps
+    assert (fields["model_version"], fields["model_sha256"]) == ("2", "e" * 64)
+    assert "steps" not in outcome().to_fields()
+
+
+def test_steps_survive_the_record_of_a_job_and_so_does_a_job_without_any(make_job, make_step):
+    denoise = make_step(task="denoise", parameters={"noise_level": "25"})
+    job = make_job(task="chain", steps=(make_step(), denoise), restored_pixels=2 * 640 * 480)
+    assert Job.from_fields(job.to_fields()) == job
+    assert job.pixels == 2 * 640 * 480
+    unchanged = make_job(task="auto", steps=())
+    assert Job.from_fields(unchanged.to_fields()) == unchanged
+    assert unchanged.to_fields()["model_sha256"] == ""
+
+
+def test_a_record_of_the_previous_release_has_one_step(make_job, make_step):
+    step = make_step(parameters={"noise_level": "25"})
+    fields = make_job(steps=(step,)).to_fields()
+    del fields["steps"]
+    assert Job.from_fields(fields).steps == (step,)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from service.worker.preparation import StackedViews, prepare_photo
+from hiir.imaging import Region
+from service.jobs.planned_step import Step, plan_steps
+from service.worker.preparation import (
+    PlacedRows,
+    StackedViews,
+    input_of_step,
+    prepare_photo,
+)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -34,11 +41,24 @@ def test_a_model_is_told_the_level_that_was_given_or_is_estimated(make_contract,
     pixels = noise.clip(0, 255).astype(np.uint8)
     image = SimpleNamespace(pixels=pixels, close=lambda: None)
     codec = SimpleNamespace(decode=lambda *_: image)
-    job = SimpleNamespace(parameters=given, options=None, source=SimpleNamespace(right_from=None))
+    job = SimpleNamespace(options=None, source=SimpleNamespace(right_from=None))
     contract = make_contract(input_channels=4, noise_level=True)
     with ExitStack() as files:
         photo = prepare_photo(None, job, contract=contract, codec=codec, limits=None, files=files)
-    rows = photo.rows[10:12]
-    assert (photo.rows.shape, rows.shape) == ((128, 128, 4), (2, 128, 4))
+    step = Step.of("denoise", given, contract)
+    (planned,) = plan_steps((128, 128, 1), [step], [contract], any_size=[False], region=None)
+    image = input_of_step(planned, photo.rows, known=None)
+    rows = image[10:12]
+    assert (image.shape, rows.shape) == ((128, 128, 4), (2, 128, 4))
     np.testing.assert_allclose(rows[..., :3], pixels[10:12].repeat(3, axis=2) / 255, atol=1e-6)
     assert rows[0, 0, 3] * 255 == pytest.approx(level, rel=0.1)
+
+
+def test_the_known_part_of_an_image_lies_where_it_belongs():
+    part = np.random.default_rng(1).integers(1, 255, (10, 12, 3), np.uint8)
+    rows = PlacedRows(part, Region(left=5, top=20, width=12, height=10), height=40, width=30)
+    whole = np.zeros((40, 30, 3), np.uint8)
+    whole[20:30, 5:17] = part
+    assert (rows.shape, rows.dtype) == ((40, 30, 3), np.uint8)
+    for top, bottom in ((0, 40), (0, 5), (15, 25), (22, 24), (28, 60), (35, 40)):
+        np.testing.assert_array_equal(rows[top:bottom], whole[top:bottom])

@@ -18,14 +18,16 @@ def photo(tmp_path: Path) -> PlannedPhoto:
     )
 
 
-def record_result(folder: Path, photo: PlannedPhoto, content: bytes, key: str = "key") -> None:
+def record_result(
+    folder: Path, photo: PlannedPhoto, content: bytes, key: str = "key", models: str = "model-1"
+) -> None:
     with open_journal(folder) as journal:
         journal.restored(
             photo,
             key,
             target=photo.target,
             sha256=hashlib.sha256(content).hexdigest(),
-            model_sha256="model-1",
+            model_sha256=models,
             job_id="job",
         )
 
@@ -51,6 +53,23 @@ def test_another_photo_request_or_model_is_not_done(photo: PlannedPhoto) -> None
     photo.target.write_bytes(b"whole")
     assert not is_done(folder, photo, key="other")
     assert not is_done(folder, photo, models=frozenset({"model-2"}))
+
+
+@pytest.mark.parametrize(
+    ("used", "served", "done"),
+    [
+        ("model-1,model-2", {"model-1", "model-2"}, True),
+        ("model-1,model-2", {"model-1"}, False),
+        ("", {"model-1"}, True),
+    ],
+)
+def test_a_result_of_several_models_or_none_is_done_while_all_are_served(
+    photo: PlannedPhoto, used: str, served: set[str], done: bool
+) -> None:
+    folder = photo.target.parent
+    record_result(folder, photo, b"whole", models=used)
+    photo.target.write_bytes(b"whole")
+    assert is_done(folder, photo, models=frozenset(served)) is done
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 7))

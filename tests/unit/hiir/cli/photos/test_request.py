@@ -48,11 +48,13 @@ ANYTHING = replace(
 OTHER = replace(TASK, name="denoise", parameters=(), models=())
 
 
-def read(*arguments: str, task: str = "super-resolution") -> RestoreRequest:
+def read(
+    *arguments: str, task: str | None = "super-resolution", tasks: str | None = None
+) -> RestoreRequest:
     parser = argparse.ArgumentParser()
     add_parameters(parser)
     options = parser.parse_args(arguments)
-    options.task = task
+    options.task, options.tasks = task, tasks
     return read_request(options, [TASK, OTHER, ANYTHING])
 
 
@@ -61,6 +63,17 @@ def test_strength_and_region_are_sent_for_every_task() -> None:
     assert request.fields == {"scale": "2", "strength": "70", "region": "10,20,30,40"}
     assert request.tiling == (64, 8)
     assert read("--strength", "5", task="denoise").fields == {"strength": "5"}
+
+
+def test_several_tasks_are_sent_as_they_are_written() -> None:
+    chain = "denoise:25,super-resolution:2"
+    request = read("--strength", "70", task=None, tasks=chain)
+    assert (request.task, request.fields) == (chain, {"strength": "70"})
+    assert request.models == {"a" * 64, "b" * 64}
+    with pytest.raises(PhotoPlanError, match="behind a colon"):
+        read("--scale", "2", task=None, tasks=chain)
+    with pytest.raises(PhotoPlanError, match="no task or model 'sharpen'"):
+        read(task=None, tasks="denoise,sharpen")
 
 
 @pytest.mark.parametrize("text", ["1,2,3", "a,0,5,5", "0,0,0,5", "-1,0,5,5"])
@@ -78,7 +91,7 @@ def test_each_option_is_a_parameter_of_the_api() -> None:
 
 
 def test_every_parameter_of_the_api_can_be_given() -> None:
-    names = set(PARAMETERS) - {"task"}
+    names = set(PARAMETERS) - {"task", "tasks"}
     request = read(*(f"--parameter={name}=1" for name in names), task="anything")
     assert set(request.fields) == names
 

@@ -1,0 +1,35 @@
+"""Whether a picture is a drawing or a screenshot: few colors make up most of it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hiir.imaging.analysis.measurement import Measurement, ramp
+from hiir.imaging.pixels import FloatPixels
+
+__all__ = ["measure_drawing"]
+
+_COLORS = 8
+_PHOTO, _DRAWN = 0.35, 0.65
+
+
+def measure_drawing(strips: Sequence[FloatPixels]) -> Measurement:
+    """Measure the share of the eight most frequent colors in strips ``(h, W, C)`` float32 [0, 1].
+
+    Returns:
+        The share, and the confidence that the picture is drawn: photos have 0.01 to 0.2, with
+        large areas that are black or white up to 0.5, and drawings 0.8 and more.
+    """
+    codes = np.concatenate([_codes(strip) for strip in strips])
+    _, counts = np.unique(codes, return_counts=True)
+    share = float(np.sort(counts)[-_COLORS:].sum() / len(codes))
+    return Measurement(value=share, confidence=ramp(share, low=_PHOTO, high=_DRAWN))
+
+
+def _codes(strip: FloatPixels) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
+    """One number for each pixel's color of 8 bits per channel."""
+    levels = np.rint(strip * 255).astype(np.uint32).reshape(-1, strip.shape[2])
+    codes = np.zeros(len(levels), np.uint32)
+    for channel in range(levels.shape[1]):
+        codes = codes << 8 | levels[:, channel]
+    return codes

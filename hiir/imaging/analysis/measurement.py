@@ -1,0 +1,19 @@
+"""A measured value, and how far it can be trusted."""
+
+from dataclasses import dataclass
+
+__all__ = ["Measurement", "ramp"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """A measured value with its confidence."""
+
+    value: float
+    confidence: float
+    """0 to 1; from 0.5 on the value is acted on."""
+
+
+def ramp(value: float, *, low: float, high: float) -> float:
+    """Return 0 up to `low`, 1 from `high` on, and what lies between in proportion."""
+    return min(max((value - low) / (high - low), 0.0), 1.0)

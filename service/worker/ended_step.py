@@ -1,0 +1,60 @@
+"""The steps of a job that are done, and what they took."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from service.capacity.job_work import JobWork, TileWork, tile_pixels
+from service.capacity.throughput import ThroughputStore
+from service.jobs.job import Stage
+from service.jobs.planned_step import PlannedStep, Step
+from service.jobs.stored_image import StoredImage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedStep:
+    """A step that is done, and what it took."""
+
+    step: Step
+    """With the model that did it."""
+    work: TileWork
+    seconds: float
+    pixels: int
+    """Of its image, without padding."""
+
+    @classmethod
+    def of(cls, planned: PlannedStep, *, any_size: bool, seconds: float) -> Self:
+        """Build the record of a planned step that took so many seconds."""
+        work = TileWork(
+            model_sha256=planned.model.sha256,
+            any_size=any_size,
+            pixels=tile_pixels(planned.tiles),
+        )
+        step = Step.of(planned.step.task, planned.step.parameters, planned.model)
+        return cls(step=step, work=work, seconds=seconds, pixels=planned.pixels)
+
+
+def record_throughput(
+    store: ThroughputStore,
+    steps: Sequence[EndedStep],
+    *,
+    source: StoredImage,
+    written_format: str,
+    written_pixels: int,
+    timings: Mapping[str, float],
+) -> None:
+    """Record what a job took; raises `StoreUnavailableError`."""
+    work = JobWork(
+        steps=tuple(ended.work for ended in steps),
+        read_format=source.format,
+        read_pixels=source.pixels,
+        written_format=written_format,
+        written_pixels=written_pixels,
+    )
+    store.record(
+        work,
+        image_pixels=[ended.pixels for ended in steps],
+        steps=[ended.seconds for ended in steps],
+        read=timings[Stage.DECODE],
+        written=timings[Stage.ENCODE] + timings[Stage.STORE],
+    )
