@@ -9,7 +9,7 @@ job runs although nobody asks for it.
 
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from hiir.imaging import ImageFormat, ImagingError, PhotoAnalysis, PhotoInfo, PhotoOptions
@@ -26,7 +26,7 @@ from service.errors import (
     WaitTooLongError,
     translate_imaging_error,
 )
-from service.intake.check import CheckedUpload, UploadCheck
+from service.intake.check import UploadCheck
 from service.intake.codec_pool import CodecPool
 from service.intake.prediction import predict
 from service.intake.receive import Upload
@@ -179,13 +179,8 @@ class JobSubmitter:
 
         Raises `ImageError` and the other errors of a file (see `service.errors`).
         """
-        try:
-            with self._codecs.take() as codec:
-                nothing = Restoration(name=AUTO, steps=())
-                check = UploadCheck(codec=codec, limits=self._limits, request=nothing)
-                return check.analyze(upload, options)
-        except ImagingError as error:
-            raise translate_imaging_error(error) from error
+        with self._checking(Restoration(name=AUTO, steps=())) as check:
+            return check.analyze(upload, options)
 
     def dry_run(
         self,
@@ -233,7 +228,8 @@ class JobSubmitter:
         gets the first of them. Raises `ImageError` and the other errors of `UploadCheck`,
         `StoreFullError` or `StoreUnavailableError`.
         """
-        checked = self._check(upload, request, options or PhotoOptions(), formats)
+        with self._checking(request) as check:
+            checked = check.run(upload, options or PhotoOptions(), formats)
         blob = self._store(upload)
         now = self._jobs.now()
         trace = current_trace()
@@ -365,17 +361,11 @@ class JobSubmitter:
             logger.info("accepted %s, %s %s bytes", job.task, job.source.format, blob.size)
         return job
 
-    def _check(
-        self,
-        upload: Upload,
-        request: Restoration,
-        options: PhotoOptions,
-        formats: Sequence[ImageFormat],
-    ) -> CheckedUpload:
+    @contextlib.contextmanager
+    def _checking(self, request: Restoration) -> Iterator[UploadCheck]:
         try:
             with self._codecs.take() as codec:
-                check = UploadCheck(codec=codec, limits=self._limits, request=request)
-                return check.run(upload, options, formats)
+                yield UploadCheck(codec=codec, limits=self._limits, request=request)
         except ImagingError as error:
             raise translate_imaging_error(error) from error
 

@@ -15,7 +15,7 @@ def noisy(sigma: float, *, channels: int = 3, clean: np.ndarray | float = 0.5) -
 @pytest.mark.parametrize("sigma", [2, 10, 25, 50])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_white_noise_on_a_flat_picture_is_measured(sigma: float, channels: int) -> None:
-    assert estimate_noise_level(noisy(sigma, channels=channels)) == pytest.approx(sigma, rel=0.1)
+    assert estimate_noise_level(noisy(sigma, channels=channels)) == pytest.approx(sigma, rel=0.12)
 
 
 @pytest.mark.parametrize("sigma", [15, 25, 50])

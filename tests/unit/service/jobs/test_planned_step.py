@@ -4,7 +4,7 @@ from concurrent.futures import Future
 
 import numpy as np
 import pytest
-from scipy.ndimage import uniform_filter
+from skimage.filters import gaussian
 
 from hiir.imaging import Region, restore_tiled, restored_shape
 from service.jobs.planned_step import Step, plan_steps, result_shape
@@ -21,7 +21,7 @@ class Blur:
 
     def submit(self, tile: np.ndarray) -> Future[np.ndarray]:
         future: Future[np.ndarray] = Future()
-        soft = uniform_filter(tile, (0, 0, 3, 3), mode="nearest")
+        soft = gaussian(tile, (0, 0, 1, 1), mode="nearest", truncate=1)
         future.set_result(soft.repeat(self._scale, 2).repeat(self._scale, 3).astype(np.float32))
         return future
 
