@@ -19,9 +19,9 @@ _BLOCK = 8
 # Shares of the blocks of one brightness between which they count as flat: those below are often
 # clipped or drawn.
 _FLATTEST, _FLAT = 0.03, 0.12
-# Deviation of blocks of pure noise at these shares, against that of the noise: 0.86 in gray, 0.93 in
-# color (simulated). A little texture is left in the flat blocks of photos, for which 0.02 is
-# added: the worst clean photo of CBSD68 then keeps 0.2 dB more, at 0.02 dB of white noise.
+# Deviation of blocks of pure noise at these shares, against that of the noise: 0.86 in gray and
+# 0.93 in color (simulated). A little texture is left in the flat blocks of photos, for which 0.02
+# is added: the worst clean photo of CBSD68 then keeps 0.2 dB more, at 0.02 dB of white noise.
 _BIAS_GRAY, _BIAS_COLOR = 0.88, 0.95
 # Blocks with a larger share of their samples next to black or white do not show their noise.
 _CLIPPED_SHARE = 0.3
