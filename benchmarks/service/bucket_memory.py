@@ -29,6 +29,7 @@ from service.embedded.ports import choose_port
 from service.embedded.redis import RedisServer
 from service.jobs.bucket_blobs import BucketBlobStore
 from service.jobs.job import Job, JobStatus, Outcome
+from service.jobs.planned_step import Step
 from service.jobs.store import JobStore, LeaseState
 from service.jobs.stored_image import Blob, StoredImage
 from service.limits import Limits, TenantLimits
@@ -94,12 +95,17 @@ def end_job(store: JobStore, blobs: BucketBlobStore) -> list[Blob]:
     """Do what API and worker do in the stores for one job; return the blobs that are kept."""
     now = store.now()
     source = image(blobs.put([b"upload"], seconds=_KEPT_SECONDS), side=4000)
-    job = Job(
-        id=uuid.uuid4().hex,
+    step = Step(
         task="denoise",
+        parameters={},
         model="denoise-color",
         model_version="1",
         model_sha256="0" * 64,
+    )
+    job = Job(
+        id=uuid.uuid4().hex,
+        task="denoise",
+        steps=(step,),
         filename="holiday-in-the-mountains.png",
         source=source,
         created_at=now,
@@ -116,8 +122,7 @@ def end_job(store: JobStore, blobs: BucketBlobStore) -> list[Blob]:
         timings={"decode": 0.5, "restore": 20.25, "encode": 1.5, "store": 0.25},
         result=result,
         preview=preview,
-        model_version="1",
-        model_sha256="0" * 64,
+        steps=(step,),
     )
     if store.finish(lease, outcome) is not LeaseState.HELD:
         raise RuntimeError("the job did not end")

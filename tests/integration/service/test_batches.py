@@ -104,7 +104,8 @@ def test_bad_files_say_why_and_block_nobody(stack: Stack) -> None:
         content = archive.read(item["file"])
         np.testing.assert_array_equal(read(content), pixels)
         assert item["sha256"] == hashlib.sha256(content).hexdigest()
-        assert (item["model"], item["bytes"]) == ("identity", len(content))
+        assert [step["model"] for step in item["steps"]] == ["identity"]
+        assert item["bytes"] == len(content)
     assert manifest["items"][1]["error"]["code"] == "unsupported-image-format"
 
 

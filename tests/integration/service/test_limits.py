@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from service.capacity.job_work import JobWork
+from service.capacity.job_work import JobWork, TileWork
 from service.capacity.quotas import QuotaStore
 from service.capacity.throughput import ThroughputStore
 from service.errors import StoreFaultError
@@ -231,16 +231,14 @@ def test_too_long_a_wait_is_told_before_it_begins(
             ThroughputStore.from_settings(Settings(redis_url=stack.redis_url))
         ) as p:
             work = JobWork(
-                model_sha256=job["model_sha256"],
-                any_size=False,
-                tile_pixels=1,
+                steps=(TileWork(model_sha256=job["model_sha256"], any_size=False, pixels=1),),
                 read_format="png",
                 read_pixels=1,
                 written_format="png",
                 written_pixels=1,
             )
             for _ in range(40):  # an hour for each of its pixels
-                p.record(work, pixels=1, tiles=3600, read=0, written=0)
+                p.record(work, image_pixels=[1], steps=[3600], read=0, written=0)
         refused = wait_until(
             lambda: (
                 (got := ask(app, "POST", path, key=key, content=content, headers=kind)).status_code

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.integration
 # As the folder's conftest sets them.
 MAX_PIXELS, MAX_SIDE, MAX_BODY = 13_000_000, 5000, 20_000_000
 TASKS = (
-    "denoise, super-resolution, demosaic, defocus-deblur, blurring, "
-    "greedy, huge-identity, identity, large-identity, not-a-number, slow-identity"
+    "denoise, jpeg-artifacts, super-resolution, demosaic, defocus-deblur, blurring, "
+    "greedy, huge-identity, identity, large-identity, not-a-number, slow-identity, auto"
 )
 NOISE = bytes(range(256)) * 1000
 PNG = write(photo(40, 50))
@@ -205,11 +205,17 @@ def test_form_without_a_boundary_is_refused(stack: Stack) -> None:
     expect(answer, 400, "invalid-multipart")
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/json", "application/pdf", None])
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/pdf", None])
 def test_body_of_another_type_is_refused(stack: Stack, kind: str | None) -> None:
     headers = {"content-type": kind} if kind else {}
     answer = stack.client.post("/v1/jobs?task=identity", content=PNG, headers=headers)
     expect(answer, 415, "unsupported-media-type", actual=kind or "none")
+
+
+def test_json_that_is_no_object_is_refused(stack: Stack) -> None:
+    headers = {"content-type": "application/json"}
+    answer = stack.client.post("/v1/jobs?task=identity", content=PNG, headers=headers)
+    expect(answer, 400, "invalid-request")
 
 
 @pytest.mark.parametrize("way", ["form", "query"])

@@ -98,7 +98,7 @@ def test_models_lists_presets_and_releases(capsys) -> None:
     assert row["parameters"] == 900_732
     assert (row["gmacs"], row["gmacs_input"], row["receptive_field"]) == (2.923, "256x256", 1028)
     assert row["contract"]["size_multiple"] == 64
-    assert "denoise-color" in row["released"]
+    assert "demosaic" in row["released"]
 
 
 def test_models_lists_what_is_shipped_without_torch() -> None:
@@ -215,7 +215,7 @@ def test_eval_measures_a_run_and_holds_it_against_the_paper(
 ) -> None:
     shipped = load_release("denoise-color")
     preset = shipped.contract.architecture
-    overrides = ("name=mine", "model={}", f"preset={preset}", "data.noise_level_map=false")
+    overrides = ("name=mine", "model={}", f"preset={preset}")
     config = load_config("denoise-color", overrides=overrides)
     run = RunFolder(tmp_path / "run")
     run.begin(config, {})

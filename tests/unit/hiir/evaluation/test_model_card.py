@@ -81,7 +81,7 @@ def test_what_tiles_do_stands_in_the_card_of_a_model_that_was_measured(release):
 
 
 def test_gray_models_are_held_against_gray_rows(release):
-    release(output_channels=1, input_channels=1, quality={"classic5-q10-psnr": 29.0})
+    release(output_channels=1, input_channels=2, quality={"classic5-q10-psnr": 29.0})
     assert "| JPEG, as published | 27.82 / 0.7600 |" in card_facts("jpeg-gray").splitlines()
 
 

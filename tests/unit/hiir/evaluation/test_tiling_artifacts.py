@@ -22,7 +22,7 @@ from hiir.evaluation.tiling_artifacts import (
 )
 from hiir.models.release import Release, list_releases, load_release
 
-SHIPPED = load_release("denoise-color").contract
+SHIPPED = load_release("jpeg-color").contract
 CONTRACT = replace(SHIPPED, tile=64, overlap=16, size_multiple=32)
 PICTURES = tiling_pictures(CONTRACT, None)
 
