@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hiir.imaging.codec import Codec
     from hiir.imaging.contract import ModelContract
     from hiir.imaging.decoder import decode, probe
-    from hiir.imaging.encoder import EncodedPhoto, encode, without_alpha
+    from hiir.imaging.encoder import EncodedPhoto, encode, written_rows
     from hiir.imaging.errors import (
         CodecFailed,
         ContractError,
@@ -144,8 +144,8 @@ __all__ = [
     "restored_shape",
     "tiles_of",
     "to_unit",
-    "without_alpha",
     "writable_formats",
+    "written_rows",
 ]
 
 _MODULES = {
@@ -224,7 +224,7 @@ _MODULES = {
     "restored_shape": "tiled",
     "tiles_of": "tiled",
     "to_unit": "pixels",
-    "without_alpha": "encoder",
+    "written_rows": "encoder",
 }
 
 

@@ -137,7 +137,7 @@ class OutputRows:
         return np.dstack((color, change_depth(alpha, self.dtype)))
 
 
-def without_alpha(pixels: PixelRows, *, like: DecodedImage) -> PixelRows:
+def written_rows(pixels: PixelRows, *, like: DecodedImage) -> PixelRows:
     """Return `(H, W, C)` pixels as they would be written: of a gray photo one channel.
 
     The samples keep their depth.

@@ -28,7 +28,7 @@ from hiir.imaging import (
     plan_photo,
     restore_tiled,
     restored_shape,
-    without_alpha,
+    written_rows,
 )
 from service.capacity.throughput import ThroughputStore
 from service.catalogue.models import ModelCatalogue
@@ -206,7 +206,7 @@ class Pipeline:
             if place == 0:
                 photo.develop(restored)
             if not is_last:
-                rows = without_alpha(restored, like=photo.like)
+                rows = written_rows(restored, like=photo.like)
                 known = _enlarged(planned.region, planned.model.scale)
         return restored
 

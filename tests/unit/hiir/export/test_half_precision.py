@@ -15,8 +15,9 @@ def decibels(a: Tensor, b: Tensor) -> float:
 
 @pytest.mark.parametrize("name", ["denoise-color", "sr-x4"])
 def test_it_is_what_torch_computes_in_its_own_half_precision(name: str) -> None:
-    model = load_release(name).model
-    tiles = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    release = load_release(name)
+    model, channels = release.model, release.contract.input_channels
+    tiles = torch.rand(1, channels, 64, 64, generator=torch.Generator().manual_seed(0))
     run = run_in_half(model, tiles)
     with torch.inference_mode():
         full = model(tiles)
