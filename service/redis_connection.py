@@ -85,6 +85,21 @@ def connect(url: str, *, decode_responses: bool) -> redis.Redis:
     return redis.Redis(connection_pool=pool)
 
 
+def redis_time(client: redis.Redis) -> float:
+    """Return the time by Redis's clock, in seconds since the epoch, with `redis_errors`.
+
+    All times that are compared come from this clock.
+    """
+    with redis_errors():
+        return seconds_of(client.time())
+
+
+def seconds_of(time: tuple[int, int]) -> float:
+    """Return a reply to `TIME`, seconds and microseconds, in seconds."""
+    seconds, microseconds = time
+    return seconds + microseconds / 1e6
+
+
 def read_lua(package: str, name: str) -> str:
     """Return the script `lua/<name>.lua` of a package; Redis runs it as one transaction."""
     return files(package).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")

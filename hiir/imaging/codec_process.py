@@ -36,7 +36,7 @@ from hiir.imaging.errors import CodecFailed, DiskFull, ImageTooLarge, ImagingErr
 from hiir.imaging.limits import ImageLimits
 from hiir.imaging.notes_on_encoding import notes_on_result
 from hiir.imaging.options import PhotoOptions
-from hiir.imaging.photo import DecodedImage, PhotoInfo
+from hiir.imaging.photo import DecodedImage, PhotoBand, PhotoInfo
 from hiir.imaging.pixel_file import DISK_FULL_ERRNOS, PixelFile
 from hiir.imaging.preview import write_preview
 
@@ -117,12 +117,19 @@ def _probe(request: Message, files: Files) -> tuple[Message, Files]:
         return {"header": header_to_json(probe(source, request["frame"]))}, []
 
 
-def _decode(request: Message, files: Files) -> tuple[Message, Files]:
+@contextmanager
+def _opened_photo(
+    request: Message, files: Files
+) -> Iterator[tuple[PhotoInfo, Iterator[PhotoBand]]]:
     limits = ImageLimits(**request["limits"])
     options = PhotoOptions.from_json(request["options"])
+    with _open(files[0]) as source, open_photo(source, limits, options) as opened:
+        yield opened
+
+
+def _decode(request: Message, files: Files) -> tuple[Message, Files]:
     with ExitStack() as made:
-        source = made.enter_context(_open(files[0]))
-        info, bands = made.enter_context(open_photo(source, limits, options))
+        info, bands = made.enter_context(_opened_photo(request, files))
         if not request["keep"]:
             for _ in bands:
                 pass
@@ -136,11 +143,8 @@ def _decode(request: Message, files: Files) -> tuple[Message, Files]:
 
 
 def _analyze(request: Message, files: Files) -> tuple[Message, Files]:
-    limits = ImageLimits(**request["limits"])
-    options = PhotoOptions.from_json(request["options"])
     with ExitStack() as made:
-        source = made.enter_context(_open(files[0]))
-        info, bands = made.enter_context(open_photo(source, limits, options))
+        info, bands = made.enter_context(_opened_photo(request, files))
         pixels = made.enter_context(PixelFile(info.shape, info.dtype))
         for band in bands:
             pixels[band.top : band.top + len(band.color)] = band.color

@@ -10,12 +10,12 @@ distinguishes them from noise: it is small between the edges of letters and of l
 import numpy as np
 import numpy.typing as npt
 
+from hiir.imaging.blocks import BLOCK, LEAST_BLOCKS, unclipped_blocks
 from hiir.imaging.pixels import FloatPixels, PixelRows
 from hiir.imaging.strips import sample_strips
 
 __all__ = ["estimate_noise_level", "estimate_of_rows"]
 
-_BLOCK = 8
 # Shares of the blocks of one brightness between which they count as flat: those below are often
 # clipped or drawn.
 _FLATTEST, _FLAT = 0.03, 0.12
@@ -23,10 +23,6 @@ _FLATTEST, _FLAT = 0.03, 0.12
 # 0.93 in color (simulated). A little texture is left in the flat blocks of photos, for which 0.02
 # is added: the worst clean photo of CBSD68 then keeps 0.2 dB more, at 0.02 dB of white noise.
 _BIAS_GRAY, _BIAS_COLOR = 0.88, 0.95
-# Blocks with a larger share of their samples next to black or white do not show their noise.
-_CLIPPED_SHARE = 0.3
-_MARGIN = 2.5 / 255
-_LEAST_BLOCKS = 16
 # Low estimates are more often fine texture, such as sand: they count for less, on the scale of 255.
 # The clean photo of CBSD68 that this changes most keeps 2 dB more.
 _LOW, _LOW_SHARE = (8.0, 12.0), 0.93
@@ -51,13 +47,11 @@ def estimate_noise_level(image: FloatPixels) -> float:
         The deviation on the scale of 255; 0 for an image without 16 blocks of 8 x 8 pixels that
         are neither black nor white.
     """
-    blocks = _blocks(image)
-    clipped = ((blocks < _MARGIN) | (blocks > 1 - _MARGIN)).mean(axis=(1, 2))
-    blocks = blocks[clipped <= _CLIPPED_SHARE]
-    if len(blocks) < _LEAST_BLOCKS:
+    blocks = unclipped_blocks(image).reshape(-1, BLOCK**2, image.shape[2])
+    if len(blocks) < LEAST_BLOCKS:
         return 0.0
     residual = blocks - _PLANES @ (_PLANES.T @ blocks)
-    freedom = _BLOCK**2 - _PLANES.shape[1]
+    freedom = BLOCK**2 - _PLANES.shape[1]
     variance = np.square(residual).sum(axis=1).mean(axis=1) / freedom
     # A camera's noise grows with brightness: of each brightness the flattest blocks count.
     order = np.argsort(blocks.mean(axis=(1, 2)))
@@ -75,7 +69,7 @@ def _deviation(blocks: npt.NDArray[np.float32]) -> float:
     Each is taken between pixels two apart, along both diagonals: noise that demosaicking or JPEG
     has correlated is still seen, a slope of brightness is not.
     """
-    grid = blocks.reshape(-1, _BLOCK, _BLOCK, blocks.shape[2])
+    grid = blocks.reshape(-1, BLOCK, BLOCK, blocks.shape[2])
     left, right = grid[:, :, :-2], grid[:, :, 2:]
     differences = (left[:, :-2] - left[:, 2:] - right[:, :-2] + right[:, 2:]) / 2
     return float(np.median(np.abs(differences))) * _OF_MEDIAN
@@ -100,17 +94,10 @@ def _flat(variance: npt.NDArray[np.float32]) -> float:
     return float(ordered[first : max(int(_FLAT * len(ordered)), first + 1)].mean())
 
 
-def _blocks(image: FloatPixels) -> npt.NDArray[np.float32]:
-    """``(N, 64, C)``: all whole blocks."""
-    height, width = (side // _BLOCK * _BLOCK for side in image.shape[:2])
-    cells = image[:height, :width].reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK, -1)
-    return cells.transpose(0, 2, 1, 3, 4).reshape(-1, _BLOCK**2, image.shape[2])
-
-
 def _planes() -> npt.NDArray[np.float32]:
     """Orthonormal basis ``(64, 3)`` of the planes over a block."""
-    rows, columns = np.mgrid[:_BLOCK, :_BLOCK].reshape(2, -1)
-    basis, _ = np.linalg.qr(np.stack([np.ones(_BLOCK**2), rows, columns], axis=1))
+    rows, columns = np.mgrid[:BLOCK, :BLOCK].reshape(2, -1)
+    basis, _ = np.linalg.qr(np.stack([np.ones(BLOCK**2), rows, columns], axis=1))
     return basis.astype(np.float32)
 
 

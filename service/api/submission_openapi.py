@@ -9,7 +9,9 @@ from service.schemas.dry_run import DryRunView
 from service.schemas.job import JobView
 
 _TEXT = {"schema": {"type": "string"}}
-_FILE = {"schema": {"type": "string", "format": "binary"}}
+_UPLOAD = {"type": "string", "format": "binary"}
+_FILE = {"schema": _UPLOAD}
+_RAW_BODIES = {"image/*": _FILE, "application/octet-stream": _FILE}
 _TASKS = {
     "type": "string",
     "description": "Several tasks as one job, in order, instead of `task`: comma-separated, each "
@@ -170,7 +172,7 @@ SUBMISSION: dict[str, Any] = {
                         "type": "object",
                         "required": ["file"],
                         "properties": {
-                            "file": {"type": "string", "format": "binary"},
+                            "file": _UPLOAD,
                             "task": {
                                 "type": "string",
                                 "description": "One of `/v1/tasks`. `auto` analyzes the photo and "
@@ -192,8 +194,7 @@ SUBMISSION: dict[str, Any] = {
                         },
                     }
                 },
-                "image/*": _FILE,
-                "application/octet-stream": _FILE,
+                **_RAW_BODIES,
                 "application/json": {
                     "schema": {
                         "type": "object",
@@ -275,13 +276,12 @@ ANALYSIS: dict[str, Any] = {
                         "type": "object",
                         "required": ["file"],
                         "properties": {
-                            "file": {"type": "string", "format": "binary"},
+                            "file": _UPLOAD,
                             "frame": _PHOTO["frame"],
                         },
                     }
                 },
-                "image/*": _FILE,
-                "application/octet-stream": _FILE,
+                **_RAW_BODIES,
             },
         },
         "parameters": [{"name": "frame", "in": "query", "schema": _PHOTO["frame"]}],
@@ -315,7 +315,7 @@ BATCH_SUBMISSION: dict[str, Any] = {
                             "webhook_events": _BATCH_EVENTS,
                             "file": {
                                 "type": "array",
-                                "items": {"type": "string", "format": "binary"},
+                                "items": _UPLOAD,
                                 "minItems": 1,
                                 "maxItems": 100,
                             },

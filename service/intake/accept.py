@@ -195,15 +195,11 @@ class JobSubmitter:
 
         Raises the errors of `UploadCheck` and `StoreUnavailableError`.
         """
-        try:
-            with self._codecs.take() as codec:
-                check = UploadCheck(codec=codec, limits=self._limits, request=request)
-                checked = check.run(upload, options, formats)
-                notes = codec.notes_on_result(checked.photo, checked.options)
-                if not checked.steps:
-                    notes = notes_without_steps(checked.photo, checked.options, notes)
-        except ImagingError as error:
-            raise translate_imaging_error(error) from error
+        with self._checking(request) as check:
+            checked = check.run(upload, options, formats)
+            notes = check.codec.notes_on_result(checked.photo, checked.options)
+        if not checked.steps:
+            notes = notes_without_steps(checked.photo, checked.options, notes)
         return predict(request, checked, self._backlog.snapshot(), priority=priority, notes=notes)
 
     def prepare(

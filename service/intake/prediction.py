@@ -22,19 +22,22 @@ def predict(
     photo, region = checked.photo, checked.options.region
     paces = backlog.seconds_per_megapixel
     models = [planned.model for planned in checked.steps]
-    any_size = [tiles_name(model.sha256, any_size=True) in paces for model in models]
     steps = plan_steps(
         photo.shape,
         [planned.step for planned in checked.steps],
         models,
-        any_size=any_size,
+        any_size=[tiles_name(model.sha256, any_size=True) in paces for model in models],
         region=region,
     )
     height, width = result_shape(photo.shape, models, region)
     work = JobWork(
         steps=tuple(
-            TileWork(model_sha256=step.model.sha256, any_size=free, pixels=tile_pixels(step.tiles))
-            for step, free in zip(steps, any_size, strict=True)
+            TileWork(
+                model_sha256=step.model.sha256,
+                any_size=step.any_size,
+                pixels=tile_pixels(step.tiles),
+            )
+            for step in steps
         ),
         read_format=checked.format,
         read_pixels=photo.header.pixels,

@@ -9,7 +9,7 @@ from typing import Any, cast
 import redis
 
 from service.jobs.events import JobEvent, TenantEvent, event_position
-from service.redis_connection import redis_errors
+from service.redis_connection import redis_errors, redis_time
 
 _PAGE = 100
 _TENANT_EVENTS = 4096
@@ -39,7 +39,7 @@ class EventLog:
         with redis_errors():
             found = self._redis.xrevrange(_of_tenant(tenant), count=1)
             last = cast("list[tuple[str, Any]]", found)
-            return last[0][0] if last else f"{int(1000 * self._now())}-0"
+            return last[0][0] if last else f"{int(1000 * redis_time(self._redis))}-0"
 
     def keeps_all(self, tenant: str, *, after: str) -> bool:
         """Return whether every event of the tenant after the one with the id `after` is kept."""
@@ -48,7 +48,7 @@ class EventLog:
             pipe.xrange(key, count=1)
             pipe.xlen(key)
             first, count = cast("tuple[list[tuple[str, Any]], int]", pipe.execute())
-            age = self._now() - event_position(after)[0] / 1000
+            age = redis_time(self._redis) - event_position(after)[0] / 1000
         if first and event_position(first[0][0]) <= event_position(after):
             return True
         return count < _TENANT_EVENTS and age < _TENANT_EVENT_SECONDS
@@ -57,10 +57,6 @@ class EventLog:
         with redis_errors():
             entries = self._redis.xrange(key, min=f"({after}", count=_PAGE)
         return cast("list[tuple[str, Mapping[str, str]]]", entries)
-
-    def _now(self) -> float:
-        seconds, microseconds = self._redis.time()
-        return float(seconds) + float(microseconds) / 1e6
 
 
 def _of_job(job_id: str) -> str:

@@ -8,7 +8,7 @@ from typing import cast
 
 import redis
 
-from service.redis_connection import connect, read_lua, redis_errors
+from service.redis_connection import connect, read_lua, redis_errors, redis_time, seconds_of
 from service.settings import RedisDatabase, Settings
 
 EXPIRIES = "hiir:objects"
@@ -48,14 +48,13 @@ class ExpiryIndex:
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             pipe.time()
             pipe.zscore(EXPIRIES, key)
-            (seconds, microseconds), until = pipe.execute()
-        return until is not None and until > seconds + microseconds / 1e6
+            now, until = pipe.execute()
+        return until is not None and until > seconds_of(now)
 
     def due(self) -> list[str]:
         """Return objects that have expired, as many as one request can delete."""
+        now = repr(redis_time(self._redis))
         with redis_errors():
-            seconds, microseconds = self._redis.time()
-            now = repr(seconds + microseconds / 1e6)
             found = self._redis.zrange(EXPIRIES, "-inf", now, byscore=True, offset=0, num=_DUE)
         return cast("list[str]", found)
 

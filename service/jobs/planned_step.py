@@ -93,6 +93,8 @@ class PlannedStep:
     """Height and width of the whole image that the step takes."""
     region: Region | None
     """The part of that image that is restored; None for all of it."""
+    any_size: bool
+    """Whether the model is served for tiles of any size."""
 
     @property
     def pixels(self) -> int:
@@ -129,11 +131,12 @@ def plan_steps(
         region = region.scaled(sizes[-1][0] // shape[0])
     for place in reversed(range(len(models))):
         model, size = models[place], sizes[place]
-        tiles = tiles_of(size, model, any_size=any_size[place], region=region)
-        planned.insert(
-            0,
-            PlannedStep(step=steps[place], model=model, tiles=tiles, shape=size, region=region),
+        free = any_size[place]
+        tiles = tiles_of(size, model, any_size=free, region=region)
+        step = PlannedStep(
+            step=steps[place], model=model, tiles=tiles, shape=size, region=region, any_size=free
         )
+        planned.insert(0, step)
         if region is not None and place:
             region = _source_of(tiles, size, scale=models[place - 1].scale)
     return tuple(planned)

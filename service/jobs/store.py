@@ -33,7 +33,7 @@ from service.jobs.scripts import (
 from service.jobs.stored_image import StoredImage
 from service.jobs.turns import JobTurns
 from service.limits import Limits, TenantLimits
-from service.redis_connection import connect, redis_errors
+from service.redis_connection import connect, redis_errors, redis_time
 from service.settings import JobSettings, RedisDatabase, Settings
 
 LEASES = "hiir:leases"
@@ -320,7 +320,7 @@ class JobStore:
         taken = []
         with redis_errors():
             expired = self._redis.zrange(
-                LEASES, "-inf", str(self._now()), byscore=True, offset=0, num=_BATCH
+                LEASES, "-inf", str(redis_time(self._redis)), byscore=True, offset=0, num=_BATCH
             )
             for job_id in cast("list[str]", expired):
                 status = self._reclaim(
@@ -351,7 +351,7 @@ class JobStore:
     def beat(self, worker: str, *, seconds: float, slots: int) -> None:
         """Record that a worker with this many slots is alive for `seconds`."""
         with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
-            now = self._now()
+            now = redis_time(self._redis)
             pipe.zremrangebyscore(WORKERS, "-inf", now)
             pipe.zadd(WORKERS, {worker: now + seconds})
             pipe.set(slots_key(worker), slots, px=int(1000 * seconds))
@@ -361,7 +361,7 @@ class JobStore:
         """Return whether this worker has recorded a heartbeat recently."""
         with redis_errors():
             until: float | None = self._redis.zscore(WORKERS, worker)
-            return until is not None and until > self._now()
+            return until is not None and until > redis_time(self._redis)
 
     def retire(self, worker: str) -> None:
         """Record that a worker takes no more jobs."""
@@ -371,16 +371,11 @@ class JobStore:
     def live_workers(self) -> int:
         """Return the number of workers with a recent heartbeat."""
         with redis_errors():
-            return int(self._redis.zcount(WORKERS, self._now(), "+inf"))
+            return int(self._redis.zcount(WORKERS, redis_time(self._redis), "+inf"))
 
     def now(self) -> float:
         """Return the time by Redis's clock, in seconds since the epoch.
 
         All times that are compared come from this clock.
         """
-        with redis_errors():
-            return self._now()
-
-    def _now(self) -> float:
-        seconds, microseconds = self._redis.time()
-        return float(seconds) + float(microseconds) / 1e6
+        return redis_time(self._redis)

@@ -30,7 +30,7 @@ from service.errors import (
 from service.jobs.bucket import Bucket
 from service.jobs.expiry_index import ExpiryIndex
 from service.jobs.stored_image import Blob
-from service.redis_connection import connect, read_lua, redis_errors
+from service.redis_connection import connect, read_lua, redis_errors, redis_time
 from service.settings import RedisDatabase, Settings
 
 _FOLDER = "uploads"
@@ -108,7 +108,7 @@ class UploadStore:
         Raises `TooManyUploadsError` if the tenant has as many unexpired uploads as it may.
         """
         bucket, upload_id = self._bucket, uuid.uuid4().hex
-        now = self._now()
+        now = redis_time(self._redis)
         expires_at = now + self._seconds
         self._admit(tenant, upload_id, now=now, expires_at=expires_at)
         with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
@@ -186,7 +186,7 @@ class UploadStore:
             raise UploadNotFoundError(
                 "No upload has this id, or its record has expired.", actual=upload_id[:100]
             )
-        late = self._now() - float(fields["expires_at"])
+        late = redis_time(self._redis) - float(fields["expires_at"])
         if late > 0:
             raise UploadExpiredError(
                 f"The upload could be used for {self._seconds} seconds, and expired {late:.0f} "
@@ -225,11 +225,6 @@ class UploadStore:
                 limit=announced.sha256,
                 actual=digest.hexdigest(),
             )
-
-    def _now(self) -> float:
-        with redis_errors():
-            seconds, microseconds = self._redis.time()
-        return seconds + microseconds / 1e6
 
 
 def _key(upload_id: str) -> str:

@@ -6,7 +6,7 @@ from typing import cast
 import redis
 
 from service.keys.key import ApiKey, Scope, key_id_of
-from service.redis_connection import connect, read_lua, redis_errors
+from service.redis_connection import connect, read_lua, redis_errors, redis_time
 from service.settings import RedisDatabase, Settings
 
 _INDEX = "hiir:keys"
@@ -43,9 +43,7 @@ class KeyStore:
         Raises `ValueError` like `ApiKey.make`, and `KeyLimitError` if the tenant has two live keys
         already. Two allow a new one to be rolled out before the old one is revoked.
         """
-        with redis_errors():  # the clock that ends the key
-            seconds_now, microseconds = self._redis.time()
-        now = seconds_now + microseconds / 1e6
+        now = redis_time(self._redis)  # the clock that ends the key
         seconds = None if days is None else days * _SECONDS_A_DAY
         key, token = ApiKey.make(
             tenant=tenant,

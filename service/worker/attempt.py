@@ -96,7 +96,6 @@ class Attempt:
         self._store = StoreRetries(settings=settings.jobs, heartbeat=self._heartbeat, drain=drain)
         self.previews = PreviewStorage(lease=lease, jobs=jobs, blobs=blobs, settings=settings.jobs)
         self._timings: dict[str, float] = {}
-        self._any_size: Sequence[bool] = ()
         self._steps: list[EndedStep] = []
         self._tiles_before = 0
         self._stage = Stage.DECODE
@@ -136,12 +135,11 @@ class Attempt:
         self._heartbeat.progress = replace(self._heartbeat.progress, stage=stage)
         self._heartbeat.check()
 
-    def set_tiles(self, steps: Sequence[PlannedStep], *, any_size: Sequence[bool]) -> None:
+    def set_tiles(self, steps: Sequence[PlannedStep]) -> None:
         """Record the tiles of all steps before the first one is done.
 
         Only the tiles of a single step form a grid.
         """
-        self._any_size = any_size
         self._heartbeat.progress = replace(
             self._heartbeat.progress,
             tiles_total=sum(len(planned.tiles) for planned in steps),
@@ -157,8 +155,7 @@ class Attempt:
 
     def end_step(self, planned: PlannedStep, parts: Mapping[str, float]) -> None:
         """Record the model of a step that is done, and the seconds of its parts."""
-        any_size = self._any_size[len(self._steps)]
-        self._steps.append(EndedStep.of(planned, any_size=any_size, seconds=sum(parts.values())))
+        self._steps.append(EndedStep.of(planned, seconds=sum(parts.values())))
         self._tiles_before += len(planned.tiles)
         for name, seconds in parts.items():
             self._timings[name] = round(self._timings.get(name, 0.0) + seconds, 3)

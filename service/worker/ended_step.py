@@ -23,11 +23,11 @@ class EndedStep:
     """Of its image, without padding."""
 
     @classmethod
-    def of(cls, planned: PlannedStep, *, any_size: bool, seconds: float) -> Self:
+    def of(cls, planned: PlannedStep, *, seconds: float) -> Self:
         """Build the record of a planned step that took so many seconds."""
         work = TileWork(
             model_sha256=planned.model.sha256,
-            any_size=any_size,
+            any_size=planned.any_size,
             pixels=tile_pixels(planned.tiles),
         )
         step = Step.of(planned.step.task, planned.step.parameters, planned.model)

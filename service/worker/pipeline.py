@@ -134,7 +134,6 @@ class Pipeline:
         models = [self._find_model(step) for step in job.steps]
         # Before the upload is decoded: while versions differ, many jobs come this far.
         served = [self._require_model(model, attempt) for model in models]
-        any_size = [model.any_size for model in served]
         with ExitStack() as files:
             source, target = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
             attempt.fetch_source(source)
@@ -150,10 +149,14 @@ class Pipeline:
                 )
             region = job.options.region
             steps = plan_steps(
-                photo.rows.shape, job.steps, models, any_size=any_size, region=region
+                photo.rows.shape,
+                job.steps,
+                models,
+                any_size=[model.any_size for model in served],
+                region=region,
             )
             self._preview_input(attempt, photo, region)
-            attempt.set_tiles(steps, any_size=any_size)
+            attempt.set_tiles(steps)
             attempt.enter(Stage.RESTORE)
             restored = self._restore_steps(photo, job, steps, attempt, served=served, files=files)
             attempt.enter(Stage.ENCODE)

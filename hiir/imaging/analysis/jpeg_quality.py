@@ -1,8 +1,10 @@
 """The quality of a JPEG file, from its quantization table."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from hiir.imaging.analysis.measurement import Measurement
 from hiir.imaging.quantization import QuantizationTables, quantization_tables
@@ -27,15 +29,21 @@ def read_jpeg_quality(luma_steps: Sequence[int]) -> Measurement:
         tables of their own.
     """
     given = np.log(np.maximum(np.array(luma_steps, np.float64), 1))
-    distances = {
-        (tables, quality): float(
-            np.abs(
-                np.log(quantization_tables(tables, quality=quality, chroma_quality=quality)[0])
-                - given
-            ).mean()
-        )
-        for tables in _STARTED_FROM
+    distances = np.abs(_known_tables() - given).mean(axis=1)
+    nearest = int(distances.argmin())
+    return Measurement(
+        value=_QUALITIES[nearest % len(_QUALITIES)],
+        confidence=max(1 - float(distances[nearest]) / _UNKNOWN, 0.0),
+    )
+
+
+@cache
+def _known_tables() -> npt.NDArray[np.float64]:
+    """``(200, 64)``: logarithms of the steps, a row for each kind of table and quality."""
+    tables = [
+        quantization_tables(kind, quality=quality, chroma_quality=quality)[0]
+        for kind in _STARTED_FROM
         for quality in _QUALITIES
-    }
-    nearest = min(distances, key=lambda each: distances[each])
-    return Measurement(value=nearest[1], confidence=max(1 - distances[nearest] / _UNKNOWN, 0.0))
+    ]
+    logarithms: npt.NDArray[np.float64] = np.log(tables)
+    return logarithms

@@ -16,15 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hiir.imaging.analysis.measurement import Measurement, ramp
+from hiir.imaging.blocks import BLOCK, LEAST_BLOCKS, unclipped_blocks
 from hiir.imaging.noise_estimate import estimate_noise_level
 from hiir.imaging.pixels import FloatPixels
 
 __all__ = ["measure_noise"]
 
-_BLOCK = 8
-_LEAST_BLOCKS = 16
-_MARGIN = 2.5 / 255
-_CLIPPED_SHARE = 0.3
 # Share of the blocks, the flattest, that are compared with the median one of a third.
 _FLATTEST, _MEDIAN = 0.05, 0.33
 _LOOKED_AT = 0.25
@@ -47,8 +44,8 @@ def measure_noise(image: FloatPixels, *, compressed: bool) -> Measurement:
         The deviation, and the confidence that it is noise and no texture; 0 and 0 for an image
         without 16 blocks that are neither black nor white.
     """
-    blocks = _blocks(image) if min(image.shape[:2]) >= _BLOCK else image[:0]
-    if len(blocks) < _LEAST_BLOCKS:
+    blocks = unclipped_blocks(image)
+    if len(blocks) < LEAST_BLOCKS:
         return Measurement(value=0.0, confidence=0.0)
     variance = blocks.var(axis=(1, 2)).mean(axis=-1)
     order = np.argsort(variance)
@@ -67,16 +64,6 @@ def measure_noise(image: FloatPixels, *, compressed: bool) -> Measurement:
     return Measurement(value=estimate_noise_level(image), confidence=confidence)
 
 
-def _blocks(image: FloatPixels) -> npt.NDArray[np.float32]:
-    """``(N, 8, 8, C)``: all whole blocks that are not clipped to black or white."""
-    height, width = (side // _BLOCK * _BLOCK for side in image.shape[:2])
-    cells = image[:height, :width].reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK, -1)
-    blocks = cells.transpose(0, 2, 1, 3, 4).reshape(-1, _BLOCK, _BLOCK, image.shape[2])
-    clipped = ((blocks < _MARGIN) | (blocks > 1 - _MARGIN)).mean(axis=(1, 2, 3))
-    kept: npt.NDArray[np.float32] = blocks[clipped <= _CLIPPED_SHARE]
-    return kept
-
-
 def _whiteness(blocks: npt.NDArray[np.float32]) -> float:
     """Deviation between neighbors against that of pixels two apart: 1 for white noise."""
     gray = blocks.mean(axis=-1)
@@ -90,7 +77,7 @@ def _color_noise(blocks: npt.NDArray[np.float32]) -> float:
     """
     if blocks.shape[-1] == 1:
         return 0.0
-    halved = blocks.reshape(-1, _BLOCK // 2, 2, _BLOCK // 2, 2, 3).mean(axis=(2, 4))
+    halved = blocks.reshape(-1, BLOCK // 2, 2, BLOCK // 2, 2, 3).mean(axis=(2, 4))
     red, green, blue = np.moveaxis(halved, -1, 0)
     differences = ((red - green) / 2**0.5, (red + green - 2 * blue) / 6**0.5)
     return 2 * min(_mixed_difference(plane, 1) for plane in differences)
