@@ -27,11 +27,13 @@ def test_a_dropped_photo_is_restored_compared_and_downloaded(open_page, stack, o
     visit.wait_state("succeeded")
     assert visit.text("photo-panel h2") == "holiday.png"
 
-    line = visit.page.locator("compare-view input.wipe")
-    before = visit.page.locator("compare-view .line").bounding_box()["x"]
-    line.fill("800")
-    assert visit.page.locator("compare-view .line").bounding_box()["x"] > before + 50
-    assert line.get_attribute("aria-valuetext") == "20 % restored"
+    line = visit.page.locator("compare-view .line")
+    line.wait_for()  # the previews are fetched after the state is shown
+    before = line.bounding_box()["x"]
+    slider = visit.page.locator("compare-view input.wipe")
+    slider.fill("800")
+    assert line.bounding_box()["x"] > before + 50
+    assert slider.get_attribute("aria-valuetext") == "20 % restored"
 
     name, content = visit.download()
     assert name == "holiday-restored.png"
