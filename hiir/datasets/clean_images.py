@@ -52,8 +52,11 @@ class CleanImages:
         if self._texture_share > 0 and random.random() < self._texture_share:
             other = self._place(random, side)
             crop = max(crop, other, key=_texture)
-        crop = np.rot90(crop, int(random.integers(4)))
-        return np.ascontiguousarray(crop[:, ::-1] if random.integers(2) else crop)
+        # As one element of 3 bytes a pixel is copied three times as fast as sample by sample.
+        pixels = np.ascontiguousarray(crop).view(np.dtype("V3"))[..., 0]
+        pixels = np.rot90(pixels, int(random.integers(4)))
+        pixels = np.ascontiguousarray(pixels[:, ::-1] if random.integers(2) else pixels)
+        return pixels[..., None].view(np.uint8)
 
     def _place(self, random: np.random.Generator, side: int) -> Uint8Pixels:
         image = self.pool[int(random.integers(len(self.pool)))]

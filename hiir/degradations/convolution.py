@@ -9,7 +9,7 @@ import torch
 
 from hiir.imaging import FloatPixels
 
-__all__ = ["convolve", "disk", "gaussian_blur", "gaussian_weights"]
+__all__ = ["convolve", "convolve_planes", "disk", "gaussian_blur", "gaussian_weights"]
 
 
 def convolve(
@@ -26,21 +26,28 @@ def convolve(
     Returns:
         ``(H, W, C)`` float32.
     """
-    height, width, _ = image.shape
+    planes = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
+    blurred = convolve_planes(planes, kernel, precise=precise)
+    return np.asarray(blurred.permute(1, 2, 0).contiguous().numpy())
+
+
+def convolve_planes(
+    planes: torch.Tensor, kernel: npt.NDArray[np.float64], *, precise: bool = True
+) -> torch.Tensor:
+    """Do what `convolve` does, with ``(C, H, W)`` float32."""
+    _, height, width = planes.shape
     above, left = kernel.shape[0] // 2, kernel.shape[1] // 2
-    padded = np.pad(image, ((above, above), (left, left), (0, 0)), mode="symmetric")
-    shape = (_fast(padded.shape[0]), _fast(padded.shape[1]))
+    reach = ((0, 0), (above, above), (left, left))
     kind = torch.float64 if precise else torch.float32
-    planes = (
-        torch.from_numpy(padded).permute(2, 0, 1).to(kind, memory_format=torch.contiguous_format)
-    )
-    spectrum = torch.fft.rfft2(planes, s=shape)
+    padded = torch.from_numpy(np.pad(planes.numpy(), reach, mode="symmetric")).to(kind)
+    shape = [_fast(length) for length in padded.shape[1:]]
+    spectrum = torch.fft.rfft2(padded, s=shape)
     spectrum *= torch.fft.rfft2(torch.from_numpy(kernel).to(kind), s=shape)
     # What wraps around lands in the first rows and columns, which are cut off.
-    blurred = torch.fft.irfft2(spectrum, s=shape).permute(1, 2, 0)
+    blurred = torch.fft.irfft2(spectrum, s=shape)
     top, start = 2 * above, 2 * left
-    inner = blurred[top : top + height, start : start + width]
-    return np.asarray(inner.contiguous().numpy(), np.float32)
+    inner: torch.Tensor = blurred[:, top : top + height, start : start + width]
+    return inner.float()
 
 
 def _fast(length: int) -> int:

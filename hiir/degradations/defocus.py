@@ -4,8 +4,9 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from hiir.degradations.convolution import convolve, disk
+from hiir.degradations.convolution import convolve_planes, disk
 from hiir.degradations.linear_light import light_from_values, values_from_light
 from hiir.imaging import FloatPixels
 
@@ -61,20 +62,25 @@ def defocus(
         ``(H, W, C)`` float32 [0, 1].
     """
     light = light_from_values(image, gamma=gamma, highlights=highlights)
+    planes = torch.from_numpy(light).permute(2, 0, 1).contiguous()
     levels = np.rint(radius / step).astype(np.int64)
-    color = np.zeros_like(light)
-    coverage = np.zeros((*radius.shape, 1), np.float32)
-    for level in np.unique(levels)[::-1]:
-        reached = _surroundings(levels == level, int(np.ceil(abs(level) * step)))
-        inside = (levels[reached] == level)[..., None].astype(np.float32)
-        layer = np.concatenate([light[reached] * inside, inside], axis=2)
+    lowest = int(levels.min())
+    color = torch.zeros_like(planes)
+    coverage = torch.zeros_like(planes[:1])
+    # All levels that occur, without sorting the pixels.
+    for level in np.flatnonzero(np.bincount((levels - lowest).ravel()))[::-1] + lowest:
+        of_level = levels == level
+        reached = _surroundings(of_level, int(np.ceil(abs(level) * step)))
+        inside = torch.from_numpy(of_level[reached])[None].float()
+        layer = torch.cat([planes[:, *reached] * inside, inside])
         if level:
-            layer = np.maximum(convolve(layer, view_kernel(level * step, view)), 0)
-        opacity = np.minimum(layer[..., -1:], 1)
-        color[reached] = color[reached] * (1 - opacity) + layer[..., :-1]
-        coverage[reached] = coverage[reached] * (1 - opacity) + opacity
+            layer = convolve_planes(layer, view_kernel(level * step, view)).clamp_(min=0)
+        opacity = layer[-1:].clamp(max=1)
+        color[:, *reached].mul_(1 - opacity).add_(layer[:-1])
+        coverage[:, *reached].mul_(1 - opacity).add_(opacity)
     # A near layer that fades out uncovers ground that no pixel has seen: the seen stands for it.
-    return values_from_light(color / np.maximum(coverage, 1e-6), gamma=gamma)
+    seen = (color / coverage.clamp_(min=1e-6)).permute(1, 2, 0).contiguous()
+    return values_from_light(seen.numpy(), gamma=gamma)
 
 
 def _surroundings(inside: npt.NDArray[np.bool_], reach: int) -> tuple[slice, slice]:

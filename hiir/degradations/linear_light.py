@@ -1,5 +1,7 @@
 """From stored values to light, in which lenses and shutters blur, and back."""
 
+from functools import reduce
+
 import numpy as np
 
 from hiir.imaging import FloatPixels
@@ -27,7 +29,8 @@ def light_from_values(image: FloatPixels, *, gamma: float, highlights: float = 1
     values = np.clip(image, 0, 1)
     light = values ** np.float32(gamma)
     if highlights > 1:
-        brightest = values.max(axis=2, keepdims=True)
+        # Over a last axis of 3 samples `max` takes 18 times as long.
+        brightest = reduce(np.maximum, np.moveaxis(values, 2, 0))[..., None]
         saturated = np.maximum(brightest - _SATURATED, 0) / np.float32(1 - _SATURATED)
         light = light * (1 + np.float32(highlights - 1) * saturated**2)
     return np.asarray(light, np.float32)

@@ -48,4 +48,4 @@ def resample(
         resized = interpolate(
             planes, shape, mode=kernel.value, align_corners=False, antialias=antialias
         )
-    return np.ascontiguousarray(resized[0].numpy().transpose(1, 2, 0))
+    return np.asarray(resized[0].permute(1, 2, 0).contiguous().numpy())

@@ -1,5 +1,6 @@
 """Bayer mosaics: the linear demosaicking that MATLAB's `demosaic` does, whole or by rows."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -80,39 +81,52 @@ def demosaic_malvar(raw: FloatPixels, pattern: BayerPattern) -> FloatPixels:
     Returns:
         ``(H, W, 3)`` float32 [0, 1], clipped as MATLAB's integers are, not rounded.
     """
-    # Mirrored about the outermost pixels, so that the pattern goes on.
+    # Mirrored about the outermost pixels, so that the pattern continues.
     padded = np.pad(raw[..., 0], 2, mode="reflect")
-    plain = raw[..., 0]
-    green = _filter(padded, _GREEN_AT_OTHER)
-    along_row = _filter(padded, _OTHER_AT_GREEN_IN_ITS_ROW)
-    along_column = _filter(padded, np.transpose(_OTHER_AT_GREEN_IN_ITS_ROW))
-    opposite = _filter(padded, _OTHER_AT_OPPOSITE)
-    full = np.empty((*plain.shape, 3), np.float32)
+    # Every filter is needed at half of the pixels only: one plane for each of the pattern's four.
+    planes = [[np.ascontiguousarray(padded[i::2, j::2]) for j in (0, 1)] for i in (0, 1)]
+    full = np.empty((*raw.shape[:2], 3), np.float32)
     for place, color in enumerate(pattern.value):
         row, column = divmod(place, 2)
-        at = np.s_[row::2, column::2]
         neighbor = pattern.value[2 * row + 1 - column]  # the other color of this row
+        target = full[row::2, column::2]
         for index, wanted in enumerate("rgb"):
             if wanted == color:
-                source = plain
-            elif wanted == "g":
-                source = green
+                target[..., index] = raw[row::2, column::2, 0]
+                continue
+            if wanted == "g":
+                kernel = _GREEN_AT_OTHER
             elif color != "g":
-                source = opposite
+                kernel = _OTHER_AT_OPPOSITE
+            elif wanted == neighbor:
+                kernel = _OTHER_AT_GREEN_IN_ITS_ROW
             else:
-                source = along_row if wanted == neighbor else along_column
-            full[at][..., index] = source[at]
-    return np.clip(full, 0, 1)
+                kernel = np.transpose(_OTHER_AT_GREEN_IN_ITS_ROW)
+            target[..., index] = _filter(planes, kernel, (row, column), target.shape[:2])
+    return np.clip(full, 0, 1, out=full)
 
 
 def _filter(
-    padded: npt.NDArray[np.float32], kernel: npt.NDArray[np.float64]
+    planes: Sequence[Sequence[npt.NDArray[np.float32]]],
+    kernel: npt.NDArray[np.float64],
+    place: tuple[int, int],
+    shape: tuple[int, ...],
 ) -> npt.NDArray[np.float32]:
-    height, width = padded.shape[0] - 4, padded.shape[1] - 4
-    result = np.zeros((height, width), np.float32)
+    """Filter at every second pixel of every second row, from this place on.
+
+    Args:
+        planes: of the padded mosaic: ``planes[i][j]`` is ``[i::2, j::2]`` of it.
+        kernel: ``(5, 5)``.
+        place: row and column, 0 or 1, of the first pixel.
+        shape: rows and columns of the result.
+    """
+    result = np.zeros(shape, np.float32)
+    term = np.empty_like(result)
     for (row, column), weight in np.ndenumerate(kernel.astype(np.float32)):
         if weight:
-            result += weight * padded[row : row + height, column : column + width]
+            (top, i), (left, j) = divmod(place[0] + row, 2), divmod(place[1] + column, 2)
+            part = planes[i][j][top : top + shape[0], left : left + shape[1]]
+            result += np.multiply(part, weight, out=term)
     return result
 
 
