@@ -1,6 +1,6 @@
 """Tiles with their float32 result, which a server compares its own result with before it serves.
 
-`service/gpu_server` reads them with the standard library alone, in NVIDIA's image.
+`docker/gpu_server` reads them with the standard library alone, in NVIDIA's image.
 """
 
 import json

@@ -12,7 +12,7 @@ from hiir.imaging import ModelContract
 __all__ = ["ENGINES", "Target", "render_config"]
 
 ENGINES = "/tmp/tensorrt"  # noqa: S108 - inside the server's container
-"""Where TensorRT keeps engines; `service/gpu_server` makes it a link to a volume."""
+"""Where TensorRT keeps engines; `docker/gpu_server` makes it a link to a volume."""
 
 _MAX_BATCH = 8
 _QUEUE_DELAY_US = 2000

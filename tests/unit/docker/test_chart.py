@@ -252,9 +252,9 @@ def test_gpu_servers_and_the_service_are_given_the_same_models(chart: Chart) -> 
 
 
 def test_engines_are_kept_where_they_are_written(plain: Manifests, everything: Manifests) -> None:
+    from gpu_server.__main__ import _LINK, _VOLUME
     from hiir.export.triton_config import ENGINES, Target, render_config  # imports torch
     from hiir.models.release import load_release
-    from service.gpu_server.__main__ import _LINK, _VOLUME
 
     pool = everything.one("StatefulSet", "hiir-triton-l4")["spec"]
     (claim,) = pool["volumeClaimTemplates"]

@@ -81,7 +81,7 @@ def test_the_gpu_server_differs_in_what_a_gpu_needs_alone(services: dict[str, Se
     # NVIDIA's image of the same release, with the check and a folder for the engines in it.
     assert gpu.pop("build")["args"]["TRITON_IMAGE"] == cpu.pop("image")
     started, command = gpu["command"][:3], gpu.pop("command")[3:]
-    assert started == ["python3", "-m", "service.gpu_server"]
+    assert started == ["python3", "-m", "gpu_server"]
     assert [part.replace("=explicit", "=none") for part in command] == cpu.pop("command")
     assert gpu["environment"].pop("HIIR_MODELS") == "${HIIR_MODELS:-[]}"
     assert gpu["volumes"].pop() == "engines:/engines"

@@ -9,6 +9,7 @@ import torch
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup
 
+from gpu_server.repository import read_models
 from hiir.export import triton
 from hiir.export.artifacts import export_artifacts, untrained_release
 from hiir.export.graph_form import ExportFormat, Precision, Samples
@@ -28,7 +29,6 @@ from hiir.layers.layer_config import ArchitectureError
 from hiir.models.presets import build_model
 from hiir.models.release import Release, load_release
 from service.catalogue.models import ModelCatalogue
-from service.gpu_server.repository import read_models
 
 PRESET = "ushape-compact-color"
 # One layer a stage: what is exported has every kind of layer, and a graph takes half the time.
@@ -277,7 +277,7 @@ def test_a_gpu_runs_one_instance_and_caches_what_it_builds(contract) -> None:
     assert [group.count for group in config.instance_group] == [1]
     options = tensorrt_options(contract)
     assert options["trt_engine_cache_path"] == options["trt_timing_cache_path"]
-    # ONNX Runtime makes one level of folders: `ENGINES` is made by service/gpu_server.
+    # ONNX Runtime makes one level of folders: `ENGINES` is made by docker/gpu_server.
     assert str(Path(options["trt_engine_cache_path"]).parent) == ENGINES
 
 

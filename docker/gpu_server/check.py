@@ -1,4 +1,4 @@
-"""Runs the reference tiles through a Triton that nobody else can reach."""
+"""Runs the reference tiles through a Triton that only this machine can reach."""
 
 import http.client
 import json
@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from service.gpu_server.errors import GpuServerError
-from service.gpu_server.repository import GpuModel
+from gpu_server.errors import GpuServerError
+from gpu_server.repository import GpuModel
 
 __all__ = ["measure"]
 

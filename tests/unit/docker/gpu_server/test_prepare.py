@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from gpu_server import __main__ as gpu_server
+from gpu_server import check
+from gpu_server.__main__ import MIN_PSNR, main, prepare
+from gpu_server.engine_cache import EngineCache, identify_machine
+from gpu_server.errors import GpuServerError
+from gpu_server.repository import read_models
 from service.embedded.ports import choose_port
-from service.gpu_server import __main__ as gpu_server
-from service.gpu_server import check
-from service.gpu_server.__main__ import MIN_PSNR, main, prepare
-from service.gpu_server.engine_cache import EngineCache, identify_machine
-from service.gpu_server.errors import GpuServerError
-from service.gpu_server.repository import read_models
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from service.gpu_server.errors import GpuServerError
-from service.gpu_server.repository import GpuModel
+from gpu_server.errors import GpuServerError
+from gpu_server.repository import GpuModel
 
 __all__ = ["EngineCache", "identify_machine"]
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.gpu_server.errors import GpuServerError
+from gpu_server.errors import GpuServerError
 
 __all__ = ["GpuModel", "copy_repository", "read_models"]
 

@@ -1,6 +1,6 @@
 """Check every model against float32, then become Triton.
 
-    python3 -m service.gpu_server tritonserver --model-repository=/models OPTION...
+    python3 -m gpu_server tritonserver --model-repository=/models OPTION...
 
 A model whose result by TensorRT differs from float32 by less than 50 dB, or which TensorRT cannot
 run, is served by the CUDA provider. If that differs too, nothing is started. The server loads the
@@ -15,10 +15,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.gpu_server.check import measure
-from service.gpu_server.engine_cache import EngineCache, identify_machine
-from service.gpu_server.errors import GpuServerError
-from service.gpu_server.repository import GpuModel, copy_repository, read_models
+from gpu_server.check import measure
+from gpu_server.engine_cache import EngineCache, identify_machine
+from gpu_server.errors import GpuServerError
+from gpu_server.repository import GpuModel, copy_repository, read_models
 
 __all__ = ["main", "prepare"]
 
