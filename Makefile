@@ -26,8 +26,8 @@ install: $(VENV)/.project $(VENV)/.triton ## set everything up in .venv and put 
 up: install models ## start the stack, restore the sample, serve until Ctrl-C; ONCE=1 ends after it
 	@$(BIN)/hiir up --sample $(if $(ONCE),--once) $(ARGS)
 
-export: install ## build model_repository/*/1/model.onnx from the trained weights
-	$(BIN)/hiir export $(ARGS)
+export: install ## build model_repository/*/1/model.onnx from the trained weights; TARGET=gpu writes model_repository_gpu/
+	$(BIN)/hiir export $(if $(TARGET),--target $(TARGET)) $(ARGS)
 
 # What `up` and `test` need; ARGS are theirs, not the export's.
 models: install
@@ -63,7 +63,7 @@ lock: $(VENV)/.dev ## resolve requirements/*.lock anew; UPGRADE=1 moves every ve
 
 clean: ## remove what was built, but not .venv and not the service's data
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
-	rm -rf model_repository/*/*/
+	rm -rf model_repository/*/*/ model_repository_gpu
 
 # Stamps: each is newer than what it was made of, or it is made again.
 

@@ -24,8 +24,11 @@ from benchmarks.library import gpu
 from benchmarks.library.peers import ShiftedWindowBlock, TransposedBlock, count, with_parameters
 from benchmarks.library.textbook import TextbookLayer, textbook_model
 from benchmarks.library.timing import medians
+from hiir.evaluation.openvino_tiles import OpenVinoTiles, has_bfloat16
 from hiir.export.artifacts import untrained_release
 from hiir.export.onnx import export_onnx
+from hiir.export.triton import SERVED
+from hiir.export.triton_config import Target
 from hiir.layers.attention import WindowAttention
 from hiir.layers.hierarchical import HierarchicalLayer
 from hiir.layers.layer_config import LayerConfig
@@ -92,19 +95,24 @@ def peers(*, quick: bool) -> Iterator[str]:
 
 
 def runtimes(*, quick: bool) -> Iterator[str]:
-    """(c) The same network by eager torch, compiled, and by ONNX Runtime."""
+    """(c) The same network by eager torch, compiled, by ONNX Runtime, and by OpenVINO as served."""
     for name in (_DENOISER,) if quick else (_DENOISER, "columnar-compact-x2"):
         release = untrained_release(name)
         contract, model = release.contract, release.model
         tile = torch.rand(1, contract.input_channels, contract.tile, contract.tile)
         compiled = torch.compile(model, fullgraph=True)
-        session = _session(release)
+        session, served = _session(release), _openvino(release)
         values = tile.numpy()
         eager = {"eager": lambda m=model, x=tile: m(x)}
         _agree(torch.from_numpy(session.run(None, {"input": values})[0]), model(tile))
+        _agree(torch.from_numpy(served["OpenVINO"].submit(values).result()), model(tile))
         # In pairs, the compiler last: it brings threads of its own, which get in the others' way.
         others: dict[str, Callable[[], object]] = {
             "ONNX Runtime": lambda s=session, x=values: s.run(None, {"input": x}),
+            **{
+                runtime: lambda t=tiles, x=values: t.submit(x).result()
+                for runtime, tiles in served.items()
+            },
             "compiled": lambda c=compiled, x=tile: c(x),
         }
         for other, call in others.items():
@@ -138,22 +146,25 @@ def pixels(*, quick: bool) -> Iterator[str]:
 
 
 def compact(*, quick: bool) -> Iterator[str]:
-    """(e) Compact presets, seconds per megapixel that comes out, by ONNX Runtime and by torch."""
+    """(e) Compact presets, seconds per megapixel that comes out, by three runtimes."""
     for name in _COMPACT[:1] if quick else _COMPACT:
         release = untrained_release(name)
         contract = release.contract
         tile = torch.rand(1, contract.input_channels, contract.tile, contract.tile)
-        session = _session(release)
+        session, served = _session(release), _openvino(release)["OpenVINO"]
+        values = tile.numpy()
         seconds = medians(
             {
                 "torch": lambda m=release.model, x=tile: m(x),
-                "ort": lambda s=session, x=tile: s.run(None, {"input": x.numpy()}),
+                "ort": lambda s=session, x=values: s.run(None, {"input": x}),
+                "openvino": lambda s=served, x=values: s.submit(x).result(),
             },
             repeat=2 if quick else 9,
         )
         megapixels = (contract.tile * contract.scale) ** 2 / 1e6
         yield _line(
             f"{name}, tiles of {contract.tile}",
+            f"OpenVINO {seconds['openvino'] / megapixels:.2f} s, "
             f"ONNX Runtime {seconds['ort'] / megapixels:.2f} s, "
             f"torch {seconds['torch'] / megapixels:.2f} s per megapixel",
         )
@@ -203,6 +214,19 @@ def _session(release: Release) -> ort.InferenceSession:
         path = Path(folder) / "model.onnx"
         export_onnx(release.model, release.contract, path)
         return ort.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+
+
+def _openvino(release: Release) -> dict[str, OpenVinoTiles]:
+    """In float32, and in bfloat16 where the processor has it: as a CPU serves it."""
+    precisions = {"OpenVINO": "fp32"}
+    if has_bfloat16():
+        precisions["OpenVINO bfloat16"] = "bf16"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        export_onnx(release.model, release.contract, path, form=SERVED[Target.CPU])
+        return {
+            name: OpenVinoTiles(path, precision=precision) for name, precision in precisions.items()
+        }
 
 
 def _agree(one: Tensor, other: Tensor) -> None:

@@ -1,9 +1,12 @@
-"""The GPU column: half precision, batches, images a second, memory, and the share of the peak."""
+"""The GPU column: half precision, batches, images a second, memory, runtimes, share of the peak."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 
+from benchmarks.library.gpu_runtimes import SERVED_MODEL, compare, write_bundle
 from benchmarks.library.timing import medians
 from hiir.models.flops import measure_cost
 from hiir.models.presets import build_model, get_preset
@@ -14,7 +17,7 @@ _PROBE = 8192
 
 
 def report(*, quick: bool) -> Iterator[str]:
-    """GPU: bfloat16 by batch, and the share of the card's measured peak.
+    """GPU: bfloat16 by batch, the share of the card's measured peak, and the runtimes.
 
     The peak is that of a large bfloat16 matrix product on the same card, measured beside: data
     sheets count what no program reaches.
@@ -47,3 +50,6 @@ def report(*, quick: bool) -> Iterator[str]:
                 f"eager {batch / seconds['eager']:.1f}, compiled {batch / seconds['compiled']:.1f} "
                 f"images/s, {memory:.0f} MiB, {2 * macs * batch / best / peak:.1%} of the peak"
             )
+    with tempfile.TemporaryDirectory() as folder:
+        write_bundle(Path(folder), SERVED_MODEL)
+        yield from compare(Path(folder))

@@ -31,9 +31,9 @@ def add_export_commands(commands: "Commands") -> None:
     export.add_argument(
         "--repository",
         type=Path,
-        default=Path("model_repository"),
         metavar="DIR",
-        help="model repository of Triton",
+        help="model repository of Triton (default: model_repository, or model_repository_gpu for a "
+        "GPU)",
     )
     export.add_argument(
         "--target", choices=("cpu", "gpu"), default="cpu", help="device that Triton runs on"
@@ -64,16 +64,16 @@ def _export(options: argparse.Namespace) -> int:
     from hiir.models.presets import PRESETS
     from hiir.models.release import list_releases, load_release
 
+    target = Target(options.target)
+    default = "model_repository_gpu" if target is Target.GPU else "model_repository"
+    repository = options.repository or Path(default)
     shipped = list_releases()
     for name in options.model or [*shipped, *(PRESETS if options.presets else ())]:
         untrained = name in PRESETS and name not in shipped
         release = untrained_release(name) if untrained else load_release(name)
         if not untrained:
             written = export_release(
-                release,
-                options.repository,
-                target=Target(options.target),
-                instances=options.instances,
+                release, repository, target=target, instances=options.instances
             )
             print(f"{name}: {'exported' if written else 'up to date'}")
         if untrained or options.all:

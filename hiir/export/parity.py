@@ -30,6 +30,7 @@ __all__ = [
     "check_half",
     "check_parity",
     "check_torchscript",
+    "noise_and_patches",
 ]
 
 MAX_RELATIVE_ERROR = 1e-5
@@ -101,7 +102,7 @@ def check_half(model: nn.Module, contract: ModelContract) -> float:
         ParityError: below ``MIN_HALF_PSNR``, or for a value above ``MAX_HALF_VALUE`` anywhere
             inside; the message names the layer.
     """
-    tiles = _noise_and_patches(contract)
+    tiles = noise_and_patches(contract)
     half = run_in_half(model, tiles)
     if not half.peak.value <= MAX_HALF_VALUE:
         raise ParityError(
@@ -119,8 +120,8 @@ def check_half(model: nn.Module, contract: ModelContract) -> float:
     return psnr
 
 
-def _noise_and_patches(contract: ModelContract) -> torch.Tensor:
-    """Two ``(C, tile, tile)`` tiles: noise, and squares of saturated colors with hard edges."""
+def noise_and_patches(contract: ModelContract) -> torch.Tensor:
+    """`(2, C, tile, tile)` float32 [0, 1]: noise, and saturated squares with hard edges."""
     noise = example_input(contract, ExportFormat(), batch=1)
     squares = example_input(contract, ExportFormat(), batch=1, seed=1)[..., ::16, ::16].round()
     side = contract.tile

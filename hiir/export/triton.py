@@ -6,10 +6,14 @@ from hiir.export.fingerprint import fingerprint
 from hiir.export.graph_form import ExportFormat, Precision
 from hiir.export.onnx import export_onnx, read_fingerprint
 from hiir.export.parity import check_parity
+from hiir.export.reference_tiles import FOLDER, has_reference, write_reference
 from hiir.export.triton_config import Target, render_config
 from hiir.models.release import Release
 
-__all__ = ["SERVED", "export_graph", "export_release"]
+__all__ = ["FALLBACK", "SERVED", "export_graph", "export_release"]
+
+FALLBACK = "config.cuda.pbtxt"
+"""In the folder of the reference tiles: the configuration without TensorRT."""
 
 # What each target runs. The contract is the same: float32 outside, whatever is inside.
 SERVED = {
@@ -27,17 +31,27 @@ def export_release(
 ) -> bool:
     """Write ``<model>/config.pbtxt`` and ``<model>/1/model.onnx``; False if they were up to date.
 
+    For a GPU also ``<model>/reference/``: tiles with their float32 result, and the configuration
+    that is served if TensorRT's result differs too much from it.
+
     Raises:
         ArchitectureError: if the contract's tile does not fit the network.
         ParityError: if the graph does not compute what the module computes; nothing is replaced.
     """
     folder = repository / release.contract.name
-    config = render_config(release.contract, target=target, instances=instances)
     written = export_graph(release, folder / "1" / "model.onnx", form=SERVED[target])
-    if not written and _read(folder / "config.pbtxt") == config:
-        return False
-    (folder / "config.pbtxt").write_text(config)
-    return True
+    if target is Target.GPU:
+        reference = folder / FOLDER
+        current = fingerprint(release.contract, SERVED[target].filename)
+        if not has_reference(reference, fingerprint=current):
+            write_reference(release.model, release.contract, reference, fingerprint=current)
+            written = True
+        fallback = render_config(
+            release.contract, target=target, instances=instances, tensorrt=False
+        )
+        written |= _write_if_changed(reference / FALLBACK, fallback)
+    config = render_config(release.contract, target=target, instances=instances)
+    return _write_if_changed(folder / "config.pbtxt", config) or written
 
 
 def export_graph(release: Release, path: Path, *, form: ExportFormat) -> bool:
@@ -60,5 +74,8 @@ def export_graph(release: Release, path: Path, *, form: ExportFormat) -> bool:
     return True
 
 
-def _read(path: Path) -> str | None:
-    return path.read_text() if path.is_file() else None
+def _write_if_changed(path: Path, text: str) -> bool:
+    if path.is_file() and path.read_text() == text:
+        return False
+    path.write_text(text)
+    return True

@@ -112,7 +112,7 @@ class Services:
             resources.enter_context(closing(closable))
             return resource
 
-        models = ModelCatalogue.read(settings.model_repository)
+        models = ModelCatalogue.read(settings.model_repository, names=settings.models)
         tasks = TaskCatalogue(models)
         jobs = owned(JobStore.from_settings(settings))
         blobs = owned(open_blob_store(settings))

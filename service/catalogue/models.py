@@ -3,7 +3,7 @@
 Only the schema of `config.pbtxt` comes from Triton's client; nothing connects to a server.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,11 +38,23 @@ class ModelCatalogue:
             self._contracts[contract.name] = contract
 
     @classmethod
-    def read(cls, repository: Path) -> "ModelCatalogue":
-        """Read `<model>/config.pbtxt` of every model; raises `ModelRepositoryError`."""
+    def read(cls, repository: Path, *, names: Collection[str] = ()) -> "ModelCatalogue":
+        """Read `<model>/config.pbtxt` of the named models, or of all.
+
+        Raises:
+            ModelRepositoryError: for a repository without models, a name that it does not have, and
+                a file that is invalid.
+        """
         paths = sorted(repository.glob("*/config.pbtxt"))
         if not paths:
             raise ModelRepositoryError(f"{repository} contains no <model>/config.pbtxt")
+        found = [path.parent.name for path in paths]
+        if missing := sorted(set(names) - set(found)):
+            raise ModelRepositoryError(
+                f"HIIR_MODELS names {', '.join(missing)}, but {repository} contains "
+                f"{', '.join(found)}"
+            )
+        paths = [path for path in paths if not names or path.parent.name in names]
         configs = {path: _read_config(path) for path in paths}
         contracts = {path: _read_contract(path, config) for path, config in configs.items()}
         return cls(

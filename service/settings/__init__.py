@@ -281,6 +281,10 @@ class Settings(BaseSettings):
     """Triton's gRPC address, `host:port`. The service needs no other port of it."""
 
     model_repository: Path = Path("model_repository")
+
+    models: tuple[str, ...] = ()
+    """Models of the repository that are offered; all if empty. Triton must serve at least these."""
+
     log_format: LogFormat = LogFormat.TEXT
     log_level: str = "INFO"
 

@@ -36,7 +36,7 @@ from service.worker.tasks import define_task
 def create_worker(settings: Settings) -> Celery:
     """Build the application. Raises `ModelRepositoryError` if there is nothing to serve."""
     app = build_celery(settings, consumes=True)
-    models = ModelCatalogue.read(settings.model_repository)
+    models = ModelCatalogue.read(settings.model_repository, names=settings.models)
     drain = DrainFlag()
     registry = CollectorRegistry()
     metrics = WorkMetrics(registry, tasks=TaskCatalogue(models).names)

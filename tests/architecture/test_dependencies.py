@@ -34,7 +34,7 @@ CARRIED_BY = {
 UNSEEN = {"python-multipart", "tensorboard"}
 # Done without where it is not installed: one format less.
 OPTIONAL_FORMATS = {"pillow-heif"}
-OURS = {"benchmarks", "hiir", "hiir_client", "service", "tests"}
+OURS = {"benchmarks", "gpu_server", "hiir", "hiir_client", "service", "tests"}
 INSIDE_TRITON = "triton_python_backend_utils"
 
 

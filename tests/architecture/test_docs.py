@@ -123,7 +123,11 @@ def check_docker(words: list[str]) -> None:
     profiles = {profile for service in services.values() for profile in service["profiles"]}
     assert words[words.index("--profile") + 1] in profiles
     if "run" in words:
-        assert words[-1] in services
+        service, *command = [word for word in words[words.index("run") + 1 :] if word != "--rm"]
+        assert service in services
+        if command:
+            assert command[:3] == ["python", "-m", "hiir.cli"]
+            check_hiir(command[3:])
     if "--scale" in words:
         assert words[words.index("--scale") + 1].partition("=")[0] in services
 
@@ -145,6 +149,7 @@ CHECKS = {
     "hiir": check_hiir,
     "kubectl": lambda words: None,
     "make": check_make,
+    "mkdir": lambda words: None,
     "python": check_python,
 }
 

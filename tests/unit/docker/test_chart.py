@@ -29,7 +29,7 @@ SAME = {
     "hiir-triton-slices": "triton-gpu",
 }
 # What differs on purpose: names of servers, the Secret, a drain that no job outlasts.
-OTHER_VALUES = {"HIIR_REDIS_URL", "HIIR_TRITON_URL", "HIIR_JOBS__DRAIN_SECONDS"}
+OTHER_VALUES = {"HIIR_MODELS", "HIIR_REDIS_URL", "HIIR_TRITON_URL", "HIIR_JOBS__DRAIN_SECONDS"}
 Services = dict[str, dict[str, Any]]
 
 
@@ -130,7 +130,7 @@ def test_the_exporter_runs_its_images_command(everything: Manifests, chart: Char
     run = (ROOT / "docker/Dockerfile.exporter").read_text().partition("\nCMD ")[2].strip()
     words = yaml.safe_load(run)
     container = everything.container("hiir-export-models")
-    assert container["args"] == [*words, "--target=gpu"]
+    assert container["args"] == [*words, "--target=gpu", "--repository=model_repository"]
     on_cpu = chart.render({"models": {"export": {"enabled": True}}})
     assert "args" not in on_cpu.container("hiir-export-models")
 
@@ -236,8 +236,24 @@ def test_a_pool_gets_its_gpus_and_nodes(everything: Manifests) -> None:
     assert pod["tolerations"][0]["key"] == "nvidia.com/gpu"
 
 
+def test_a_pool_of_gpus_has_a_folder_for_engines_without_a_volume(everything: Manifests) -> None:
+    pod = dict(everything.pods())["hiir-triton-slices"]
+    assert {"name": "engines", "emptyDir": {}} in pod["volumes"]
+    assert {"name": "engines", "mountPath": "/engines"} in pod["containers"][0]["volumeMounts"]
+
+
+def test_gpu_servers_and_the_service_are_given_the_same_models(chart: Chart) -> None:
+    rendered = chart.render(
+        {"models": {"names": ["sr-x2"]}, "triton": {"pools": {"cpu": None, "l4": GPU_POOL}}}
+    )
+    for name in ("hiir-api", "hiir-worker", "hiir-triton-l4"):
+        environment = {each["name"]: each.get("value") for each in rendered.container(name)["env"]}
+        assert environment["HIIR_MODELS"] == '["sr-x2"]'
+
+
 def test_engines_are_kept_where_they_are_written(plain: Manifests, everything: Manifests) -> None:
-    from hiir.export.triton_config import Target, render_config  # imports torch
+    from gpu_server.__main__ import _LINK, _VOLUME
+    from hiir.export.triton_config import ENGINES, Target, render_config  # imports torch
     from hiir.models.release import load_release
 
     pool = everything.one("StatefulSet", "hiir-triton-l4")["spec"]
@@ -247,8 +263,10 @@ def test_engines_are_kept_where_they_are_written(plain: Manifests, everything: M
         each["name"]: each["mountPath"]
         for each in everything.container("hiir-triton-l4")["volumeMounts"]
     }
+    assert mounts["engines"] == str(_VOLUME)
     config = render_config(load_release("denoise-color").contract, target=Target.GPU)
-    assert f'key: "trt_engine_cache_path" value: "{mounts["engines"]}"' in config
+    assert f'key: "trt_engine_cache_path" value: "{_LINK}/' in config
+    assert str(_LINK) == ENGINES
     assert "volumeClaimTemplates" not in plain.one("StatefulSet", "hiir-triton-cpu")["spec"]
 
 

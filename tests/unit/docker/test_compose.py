@@ -25,12 +25,12 @@ ANSWERING = ("api", "worker", "webhooks", "redis", "triton-cpu", "triton-gpu")
 Service = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def compose() -> dict[str, Any]:
     return yaml.safe_load(COMPOSE.read_text())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def services(compose: dict[str, Any]) -> dict[str, Service]:
     return compose["services"]
 
@@ -73,12 +73,33 @@ def test_each_profile_is_a_whole_service(services: dict[str, Service], profile: 
     assert started == {"api", "worker", "webhooks", "redis", f"triton-{profile}"}
 
 
-def test_the_profiles_differ_in_the_device_alone(services: dict[str, Service]) -> None:
+def test_the_gpu_server_differs_in_what_a_gpu_needs_alone(services: dict[str, Service]) -> None:
     cpu, gpu = dict(services["triton-cpu"]), dict(services["triton-gpu"])
     (device,) = gpu.pop("deploy")["resources"]["reservations"]["devices"]
     assert device["capabilities"] == ["gpu"]
     assert (cpu.pop("profiles"), gpu.pop("profiles")) == (["cpu"], ["gpu"])
+    # NVIDIA's image of the same release, with the check and a folder for the engines in it.
+    assert gpu.pop("build")["args"]["TRITON_IMAGE"] == cpu.pop("image")
+    started, command = gpu["command"][:3], gpu.pop("command")[3:]
+    assert started == ["python3", "-m", "gpu_server"]
+    assert [part.replace("=explicit", "=none") for part in command] == cpu.pop("command")
+    assert gpu["environment"].pop("HIIR_MODELS") == "${HIIR_MODELS:-[]}"
+    assert gpu["volumes"].pop() == "engines:/engines"
+    # Building an engine takes minutes for each model, at the first start.
+    assert gpu["healthcheck"].pop("start_period") == "3600s"
+    assert cpu["healthcheck"].pop("start_period") == "120s"
+    assert cpu.pop("volumes") == ["${HIIR_REPOSITORY:-./model_repository}:/models:ro"]
+    assert gpu.pop("volumes") == ["${HIIR_REPOSITORY:-./model_repository_gpu}:/models:ro"]
     assert cpu == gpu
+
+
+def test_engines_outlive_the_container(
+    services: dict[str, Service], compose: dict[str, Any]
+) -> None:
+    assert "engines" in compose["volumes"]
+    dockerfile = (ROOT / services["triton-gpu"]["build"]["dockerfile"]).read_text()
+    # A new volume takes the owner of the folder in the image; otherwise it belongs to root.
+    assert "chown 1000:1000 /engines" in dockerfile
 
 
 @pytest.mark.parametrize("name", ANSWERING)
@@ -217,6 +238,7 @@ def test_what_the_containers_are_told_is_what_the_settings_read(
     environment = services[name]["environment"]
     told = {name.partition("__")[0] for name in environment}
     assert told <= fields | {"MALLOC_ARENA_MAX"}  # read by the C library
+    assert fields >= {"HIIR_MODELS", "HIIR_MODEL_REPOSITORY"}
     for variable in fields:
         monkeypatch.delenv(variable, raising=False)
     for variable, value in environment.items():
@@ -241,7 +263,8 @@ def test_everyone_sees_the_same_models_and_nobody_can_change_them(
     services: dict[str, Service],
 ) -> None:
     for name in ("api", "worker", "triton-cpu", "triton-gpu"):
-        assert services[name]["volumes"] == ["./model_repository:/models:ro"]
+        mounted = interpolate(services[name]["volumes"][0], HIIR_REPOSITORY="./some")
+        assert mounted == "./some:/models:ro"
     assert "--model-repository=/models" in services["triton-cpu"]["command"]
     assert "--model-control-mode=none" in services["triton-cpu"]["command"]
     assert services["api"]["environment"]["HIIR_MODEL_REPOSITORY"] == "/models"

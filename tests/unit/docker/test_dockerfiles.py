@@ -15,7 +15,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[3]
-IMAGES = ("api", "worker", "exporter")
+IMAGES = ("api", "worker", "exporter", "triton-gpu")
 SERVING = ("api", "worker")
 FRAMEWORKS = {"onnx", "onnxruntime", "safetensors", "torch"}
 
@@ -75,7 +75,9 @@ def test_it_does_not_run_as_root(image: str) -> None:
     user = arguments(image, "USER")[-1]
     assert user.isdigit()  # by number: Kubernetes can check that it is not root
     assert int(user) > 0
-    assert f"--uid {user}" in " ".join(arguments(image, "RUN"))
+    # NVIDIA's image has its user already.
+    created = f"chown {user}:{user}" if image == "triton-gpu" else f"--uid {user}"
+    assert created in " ".join(arguments(image, "RUN"))
     assert "RUN" not in names[len(names) - names[::-1].index("USER") :]
 
 
@@ -141,7 +143,7 @@ def place_in(root: Path, source: str, target: str) -> None:
     shutil.copy(ROOT / source, destination)
 
 
-@pytest.mark.parametrize("image", IMAGES)
+@pytest.mark.parametrize("image", [image for image in IMAGES if image != "triton-gpu"])
 def test_its_command_runs_a_module_that_exists(image: str) -> None:
     (command,) = arguments(image, "CMD")
     words = json.loads(command)
@@ -168,9 +170,28 @@ def test_the_build_sees_only_what_an_image_may_copy() -> None:
     assert rules[0] == "*"
     allowed = {rule[1:] for rule in rules if rule.startswith("!")}
     copied = {
-        Path(source).parts[0]
+        source if source.startswith("docker/") else Path(source).parts[0]
         for image in IMAGES
         for copy in arguments(image, "COPY")
         for source in shlex.split(copy)[:-1]
     }
     assert copied <= allowed
+
+
+def test_the_gpu_server_needs_the_standard_library_alone(tmp_path: Path) -> None:
+    for copy in arguments("triton-gpu", "COPY"):
+        *sources, target = shlex.split(copy)
+        for source in sources:
+            place_in(tmp_path, source, target)
+    # -S: without the packages of this environment.
+    ran = subprocess.run(
+        [sys.executable, "-S", "-m", "gpu_server", "tritonserver"],
+        cwd=tmp_path,
+        env={"PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.returncode == 1
+    assert "this runs in NVIDIA's Triton image" in ran.stderr

@@ -56,6 +56,29 @@ def test_a_shipped_model_beats_its_noisy_input_on_both_engines(
     assert figures["torch"] > 25
 
 
+@pytest.mark.parametrize(
+    ("arguments", "repository"),
+    [
+        ([], "model_repository"),
+        (["--target", "gpu"], "model_repository_gpu"),
+        (["--target", "gpu", "--repository", "other"], "other"),
+    ],
+)
+def test_each_target_is_exported_to_a_repository_of_its_own(
+    arguments: list[str], repository: str, monkeypatch, capsys
+) -> None:
+    written: list[Path] = []
+
+    def export(release: object, folder: Path, **_: object) -> bool:
+        written.append(folder)
+        return True
+
+    monkeypatch.setattr("hiir.export.triton.export_release", export)
+    assert cli.main(["export", "sr-x2", *arguments]) == 0
+    assert written == [Path(repository)]
+    assert capsys.readouterr().out == "sr-x2: exported\n"
+
+
 def test_eval_prints_a_table_for_people(photos: Path, capsys) -> None:
     cli.main(["eval", "--model", "input", "--set", str(photos), "--sigma", "50"])
     assert "| 0.png | 14." in capsys.readouterr().out

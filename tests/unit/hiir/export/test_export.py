@@ -9,6 +9,7 @@ import torch
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup
 
+from gpu_server.repository import read_models
 from hiir.export import triton
 from hiir.export.artifacts import export_artifacts, untrained_release
 from hiir.export.graph_form import ExportFormat, Precision, Samples
@@ -22,7 +23,7 @@ from hiir.export.parity import (
 )
 from hiir.export.torchscript import export_torchscript
 from hiir.export.triton import export_release
-from hiir.export.triton_config import Target, render_config
+from hiir.export.triton_config import ENGINES, Target, render_config
 from hiir.imaging import ModelContract
 from hiir.layers.layer_config import ArchitectureError
 from hiir.models.presets import build_model
@@ -191,6 +192,129 @@ def test_a_gpu_runs_tensorrt_in_half_precision_warmed_up_for_every_batch(contrac
     assert accelerator.parameters["trt_profile_max_shapes"] == "input:8x3x64x64"
     assert [warmup.batch_size for warmup in config.model_warmup] == [1, 8]
     assert "NUM_STREAMS" not in render_config(contract, target=Target.GPU)
+
+
+# What `ModelState::LoadModel` of triton-inference-server/onnxruntime_backend compares `param_key`
+# with for the accelerator "tensorrt" (src/onnxruntime.cc, commit 02ffb9ed, read in November 2026).
+# Any other key is the error "unknown parameter ... is provided for TensorRT Execution Accelerator".
+TENSORRT_KEYS = {
+    "precision_mode",
+    "max_workspace_size_bytes",
+    "trt_max_partition_iterations",
+    "trt_min_subgraph_size",
+    "int8_calibration_table_name",
+    "int8_use_native_calibration_table",
+    "trt_dla_enable",
+    "trt_dla_core",
+    "trt_engine_cache_enable",
+    "trt_engine_cache_path",
+    "trt_engine_cache_prefix",
+    "trt_dump_subgraphs",
+    "trt_force_sequential_engine_build",
+    "trt_context_memory_sharing_enable",
+    "trt_layer_norm_fp32_fallback",
+    "trt_timing_cache_enable",
+    "trt_timing_cache_path",
+    "trt_force_timing_cache",
+    "trt_detailed_build_log",
+    "trt_build_heuristics_enable",
+    "trt_sparsity_enable",
+    "trt_builder_optimization_level",
+    "trt_auxiliary_streams",
+    "trt_tactic_sources",
+    "trt_extra_plugin_lib_paths",
+    "trt_profile_min_shapes",
+    "trt_profile_max_shapes",
+    "trt_profile_opt_shapes",
+    "trt_cuda_graph_enable",
+    "trt_dump_ep_context_model",
+    "trt_ep_context_file_path",
+    "trt_ep_context_embed_mode",
+}
+# `precision_mode` takes these, `ParseBoolValue` of the backend "true", "false", "1" and "0" in any
+# case of letters, `ParseUnsignedLongLongValue` digits.
+TENSORRT_PRECISIONS = {"FP32", "FP16", "BF16", "INT8"}
+# What the same function and `ModelState` read of `parameters`; these change how a model runs.
+BACKEND_PARAMETERS = {
+    "arena_extend_strategy",
+    "cudnn_conv_algo_search",
+    "enable_mem_arena",
+    "enable_mem_pattern",
+    "execution_mode",
+    "gpu_mem_limit",
+    "inter_op_thread_count",
+    "intra_op_thread_count",
+    "session.use_device_allocator_for_initializers",
+    "share_session_between_instances",
+}
+
+
+def tensorrt_options(contract: ModelContract) -> dict[str, str]:
+    config = parse_config(render_config(contract, target=Target.GPU))
+    (accelerator,) = config.optimization.execution_accelerators.gpu_execution_accelerator
+    # `kTensorRTExecutionAccelerator`, the only name beside "cuda" that the backend knows.
+    assert accelerator.name == "tensorrt"
+    return dict(accelerator.parameters)
+
+
+def test_the_backend_reads_every_option_of_tensorrt(contract) -> None:
+    options = tensorrt_options(contract)
+    assert options.keys() <= TENSORRT_KEYS
+    assert options["precision_mode"] in TENSORRT_PRECISIONS
+    assert int(options["max_workspace_size_bytes"]) == 1 << 30
+    for key, value in options.items():
+        if key.endswith(("_enable", "_fallback")):
+            assert value == "true", key
+
+
+def test_no_parameter_of_the_contract_is_one_of_the_backend(contract) -> None:
+    config = parse_config(render_config(contract, target=Target.GPU))
+    assert not config.parameters.keys() & BACKEND_PARAMETERS
+
+
+def test_a_gpu_runs_one_instance_and_caches_what_it_builds(contract) -> None:
+    config = parse_config(render_config(contract, target=Target.GPU))
+    assert [group.count for group in config.instance_group] == [1]
+    options = tensorrt_options(contract)
+    assert options["trt_engine_cache_path"] == options["trt_timing_cache_path"]
+    # ONNX Runtime makes one level of folders: `ENGINES` is made by docker/gpu_server.
+    assert str(Path(options["trt_engine_cache_path"]).parent) == ENGINES
+
+
+def test_models_of_one_architecture_and_new_weights_share_no_engine(contract) -> None:
+    others = [replace(contract, name="other"), replace(contract, sha256="f" * 64)]
+    caches = {tensorrt_options(each)["trt_engine_cache_path"] for each in (contract, *others)}
+    assert len(caches) == 3
+
+
+def test_the_fallback_is_the_same_model_without_tensorrt(contract) -> None:
+    whole = parse_config(render_config(contract, target=Target.GPU))
+    fallback = parse_config(render_config(contract, target=Target.GPU, tensorrt=False))
+    assert not fallback.HasField("optimization")
+    whole.ClearField("optimization")
+    assert fallback == whole
+
+
+@pytest.mark.slow
+def test_a_gpu_repository_holds_what_its_server_checks(release, tmp_path: Path) -> None:
+    assert export_release(release, tmp_path, target=Target.GPU)
+    assert not export_release(release, tmp_path, target=Target.GPU)
+    (model,) = read_models(tmp_path, [])
+    values = model.read_input()
+    tiles = torch.from_numpy(np.frombuffer(values, "<f4").reshape(model.input_shape).copy())
+    with torch.inference_mode():
+        expected = release.model(tiles).numpy()
+    assert model.output_shape == expected.shape
+    assert model.psnr(expected.tobytes()) > 100
+    assert model.psnr((expected + 0.1).astype("<f4").tobytes()) < MIN_HALF_PSNR
+    session = ort.InferenceSession(model.folder / "1/model.onnx")
+    (half,) = session.run(["output"], {"input": tiles.numpy()})
+    assert MIN_HALF_PSNR < model.psnr(half.tobytes()) < 100
+    # New weights get new tiles.
+    other = replace(release, contract=replace(release.contract, sha256="f" * 64))
+    digest = model.digest
+    assert export_release(other, tmp_path, target=Target.GPU)
+    assert model.digest != digest
 
 
 def test_bytes_are_configured_as_bytes(make_contract) -> None:

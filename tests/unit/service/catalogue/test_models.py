@@ -45,6 +45,17 @@ def test_folders_without_a_configuration_are_no_models(repository, make_contract
     assert ModelCatalogue.read(repository.path).names == ("denoise-color",)
 
 
+def test_named_models_alone_are_offered(repository, make_contract):
+    for contract in (make_contract(), make_contract(name="weather")):
+        repository(contract.name, pbtxt(contract))
+    assert ModelCatalogue.read(repository.path, names=["weather"]).names == ("weather",)
+    with pytest.raises(
+        ModelRepositoryError,
+        match=r"HIIR_MODELS names a, z, but .* contains denoise-color, weather",
+    ):
+        ModelCatalogue.read(repository.path, names=["weather", "z", "a"])
+
+
 @pytest.mark.parametrize("name", ["deblur", "", "denoise-color/1", "../denoise-color"])
 def test_there_is_no_model_of_another_name(make_contract, name):
     assert ModelCatalogue([make_contract()]).get(name) is None
