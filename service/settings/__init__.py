@@ -29,6 +29,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.limits import OPEN_MODE, Limits, TenantLimits
 from service.redis_address import SentinelAddress
 from service.settings.bucket import BucketSettings
+from service.triton_address import TritonAddresses
 
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 
@@ -154,8 +155,8 @@ class InferenceSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tiles_in_flight: PositiveInt | None = None
-    """Tiles of one job in flight at Triton. By default as many as fill the largest batch of every
-    instance of its model."""
+    """Tiles of one job in flight at each Triton. By default as many as fill the largest batch of
+    every instance of its model."""
 
     tile_seconds: PositiveFloat = 120
     """Timeout of one tile, including its wait behind tiles of other jobs."""
@@ -293,7 +294,8 @@ class Settings(BaseSettings):
     without a database number: the service uses three (see `RedisDatabase`)."""
 
     triton_url: str = "127.0.0.1:8001"
-    """Triton's gRPC address, `host:port`. The service needs no other port of it."""
+    """Triton's gRPC address, `host:port`, several separated by commas, or `dns:///name:port` for
+    all addresses of a name. The service needs no other port."""
 
     model_repository: Path = Path("model_repository")
     log_format: LogFormat = LogFormat.TEXT
@@ -348,10 +350,8 @@ class Settings(BaseSettings):
 
     @field_validator("triton_url")
     @classmethod
-    def _host_and_port(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if not host or "/" in value or not port.isdigit():
-            raise ValueError("must look like host:port, without a scheme")
+    def _is_triton_address(cls, value: str) -> str:
+        TritonAddresses.parse(value)
         return value
 
     @field_validator("log_level")
