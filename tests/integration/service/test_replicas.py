@@ -1,0 +1,42 @@
+"""Without a replica that confirms, a submission is refused, and leaves nothing."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from redis import Redis
+
+from service.jobs.replicas import Replicas
+from service.settings import ReplicaSettings
+from tests.integration.service.stack import Stack, photo, write
+
+pytestmark = pytest.mark.integration
+REQUIRED = ReplicaSettings(required=1, timeout_seconds=0.1)
+
+
+def test_replicas_are_waited_for_only_if_required(redis: "Redis[str]") -> None:
+    redis.hset("record", "tenant", "museum")
+    assert Replicas(client=redis, settings=ReplicaSettings()).confirm("record", "tenant", "museum")
+    assert not Replicas(client=redis, settings=REQUIRED).confirm("record", "tenant", "museum")
+    assert redis.hgetall("record") == {"tenant": "museum"}
+
+
+def test_a_lost_record_is_not_written_again(redis: "Redis[str]") -> None:
+    assert not Replicas(client=redis, settings=REQUIRED).confirm("record", "tenant", "museum")
+    assert not redis.exists("record")
+
+
+def test_a_submission_that_no_replica_has_is_refused_and_leaves_nothing(
+    stack: Stack, make_app: Callable[..., FastAPI]
+) -> None:
+    before = stack.stored()
+    with TestClient(make_app(replicas=REQUIRED), base_url="http://127.0.0.1") as client:
+        answer: httpx.Response = client.post(
+            "/v1/jobs", data={"task": "identity"}, files={"file": write(photo(96, 96))}
+        )
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "store-unavailable"
+    assert "replicas" in answer.json()["detail"]
+    assert stack.stored() == before
