@@ -39,7 +39,7 @@ from service.errors import (
     StoreFullError,
     StoreUnavailableError,
 )
-from service.redis_address import SentinelAddress
+from service.settings.redis_address import SentinelAddress
 
 _CONNECT_SECONDS = 1.0
 _REPLY_SECONDS = 3.0

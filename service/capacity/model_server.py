@@ -10,7 +10,7 @@ from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from service.errors import InferenceUnavailableError
-from service.triton_address import TritonAddresses
+from service.settings.triton_address import TritonAddresses
 
 logger = logging.getLogger(__name__)
 

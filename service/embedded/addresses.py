@@ -10,7 +10,7 @@ from service.embedded.ports import PortTakenError, choose_port, reserve
 from service.embedded.redis import redis_address
 from service.embedded.settings import StackSettings
 from service.embedded.supervisor import StackError
-from service.triton_address import TritonAddresses
+from service.settings.triton_address import TritonAddresses
 
 _API_PORT, _REDIS_PORT = 8000, 6379
 _TRITON_PORT = 8001

@@ -15,9 +15,9 @@ from celery import Celery
 from kombu.exceptions import KombuError
 
 from service.errors import QueueUnavailableError
-from service.redis_address import SentinelAddress
 from service.redis_connection import sentinel_options
 from service.settings import RedisDatabase, Settings
+from service.settings.redis_address import SentinelAddress
 
 TASK_NAME = "hiir.restore"
 TURNS = "interactive"

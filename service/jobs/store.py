@@ -132,9 +132,8 @@ class JobStore:
         call = self.creation(job)
         with redis_errors():
             made = Creation(self._create(keys=call.keys, args=call.args))
-        if made is Creation.MADE and not self.replicas.confirm(
-            job_key(job.id), "tenant", job.tenant
-        ):
+        key = job_key(job.id)
+        if made is Creation.MADE and not self.replicas.confirm(key, "tenant", job.tenant):
             raise StoreUnavailableError(
                 "Too few replicas of the job store have confirmed the job; try again shortly."
             )

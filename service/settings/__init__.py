@@ -27,9 +27,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.limits import OPEN_MODE, Limits, TenantLimits
-from service.redis_address import SentinelAddress
 from service.settings.bucket import BucketSettings
-from service.triton_address import TritonAddresses
+from service.settings.redis_address import SentinelAddress
+from service.settings.triton_address import TritonAddresses
 
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 

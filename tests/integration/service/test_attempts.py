@@ -24,7 +24,7 @@ from service.jobs.planned_step import Step
 from service.jobs.redis_blobs import RedisBlobStore
 from service.jobs.store import JobStore, LeaseState
 from service.jobs.stored_image import StoredImage
-from service.settings import InferenceSettings, JobSettings, Settings
+from service.settings import InferenceSettings, JobSettings, ReplicaSettings, Settings
 from service.worker.housekeeping import DrainFlag
 from service.worker.metrics_reporter import JobOutcome
 from service.worker.pipeline import Pipeline
@@ -51,6 +51,7 @@ def make_pipeline(
         inference: InferenceSettings | None = None,
         triton_url: str | None = None,
         repository: Path = service_repository,
+        replicas: ReplicaSettings | None = None,
     ) -> Pipeline:
         settings = Settings(
             redis_url=stack.redis_url,
@@ -58,6 +59,7 @@ def make_pipeline(
             model_repository=repository,
             jobs=jobs or JobSettings(lease_seconds=6, republish_seconds=0.1),
             inference=inference or InferenceSettings(),
+            replicas=replicas or ReplicaSettings(),
         )
         models = ModelCatalogue.read(repository)
         made.append(
@@ -128,6 +130,16 @@ def failure_code(job: Job) -> str:
     assert job.failure is not None
     assert job.failure.detail
     return job.failure.code
+
+
+def test_upload_is_kept_while_no_replica_has_the_end(
+    make_pipeline: Maker, pipeline: Pipeline
+) -> None:
+    job_id = create(pipeline, "identity")
+    unconfirmed = make_pipeline(replicas=ReplicaSettings(required=1, timeout_seconds=0.1))
+    job = run(unconfirmed, job_id)
+    assert job.status is JobStatus.SUCCEEDED
+    assert pipeline.blobs.open(job.source.blob) is not None
 
 
 def test_success_tells_which_model_it_was(pipeline: Pipeline) -> None:

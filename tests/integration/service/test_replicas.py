@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 
-import httpx
 import pytest
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 from redis import Redis
 
 from service.jobs.replicas import Replicas
 from service.settings import ReplicaSettings
-from tests.integration.service.stack import Stack, photo, write
+from tests.integration.service.callers import submit
+from tests.integration.service.stack import Stack
 
 pytestmark = pytest.mark.integration
 REQUIRED = ReplicaSettings(required=1, timeout_seconds=0.1)
@@ -32,10 +31,7 @@ def test_a_submission_that_no_replica_has_is_refused_and_leaves_nothing(
     stack: Stack, make_app: Callable[..., FastAPI]
 ) -> None:
     before = stack.stored()
-    with TestClient(make_app(replicas=REQUIRED), base_url="http://127.0.0.1") as client:
-        answer: httpx.Response = client.post(
-            "/v1/jobs", data={"task": "identity"}, files={"file": write(photo(96, 96))}
-        )
+    answer = submit(make_app(replicas=REQUIRED), "")
     assert answer.status_code == 503
     assert answer.json()["code"] == "store-unavailable"
     assert "replicas" in answer.json()["detail"]

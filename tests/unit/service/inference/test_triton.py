@@ -20,12 +20,8 @@ from service.errors import (
 )
 from service.inference.route import Server
 from service.inference.served_model import ServedModel
-from service.inference.triton import (
-    ERROR_KINDS,
-    ErrorKind,
-    TritonEngine,
-    translate_triton_error,
-)
+from service.inference.triton import TritonEngine
+from service.inference.triton_errors import ERROR_KINDS, ErrorKind, translate_triton_error
 from service.observability.logs import trace_context
 from service.observability.trace_context import TraceContext
 from service.settings import InferenceSettings

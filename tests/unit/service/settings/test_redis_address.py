@@ -1,6 +1,6 @@
 import pytest
 
-from service.redis_address import SentinelAddress
+from service.settings.redis_address import SentinelAddress
 
 
 def test_all_parts_are_read():

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from service.triton_address import TritonAddresses
+from service.settings.triton_address import TritonAddresses
 
 
 def test_one_server_or_a_list():
