@@ -8,7 +8,7 @@ from redis import Redis
 
 from service.jobs.replicas import Replicas
 from service.settings import ReplicaSettings
-from tests.integration.service.callers import submit
+from tests.integration.service.callers import PNG, ask
 from tests.integration.service.stack import Stack
 
 pytestmark = pytest.mark.integration
@@ -31,7 +31,14 @@ def test_a_submission_that_no_replica_has_is_refused_and_leaves_nothing(
     stack: Stack, make_app: Callable[..., FastAPI]
 ) -> None:
     before = stack.stored()
-    answer = submit(make_app(replicas=REQUIRED), "")
+    answer = ask(
+        make_app(replicas=REQUIRED),
+        "POST",
+        "/v1/jobs?task=identity",
+        base_url="http://localhost",
+        content=PNG,
+        headers={"content-type": "image/png"},
+    )
     assert answer.status_code == 503
     assert answer.json()["code"] == "store-unavailable"
     assert "replicas" in answer.json()["detail"]
