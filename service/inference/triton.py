@@ -185,7 +185,9 @@ class TritonEngine:
                 found = dict(zip(routes, threads.map(self._try_check, routes), strict=True))
                 if any(isinstance(entry, ServedModel) for entry, _ in found.values()):
                     return {route: entry for route, (entry, _) in found.items()}
-                problem, patience = max(found.values(), key=lambda entry: entry[1])
+                # Other weights are reported at once, and outages waited for.
+                hopeless = [entry for entry in found.values() if not entry[1]]
+                problem, patience = max(hopeless or found.values(), key=lambda entry: entry[1])
                 assert isinstance(problem, ServiceError)  # noqa: S101 - by the condition above
                 now = time.monotonic()
                 failing_since = failing_since or now

@@ -17,7 +17,6 @@ import pytest
 from hiir.imaging import Codec, DiskFull, EncodedPhoto, ImageFormat, PixelFile
 from service.catalogue.models import ModelCatalogue
 from service.errors import ModelMismatchError, StoreUnavailableError
-from service.inference.served_model import ServedModel
 from service.inference.triton import TritonEngine
 from service.jobs.job import Job, JobStatus
 from service.jobs.planned_step import Step
@@ -258,15 +257,15 @@ def test_image_of_two_versions_is_not_kept(
     stack.worker.kill()
     pipeline = make_pipeline()
     asked: list[bool] = []
-    check = TritonEngine.require_model
+    confirm = TritonEngine.confirm_model
 
-    def require_model(engine: TritonEngine) -> ServedModel:
+    def confirm_model(engine: TritonEngine) -> None:
         asked.append(True)
-        if len(asked) == 2:
+        if len(asked) == 1:
             raise ModelMismatchError("Other weights.")
-        return check(engine)
+        confirm(engine)
 
-    monkeypatch.setattr(TritonEngine, "require_model", require_model)
+    monkeypatch.setattr(TritonEngine, "confirm_model", confirm_model)
     job_id = create(pipeline, "identity")
     assert run(pipeline, job_id).status is JobStatus.QUEUED
     assert run_when_due(pipeline, job_id).status is JobStatus.SUCCEEDED
