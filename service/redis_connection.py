@@ -1,12 +1,21 @@
-"""The Redis client, and the one translation of its errors, for all stores."""
+"""The Redis client, and the one translation of its errors, for all stores.
+
+With Sentinel, each new connection goes to the primary that the sentinels name at that time. A
+connection whose server died or became a replica is closed and replaced: clients need no restart
+after a failover.
+"""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.resources import files
+from typing import Any
 from weakref import WeakValueDictionary
 
 import redis
+import redis.asyncio
+import redis.asyncio.sentinel
+import redis.sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     BusyLoadingError,
@@ -30,6 +39,7 @@ from service.errors import (
     StoreFullError,
     StoreUnavailableError,
 )
+from service.settings.redis_address import SentinelAddress
 
 _CONNECT_SECONDS = 1.0
 _REPLY_SECONDS = 3.0
@@ -72,7 +82,7 @@ def connect(url: str, *, decode_responses: bool) -> redis.Redis:
     with _lock:
         pool = _pools.get((url, decode_responses))
         if pool is None:
-            pool = redis.BlockingConnectionPool.from_url(
+            pool = _open_pool(
                 url,
                 decode_responses=decode_responses,
                 max_connections=_MAX_CONNECTIONS,
@@ -83,6 +93,92 @@ def connect(url: str, *, decode_responses: bool) -> redis.Redis:
             )
             _pools[url, decode_responses] = pool
     return redis.Redis(connection_pool=pool)
+
+
+@asynccontextmanager
+async def connect_async(
+    url: str, *, reply_seconds: float | None = None
+) -> AsyncIterator[redis.asyncio.Redis]:
+    """Give a client for one event loop; `reply_seconds` limits the wait for each reply."""
+    limits: dict[str, Any] = {
+        "socket_connect_timeout": _CONNECT_SECONDS,
+        "socket_timeout": reply_seconds,
+    }
+    if not SentinelAddress.matches(url):
+        async with redis.asyncio.Redis.from_url(url, **limits) as client:
+            yield client
+        return
+    address = SentinelAddress.parse(url)
+    async with (
+        redis.asyncio.sentinel.Sentinel(  # type: ignore[no-untyped-call]
+            address.sentinels, sentinel_kwargs=sentinel_options(address)
+        ) as sentinel,
+        sentinel.master_for(address.service, **server_options(address), **limits) as client,
+    ):
+        yield client
+
+
+def server_options(address: SentinelAddress) -> dict[str, Any]:
+    """Return redis-py's options for the connections to the primary that the sentinels name."""
+    return {
+        "db": address.database or 0,
+        "username": address.username,
+        "password": address.password,
+        "ssl": address.tls,
+    }
+
+
+def sentinel_options(address: SentinelAddress) -> dict[str, Any]:
+    """Return redis-py's options for the connections to the sentinels themselves.
+
+    A sentinel that does not answer is not tried again: there are others.
+    """
+    return {
+        "username": address.sentinel_username,
+        "password": address.sentinel_password,
+        "ssl": address.tls,
+        "socket_connect_timeout": _CONNECT_SECONDS,
+        "socket_timeout": _CONNECT_SECONDS,
+        "retry": None,
+    }
+
+
+class _SentinelPool(redis.sentinel.SentinelConnectionPool, redis.BlockingConnectionPool):
+    """A bounded pool of connections to the primary."""
+
+
+def _open_pool(url: str, **options: Any) -> redis.ConnectionPool:
+    if not SentinelAddress.matches(url):
+        return redis.BlockingConnectionPool.from_url(url, **options)
+    address = SentinelAddress.parse(url)
+    sentinel: Any = redis.sentinel.Sentinel(  # type: ignore[no-untyped-call]
+        address.sentinels, sentinel_kwargs=sentinel_options(address)
+    )
+    pool: redis.ConnectionPool = _SentinelPool(  # type: ignore[no-untyped-call]
+        address.service, sentinel, **server_options(address), **options
+    )
+    return pool
+
+
+def refuse_cluster(url: str) -> None:
+    """Raise `StoreFaultError` if the server runs in cluster mode; a server that is down passes.
+
+    `url` is that of database 0: such a server may have no other one.
+    """
+    client = connect(url, decode_responses=True)
+    try:
+        enabled = client.info("cluster").get("cluster_enabled")
+    except redis.RedisError:
+        return
+    finally:
+        client.close()
+    if not enabled:
+        return
+    raise StoreFaultError(
+        "The Redis server runs in cluster mode, which the service cannot use: it needs three "
+        "databases, and scripts whose keys lie in different slots. Use a single server, "
+        "Sentinel, or the endpoint of a managed primary without cluster mode."
+    )
 
 
 def redis_time(client: redis.Redis) -> float:

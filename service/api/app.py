@@ -38,8 +38,9 @@ from service.api.routes import (
 )
 from service.api.services import Services
 from service.observability.logs import configure_logging
+from service.redis_connection import refuse_cluster
 from service.schemas.problem import Problem
-from service.settings import Settings
+from service.settings import RedisDatabase, Settings
 
 _ROUTES = (
     jobs,
@@ -66,7 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application, by default with settings from the environment.
 
     Raises `ModelRepositoryError` if there is nothing to serve, and pydantic's `ValidationError` for
-    invalid settings.
+    invalid settings. On a Redis in cluster mode it does not start.
     """
     settings = settings or Settings()
     configure_logging(settings)
@@ -74,6 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(refuse_cluster, settings.database_url(RedisDatabase.BROKER))
         services.metrics.server.start()
         services.sweeper.start()
         feeding = asyncio.create_task(services.feed.run())

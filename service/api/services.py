@@ -16,7 +16,7 @@ from service.api.threads import Threads
 from service.api.upload_slots import UploadSlots
 from service.capacity.backlog import BacklogMonitor
 from service.capacity.load import LoadStore
-from service.capacity.model_server import ModelServer
+from service.capacity.model_server import ModelServers
 from service.capacity.quotas import QuotaStore
 from service.capacity.readiness import Readiness
 from service.capacity.throughput import ThroughputStore
@@ -142,7 +142,7 @@ class Services:
                 lifetimes=settings.jobs,
             )
         )
-        triton = owned(ModelServer(url=settings.triton_url, timeout_seconds=_TRITON_SECONDS))
+        triton = owned(ModelServers(url=settings.triton_url, timeout_seconds=_TRITON_SECONDS))
         metrics_server = MetricsServer(
             host=settings.metrics.host,
             port=settings.metrics.api_port,

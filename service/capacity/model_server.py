@@ -1,11 +1,18 @@
-"""Triton's health over gRPC, its only open port: the server's own readiness and each model's."""
+"""Triton's health over gRPC, its only open port: the servers' own readiness and each model's."""
 
+import logging
 import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from service.errors import InferenceUnavailableError
+from service.settings.triton_address import TritonAddresses
+
+logger = logging.getLogger(__name__)
 
 _RECONNECT = (
     # gRPC's default backoff grows to minutes, and a recovered server would go unnoticed.
@@ -55,3 +62,69 @@ class ModelServer:
 def _translate(error: InferenceServerException) -> InferenceUnavailableError:
     status = str(error.status()).removeprefix("StatusCode.").lower().replace("_", " ")
     return InferenceUnavailableError(f"The inference server does not answer: {status}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServersReport:
+    """What was heard from the servers: None for one that is ready, else the reason why not."""
+
+    servers: Sequence[str | None]
+    """In the order of the setting, or of the sorted addresses of a name."""
+    missing: str | None
+    """Why jobs cannot run; None if each model is served by a server that is ready."""
+
+
+class ModelServers:
+    """The health of all servers of a setting; one that is ready suffices."""
+
+    def __init__(self, *, url: str, timeout_seconds: float) -> None:
+        self._addresses = TritonAddresses.parse(url)
+        self._timeout = timeout_seconds
+        self._servers: dict[str, ModelServer] = {}
+        self._problems: dict[str, str | None] = {}
+
+    def report(self, models: Sequence[str]) -> ServersReport:
+        """Ask all servers at once, which takes no longer than the slowest one."""
+        addresses = self._addresses.resolve()
+        if not addresses:
+            return ServersReport(servers=(), missing="has no address")
+        for address in self._servers.keys() - set(addresses):
+            self._servers.pop(address).close()
+        for address in addresses:
+            if address not in self._servers:
+                server = ModelServer(url=address, timeout_seconds=self._timeout)
+                self._servers[address] = server
+        with ThreadPoolExecutor(len(addresses), thread_name_prefix="triton") as threads:
+            asked = [self._servers[address] for address in addresses]
+            answers = list(threads.map(lambda server: _models_of(server, models), asked))
+        served = {model for found, _ in answers for model in found}
+        problems = [problem for _, problem in answers]
+        self._log_changes(dict(zip(addresses, problems, strict=True)))
+        missing = next((f"does not serve {model}" for model in models if model not in served), None)
+        if all(problems):
+            missing = problems[0]
+        return ServersReport(servers=problems, missing=missing)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for server in self._servers.values():
+            server.close()
+        self._servers.clear()
+
+    def _log_changes(self, problems: dict[str, str | None]) -> None:
+        if len(problems) > 1:
+            for address, problem in problems.items():
+                if problem != self._problems.get(address):
+                    logger.warning("Triton at %s %s", address, problem or "is ready")
+        self._problems = problems
+
+
+def _models_of(server: ModelServer, models: Sequence[str]) -> tuple[list[str], str | None]:
+    """Return which models a server has, and None or why it can take no tiles."""
+    # Server readiness first: models stay "ready" after their processes have died.
+    try:
+        if not server.is_ready():
+            return [], "is not ready"
+        return [model for model in models if server.serves(model)], None
+    except InferenceUnavailableError:
+        return [], "does not answer"

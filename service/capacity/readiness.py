@@ -5,10 +5,10 @@ Checked by the readiness route and before each upload; cached for two seconds.
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from service.capacity.model_server import ModelServer
+from service.capacity.model_server import ModelServers
 from service.errors import InferenceUnavailableError, ServiceError, StoreUnavailableError
 from service.jobs.store import JobStore
 
@@ -20,6 +20,8 @@ class ReadinessReport:
     """The state of each component: None if it is ready, else the reason why not."""
 
     problems: Mapping[str, str | None]
+    tritons: Sequence[str | None] = ()
+    """The state of each Triton server in the same way; one that is ready suffices."""
 
     @property
     def ready(self) -> bool:
@@ -34,7 +36,7 @@ class Readiness:
         self,
         *,
         jobs: JobStore,
-        triton: ModelServer,
+        triton: ModelServers,
         models: tuple[str, ...],
         max_memory_percent: int,
         clock: Callable[[], float] = time.monotonic,
@@ -53,13 +55,15 @@ class Readiness:
         with self._lock:
             now = self._clock()
             if self._asked_at is None or now - self._asked_at > _FRESH_SECONDS:
+                servers = self._triton.report(self._models)
                 self._report = ReadinessReport(
+                    tritons=servers.servers,
                     problems={
                         "redis": self._probe_redis(),
                         "memory": self._probe_memory(),
-                        "triton": self._probe_triton(),
+                        "triton": servers.missing,
                         "worker": self._probe_worker(),
-                    }
+                    },
                 )
                 # Counted from the answer, because probing an absent server is slow.
                 self._asked_at = self._clock()
@@ -92,18 +96,6 @@ class Readiness:
         if percent < self._max_memory_percent:
             return None
         return f"{percent} % of Redis's memory is in use, so workers take no jobs"
-
-    def _probe_triton(self) -> str | None:
-        # Server readiness first: models stay "ready" after their processes have died.
-        try:
-            if not self._triton.is_ready():
-                return "is not ready"
-            for model in self._models:
-                if not self._triton.serves(model):
-                    return f"does not serve {model}"
-        except InferenceUnavailableError:
-            return "does not answer"
-        return None
 
     def _probe_worker(self) -> str | None:
         try:

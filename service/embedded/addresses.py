@@ -10,6 +10,7 @@ from service.embedded.ports import PortTakenError, choose_port, reserve
 from service.embedded.redis import redis_address
 from service.embedded.settings import StackSettings
 from service.embedded.supervisor import StackError
+from service.settings.triton_address import TritonAddresses
 
 _API_PORT, _REDIS_PORT = 8000, 6379
 _TRITON_PORT = 8001
@@ -99,6 +100,7 @@ def _api_port(settings: StackSettings, taken: set[int]) -> int:
 
 
 def _check_triton_url(url: str) -> None:
-    host, _, port = url.rpartition(":")
-    if not host or "/" in url or not port.isdigit():
-        raise StackError(f"HIIR_TRITON_URL must have the form host:port, not {url!r}")
+    try:
+        TritonAddresses.parse(url)
+    except ValueError as error:
+        raise StackError(f"HIIR_TRITON_URL {error}, not like {url!r}") from error

@@ -6,10 +6,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pydantic import SecretStr
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from service.embedded.supervisor import StackError
+from service.redis_connection import connect_async
 
 _PROBE_TIMEOUT_S = 5.0
 
@@ -97,12 +97,8 @@ def _find_server() -> Path:
 
 async def is_redis_ready(url: str) -> bool:
     """Send a PING; the URL may contain a user and a password."""
-    client = Redis.from_url(
-        url, socket_timeout=_PROBE_TIMEOUT_S, socket_connect_timeout=_PROBE_TIMEOUT_S
-    )
     try:
-        return bool(await client.ping())
+        async with connect_async(url, reply_seconds=_PROBE_TIMEOUT_S) as client:
+            return bool(await client.ping())
     except (RedisError, OSError):
         return False
-    finally:
-        await client.aclose()

@@ -16,10 +16,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.capacity.model_server import ModelServer
+from service.capacity.model_server import ModelServers
 from service.embedded.process_table import has_dead_child, started_at
 from service.embedded.triton_release import TritonRelease, TritonUnavailableError
-from service.errors import InferenceUnavailableError
 
 _SHM_DIR = Path("/dev/shm")  # noqa: S108 - where Triton's Python backend puts its regions
 _SHM_MARK = "triton_hiir"
@@ -132,13 +131,10 @@ class TritonServer:
 
 
 async def is_triton_ready(url: str) -> bool:
-    """Ask a server over gRPC whether it is ready."""
-    server = ModelServer(url=url, timeout_seconds=_PROBE_TIMEOUT_S)
-    with contextlib.closing(server):
-        try:
-            return await asyncio.to_thread(server.is_ready)
-        except InferenceUnavailableError:
-            return False
+    """Ask over gRPC whether a server is ready, or one of several."""
+    servers = ModelServers(url=url, timeout_seconds=_PROBE_TIMEOUT_S)
+    with contextlib.closing(servers):
+        return (await asyncio.to_thread(servers.report, ())).missing is None
 
 
 def restrict_protocols(value: str) -> str:

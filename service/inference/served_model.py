@@ -1,6 +1,7 @@
 """What Triton's configuration of a model says: which model it is, and how it takes its tiles."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from tritonclient.grpc import model_config_pb2
@@ -19,18 +20,23 @@ class ServedModel:
     """Whether tiles may be smaller than the contract's (`hiir.imaging.TileEngine`)."""
     tiles_in_flight: int = 1
     """Tiles that fill the largest batch of every instance."""
+    by_server: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """The same for each server, by address."""
 
 
-def check_served(config: Any, contract: ModelContract) -> ServedModel:
+def check_served(config: Any, contract: ModelContract, *, any_size: bool = False) -> ServedModel:
     """Read the `ModelConfig` (protobuf) of a served model.
 
-    Raises `ModelMismatchError` unless the model fulfills its contract.
+    Raises `ModelMismatchError` unless the model fulfills its contract, and takes tiles of any size
+    if `any_size` asks for it.
     """
     served = {"input": _tensors(config.input), "output": _tensors(config.output)}
-    any_size = served == _wanted(contract, -1, -1)
+    takes_any = served == _wanted(contract, -1, -1)
+    if any_size and not takes_any:
+        raise ModelMismatchError("The server takes tiles of one size only.", limit=contract.tile)
     wanted = _wanted(contract, contract.tile, contract.tile * contract.scale)
     for end, tensors in wanted.items():
-        if not any_size and served[end] != tensors:
+        if not takes_any and served[end] != tensors:
             raise ModelMismatchError(
                 f"The {end} of the served model differs from its contract.",
                 limit=str(tensors),
@@ -50,7 +56,7 @@ def check_served(config: Any, contract: ModelContract) -> ServedModel:
             actual=f"{theirs.version} {theirs.sha256}",
         )
     return ServedModel(
-        any_size=any_size, tiles_in_flight=config.max_batch_size * _instances(config)
+        any_size=takes_any, tiles_in_flight=config.max_batch_size * _instances(config)
     )
 
 

@@ -1,22 +1,26 @@
 """Triton as a tile engine: the only module that uses Triton's client and translates its errors.
 
-A tile is retried while its error may pass. When Triton is out of memory or unavailable, fewer tiles
-are in flight (`concurrency_limit`). Triton's own model readiness is not used: a model whose process
-has died stays "ready", while its tiles fail until it is restarted.
+A tile is retried while its error may pass, on another server if there is one. When a server is out
+of memory or unavailable, fewer tiles are in flight there (`concurrency_limit`). Triton's own model
+readiness is not used: a model whose process has died stays "ready", while its tiles fail until it
+is restarted.
+
+Each server has a channel of its own. gRPC's `round_robin` is not used, because inside one channel
+the client cannot know which server answers, and an answer does not name the weights that it comes
+from. During a rollout servers have different ones. So each server is checked before it gets tiles
+of an image, again when it may have been replaced (`Route.needs_check`), and at the end.
 """
 
 import logging
 import random
-import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from enum import Enum, auto
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
@@ -25,19 +29,20 @@ from tritonclient.utils import InferenceServerException
 from hiir.imaging import FloatPixels, ModelContract
 from service.errors import (
     GpuOutOfMemoryError,
-    InferenceFailedError,
     InferenceUnavailableError,
     ModelMismatchError,
     ModelOutputInvalidError,
     ServiceError,
 )
 from service.inference.concurrency_limit import ConcurrencyLimit
+from service.inference.route import Route, Routes, Server
 from service.inference.served_model import INPUT, OUTPUT, ServedModel, check_served
+from service.inference.triton_errors import translate_triton_error
 from service.observability.logs import current_trace
 from service.settings import InferenceSettings
+from service.settings.triton_address import TritonAddresses
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 _CONFIG_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 2.0
@@ -52,60 +57,16 @@ _CHANNEL = (
 )
 
 
-class ErrorKind(Enum):
-    """What a failed call says about a retry."""
-
-    UNAVAILABLE = auto()
-    """The server does not answer: it is starting, restarting or overloaded."""
-    SERVER_ERROR = auto()
-    """The server reports an internal error, which may pass."""
-    OUT_OF_MEMORY = auto()
-    """The server is out of memory; fewer tiles may fit."""
-    REJECTED = auto()
-    """The server will reject the same request again."""
-
-
-ERROR_KINDS: Mapping[grpc.StatusCode, ErrorKind] = {
-    grpc.StatusCode.ABORTED: ErrorKind.UNAVAILABLE,
-    grpc.StatusCode.CANCELLED: ErrorKind.UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED: ErrorKind.UNAVAILABLE,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: ErrorKind.UNAVAILABLE,
-    grpc.StatusCode.UNAVAILABLE: ErrorKind.UNAVAILABLE,
-    grpc.StatusCode.DATA_LOSS: ErrorKind.SERVER_ERROR,
-    grpc.StatusCode.INTERNAL: ErrorKind.SERVER_ERROR,
-    grpc.StatusCode.NOT_FOUND: ErrorKind.SERVER_ERROR,
-    grpc.StatusCode.UNKNOWN: ErrorKind.SERVER_ERROR,
-    grpc.StatusCode.ALREADY_EXISTS: ErrorKind.REJECTED,
-    grpc.StatusCode.FAILED_PRECONDITION: ErrorKind.REJECTED,
-    grpc.StatusCode.INVALID_ARGUMENT: ErrorKind.REJECTED,
-    grpc.StatusCode.OK: ErrorKind.REJECTED,
-    grpc.StatusCode.OUT_OF_RANGE: ErrorKind.REJECTED,
-    grpc.StatusCode.PERMISSION_DENIED: ErrorKind.REJECTED,
-    grpc.StatusCode.UNAUTHENTICATED: ErrorKind.REJECTED,
-    grpc.StatusCode.UNIMPLEMENTED: ErrorKind.REJECTED,
-}
-
-
-# Triton has no status code for it: CUDA, TensorRT, ONNX Runtime's arena and C++ have their own
-# messages.
-_OUT_OF_MEMORY = re.compile(
-    r"out of memory|failed to allocate|bad_alloc|cudaErrorMemoryAllocation|OOM\b", re.IGNORECASE
-)
-
-
 class TritonClient:
-    """One gRPC channel to one server, for one process.
+    """One gRPC channel to each server, for one process.
 
-    It is opened by the first engine: a channel that was opened before a fork hangs in the child.
+    They are opened by the first engine: a channel that was opened before a fork hangs in the child.
     """
 
     def __init__(self, *, url: str, settings: InferenceSettings) -> None:
-        self._url = url
+        self._addresses = TritonAddresses.parse(url)
         self._settings = settings
-        self._client: InferenceServerClient | None = None
-        # tritonclient stores the call that it is sending in an attribute: two threads that send at
-        # once would mix up their tiles.
-        self._sending = threading.Lock()
+        self._servers: dict[str, Server] = {}
 
     @contextmanager
     def engine(
@@ -114,16 +75,14 @@ class TritonClient:
         """Return an engine for one image; tiles in flight at the end of the block are canceled.
 
         `served` is what `TritonEngine.require_model` returned for this model. Without it tiles have
-        the contract's size, and one is in flight unless the settings say otherwise.
+        the contract's size, and one is in flight unless the settings say otherwise. Raises
+        `InferenceUnavailableError` if no server has an address.
         """
-        if self._client is None:
-            self._client = InferenceServerClient(self._url, channel_args=_CHANNEL)
         engine = TritonEngine(
-            client=self._client,
-            sending=self._sending,
+            servers=self._find_servers(),
             contract=contract,
             settings=self._settings,
-            served=served or ServedModel(),
+            served=served,
         )
         try:
             yield engine
@@ -132,10 +91,23 @@ class TritonClient:
             engine.close()
 
     def close(self) -> None:
-        """Close the channel."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        """Close the channels."""
+        for server in self._servers.values():
+            server.client.close()
+        self._servers.clear()
+
+    def _find_servers(self) -> tuple[Server, ...]:
+        """Open channels to servers that are new, and close those of servers that have gone."""
+        found = self._addresses.resolve()
+        if not found:
+            raise InferenceUnavailableError("The inference server has no address.")
+        for address in self._servers.keys() - set(found):
+            self._servers.pop(address).client.close()
+        for address in found:
+            if address not in self._servers:
+                client = InferenceServerClient(address, channel_args=_CHANNEL)
+                self._servers[address] = Server(address=address, client=client)
+        return tuple(self._servers[address] for address in found)
 
 
 class TritonEngine:
@@ -144,39 +116,111 @@ class TritonEngine:
     def __init__(
         self,
         *,
-        client: InferenceServerClient,
-        sending: threading.Lock,
+        servers: Sequence[Server],
         contract: ModelContract,
         settings: InferenceSettings,
-        served: ServedModel,
+        served: ServedModel | None,
     ) -> None:
-        self._client = client
-        self._sending = sending
         self._contract = contract
         self._settings = settings
-        self.tiles_in_flight = settings.tiles_in_flight or served.tiles_in_flight
+        self._aborted = threading.Event()
+        known = served.by_server if served else {}
+        # A server that has not been checked yet is taken for one like the others.
+        usual = max(known.values(), default=served.tiles_in_flight if served else 1)
+        sizes = [settings.tiles_in_flight or known.get(server.address, usual) for server in servers]
+        self._routes = Routes(
+            [
+                Route(
+                    server=server,
+                    limit=ConcurrencyLimit(size, closed=self._aborted),
+                    verify=bool(known),
+                )
+                for server, size in zip(servers, sizes, strict=True)
+            ]
+        )
+        self.tiles_in_flight = sum(sizes)
         """Tiles that are sent at once; there is no use in submitting more."""
         self._threads = ThreadPoolExecutor(self.tiles_in_flight, thread_name_prefix="tile")
-        self._aborted = threading.Event()
-        self._limit = ConcurrencyLimit(self.tiles_in_flight, closed=self._aborted)
         self._lock = threading.Lock()
         self._calls: set[Any] = set()
-        self._failing = False
-        self.any_size = served.any_size
+        self.any_size = served.any_size if served else False
         """Whether tiles may be smaller than the contract's (`hiir.imaging.TileEngine`)."""
 
     def require_model(self) -> ServedModel:
-        """Return how the model that Triton serves takes its tiles.
+        """Return how the servers that have the model take its tiles.
 
-        Raises `ModelMismatchError` unless it is the model of the contract. It retries, and raises
-        the other errors of `submit`.
+        Raises `ModelMismatchError` if those that answer have another one. It retries while none
+        answers, and raises the other errors of `submit`.
         """
-        name = self._contract.name
-        config = self._retry(
-            lambda: self._client.get_model_config(name, client_timeout=_CONFIG_SECONDS).config,
-            ConcurrencyLimit(1, closed=self._aborted),
+        found = self._ask(self._routes.all)
+        served = [entry for entry in found.values() if isinstance(entry, ServedModel)]
+        return ServedModel(
+            any_size=all(entry.any_size for entry in served),
+            tiles_in_flight=sum(entry.tiles_in_flight for entry in served),
+            by_server={
+                route.server.address: entry.tiles_in_flight
+                for route, entry in found.items()
+                if isinstance(entry, ServedModel)
+            },
         )
-        return check_served(config, self._contract)
+
+    def confirm_model(self) -> None:
+        """Check the servers that have answered tiles once more; call it after the last tile.
+
+        Raises `ModelMismatchError` if one of them has another model by now: the image may contain
+        tiles of two versions. It does not wait for a server that no longer answers if
+        another one does: until its last answer it was in contact, and so the same process.
+        """
+        used = [route for route in self._routes.all if route.is_used]
+        for entry in self._ask(used or self._routes.all).values():
+            if isinstance(entry, ModelMismatchError):
+                raise entry
+
+    def _ask(self, routes: Sequence[Route]) -> dict[Route, ServedModel | ServiceError]:
+        """Check servers at once, until one of them has the model."""
+        failing_since: float | None = None
+        pause = _FIRST_PAUSE_SECONDS
+        with ThreadPoolExecutor(len(routes), thread_name_prefix="check") as threads:
+            while not self._aborted.is_set():
+                found = dict(zip(routes, threads.map(self._try_check, routes), strict=True))
+                if any(isinstance(entry, ServedModel) for entry, _ in found.values()):
+                    return {route: entry for route, (entry, _) in found.items()}
+                # Other weights are reported at once, and outages waited for.
+                hopeless = [entry for entry in found.values() if not entry[1]]
+                problem, patience = max(hopeless or found.values(), key=lambda entry: entry[1])
+                assert isinstance(problem, ServiceError)  # noqa: S101 - by the condition above
+                now = time.monotonic()
+                failing_since = failing_since or now
+                if now - failing_since >= patience:
+                    raise problem
+                self._aborted.wait(pause * random.uniform(0.5, 1.0))
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        raise CancelledError
+
+    def _try_check(self, route: Route) -> tuple[ServedModel | ServiceError, float]:
+        """Check a server; returns what it serves, or the problem and for how long to retry."""
+        try:
+            return self._check(route), 0.0
+        except ModelMismatchError as mismatch:
+            return mismatch, 0.0
+        except (InferenceServerException, grpc.RpcError) as error:
+            problem, patience = translate_triton_error(error, self._settings)
+            problem.__cause__ = error
+            self._log_failure(route, error)
+            return problem, patience
+
+    def _check(self, route: Route) -> ServedModel:
+        """Ask a server for its model; raises `ModelMismatchError` and the client's errors."""
+        config = route.server.client.get_model_config(
+            self._contract.name, client_timeout=min(_CONFIG_SECONDS, self._settings.tile_seconds)
+        ).config
+        try:
+            served = check_served(config, self._contract, any_size=self.any_size)
+        except ModelMismatchError as mismatch:
+            route.refuse(mismatch)
+            raise
+        route.admit()
+        return served
 
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
         """Send a `(1, C, h, w)` float32 [0, 1] tile; gives `(1, C', h * scale, w * scale)`.
@@ -187,7 +231,7 @@ class TritonEngine:
         `abort`.
         """
         call = partial(self._infer, tile)
-        return self._threads.submit(copy_context().run, self._retry, call, self._limit)
+        return self._threads.submit(copy_context().run, self._retry, call)
 
     def abort(self) -> None:
         """Cancel every tile, here and in Triton; thread-safe."""
@@ -201,47 +245,64 @@ class TritonEngine:
         """Wait for the threads, which end soon after `abort`."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _retry(self, call: Callable[[], T], limit: ConcurrencyLimit) -> T:
-        """Retry a call until it succeeds, fails for good, or the engine is aborted."""
+    def _retry(self, call: Callable[[Route], FloatPixels]) -> FloatPixels:
+        """Retry a tile until it succeeds, fails for good, or the engine is aborted."""
         failing_since: float | None = None
-        pause = _FIRST_PAUSE_SECONDS
         while not self._aborted.is_set():
+            size = 1
             try:
-                with limit.slot() as size:
-                    answer = call()
+                with self._routes.take(self._aborted.wait) as route, route.limit.slot() as size:
+                    if self._aborted.is_set():
+                        break
+                    with route.checking:
+                        if route.needs_check():
+                            self._check(route)
+                    answer = call(route)
+            except ModelMismatchError:
+                if all(other.mismatch is not None for other in self._routes.all):
+                    raise
+                logger.warning("%s has another version of the model", route.server.address)
             except (InferenceServerException, grpc.RpcError) as error:
                 problem, patience = translate_triton_error(error, self._settings)
                 now = time.monotonic()
                 failing_since = failing_since or now
                 if isinstance(problem, GpuOutOfMemoryError | InferenceUnavailableError):
-                    self._reduce_concurrency(limit, size)
+                    self._reduce_concurrency(route.limit, size)
                 alone = size == 1 or not isinstance(problem, GpuOutOfMemoryError)
                 if alone and now - failing_since >= patience and not self._aborted.is_set():
                     raise problem from error
-                if not self._failing:  # one line for an outage, not one for each tile and retry
-                    logger.warning("Triton failed, retrying: %s", error)
-                self._failing = True
+                self._log_failure(route, error)
+                # Jitter: the tiles of all workers should not reach a restarted server at once.
+                route.block(
+                    lost=isinstance(problem, InferenceUnavailableError),
+                    jitter=random.uniform(0.5, 1.0),
+                )
             else:
-                self._failing = False
-                limit.record_success()
+                route.touch()
+                route.is_used = True
+                route.limit.record_success()
                 return answer
-            # Jitter: the tiles of all workers should not reach a restarted server at once.
-            self._aborted.wait(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         raise CancelledError
+
+    @staticmethod
+    def _log_failure(route: Route, error: Exception) -> None:
+        """Log one line for an outage of a server, not one for each tile and retry."""
+        if not route.failing:
+            logger.warning("Triton at %s failed, retrying: %s", route.server.address, error)
+        route.failing = True
 
     @staticmethod
     def _reduce_concurrency(limit: ConcurrencyLimit, size: int) -> None:
         if limit.decrease(size):
             logger.warning("reduced tiles in flight to %d, from %d", limit.size, size)
 
-    def _infer(self, tile: FloatPixels) -> FloatPixels:
+    def _infer(self, tile: FloatPixels, route: Route) -> FloatPixels:
         tensor = InferInput(INPUT, list(tile.shape), "FP32")
         tensor.set_data_from_numpy(tile)
         answer: Future[Any] = Future()
         trace = current_trace()
-        with self._sending:
-            call = self._client.async_infer(
+        with route.server.sending:
+            call = route.server.client.async_infer(
                 model_name=self._contract.name,
                 inputs=[tensor],
                 outputs=[InferRequestedOutput(OUTPUT)],
@@ -251,6 +312,7 @@ class TritonEngine:
             )
         with self._lock:
             self._calls.add(call)
+            route.in_flight += 1
         try:
             if self._aborted.is_set():  # aborted meanwhile: nothing else would cancel this call
                 call.cancel()
@@ -258,49 +320,7 @@ class TritonEngine:
         finally:
             with self._lock:
                 self._calls.discard(call)
-
-
-def translate_triton_error(
-    error: Exception, settings: InferenceSettings
-) -> tuple[ServiceError, float]:
-    """Return the service's error for one of tritonclient or gRPC, and for how long to retry."""
-    status = _status(error)
-    match _error_kind(status, error):
-        case ErrorKind.UNAVAILABLE:
-            away = InferenceUnavailableError("The inference server does not answer.")
-            return away, settings.outage_seconds
-        case ErrorKind.OUT_OF_MEMORY:
-            memory = GpuOutOfMemoryError(
-                "The inference server ran out of memory for a single tile."
-            )
-            return memory, settings.fault_seconds
-        case ErrorKind.SERVER_ERROR if status is grpc.StatusCode.NOT_FOUND:
-            missing = ModelMismatchError("The inference server does not serve the model.")
-            return missing, settings.fault_seconds
-        case ErrorKind.SERVER_ERROR:
-            return InferenceFailedError(
-                "The inference server kept failing."
-            ), settings.fault_seconds
-        case ErrorKind.REJECTED:
-            return InferenceFailedError("The inference server rejected a tile."), 0.0
-
-
-def _error_kind(status: grpc.StatusCode | None, error: Exception) -> ErrorKind:
-    if status is None:
-        return ErrorKind.REJECTED
-    kind = ERROR_KINDS.get(status, ErrorKind.REJECTED)
-    if kind is not ErrorKind.REJECTED and _OUT_OF_MEMORY.search(str(error)):
-        return ErrorKind.OUT_OF_MEMORY
-    return kind
-
-
-def _status(error: Exception) -> grpc.StatusCode | None:
-    """Return the gRPC status; None for tritonclient's own errors, which have none."""
-    if isinstance(error, InferenceServerException):
-        name = str(error.status()).removeprefix("StatusCode.")
-        return grpc.StatusCode.__members__.get(name)
-    code = getattr(error, "code", None)
-    return code() if callable(code) else None
+                route.in_flight -= 1
 
 
 def _settle(answer: Future[Any], result: Any, error: InferenceServerException | None) -> None:

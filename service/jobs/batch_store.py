@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import redis
 
+from service.errors import StoreUnavailableError
 from service.jobs.batch import Batch, BatchState
 from service.jobs.job import Job
 from service.jobs.keys import job_key
@@ -47,7 +48,10 @@ class BatchStore:
         self._redis.close()
 
     def create(self, batch: Batch, jobs: Sequence[Job]) -> None:
-        """Write a batch with all its jobs in one transaction; it expires at `batch.expires_at`."""
+        """Write a batch with all its jobs in one transaction; it expires at `batch.expires_at`.
+
+        Raises `StoreUnavailableError` if too few replicas confirm the batch.
+        """
         fields: dict[Any, Any] = {
             "tenant": batch.tenant,
             "result_seconds": str(self._settings.result_seconds),
@@ -70,6 +74,10 @@ class BatchStore:
             for key in (_state(batch.id), _open(batch.id), _members(batch.id)):
                 pipe.expireat(key, expiry)
             pipe.execute()
+        if not self._jobs.replicas.confirm(_state(batch.id), "tenant", batch.tenant):
+            raise StoreUnavailableError(
+                "Too few replicas of the job store have confirmed the batch; try again shortly."
+            )
 
     def replace(self, before: Batch, after: Batch) -> bool:
         """Replace a batch; False if another request has replaced it, or it has expired."""

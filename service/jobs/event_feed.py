@@ -16,11 +16,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Generic, TypeAlias, TypeVar
 
-import redis.asyncio
+import redis
 
 from service.errors import ServiceError
 from service.jobs.events import JobEvent, TenantEvent
-from service.redis_connection import redis_errors
+from service.redis_connection import connect_async, redis_errors
 from service.settings import RedisDatabase, Settings
 
 logger = logging.getLogger(__name__)
@@ -146,7 +146,7 @@ class EventFeed:
 
     async def _read(self) -> None:
         async with (
-            redis.asyncio.Redis.from_url(self._url, socket_connect_timeout=1.0) as client,
+            connect_async(self._url) as client,
             client.pubsub() as channel,
         ):
             await channel.subscribe(_CHANNEL)

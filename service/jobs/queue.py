@@ -5,13 +5,19 @@ in the job store (see `lua/queue.lua`) when a worker has a free slot. A turn too
 and one that was lost is published again.
 """
 
-from typing import Self
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import quote
 
 from celery import Celery
 from kombu.exceptions import KombuError
 
 from service.errors import QueueUnavailableError
+from service.redis_connection import sentinel_options
 from service.settings import RedisDatabase, Settings
+from service.settings.redis_address import SentinelAddress
 
 TASK_NAME = "hiir.restore"
 TURNS = "interactive"
@@ -30,8 +36,10 @@ _CHILD_START_SECONDS = 60.0
 def build_celery(settings: Settings, *, consumes: bool) -> Celery:
     """Return a Celery application; publishers get short timeouts, consumers long ones."""
     limits = settings.jobs
-    app = Celery("hiir", broker=settings.database_url(RedisDatabase.BROKER), set_as_current=False)
+    broker = Broker.of(settings.database_url(RedisDatabase.BROKER))
+    app = Celery("hiir", broker=broker.url, set_as_current=False)
     app.conf.update(
+        broker_use_ssl=broker.tls,
         # The job's record is authoritative: a result backend could disagree with it.
         result_backend=None,
         task_ignore_result=True,
@@ -72,9 +80,42 @@ def build_celery(settings: Settings, *, consumes: bool) -> Celery:
             "socket_timeout": _CONSUME_SECONDS if consumes else _PUBLISH_SECONDS,
             "health_check_interval": _HEALTH_CHECK_SECONDS,
             "max_connections": 64,
+            **broker.options,
         },
     )
     return app
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broker:
+    """A Redis database in the terms of kombu, Celery's transport."""
+
+    url: str
+    tls: Mapping[str, Any] | None
+    options: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """Translate a URL of ours."""
+        # kombu by itself would accept any certificate.
+        verified = {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
+        if not SentinelAddress.matches(url):
+            return cls(url=url, tls=verified if url.startswith("rediss:") else None, options={})
+        address = SentinelAddress.parse(url)
+        user, password = (
+            quote(part or "", safe="") for part in (address.username, address.password)
+        )
+        login = f"{user}:{password}@" if user or password else ""
+        hosts = (
+            f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            for host, port in address.sentinels
+        )
+        return cls(
+            # The login of the Redis servers is that of the first URL.
+            url=";".join(f"sentinel://{login}{host}/{address.database}" for host in hosts),
+            tls=verified if address.tls else None,
+            options={"master_name": address.service, "sentinel_kwargs": sentinel_options(address)},
+        )
 
 
 class JobQueue:

@@ -14,11 +14,12 @@ from typing import cast
 
 import redis
 
-from service.errors import StoreFullError, WorkerLostError
+from service.errors import StoreFullError, StoreUnavailableError, WorkerLostError
 from service.jobs.creation import Creation, CreationCall, creation_keys
 from service.jobs.event_log import EventLog
 from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress
 from service.jobs.keys import held_key, index_key, job_key, slots_key
+from service.jobs.replicas import Replicas
 from service.jobs.scripts import (
     ATTACH,
     CANCEL,
@@ -34,7 +35,7 @@ from service.jobs.stored_image import StoredImage
 from service.jobs.turns import JobTurns
 from service.limits import Limits, TenantLimits
 from service.redis_connection import connect, redis_errors, redis_time
-from service.settings import JobSettings, RedisDatabase, Settings
+from service.settings import JobSettings, RedisDatabase, ReplicaSettings, Settings
 
 LEASES = "hiir:leases"
 WORKERS = "hiir:workers"
@@ -75,8 +76,10 @@ class JobStore:
         settings: JobSettings,
         limits: Limits,
         tenants: TenantLimits,
+        replicas: ReplicaSettings,
         holds_results: bool = True,
     ) -> None:
+        self.replicas = Replicas(client=client, settings=replicas)
         self.events = EventLog(client)
         self.turns = JobTurns(client=client, settings=settings)
         self._redis = client
@@ -103,6 +106,7 @@ class JobStore:
             settings=settings.jobs,
             limits=settings.limits,
             tenants=settings.tenants,
+            replicas=settings.replicas,
             holds_results=settings.bucket.url is None,
         )
 
@@ -122,11 +126,18 @@ class JobStore:
         job of a batch is written in any case: one over a limit has failed, and one too many is held
         until another has ended.
 
-        The record does not expire before the job has ended.
+        The record does not expire before the job has ended. Raises `StoreUnavailableError` if too
+        few replicas confirm a created job, which then exists: discard it.
         """
         call = self.creation(job)
         with redis_errors():
-            return Creation(self._create(keys=call.keys, args=call.args))
+            made = Creation(self._create(keys=call.keys, args=call.args))
+        key = job_key(job.id)
+        if made is Creation.MADE and not self.replicas.confirm(key, "tenant", job.tenant):
+            raise StoreUnavailableError(
+                "Too few replicas of the job store have confirmed the job; try again shortly."
+            )
+        return made
 
     def creation(self, job: Job) -> CreationCall:
         """Return the call of the script that creates the job."""
@@ -294,6 +305,14 @@ class JobStore:
                 ],
             )
         return LeaseState(state)
+
+    def confirm_end(self, lease: Lease, status: JobStatus) -> bool:
+        """Return whether enough replicas have the end of a job, after `finish`.
+
+        Otherwise a failover may bring the job back as running: its lease expires, and it is
+        restored again, for which its upload is needed.
+        """
+        return self.replicas.confirm(job_key(lease.job.id), "status", status.value)
 
     def requeue(self, lease: Lease, *, later: bool = False) -> LeaseState:
         """Put the job back into the queue without counting the attempt; it is the next one.

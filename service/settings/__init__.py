@@ -28,6 +28,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.limits import OPEN_MODE, Limits, TenantLimits
 from service.settings.bucket import BucketSettings
+from service.settings.redis_address import SentinelAddress
+from service.settings.triton_address import TritonAddresses
 
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 
@@ -153,8 +155,8 @@ class InferenceSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tiles_in_flight: PositiveInt | None = None
-    """Tiles of one job in flight at Triton. By default as many as fill the largest batch of every
-    instance of its model."""
+    """Tiles of one job in flight at each Triton. By default as many as fill the largest batch of
+    every instance of its model."""
 
     tile_seconds: PositiveFloat = 120
     """Timeout of one tile, including its wait behind tiles of other jobs."""
@@ -219,6 +221,20 @@ class WebhookSettings(BaseModel):
     """How long the previous secret signs beside the new one after a rotation."""
 
 
+class ReplicaSettings(BaseModel):
+    """Replicas of Redis that confirm what must survive the loss of its primary."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    required: NonNegativeInt = 0
+    """Replicas that must have a job before its submission is answered, and its end before its
+    upload is deleted. With 0 nothing waits for them."""
+
+    timeout_seconds: Annotated[float, Field(gt=0, le=2)] = 1
+    """How long to wait for them. Then a submission is refused with 503, and an ended job keeps its
+    upload."""
+
+
 class MetricsSettings(BaseModel):
     """Where Prometheus scrapes the metrics; port 0 disables them."""
 
@@ -274,11 +290,12 @@ class Settings(BaseSettings):
     balancers notice."""
 
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379")
-    """Redis server, with its password, and without a database number: the service uses three (see
-    `RedisDatabase`)."""
+    """Redis server, or the sentinels that name it (see `redis_address`), with its password, and
+    without a database number: the service uses three (see `RedisDatabase`)."""
 
     triton_url: str = "127.0.0.1:8001"
-    """Triton's gRPC address, `host:port`. The service needs no other port of it."""
+    """Triton's gRPC address, `host:port`, several separated by commas, or `dns:///name:port` for
+    all addresses of a name. The service needs no other port."""
 
     model_repository: Path = Path("model_repository")
 
@@ -288,6 +305,7 @@ class Settings(BaseSettings):
     log_format: LogFormat = LogFormat.TEXT
     log_level: str = "INFO"
 
+    replicas: ReplicaSettings = ReplicaSettings()
     bucket: BucketSettings = BucketSettings()
     limits: Limits = Limits()
     tenants: TenantLimits = TenantLimits()
@@ -320,8 +338,14 @@ class Settings(BaseSettings):
                 "lie in different slots, and Celery, which has no transport for it. Use one server "
                 "or the endpoint of a managed primary"
             )
+        if SentinelAddress.matches(url):
+            if SentinelAddress.parse(url).database is not None:
+                raise ValueError("must not contain a database number: the service uses 0 to 2")
+            return SecretStr(url)
         if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
-            raise ValueError("must look like redis://host:port")
+            raise ValueError(
+                "must look like redis://host:port or redis+sentinel://host:port,host:port/service"
+            )
         if parts.path.strip("/") or parts.query:
             raise ValueError(
                 "must not contain a database number or a query: the service uses databases 0 to 2"
@@ -330,10 +354,8 @@ class Settings(BaseSettings):
 
     @field_validator("triton_url")
     @classmethod
-    def _host_and_port(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if not host or "/" in value or not port.isdigit():
-            raise ValueError("must look like host:port, without a scheme")
+    def _is_triton_address(cls, value: str) -> str:
+        TritonAddresses.parse(value)
         return value
 
     @field_validator("log_level")
@@ -362,7 +384,8 @@ class Settings(BaseSettings):
 
     def database_url(self, database: RedisDatabase) -> str:
         """Return the URL of one database of the Redis server, with the password."""
-        return f"{self.redis_url.get_secret_value()}/{database}"
+        parts = urlsplit(self.redis_url.get_secret_value())
+        return parts._replace(path=f"{parts.path.rstrip('/')}/{database}").geturl()
 
 
 def is_loopback(host: str) -> bool:

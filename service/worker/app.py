@@ -24,7 +24,8 @@ from service.jobs.queue import JobQueue, build_celery
 from service.jobs.store import JobStore
 from service.observability.logs import configure_logging
 from service.observability.metrics import MetricsServer, WorkMetrics
-from service.settings import Settings
+from service.redis_connection import refuse_cluster
+from service.settings import RedisDatabase, Settings
 from service.worker.event_loop_heartbeat import connect_event_loop_heartbeat
 from service.worker.housekeeping import DrainFlag, WorkerHousekeeping
 from service.worker.metrics_reporter import MetricsReporter
@@ -34,7 +35,12 @@ from service.worker.tasks import define_task
 
 
 def create_worker(settings: Settings) -> Celery:
-    """Build the application. Raises `ModelRepositoryError` if there is nothing to serve."""
+    """Build the application.
+
+    Raises `ModelRepositoryError` if there is nothing to serve, and `StoreFaultError` on a Redis in
+    cluster mode.
+    """
+    refuse_cluster(settings.database_url(RedisDatabase.BROKER))
     app = build_celery(settings, consumes=True)
     models = ModelCatalogue.read(settings.model_repository, names=settings.models)
     drain = DrainFlag()

@@ -247,7 +247,7 @@ class Attempt:
                 raise JobInterruptedError(StopReason.CANCELED)
             case LeaseState.HELD:
                 logger.info("succeeded, %d bytes, %s", size, self._timings)
-                self._delete_source()
+                self._release_source(JobStatus.SUCCEEDED)
                 self._publish_batch_turn()
                 with suppress(ServiceError):  # an estimate: the next job updates it
                     record_throughput(
@@ -344,7 +344,7 @@ class Attempt:
             if status is JobStatus.FAILED and self._job.batch_id is not None:
                 self._keep_source()
             else:
-                self._delete_source()
+                self._release_source(status)
             self._publish_batch_turn()
             self._report_outcome(status, failure.code if failure else "")
 
@@ -362,9 +362,15 @@ class Attempt:
             case LeaseState.LOST:
                 logger.warning("the lease was lost before the job could be requeued")
 
-    def _delete_source(self) -> None:
-        with suppress(ServiceError):  # otherwise it expires
+    def _release_source(self, status: JobStatus) -> None:
+        """Delete the upload, unless a failover may still bring the job back."""
+        try:
+            if not self._jobs.confirm_end(self._lease, status):
+                self._keep_source()
+                return
             self._blobs.delete(self._job.source.blob)
+        except ServiceError as error:
+            logger.warning("the upload is kept until it expires: %s", error.code)
 
     @property
     def _result_seconds(self) -> int:

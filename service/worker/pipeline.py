@@ -241,7 +241,7 @@ class Pipeline:
                 region=planned.region,
             )
             # A server that was replaced meanwhile must not leave an image of two versions.
-            engine.require_model()
+            engine.confirm_model()
         attempt.end_step(planned, clock.stop())
 
     def _write(

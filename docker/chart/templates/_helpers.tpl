@@ -92,7 +92,7 @@ topologySpreadConstraints:
 - name: HIIR_REDIS_URL
   valueFrom:
     secretKeyRef: {name: {{ .Values.redis.secretName | quote }}, key: {{ .Values.redis.secretKey | quote }}}
-- {name: HIIR_TRITON_URL, value: "{{ include "hiir.name" . }}-triton:8001"}
+- {name: HIIR_TRITON_URL, value: "dns:///{{ include "hiir.name" . }}-triton:8001"}
 - {name: HIIR_MODEL_REPOSITORY, value: /models}
 - {name: HIIR_MODELS, value: {{ .Values.models.names | toJson | quote }}}
 - {name: MALLOC_ARENA_MAX, value: "2"}

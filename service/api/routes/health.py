@@ -22,6 +22,11 @@ def ready(services: ServicesDependency, response: Response) -> HealthView:
     """Return the readiness of Redis, Triton and the workers; 503 unless all are ready."""
     report = services.readiness.report()
     components = {name: problem or "ready" for name, problem in report.problems.items()}
+    if len(report.tritons) > 1:  # by number: anyone may read this, and addresses are private
+        components |= {
+            f"triton-{number}": problem or "ready"
+            for number, problem in enumerate(report.tritons, start=1)
+        }
     is_ready = report.ready
     if services.drain.is_draining:
         is_ready, components["api"] = False, "is shutting down"

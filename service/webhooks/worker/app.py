@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from service.jobs.batch_store import BatchStore
 from service.jobs.store import JobStore
 from service.observability.logs import configure_logging
-from service.settings import Settings
+from service.redis_connection import refuse_cluster
+from service.settings import RedisDatabase, Settings
 from service.webhooks.secrets import WebhookSecretStore
 from service.webhooks.store import DeliveryStore
 from service.webhooks.worker.deliverer import WebhookDeliverer
@@ -68,5 +69,6 @@ def main() -> None:
     """Send webhooks until SIGTERM or SIGINT, and then finish what is in flight."""
     settings = Settings()
     configure_logging(settings)
+    refuse_cluster(settings.database_url(RedisDatabase.BROKER))
     os.putenv("RES_OPTIONS", _RESOLVER_OPTIONS)
     asyncio.run(_run(settings))

@@ -17,14 +17,13 @@ import pytest
 from hiir.imaging import Codec, DiskFull, EncodedPhoto, ImageFormat, PixelFile
 from service.catalogue.models import ModelCatalogue
 from service.errors import ModelMismatchError, StoreUnavailableError
-from service.inference.served_model import ServedModel
 from service.inference.triton import TritonEngine
 from service.jobs.job import Job, JobStatus
 from service.jobs.planned_step import Step
 from service.jobs.redis_blobs import RedisBlobStore
 from service.jobs.store import JobStore, LeaseState
 from service.jobs.stored_image import StoredImage
-from service.settings import InferenceSettings, JobSettings, Settings
+from service.settings import InferenceSettings, JobSettings, ReplicaSettings, Settings
 from service.worker.housekeeping import DrainFlag
 from service.worker.metrics_reporter import JobOutcome
 from service.worker.pipeline import Pipeline
@@ -51,6 +50,7 @@ def make_pipeline(
         inference: InferenceSettings | None = None,
         triton_url: str | None = None,
         repository: Path = service_repository,
+        replicas: ReplicaSettings | None = None,
     ) -> Pipeline:
         settings = Settings(
             redis_url=stack.redis_url,
@@ -58,6 +58,7 @@ def make_pipeline(
             model_repository=repository,
             jobs=jobs or JobSettings(lease_seconds=6, republish_seconds=0.1),
             inference=inference or InferenceSettings(),
+            replicas=replicas or ReplicaSettings(),
         )
         models = ModelCatalogue.read(repository)
         made.append(
@@ -128,6 +129,16 @@ def failure_code(job: Job) -> str:
     assert job.failure is not None
     assert job.failure.detail
     return job.failure.code
+
+
+def test_upload_is_kept_while_no_replica_has_the_end(
+    make_pipeline: Maker, pipeline: Pipeline
+) -> None:
+    job_id = create(pipeline, "identity")
+    unconfirmed = make_pipeline(replicas=ReplicaSettings(required=1, timeout_seconds=0.1))
+    job = run(unconfirmed, job_id)
+    assert job.status is JobStatus.SUCCEEDED
+    assert pipeline.blobs.open(job.source.blob) is not None
 
 
 def test_success_tells_which_model_it_was(pipeline: Pipeline) -> None:
@@ -246,15 +257,15 @@ def test_image_of_two_versions_is_not_kept(
     stack.worker.kill()
     pipeline = make_pipeline()
     asked: list[bool] = []
-    check = TritonEngine.require_model
+    confirm = TritonEngine.confirm_model
 
-    def require_model(engine: TritonEngine) -> ServedModel:
+    def confirm_model(engine: TritonEngine) -> None:
         asked.append(True)
-        if len(asked) == 2:
+        if len(asked) == 1:
             raise ModelMismatchError("Other weights.")
-        return check(engine)
+        confirm(engine)
 
-    monkeypatch.setattr(TritonEngine, "require_model", require_model)
+    monkeypatch.setattr(TritonEngine, "confirm_model", confirm_model)
     job_id = create(pipeline, "identity")
     assert run(pipeline, job_id).status is JobStatus.QUEUED
     assert run_when_due(pipeline, job_id).status is JobStatus.SUCCEEDED

@@ -8,7 +8,12 @@ import pytest
 import yaml
 
 from tests.unit.docker.chart import EVERYTHING, Chart, Manifests
-from tests.unit.docker.cluster_tools import ToolUnavailableError, find_helm, find_promtool
+from tests.unit.docker.cluster_tools import (
+    ToolUnavailableError,
+    find_envoy,
+    find_helm,
+    find_promtool,
+)
 
 COMPOSE = Path(__file__).parents[3] / "docker-compose.yml"
 
@@ -21,6 +26,11 @@ def chart() -> Chart:
 @pytest.fixture(scope="session")
 def promtool() -> Path:
     return found(find_promtool)
+
+
+@pytest.fixture(scope="session")
+def envoy() -> Path:
+    return found(find_envoy)
 
 
 def found(find: Callable[[], Path]) -> Path:

@@ -223,7 +223,7 @@ def test_all_pools_answer_to_the_name_that_the_service_calls(everything: Manifes
         urls = {
             each["name"]: each.get("value") for each in everything.container(f"hiir-{name}")["env"]
         }
-        assert urls["HIIR_TRITON_URL"] == "hiir-triton:8001"
+        assert urls["HIIR_TRITON_URL"] == "dns:///hiir-triton:8001"
 
 
 def test_a_pool_gets_its_gpus_and_nodes(everything: Manifests) -> None:

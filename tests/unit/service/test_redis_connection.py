@@ -1,16 +1,30 @@
+import asyncio
+import contextlib
 import inspect
+import ssl
+import subprocess
+import time
 
 import pytest
 import redis
+from pydantic import SecretStr
 from redis import exceptions
 
+from service.embedded.ports import choose_port
+from service.embedded.redis import RedisServer
 from service.errors import (
     ServiceError,
     StoreFaultError,
     StoreFullError,
     StoreUnavailableError,
 )
-from service.redis_connection import connect, redis_errors, translate_redis_error
+from service.redis_connection import (
+    connect,
+    connect_async,
+    redis_errors,
+    refuse_cluster,
+    translate_redis_error,
+)
 
 # What an operator or time repairs: the client is told to come back.
 PASSES = {
@@ -119,3 +133,64 @@ def test_clients_of_one_database_share_a_bounded_pool():
     first.close()
     with pytest.raises(redis.ConnectionError):
         second.ping()
+
+
+def test_clients_behind_sentinels_share_a_bounded_pool(unused_port):
+    url = f"redis+sentinel://:pw@127.0.0.1:{unused_port},127.0.0.1:1/primary/2?sentinel_password=x"
+    first, second = (connect(url, decode_responses=True) for _ in range(2))
+    pool = first.connection_pool
+    assert pool is second.connection_pool
+    assert isinstance(pool, redis.BlockingConnectionPool)
+    assert (pool.service_name, pool.max_connections) == ("primary", 128)
+    options = pool.connection_kwargs
+    assert (options["db"], options["password"], options["decode_responses"]) == (2, "pw", True)
+    assert 0 < options["socket_timeout"] <= 5
+    watchers = [one.connection_pool.connection_kwargs for one in pool.sentinel_manager.sentinels]
+    assert [(one["port"], one["password"]) for one in watchers] == [(unused_port, "x"), (1, "x")]
+
+
+def test_absent_sentinels_are_an_outage(unused_port):
+    url = f"redis+sentinel://127.0.0.1:{unused_port}/primary/1"
+    client = connect(url, decode_responses=True)
+    with pytest.raises(StoreUnavailableError), redis_errors():
+        client.ping()
+    client.close()
+
+    async def ping():
+        async with connect_async(url) as other:
+            await other.ping()
+
+    with pytest.raises(StoreUnavailableError), redis_errors():
+        asyncio.run(ping())
+
+
+def test_connections_through_sentinels_are_encrypted_if_asked():
+    client = connect("rediss+sentinel://one:1/primary/1", decode_responses=True)
+    pool = client.connection_pool
+    assert issubclass(pool.connection_class, redis.SSLConnection)
+    watcher = pool.sentinel_manager.sentinels[0].connection_pool
+    assert issubclass(watcher.connection_class, redis.SSLConnection)
+    connection = pool.make_connection()
+    assert (connection.cert_reqs, connection.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+def test_a_server_that_is_down_passes_the_check_for_cluster_mode(unused_port):
+    refuse_cluster(f"redis://127.0.0.1:{unused_port}/1")
+
+
+def test_a_server_in_cluster_mode_is_refused(tmp_path):
+    port = choose_port(16_579, taken=set())  # its cluster bus listens 10,000 above
+    server = RedisServer(data_dir=tmp_path, port=port, max_memory="64mb", password=SecretStr("pw"))
+    server.prepare()
+    with subprocess.Popen((*server.command(), "--cluster-enabled", "yes")) as process:
+        try:
+            client = redis.Redis(port=port, password="pw", retry=None)
+            for _ in range(100):
+                with contextlib.suppress(redis.ConnectionError):
+                    client.ping()
+                    break
+                time.sleep(0.05)
+            with pytest.raises(StoreFaultError, match="cluster mode"):
+                refuse_cluster(f"redis://:pw@127.0.0.1:{port}/0")
+        finally:
+            process.kill()

@@ -70,6 +70,8 @@ def test_a_misspelt_field_in_code_is_refused():
         ("HIIR_REDIS_URL", "redis://"),
         ("HIIR_REDIS_URL", "redis://127.0.0.1:6379/3"),
         ("HIIR_REDIS_URL", "redis://127.0.0.1:6379?db=3"),
+        ("HIIR_REDIS_URL", "redis+sentinel://127.0.0.1:26379"),
+        ("HIIR_REDIS_URL", "redis+sentinel://127.0.0.1:26379/primary/3"),
         ("HIIR_TRITON_URL", "http://127.0.0.1:8001"),
         ("HIIR_TRITON_URL", "127.0.0.1"),
         ("HIIR_TRITON_URL", ":8001"),
@@ -111,6 +113,20 @@ def test_each_database_has_its_own_address_on_the_one_server(url):
     assert addresses == [f"{url.rstrip('/')}/{number}" for number in (0, 1, 2)]
 
 
+def test_each_database_has_its_own_address_behind_sentinels():
+    url = "redis+sentinel://:pw@one:1,two:2/primary"
+    settings = Settings(redis_url=f"{url}?sentinel_password=x")
+    assert [settings.database_url(database) for database in RedisDatabase] == [
+        f"{url}/{number}?sentinel_password=x" for number in (0, 1, 2)
+    ]
+
+
+def test_replicas_are_not_required_by_default():
+    assert Settings().replicas.required == 0
+    with pytest.raises(ValidationError, match="less than or equal to 2"):
+        Settings(replicas={"timeout_seconds": 3})  # the reply to WAIT would come too late
+
+
 def test_a_log_level_may_be_written_small():
     assert Settings(log_level="debug").log_level == "DEBUG"
 
@@ -142,6 +158,7 @@ def test_an_address_of_this_machine_is_known(host, local):
     [
         "redis://:S3cretPw@redis:6379/0",
         "redis://:S3cretPw@redis:6379?db=1",
+        "redis+sentinel://:S3cretPw@one:26379",
         "http://:S3cretPw@redis",
         ":S3cretPw@redis",
     ],

@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from service.capacity.model_server import ServersReport
 from service.capacity.readiness import Readiness
 from service.errors import InferenceUnavailableError, StoreUnavailableError
 
@@ -49,15 +50,22 @@ class Triton:
         self.answers = {}
         self.asked = []
 
-    def is_ready(self):
-        return self.serves("server")
+    def report(self, models):
+        return ServersReport(**self._look(models))
 
-    def serves(self, model):
-        self.asked.append(model)
-        answer = self.answers.get(model, True)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    def _look(self, models):
+        problem = self._problem(models)
+        return {"servers": [problem], "missing": problem}
+
+    def _problem(self, models):
+        for name in ("server", *models):
+            self.asked.append(name)
+            answer = self.answers.get(name, True)
+            if isinstance(answer, Exception):
+                return "does not answer"
+            if not answer:
+                return "is not ready" if name == "server" else f"does not serve {name}"
+        return None
 
 
 def build(jobs, client, clock):

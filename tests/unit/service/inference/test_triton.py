@@ -18,13 +18,10 @@ from service.errors import (
     ModelMismatchError,
     ServiceError,
 )
+from service.inference.route import Server
 from service.inference.served_model import ServedModel
-from service.inference.triton import (
-    ERROR_KINDS,
-    ErrorKind,
-    TritonEngine,
-    translate_triton_error,
-)
+from service.inference.triton import TritonEngine
+from service.inference.triton_errors import ERROR_KINDS, ErrorKind, translate_triton_error
 from service.observability.logs import trace_context
 from service.observability.trace_context import TraceContext
 from service.settings import InferenceSettings
@@ -119,8 +116,7 @@ def test_each_tile_says_which_trace_it_belongs_to(make_contract: MakeContract) -
 
     client: Any = Client()
     engine = TritonEngine(
-        client=client,
-        sending=threading.Lock(),
+        servers=[Server(address="one:1", client=client)],
         contract=make_contract(),
         settings=SETTINGS,
         served=ServedModel(),
@@ -162,8 +158,7 @@ def test_as_many_tiles_are_sent_at_once_as_the_model_or_the_settings_say(
 
     client: Any = Client()
     engine = TritonEngine(
-        client=client,
-        sending=threading.Lock(),
+        servers=[Server(address="one:1", client=client)],
         contract=make_contract(),
         settings=InferenceSettings(tiles_in_flight=wanted),
         served=ServedModel(tiles_in_flight=6),
