@@ -1,4 +1,4 @@
-"""`config.pbtxt` of a model, from its contract, for a CPU or a GPU."""
+"""Rendering of `config.pbtxt` for a CPU or a GPU, from a model's contract."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _TYPES = {Samples.FLOAT32: "TYPE_FP32", Samples.UINT8: "TYPE_UINT8"}
 
 
 class Target(StrEnum):
-    """Where a model is served."""
+    """The device on which a model is served."""
 
     CPU = "cpu"
     GPU = "gpu"
@@ -30,14 +30,14 @@ def render_config(
     samples: Samples = Samples.FLOAT32,
     filename: str = "model.onnx",
 ) -> str:
-    """The whole ``config.pbtxt``: nothing is left to auto-completion.
+    """Return the complete ``config.pbtxt``, without auto-completion.
 
-    For a CPU OpenVINO serves it, in tiles of any multiple of the contract's size: a small photo is
-    not padded to a whole tile.
+    On a CPU OpenVINO serves the model, in tiles of any multiple of the contract's size, so that a
+    small photo is not padded to a whole tile.
 
-    For a GPU ONNX Runtime serves it, in tiles of one size. TensorRT comes first, in half precision,
-    for every batch up to the largest; what it does not take the CUDA provider runs. Engines are
-    built at load, by the warm-up, and kept.
+    On a GPU ONNX Runtime serves the model, in tiles of one size. TensorRT runs in half precision,
+    for every batch up to the largest, and the CUDA provider runs what TensorRT does not support.
+    Engines are built when the model is loaded, by the warm-up, and cached.
     """
     gpu = target is Target.GPU
     side, scaled = (contract.tile, contract.tile * contract.scale) if gpu else (-1, -1)
@@ -95,7 +95,7 @@ def _on_gpu(contract: ModelContract, instances: int, samples: Samples) -> Iterat
 
 
 def _dims(samples: Samples, channels: int, side: int) -> tuple[int, int, int]:
-    """Of one sample: planes of floats, or interleaved bytes."""
+    """Dimensions of one sample: planar floats, or interleaved bytes."""
     return (side, side, channels) if samples is Samples.UINT8 else (channels, side, side)
 
 
