@@ -4,8 +4,8 @@ The machine is available for a few calls of a few minutes. The first call starts
 separate session; later calls add data; each call copies the latest state back. `GPU.md` beside the
 profiles describes the procedure.
 
-    python -m hiir.training.detached_trainer start --plan PLAN.yaml --for 700s --output OUT python
-    -m hiir.training.detached_trainer add --wait 420s --output OUT
+    python -m hiir.training.detached_trainer start --plan PLAN.yaml --for 700s --output OUT
+    python -m hiir.training.detached_trainer add --wait 420s --output OUT
 """
 
 import argparse
