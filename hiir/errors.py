@@ -1,8 +1,8 @@
 """The base of the library's own errors.
 
-Whatever derives from it says in its message what was wrong, the limit and the actual value, so
-that the command line prints the message alone. Any other exception is a defect and keeps its
-traceback. `hiir.imaging`, which is used without the rest of the library, has a tree of its own:
+The message of a subclass says what was wrong, the limit and the actual value, so that the command
+line prints only the message. Any other exception is a defect and keeps its traceback.
+`hiir.imaging`, which can be used without the rest of the library, has its own base class:
 `hiir.imaging.ImagingError`.
 """
 
@@ -10,4 +10,4 @@ __all__ = ["HiirError"]
 
 
 class HiirError(Exception):
-    """Something that was asked for cannot be done; the message says why and what would be."""
+    """A request to the library cannot be carried out; the message gives the reason."""

@@ -1,1 +1,1 @@
-"""Clean images and the batches drawn from them."""
+"""Clean images, and the batches that are drawn from them."""

@@ -1,4 +1,4 @@
-"""Clean pictures of one size at random: cut from photos, or drawn."""
+"""Random clean images of one size: crops of photos, or synthetic pictures."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ __all__ = ["CleanImages"]
 
 
 class CleanImages:
-    """Random crops of photos, mirrored and turned, and a share of drawn pictures."""
+    """Random crops of photos, flipped and rotated, and a share of synthetic pictures."""
 
     def __init__(
         self,
@@ -21,13 +21,14 @@ class CleanImages:
         synthetic_share: float = 0.0,
         texture_share: float = 0.0,
     ) -> None:
-        """Describe the pictures.
+        """Create the source.
 
         Args:
-            pool: photos, with sides of at least what is asked for.
-            color: what pictures are turned into.
-            synthetic_share: share of pictures that are drawn, not cut from a photo.
-            texture_share: share of crops that are the more textured of two candidates.
+            pool: photos whose sides are at least as long as the crops.
+            color: color mode that pictures are converted to.
+            synthetic_share: share of pictures that are synthetic, 0 to 1.
+            texture_share: share of crops for which the more textured of two candidates is used, 0
+                to 1.
         """
         self.pool = pool
         self.color = color
@@ -66,6 +67,6 @@ class CleanImages:
 
 
 def _texture(picture: Uint8Pixels) -> float:
-    """Mean absolute difference of neighboring pixels in the green channel."""
+    """Mean absolute difference of adjacent pixels in the green channel."""
     green = picture[..., 1].astype(np.int16)
     return float(np.abs(np.diff(green, axis=0)).mean() + np.abs(np.diff(green, axis=1)).mean())

@@ -1,4 +1,4 @@
-"""Clean patches and their degraded versions, every batch a function of seed and step."""
+"""Clean patches and their degraded versions; each batch is a function of the seed and the step."""
 
 from dataclasses import dataclass
 
@@ -17,25 +17,25 @@ __all__ = ["Batch", "DegradedPatches"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Input and target, ``(B, C, H, W)`` float32; the target in [0, 1], noise is not clipped."""
+    """Input and target, ``(B, C, H, W)`` float32; targets are in [0, 1], inputs not clipped."""
 
     degraded: Tensor
     clean: Tensor
 
     def to(self, device: torch.device) -> "Batch":
-        """Copy to a device, without waiting if the memory is pinned."""
+        """Copy to a device; asynchronously if the memory is pinned."""
         return Batch(
             degraded=self.degraded.to(device, non_blocking=True),
             clean=self.clean.to(device, non_blocking=True),
         )
 
     def pin_memory(self) -> "Batch":
-        """Move to memory that a GPU copies from by itself."""
+        """Copy to pinned memory, from which a GPU copies asynchronously."""
         return Batch(degraded=self.degraded.pin_memory(), clean=self.clean.pin_memory())
 
 
 class DegradedPatches:
-    """Clean patches, each degraded by a recipe in a way of its own."""
+    """Clean patches, each degraded by a recipe with its own random numbers."""
 
     def __init__(
         self,
@@ -46,14 +46,14 @@ class DegradedPatches:
         noise_level_map: bool = False,
         pairs: PairCrops | None = None,
     ) -> None:
-        """Describe the patches.
+        """Create the source.
 
         Args:
-            images: where clean patches come from, with room for the recipe's margin.
-            recipe: what is done to a patch.
-            seed: of the run.
+            images: source of clean patches; they include the recipe's margin.
+            recipe: degradation of each patch.
+            seed: seed of the run.
             noise_level_map: append a plane that holds the noise level to each input.
-            pairs: where a share of the patches comes from, degraded as they are.
+            pairs: source of a share of the patches; these are not degraded further.
         """
         self._images = images
         self._recipe = recipe
@@ -64,11 +64,11 @@ class DegradedPatches:
     def batch(self, step: int, *, size: int, patch: int, first: int = 0) -> Batch:
         """Draw the patches of one step.
 
-        A patch depends on seed, step and its number alone: however many processes share a batch,
-        together they draw the same patches.
+        A patch depends only on the seed, the step and its number. Any number of processes that
+        share a batch draw the same patches together.
 
         Args:
-            step: counted from 0.
+            step: step, counted from 0.
             size: number of patches.
             patch: side of the clean patch in pixels, a multiple of the recipe's scale.
             first: number of the first patch within the step.

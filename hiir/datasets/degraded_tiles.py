@@ -1,7 +1,8 @@
-"""Whole photos, degraded at once: the source of patches for devices that outrun single patches.
+"""Degraded tiles: the source of patches for devices that are faster than single patches.
 
-A GPU asks for ten thousand patches a second. Degrading a tile of 512 x 512 pixels costs a fraction
-of degrading the 64 patches in it, and patches are then cut from it at random places on the device.
+A GPU consumes ten thousand patches a second. Degrading a tile of 512 x 512 pixels costs a fraction
+of degrading the 64 patches in it; patches are then cropped from it at random positions on the
+device.
 """
 
 from collections.abc import Sequence
@@ -26,13 +27,13 @@ _STREAM = 1  # keeps the random numbers of tiles apart from those of patches
 
 @dataclass(frozen=True, slots=True)
 class DeferredNoise:
-    """White Gaussian noise that closes a degradation; drawn for each patch, on the device."""
+    """White Gaussian noise at the end of a degradation, which is drawn per patch on the device."""
 
     low: float
-    """Least standard deviation on the scale of 255."""
+    """Minimum standard deviation on the scale of 255."""
     high: float
     clip_share: float
-    """Share of patches that are rounded to 8 bits and clipped afterwards, as files are."""
+    """Share of patches that are rounded to 8 bits and clipped afterwards, as in a file."""
 
 
 NO_NOISE = DeferredNoise(0.0, 0.0, 0.0)
@@ -43,26 +44,27 @@ class Tile:
     """A clean tile and its degraded version, without the margin that the degradation needed."""
 
     clean: Uint8Pixels
-    """``(T, T, C)``."""
+    """``(T, T, C)`` uint8."""
     degraded: npt.NDArray[np.float16]
-    """``(T / scale, T / scale, C * views)`` on the scale of [0, 1], before the deferred noise."""
+    """``(T / scale, T / scale, C * views)``, nominally in [0, 1], before the deferred noise."""
     noise: DeferredNoise
     level: float
-    """Standard deviation of ``degraded - clean`` on the scale of 255; 0 if their sizes differ
-    or no network takes it."""
+    """Standard deviation of ``degraded - clean`` on the scale of 255; 0 if their sizes differ or no
+    network needs it.
+    """
     estimate: float
-    """What `estimate_noise_level` says of ``degraded``; 0 where ``level`` is not measured."""
+    """Result of `estimate_noise_level` for ``degraded``; 0 if ``level`` is not measured."""
 
     @property
     def described(self) -> npt.NDArray[np.float32]:
-        """What `TileBuffer.put` takes as ``noise``."""
+        """The values for the argument ``noise`` of `TileBuffer.put`."""
         noise = self.noise
         values = [noise.low, noise.high, noise.clip_share, self.level, self.estimate]
         return np.array(values, np.float32)
 
 
 class TileSource:
-    """Tiles by number: each depends on the seed, the stream and its number alone."""
+    """Tiles by number: each depends only on the seed, the stream and its number."""
 
     def __init__(
         self,
@@ -75,19 +77,20 @@ class TileSource:
         noise_level_map: bool = False,
         pairs: PairCrops | None = None,
     ) -> None:
-        """Describe the tiles.
+        """Create the source.
 
         Args:
-            images: where clean tiles come from.
-            recipe: what is done to a tile.
-            side: of a clean tile in pixels, with the recipe's margin.
-            seed: of the run.
-            stream: number of the process that shares the run's steps with others.
-            noise_level_map: measure and estimate the noise level, for networks that take it.
-            pairs: where a share of the tiles comes from, degraded as they are.
+            images: source of clean tiles.
+            recipe: degradation of each tile.
+            side: side of a clean tile in pixels, including the recipe's margin.
+            seed: seed of the run.
+            stream: number of this process among those that share the run's steps.
+            noise_level_map: measure and estimate the noise level, for networks that take it as an
+                input.
+            pairs: source of a share of the tiles; these are not degraded further.
 
         Raises:
-            DatasetError: for a side that leaves nothing within the margin.
+            DatasetError: if the margin leaves nothing of the tile.
         """
         self.images = images
         self.recipe = recipe
@@ -96,7 +99,7 @@ class TileSource:
         self._noise_level_map = noise_level_map
         self._pairs = pairs
         self.inner = (side - 2 * recipe.margin) // recipe.scale * recipe.scale
-        """Side of what remains of a clean tile."""
+        """Side of a clean tile without its margin, in pixels."""
         if self.inner <= 0:
             raise DatasetError(
                 f"a tile of {side} pixels leaves nothing within a margin of {recipe.margin}"
@@ -111,7 +114,7 @@ class TileSource:
 
     @property
     def turns(self) -> bool:
-        """Whether a degraded tile may be mirrored and turned together with its clean one."""
+        """Whether degraded and clean tiles may be flipped and rotated together."""
         return all(step.turns for step in self.recipe.root)
 
     def draw(self, number: int) -> Tile:
@@ -146,7 +149,7 @@ def _inner(image: FloatPixels, margin: int, side: int) -> FloatPixels:
 def _degrade(
     steps: Sequence[Step], image: FloatPixels, random: np.random.Generator
 ) -> tuple[FloatPixels, DeferredNoise]:
-    """Apply steps but for white noise that comes last, which is returned."""
+    """Apply the steps; white noise at the end is returned instead of applied."""
     if not steps:
         return image, NO_NOISE
     *first, last = steps

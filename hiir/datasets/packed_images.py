@@ -1,4 +1,4 @@
-"""All training images, decoded once into one file that every process maps."""
+"""Training images, decoded once into one memory-mapped file that all processes share."""
 
 import hashlib
 import json
@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 
 
 class DatasetError(HiirError):
-    """A folder or a file cannot be used for training; the message names it."""
+    """A folder or a file cannot be used for training or evaluation; the message names it."""
 
 
 def list_images(folder: Path) -> tuple[Path, ...]:
-    """Image files directly in a folder, sorted by name; raises `DatasetError` if there are none."""
+    """List the image files in a folder, by name; raises `DatasetError` if there are none."""
     if not folder.is_dir():
         raise DatasetError(f"{folder} is not a directory")
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
@@ -39,7 +39,7 @@ def list_images(folder: Path) -> tuple[Path, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Pack:
-    """Decoded images, one behind the other, in one file."""
+    """Decoded images, concatenated in one file."""
 
     path: Path
     shapes: tuple[tuple[int, int], ...]
@@ -58,7 +58,7 @@ class _Pack:
 class PackedImages:
     """Images of any size as ``(H, W, 3)`` uint8 views into memory-mapped files.
 
-    Sent to another process, a pool is the names of its files, not their content.
+    Pickling transfers the names of the files, not their content.
     """
 
     def __init__(self, packs: Sequence[_Pack], *, min_side: int = 1) -> None:
@@ -68,7 +68,7 @@ class PackedImages:
         self._images = [image for image in images if min(image.shape[:2]) >= min_side]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """What another process rebuilds the pool from."""
+        """Return the arguments from which another process recreates the object."""
         return partial(PackedImages, min_side=self._min_side), (self._packs,)
 
     def __len__(self) -> int:
@@ -78,7 +78,7 @@ class PackedImages:
         return self._images[index]
 
     def __add__(self, other: "PackedImages") -> "PackedImages":
-        """The images of both; each keeps to the larger of the two least sides."""
+        """Concatenate two pools; the larger of both minimum sides applies."""
         side = max(self._min_side, other._min_side)
         return PackedImages((*self._packs, *other._packs), min_side=side)
 
@@ -92,7 +92,7 @@ class PackedImages:
         skip_corrupt: bool = False,
         skip_small: bool = False,
     ) -> "PackedImages":
-        """Map the images of ``folders``; takes and raises what `from_files` does."""
+        """Map the images of ``folders``; the arguments and errors are those of `from_files`."""
         paths = [path for folder in folders for path in list_images(folder)]
         return cls.from_files(
             paths, cache=cache, min_side=min_side, skip_corrupt=skip_corrupt, skip_small=skip_small
@@ -108,20 +108,21 @@ class PackedImages:
         skip_corrupt: bool = False,
         skip_small: bool = False,
     ) -> "PackedImages":
-        """Map the packed images, packing them into ``cache`` first if need be.
+        """Map the packed images; they are packed into ``cache`` first if necessary.
 
-        The pack is named after the files, their sizes and times: changed files are packed again.
+        The pack is named after the files, their sizes and modification times, so that changed files
+        are packed again.
 
         Args:
-            paths: of the images.
+            paths: the image files.
             cache: folder of the pack.
-            min_side: least side of an image in pixels.
-            skip_corrupt: leave out what cannot be decoded, with a warning that names it.
-            skip_small: leave out what is smaller than ``min_side``, with a warning that counts it.
+            min_side: minimum side of an image in pixels.
+            skip_corrupt: skip files that cannot be decoded, with a warning that names them.
+            skip_small: skip images smaller than ``min_side``, with a warning that counts them.
 
         Raises:
-            DatasetError: for a file that cannot be decoded or an image with a side below
-                ``min_side`` pixels, unless they are skipped; if no image is left.
+            DatasetError: if a file cannot be decoded or an image has a side below ``min_side``
+                pixels, unless these are skipped; or if no image is left.
         """
         stamp = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
         key = hashlib.sha256(json.dumps(stamp).encode()).hexdigest()[:16]
@@ -140,25 +141,23 @@ class PackedImages:
 
 
 def _check_decoded(entries: Sequence[tuple[Path, list[int] | str]], *, skip: bool) -> None:
-    """Refuse or report what cannot be decoded; an entry is a shape, or why there is none."""
+    """Raise or log the files that cannot be decoded; an entry is a shape, or the reason."""
     for path, entry in entries:
         if isinstance(entry, str):
             if not skip:
                 raise DatasetError(f"{path} cannot be decoded: {entry}")
-            logger.warning("%s is left out, it cannot be decoded: %s", path, entry)
+            logger.warning("skipped %s, which cannot be decoded: %s", path, entry)
 
 
 def _check_sizes(shapes: Mapping[Path, tuple[int, int]], *, min_side: int, skip: bool) -> None:
-    """Refuse or report images that are too small."""
+    """Raise or log images that are too small."""
     small = [path for path, shape in shapes.items() if min(shape) < min_side]
     if not small:
         return
     found = f"{small[0]} measures {shapes[small[0]]}, a patch needs {min_side} pixels"
     if not skip:
         raise DatasetError(found)
-    logger.warning(
-        "%d of %d images are left out, they are too small: %s", len(small), len(shapes), found
-    )
+    logger.warning("skipped %d of %d images that are too small: %s", len(small), len(shapes), found)
 
 
 def _pack(paths: Sequence[Path], packed: Path, index: Path) -> None:

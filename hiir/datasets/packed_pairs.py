@@ -1,4 +1,4 @@
-"""The pairs of a data set, decoded once into one file that every process maps."""
+"""The pairs of a data set, decoded once into one memory-mapped file that all processes share."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ class PackedPairs:
         return len(self._entries)
 
     def __getitem__(self, index: int) -> PairSamples:
-        """The pair with this number, not copied."""
+        """Return the pair at an index, without copying it."""
         entry = self._entries[index]
         return PairSamples(**{name: self._view(entry[name]) for name in ("degraded", "clean")})
 
@@ -57,24 +57,24 @@ class PackedPairs:
         skip_corrupt: bool = False,
         skip_small: bool = False,
     ) -> "PackedPairs":
-        """Map the packed pairs of a data set, packing them first if need be.
+        """Map the packed pairs of a data set; they are packed first if necessary.
 
-        The pack is named after the files, their sizes and times: a changed data set is packed
-        again. It holds decoded samples: a pair of 8-bit megapixels takes 6 MB.
+        The pack is named after the files, their sizes and modification times, so that a changed
+        data set is packed again. It holds decoded samples: a pair of 8-bit megapixels takes 6 MB.
 
         Args:
             root: folder of the data set, or its list file.
-            layout: detected unless given.
+            layout: folder layout; detected by default.
             cache: folder of the pack.
-            scale: clean pixels per degraded pixel that the network is for, along a side.
-            views: 2 for a dual-pixel sensor's, else 1.
-            min_side: least side of a clean image in pixels.
-            skip_corrupt: leave out what cannot be decoded, with a warning that names it.
-            skip_small: leave out what is smaller than ``min_side``, with a warning that counts it.
+            scale: clean pixels per degraded pixel along a side, as the network requires.
+            views: 2 for pairs of a dual-pixel sensor, otherwise 1.
+            min_side: minimum side of a clean image in pixels.
+            skip_corrupt: skip files that cannot be decoded, with a warning that names them.
+            skip_small: skip images smaller than ``min_side``, with a warning that counts them.
 
         Raises:
-            DatasetError: for a data set without pairs, pairs of another scale or number of views,
-                and what is not skipped.
+            DatasetError: if the data set has no pairs, if pairs have another scale or number of
+                views, or if a pair is corrupt or too small and is not skipped.
         """
         pairs = list_pairs(root, layout=layout)
         packed, index = _paths(pairs, cache)
@@ -87,7 +87,7 @@ class PackedPairs:
             if isinstance(entry, str):
                 if not skip_corrupt:
                     raise DatasetError(entry)
-                logger.warning("left out: %s", entry)
+                logger.warning("skipped: %s", entry)
                 continue
             _check(pair, entry, scale=scale, views=views)
             (small if min(entry["clean"]["shape"][:2]) < min_side else kept).append((pair, entry))
@@ -97,7 +97,7 @@ class PackedPairs:
             text = f"{name.clean} measures {size}, a patch needs {min_side} pixels"
             if not skip_small:
                 raise DatasetError(text)
-            logger.warning("%d pairs of %s are too small and left out: %s", len(small), root, text)
+            logger.warning("skipped %d pairs of %s that are too small: %s", len(small), root, text)
         if not kept:
             raise DatasetError(f"none of the {len(pairs)} pairs of {root} can be used")
         return cls(np.memmap(packed, np.uint8, "r"), [entry for _, entry in kept])

@@ -1,4 +1,4 @@
-"""Crops of real pairs: a degraded photo and the clean one, cut, mirrored and turned together."""
+"""Crops of real pairs: both photos are cropped, flipped and rotated together."""
 
 from collections.abc import Sequence
 
@@ -15,11 +15,11 @@ class PairCrops:
     """Random crops of the pairs of one or more data sets."""
 
     def __init__(self, sets: Sequence[tuple[PackedPairs, float]], *, color: ColorMode) -> None:
-        """Describe the crops.
+        """Create the source.
 
         Args:
-            sets: each with the share of all patches of a run that it gives; at most 1 together.
-            color: what images are turned into.
+            sets: data sets, each with its share of all patches of a run; the sum is at most 1.
+            color: color mode that images are converted to.
         """
         self._pools = [pool for pool, _ in sets]
         self._bounds = np.cumsum([share for _, share in sets])
@@ -27,22 +27,22 @@ class PairCrops:
 
     @property
     def share(self) -> float:
-        """Of the patches of a run that come from pairs; the others are degraded by a recipe."""
+        """The share of a run's patches that come from pairs; a recipe degrades the others."""
         return float(self._bounds[-1])
 
     def draw(self, random: np.random.Generator, side: int) -> tuple[FloatPixels, FloatPixels]:
-        """Draw a crop; it depends on the generator alone.
+        """Draw a crop; it depends only on the state of the generator.
 
-        Two views of a dual-pixel sensor differ by a horizontal shift: they are not turned, and in
-        a mirror the left view is the right one.
+        The two views of a dual-pixel sensor differ by a horizontal shift. They are not rotated, and
+        a horizontal flip also exchanges the views.
 
         Args:
-            random: the random generator.
-            side: of the clean crop in pixels, a multiple of the scale.
+            random: random generator.
+            side: side of the clean crop in pixels, a multiple of the scale.
 
         Returns:
-            The degraded ``(side / scale, side / scale, C * views)`` and the clean
-            ``(side, side, C)`` crop, float32 [0, 1].
+            The degraded ``(side / scale, side / scale, C * views)`` and the clean ``(side, side,
+            C)`` crop, float32 [0, 1].
         """
         chosen = int(np.searchsorted(self._bounds, random.uniform(0, self.share), side="right"))
         pool = self._pools[min(chosen, len(self._pools) - 1)]

@@ -1,4 +1,4 @@
-"""Degraded photos with the clean ones that belong to them, read and written."""
+"""Pairs of degraded and clean photos, read from and written to files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ __all__ = ["PairSamples", "read_pair", "write_pairs"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairSamples:
-    """What the files of a pair hold, 8 or 16 bits as they have it."""
+    """The samples of a pair, with 8 or 16 bits as in the files."""
 
     degraded: Uint8Pixels | Uint16Pixels
     """``(H, W, C)``, or ``(H, W, 2 C)`` for two views."""
@@ -28,22 +28,22 @@ class PairSamples:
 
     @property
     def clean_levels(self) -> Uint8Pixels | FloatPixels:
-        """The clean image from 0 to 255: float32 where the file has more than 8 bits."""
+        """The clean image ``(H, W, C)`` from 0 to 255; float32 if the file has more than 8 bits."""
         if self.clean.dtype == np.uint16:
             return np.asarray(255 * to_unit(self.clean), np.float32)
         return self.clean.astype(np.uint8, copy=False)
 
     @property
     def scale(self) -> int:
-        """Clean pixels per degraded pixel, along a side."""
+        """The number of clean pixels per degraded pixel, along a side."""
         return self.clean.shape[0] // self.degraded.shape[0]
 
 
 def read_pair(pair: ImagePair, color: ColorMode = ColorMode.RGB) -> PairSamples:
-    """Read the files of a pair; more than 8 bits are kept in color images alone.
+    """Read the files of a pair; more than 8 bits are only kept in color.
 
     Raises:
-        DatasetError: for a file that cannot be decoded, and for sizes that do not fit.
+        DatasetError: if a file cannot be decoded or the sizes do not match.
     """
 
     def read(path: Path) -> Uint8Pixels | Uint16Pixels:
@@ -73,12 +73,12 @@ def _stacked(views: Sequence[Uint8Pixels | Uint16Pixels]) -> Uint8Pixels | Uint1
 
 
 def write_pairs(folder: Path, recipe: Recipe, output: Path, *, seed: int) -> int:
-    """Degrade every image of a folder and write ``X.png`` and ``X_gt.png``; returns their number.
+    """Degrade every image of a folder, and write ``X.png`` and ``X_gt.png``; returns their number.
 
-    A dual-pixel recipe gives ``X_l.png`` and ``X_r.png``. The files are 8-bit.
+    A dual-pixel recipe writes ``X_l.png`` and ``X_r.png``. The files have 8 bits per sample.
 
     Raises:
-        DatasetError: for a folder without images, or a file that cannot be decoded.
+        DatasetError: if the folder has no images, or a file cannot be decoded.
     """
     output.mkdir(parents=True, exist_ok=True)
     paths = list_images(folder)

@@ -1,4 +1,4 @@
-"""How data sets of degraded and clean photos lie on disk.
+"""Folder layouts of data sets of degraded and clean photos.
 
 | layout | who | degraded | clean |
 |---|---|---|---|
@@ -16,7 +16,7 @@
 | `sidd` | SIDD | `...NOISY_SRGB...` | `...GT_SRGB...` |
 | `list` | RealBlur | the path without `gt` of a line | the path with it |
 
-Folders may lie at any depth, as GoPro's scenes do. X is a name without its suffix.
+Folders may be nested to any depth, as the scenes of GoPro are. X is a file name without its suffix.
 """
 
 import os
@@ -33,7 +33,7 @@ __all__ = ["ImagePair", "Layout", "list_pairs"]
 
 
 class Layout(StrEnum):
-    """Of a data set of pairs; the module's table says what each means."""
+    """The layout of a data set of pairs; the table of this module describes each."""
 
     BESIDE = "beside"
     DUAL_PIXEL = "dual-pixel"
@@ -51,10 +51,10 @@ class Layout(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePair:
-    """Files of one scene."""
+    """The files of one scene."""
 
     name: str
-    """Of the degraded file; below the data set's folder where scenes have folders."""
+    """Name of the degraded file, relative to the data set's folder if scenes have folders."""
     degraded: tuple[Path, ...]
     """One file, or the left and the right view of a dual-pixel sensor."""
     clean: Path
@@ -66,12 +66,14 @@ def _same(stem: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Folders:
-    """Two or three folders side by side."""
+    """Two or three parallel folders."""
 
     degraded: tuple[str, ...]
     clean: str
     clean_stem: Callable[[str], str] | None = _same
-    """Of the degraded image's; None where the clean one's is its beginning."""
+    """Maps the stem of the degraded image to that of the clean one; None if the clean stem is a
+    prefix of the degraded one.
+    """
 
 
 # In the order in which they are looked for: the one with more folders first.
@@ -94,15 +96,15 @@ _NOISY, _CLEAN = "NOISY_SRGB", "GT_SRGB"
 
 
 def list_pairs(root: Path, *, layout: Layout | None = None) -> tuple[ImagePair, ...]:
-    """Find the pairs of a data set, in the order of their names.
+    """List the pairs of a data set, in the order of their names.
 
     Args:
-        root: its folder, or a list file.
-        layout: detected unless given.
+        root: folder of the data set, or its list file.
+        layout: folder layout; detected by default.
 
     Raises:
-        DatasetError: for a folder that is missing or has no pairs of the layout, and for an image
-            without its other half; the message names it.
+        DatasetError: if the folder does not exist or has no pairs of the layout, or if an image
+            lacks its counterpart; the message names it.
     """
     if root.is_file():
         layout = layout or Layout.LIST
@@ -133,7 +135,7 @@ def _detect_layout(root: Path) -> Layout:
 
 
 def _scenes(root: Path, folders: _Folders) -> Iterator[Path]:
-    """Folders that hold all the folders of a layout."""
+    """Yield the folders that contain all subfolders of a layout."""
     wanted = {*folders.degraded, folders.clean}
     for place, names, _ in os.walk(root):
         names.sort()
@@ -194,7 +196,7 @@ def _of_sidd(root: Path) -> Iterator[ImagePair]:
 
 
 def _listed(path: Path) -> Iterator[ImagePair]:
-    """A line holds two paths below the list's folder; the clean one has a folder `gt` in it."""
+    """Parse lines of two paths relative to the list; the clean path has a folder `gt` in it."""
     if not path.is_file():
         raise DatasetError(f"{path} is not a list file, which the layout list needs")
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):

@@ -1,4 +1,4 @@
-"""One clean photo, as color or as gray."""
+"""Reading one clean photo as color or gray."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -26,13 +26,13 @@ _DEEP, _DEEP_SWAPPED = "RGB;16B", "RGB;16L"
 
 
 class ColorMode(StrEnum):
-    """What a photo is read as."""
+    """The channels that a photo is read as."""
 
     RGB = "rgb"
     GRAY = "gray"
-    """Luma over the full range, as OpenCV and Pillow give it."""
+    """Luma over the full range, as in OpenCV and Pillow."""
     LUMA = "luma"
-    """Luma from 16 to 235, as MATLAB's ``rgb2ycbcr`` gives it."""
+    """Luma from 16 to 235, as in MATLAB's ``rgb2ycbcr``."""
 
     @property
     def channels(self) -> int:
@@ -41,10 +41,10 @@ class ColorMode(StrEnum):
 
 
 def read_photo(path: Path, color: ColorMode) -> Uint8Pixels:
-    """Read an image as ``(H, W, 3 or 1)`` uint8; a gray file is its own luma.
+    """Read an image as ``(H, W, 3 or 1)`` uint8; the samples of a gray file are its luma.
 
     Raises:
-        DatasetError: for a file that cannot be decoded; the message names it.
+        DatasetError: if the file cannot be decoded; the message names it.
     """
     try:
         with Image.open(path) as image:
@@ -63,10 +63,10 @@ def read_photo(path: Path, color: ColorMode) -> Uint8Pixels:
 
 
 def read_samples(path: Path) -> Uint8Pixels | Uint16Pixels:
-    """Read an image as ``(H, W, 3)``: uint16 where it is a PNG of 16 bits a channel, else uint8.
+    """Read an image as ``(H, W, 3)``: uint16 for a PNG with 16 bits per channel, otherwise uint8.
 
     Raises:
-        DatasetError: for a file that cannot be decoded; the message names it.
+        DatasetError: if the file cannot be decoded; the message names it.
     """
     try:
         with Image.open(path) as image:
@@ -85,7 +85,7 @@ def read_samples(path: Path) -> Uint8Pixels | Uint16Pixels:
 
 
 def is_gray(path: Path) -> bool:
-    """Whether a file holds one channel; raises `DatasetError` as `read_photo` does."""
+    """Return whether a file has one channel; raises `DatasetError` as `read_photo` does."""
     try:
         with Image.open(path) as image:
             return image.mode == "L"
@@ -94,7 +94,7 @@ def is_gray(path: Path) -> bool:
 
 
 def crop_to_multiple(pixels: Uint8Pixels, scale: int) -> Uint8Pixels:
-    """Cut ``(H, W, C)`` at the bottom and the right to whole pixels of the reduced image."""
+    """Crop ``(H, W, C)`` at the bottom and the right to multiples of the scale."""
     height, width = (side // scale * scale for side in pixels.shape[:2])
     return np.ascontiguousarray(pixels[:height, :width])
 

@@ -1,4 +1,4 @@
-"""Images in tar archives of a bounded size, for machines that receive data piece by piece."""
+"""Images in tar archives of bounded size, for machines that receive data in parts."""
 
 import logging
 import tarfile
@@ -26,23 +26,22 @@ def write_shards(
     first: Sequence[str] = (),
     seed: int = 0,
 ) -> tuple[Path, ...]:
-    """Write the images of some folders into tar archives, as files below ``root``.
+    """Write the images of some folders into tar archives, with paths relative to ``root``.
 
-    Unpacked into one folder, in any order, they are that root again, byte for byte. Images are
-    shuffled, so that each archive is a fair sample of all folders. Files are not compressed once
-    more: they are JPEG, WebP or PNG.
+    Extracted into one folder in any order, the archives reproduce these files byte for byte. Images
+    are shuffled, so that each archive is a fair sample of all folders. The archives are not
+    compressed, because JPEG, WebP and PNG files already are.
 
     Args:
-        root: of the data.
-        folders: below it.
-        output: folder of the archives, named ``shard-01.tar`` and so on.
-        max_bytes: size of an archive at most.
-        first: folders below ``root`` whose images come before all others, such as those that a run
-            is validated on.
-        seed: of the order.
+        root: root folder of the data.
+        folders: folders below ``root``.
+        output: folder of the archives, which are named ``shard-01.tar`` and so on.
+        max_bytes: maximum size of an archive.
+        first: folders below ``root`` whose images precede all others, such as validation images.
+        seed: seed of the order.
 
     Raises:
-        DatasetError: for an empty folder, or an image that is larger than an archive.
+        DatasetError: if a folder is empty, or an image is larger than an archive.
     """
     output.mkdir(parents=True, exist_ok=True)
     before = [path for folder in first for path in list_images(root / folder)]
@@ -78,19 +77,19 @@ def _split(paths: Sequence[Path], max_bytes: int) -> Iterator[list[Path]]:
 
 
 class ShardFolder:
-    """Archives that arrive in a folder one by one, unpacked into a root as they do."""
+    """Archives that arrive in a folder over time and are extracted into a root folder."""
 
     def __init__(
         self, folder: Path, *, root: Path, train: Sequence[str], cache: Path, min_side: int
     ) -> None:
-        """Describe the folder.
+        """Create the reader.
 
         Args:
-            folder: where archives arrive; each is moved there as a whole, or copied.
-            root: where images are unpacked.
-            train: folders below ``root`` whose images are trained on.
+            folder: folder where archives arrive; each is moved there as a whole, or copied.
+            root: folder that images are extracted into.
+            train: folders below ``root`` with the training images.
             cache: folder of the packed images.
-            min_side: least side of an image in pixels; smaller ones are left out.
+            min_side: minimum side of an image in pixels; smaller ones are skipped.
         """
         self._folder, self._root = folder, root
         self._train = tuple(root / name for name in train)
@@ -100,9 +99,9 @@ class ShardFolder:
         self._pool: PackedImages | None = None
 
     def scan(self) -> PackedImages | None:
-        """Unpack what has arrived; returns all images so far, or None if nothing new has.
+        """Extract new archives; returns all images so far, or None if nothing new has arrived.
 
-        An archive that is cut off is left out, with a warning, until its size changes.
+        A truncated archive is skipped, with a warning, until its size changes.
         """
         arrived = [
             path
@@ -116,7 +115,7 @@ class ShardFolder:
                 members = self._unpack(path)
             except (OSError, tarfile.TarError) as error:
                 logger.warning(
-                    "%s (%.1f MiB) is left out, it cannot be unpacked: %s",
+                    "skipped %s (%.1f MiB), which cannot be extracted: %s",
                     *(path, self._seen[path] / 2**20, error),
                 )
                 continue
@@ -142,5 +141,5 @@ class ShardFolder:
             skip_small=True,
         )
         self._pool = found if self._pool is None else self._pool + found
-        logger.info("%s adds %d images, %d in all", shard.name, len(found), len(self._pool))
+        logger.info("%s: added %d images, %d in total", shard.name, len(found), len(self._pool))
         return True

@@ -1,4 +1,4 @@
-"""Degraded tiles on the device, from which batches of patches are cut."""
+"""Degraded tiles on the device, from which batches of patches are cropped."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ __all__ = ["TileBuffer"]
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Where patches are cut, ``(B,)`` int64 each; rows and columns in pixels of degraded tiles."""
+    """Positions of patches, ``(B,)`` int64 each; rows and columns in pixels of degraded tiles."""
 
     tiles: Tensor
     rows: Tensor
@@ -22,10 +22,10 @@ class _Places:
 
 
 class TileBuffer:
-    """Holds the latest tiles of a source: a new one replaces the oldest.
+    """A ring buffer of the latest tiles of a source: a new tile replaces the oldest.
 
-    What is random here is drawn on the device from one generator: places, mirroring and turning,
-    white noise and its level, the error of the level that the network gets.
+    The device draws all random numbers here from one generator: positions, flips and rotations,
+    white noise and its level, and the error of the level that the network receives.
     """
 
     def __init__(
@@ -39,16 +39,16 @@ class TileBuffer:
         noise_level_map: bool = False,
         texture_share: float = 0.0,
     ) -> None:
-        """Reserve memory for the tiles.
+        """Allocate the memory for the tiles.
 
         Args:
             size: number of tiles.
             shapes: ``(H, W, C)`` of a clean and of a degraded tile.
-            device: where they are kept.
-            seed: of the generator.
-            turns: mirror and turn patches.
+            device: device that holds the tiles.
+            seed: seed of the generator.
+            turns: flip and rotate patches.
             noise_level_map: append a plane that holds the noise level to each input.
-            texture_share: share of patches that are the more textured of two candidates.
+            texture_share: share of patches for which the more textured of two candidates is used.
         """
         clean, degraded = shapes
         self._scale = clean[0] // degraded[0]
@@ -61,26 +61,27 @@ class TileBuffer:
         self._noise_level_map = noise_level_map
         self._texture_share = texture_share
         self.filled = 0
-        """Tiles that are there."""
+        """Number of tiles in the buffer."""
         self.taken = 0
-        """Tiles that were put in since the start."""
+        """Number of tiles that were added since the start."""
 
     def __len__(self) -> int:
         return len(self._clean)
 
     @property
     def pixels(self) -> int:
-        """Clean pixels of one tile."""
+        """The number of clean pixels in one tile."""
         return self._clean.shape[1] * self._clean.shape[2]
 
     def put(self, clean: Tensor, degraded: Tensor, noise: Tensor) -> None:
-        """Add a tile; from pinned memory without waiting for the device.
+        """Add a tile; asynchronously if the tensors are in pinned memory.
 
         Args:
             clean: ``(H, W, C)`` uint8.
             degraded: ``(H / scale, W / scale, C * views)`` float16.
-            noise: ``(5,)`` float32: least and greatest sigma of the deferred noise on the scale of
-                255, share of patches that are clipped, level and its estimate without that noise.
+            noise: ``(5,)`` float32: minimum and maximum sigma of the deferred noise on the scale of
+                255, share of patches that are clipped, noise level and estimated level without that
+                noise.
         """
         place = self.taken % len(self)
         self._clean[place].copy_(clean, non_blocking=True)
@@ -91,14 +92,14 @@ class TileBuffer:
 
     @torch.no_grad()
     def batch(self, size: int, *, patch: int) -> Batch:
-        """Cut patches ``(B, C, patch, patch)`` float32 and their degraded versions.
+        """Crop patches ``(B, C, patch, patch)`` float32 and their degraded versions.
 
         Args:
-            size: B.
+            size: number of patches, B.
             patch: side of a clean patch in pixels, a multiple of the scale.
 
         Raises:
-            ValueError: for a patch that is larger than a tile, or an empty ring.
+            ValueError: if a patch is larger than a tile, or the buffer is empty.
         """
         side = self._clean.shape[1]
         if patch > side or not self.filled:
@@ -126,7 +127,7 @@ class TileBuffer:
         return _Places(draw(self.filled), draw(height - small + 1), draw(width - small + 1))
 
     def _cut(self, tiles: Tensor, places: _Places, side: int, scale: int) -> Tensor:
-        """Patches ``(B, C, side, side)`` of ``tiles``, of their type, as a view of NHWC."""
+        """Crop patches ``(B, C, side, side)`` from ``tiles``, of the same type, as an NHWC view."""
         span = torch.arange(side, device=self._device)
         rows = (places.rows * scale)[:, None] + span
         columns = (places.columns * scale)[:, None] + span
@@ -136,7 +137,7 @@ class TileBuffer:
     def _more_textured(
         self, places: _Places, clean: Tensor, other: _Places, patch: int
     ) -> tuple[_Places, Tensor]:
-        """A share of the patches replaced by the other candidate where that has more texture."""
+        """Replace a share of the patches by a second candidate where that has more texture."""
         candidate = self._cut(self._clean, other, patch, self._scale)
         chosen = _texture(candidate) > _texture(clean)
         chosen &= self._uniform(len(clean)) < self._texture_share
@@ -153,7 +154,7 @@ class TileBuffer:
         return merged, torch.where(chosen[:, None, None, None], candidate, clean)
 
     def _turned(self, degraded: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
-        """Both mirrored and turned alike, in one of eight ways for each patch."""
+        """Flip and rotate both alike, in one of eight ways per patch."""
         drawn = self._uniform(3, len(clean)) < 0.5
         for flip, dims in ((drawn[0], (2,)), (drawn[1], (3,))):
             chosen = flip[:, None, None, None]
@@ -188,6 +189,6 @@ class TileBuffer:
 
 
 def _texture(patches: Tensor) -> Tensor:
-    """Mean absolute difference of neighboring pixels of ``(B, C, H, W)`` uint8, as ``(B,)``."""
+    """Mean absolute difference of adjacent pixels of ``(B, C, H, W)`` uint8, as ``(B,)``."""
     green = patches[:, patches.shape[1] // 2, ::2].float()
     return functional.l1_loss(green[:, :, 1:], green[:, :, :-1], reduction="none").mean(dim=(1, 2))

@@ -1,7 +1,7 @@
-"""Processes that degrade tiles, and the shared memory through which tiles come from them.
+"""Worker processes that degrade tiles, and the shared memory that returns them.
 
-The memory is an anonymous mapping that forked processes inherit: it needs no /dev/shm, which is
-64 MB in a container by default.
+The memory is an anonymous mapping that forked processes inherit. It does not need /dev/shm, which
+has 64 MB in a container by default.
 """
 
 import logging
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReadyTile:
-    """A tile in shared memory; valid until it is released."""
+    """A tile in shared memory, valid until its slot is released."""
 
     slot: int
     clean: Tensor
@@ -46,17 +46,17 @@ class _Worker:
     process: ForkProcess
     connection: Connection
     waiting: dict[int, int]
-    """Numbers of the tiles that it was asked for, by slot."""
+    """Numbers of the tiles that the process was assigned, by slot."""
 
 
 class TileWorkers:
-    """Keeps processes busy with the next tiles of a source."""
+    """A pool of processes that work on the next tiles of a source."""
 
     def __init__(self, source: TileSource, *, first: int, count: int) -> None:
-        """Start the processes; to be called before anything touches a GPU.
+        """Start the processes. Call this before anything initializes a GPU.
 
         Args:
-            source: of the tiles.
+            source: source of the tiles.
             first: number of the first tile.
             count: number of processes.
 
@@ -77,18 +77,18 @@ class TileWorkers:
 
     @property
     def next_number(self) -> int:
-        """Number of the first tile that no process was asked for yet."""
+        """The number of the first tile that no process has been assigned yet."""
         return self._next
 
     def ready(self, *, timeout: float = 0.0) -> Iterator[ReadyTile]:
-        """Yield the tiles that are ready, after waiting for one if need be.
+        """Yield the tiles that are ready, after waiting for the first if there are none.
 
         Args:
-            timeout: seconds to wait for the first.
+            timeout: seconds to wait for the first tile.
 
         Raises:
-            DatasetError: for an error in a process, with its traceback; for processes that end
-                again and again.
+            DatasetError: if a process raised an error, with its traceback; or if processes exit
+                repeatedly.
         """
         connections = {worker.connection: worker for worker in self._workers}
         for connection in wait(list(connections), timeout):
@@ -104,17 +104,17 @@ class TileWorkers:
             yield ReadyTile(slot, *self._slots.tensors(slot))
 
     def release(self, slot: int) -> None:
-        """Let a process use a slot for its next tile."""
+        """Release a slot, so that a process can use it for its next tile."""
         self._ask(self._workers[slot // _SLOTS_PER_WORKER], slot)
 
     def change_pool(self, pool: PackedImages) -> None:
-        """Cut the tiles that are asked for from now on from other photos."""
+        """Switch to other photos for all tiles that are assigned from now on."""
         self._source.images.pool = pool
         for worker in self._workers:
             _send(worker.connection, pool)
 
     def close(self) -> None:
-        """End the processes."""
+        """Stop the processes."""
         for worker in self._workers:
             worker.connection.close()
             worker.process.terminate()
@@ -138,11 +138,11 @@ class TileWorkers:
         self._next += 1
 
     def _replace(self, worker: _Worker) -> None:
-        """Start another process in the place of one that ended, with the same tiles to do."""
+        """Start a new process with the unfinished tiles of one that exited."""
         worker.process.join(timeout=5)
         self._restarts += 1
         logger.warning(
-            "a process that degrades tiles ended with code %s; another takes its place",
+            "a process that degrades tiles exited with code %s; it is restarted",
             worker.process.exitcode,
         )
         if self._restarts > _MAX_RESTARTS:
@@ -158,7 +158,7 @@ class TileWorkers:
 
 
 class _Slots:
-    """Room for tiles in memory that processes share."""
+    """Slots for tiles in shared memory."""
 
     def __init__(
         self, count: int, shapes: tuple[tuple[int, int, int], tuple[int, int, int]]
@@ -216,7 +216,7 @@ def _work(
 
 
 def _send(connection: Connection, message: object) -> None:
-    """Send; a process at the other end that is gone is noticed when it is read from."""
+    """Send a message; a closed connection is detected by the next read."""
     try:
         connection.send(message)
     except OSError:

@@ -1,1 +1,1 @@
-"""What is done to clean images: pure functions of image and generator."""
+"""Degradations of clean images, as pure functions of an image and a random generator."""

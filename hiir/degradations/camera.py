@@ -1,7 +1,8 @@
-"""A camera's way from light to a file, and back: where its noise gets its color and its grain.
+"""A model of a camera's processing, from sensor values to a file and back.
 
-After Brooks et al., "Unprocessing Images for Learned Raw Denoising" (2019), sections 3.1 to 3.6.
-The matrices are those of the four cameras of the Darmstadt Noise Dataset, which they mix.
+It gives sensor noise the color and grain that it has in real photos. After Brooks et al.,
+"Unprocessing Images for Learned Raw Denoising" (2019), sections 3.1 to 3.6. The color matrices are
+those of the four cameras of the Darmstadt Noise Dataset, which the paper mixes.
 """
 
 from dataclasses import dataclass
@@ -43,36 +44,36 @@ _SRGB_TO_XYZ = np.array(
 
 
 class Sensor(StrEnum):
-    """Whose relation between shot and read noise is drawn."""
+    """The sensor whose relation between shot noise and read noise is used."""
 
     CAMERA = "camera"
-    """Large sensors (Brooks et al., figure 3, of the Darmstadt Noise Dataset)."""
+    """Large sensors (Brooks et al., figure 3: the Darmstadt Noise Dataset)."""
     PHONE = "phone"
-    """Small sensors (of the Smartphone Image Denoising Dataset, Abdelhamed et al., 2018)."""
+    """Small sensors (the Smartphone Image Denoising Dataset, Abdelhamed et al., 2018)."""
 
     @property
     def shot_range(self) -> tuple[float, float]:
-        """Least and greatest shot noise that the sensor's photos have."""
+        """The minimum and maximum shot noise of the sensor's photos, for samples in [0, 1]."""
         return (1e-4, 0.012) if self is Sensor.CAMERA else (7e-4, 0.022)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Development:
-    """What a camera makes of the light on its sensor in one photo."""
+    """The processing that a camera applies to the sensor values of one photo."""
 
     to_camera: npt.NDArray[np.float32]
-    """``(3, 3)`` from linear sRGB to the colors of the sensor; each row sums to 1."""
+    """``(3, 3)`` matrix from linear sRGB to the colors of the sensor; each row sums to 1."""
     gains: npt.NDArray[np.float32]
-    """``(3,)`` of white balance and brightness, for red, green and blue; above 0."""
+    """``(3,)`` gains of white balance and brightness for red, green and blue; above 0."""
 
     def apply(self, linear: FloatPixels) -> FloatPixels:
-        """Develop ``(H, W, 3)`` float32 sensor colors [0, 1] into sRGB [0, 1], not rounded."""
+        """Develop sensor colors ``(H, W, 3)`` float32 [0, 1] into sRGB [0, 1], not rounded."""
         balanced = np.minimum(linear * self.gains, np.float32(1))
         return _develop(balanced, np.linalg.inv(self.to_camera))
 
 
 def draw_development(random: np.random.Generator) -> Development:
-    """Draw a mix of four cameras, and the gains of one photo (Brooks et al., 3.2 and 3.3)."""
+    """Draw a mix of four cameras and the gains of one photo (Brooks et al., sections 3.2, 3.3)."""
     shares = random.random(len(_XYZ_TO_CAMERA))
     matrix = np.tensordot(shares / shares.sum(), _XYZ_TO_CAMERA, axes=1) @ _SRGB_TO_XYZ
     matrix /= matrix.sum(axis=1, keepdims=True)
@@ -88,11 +89,15 @@ def draw_sensor_noise(
     """Draw shot and read noise: the variance of a sample x in [0, 1] is ``shot * x + read``.
 
     Args:
-        random: source of both.
-        sensor: whose line relates them: ``ln read = 2.18 ln shot + 1.20``, deviation 0.26, or
-            ``log10 read = 1.85 log10 shot + 0.30``, deviation 0.20.
-        shot: range to draw the shot noise from, uniform in the logarithm; the sensor's own by
-            default.
+        random: generator that both are drawn from.
+        sensor: the sensor whose regression line relates them: ``ln read = 2.18 ln shot + 1.20``,
+            standard deviation 0.26, or ``log10 read = 1.85 log10 shot + 0.30``,  standard deviation
+            0.20.
+        shot: range of the shot noise, drawn uniformly in its logarithm; by default the sensor's own
+            range.
+
+    Returns:
+        Shot noise and read noise.
     """
     low, high = shot or sensor.shot_range
     level = random.uniform(np.log(low), np.log(high))
@@ -104,7 +109,10 @@ def draw_sensor_noise(
 
 
 def linear_from_file(image: FloatPixels, development: Development) -> FloatPixels:
-    """Undo tone curve, gamma, colors and gains: ``(H, W, 3)`` sRGB to sensor colors [0, 1]."""
+    """Invert a development: ``(H, W, 3)`` float32 sRGB [0, 1] to sensor colors [0, 1].
+
+    It inverts the tone curve, gamma, the color matrix and the gains.
+    """
     colors = _look_up(_TO_LINEAR, np.clip(image, 0, 1)) @ development.to_camera.T
     inverse = 1 / development.gains
     # A gain below 1 would leave no pixel saturated: bright ones keep their value.
@@ -122,13 +130,13 @@ def expose(
     *,
     noise: tuple[float, float],
 ) -> FloatPixels:
-    """Sample sensor colors through a mosaic with noise, demosaic and develop them.
+    """Simulate a photo: mosaic the sensor colors, add noise, demosaic and develop.
 
     Args:
         linear: ``(H, W, 3)`` float32 sensor colors [0, 1], at least 3 x 3 pixels.
-        development: of the photo.
-        pattern: of the mosaic.
-        random: source of the noise.
+        development: the camera's processing of this photo.
+        pattern: Bayer pattern of the mosaic.
+        random: generator that the noise is drawn from.
         noise: shot and read noise; ``(0, 0)`` for none.
 
     Returns:
@@ -145,18 +153,18 @@ def expose(
 
 
 def _develop(balanced: FloatPixels, to_srgb: npt.NDArray[np.float32]) -> FloatPixels:
-    """Color matrix, gamma and tone curve."""
+    """Apply the color matrix, gamma and the tone curve."""
     return _look_up(_FROM_LINEAR, np.clip(balanced @ to_srgb.T, 0, 1))
 
 
 def _look_up(table: npt.NDArray[np.float32], values: FloatPixels) -> FloatPixels:
-    """Value of a curve on [0, 1] at 65536 places: ten times as fast as powers and sines."""
+    """Evaluate a curve on [0, 1] from a table of 65536 entries: ten times as fast."""
     places = (values * np.float32(len(table) - 1) + np.float32(0.5)).astype(np.uint16)
     return table[places]
 
 
 def _curves() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """From stored values to linear ones, and back: gamma, then ``3 y^2 - 2 y^3``."""
+    """Tables from stored values to linear ones and back: gamma, then ``3 y^2 - 2 y^3``."""
     values = np.linspace(0, 1, 2**16)
     untoned = 0.5 - np.sin(np.arcsin(1 - 2 * values) / 3)
     encoded = values ** (1 / _GAMMA)

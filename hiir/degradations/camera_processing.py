@@ -1,4 +1,4 @@
-"""What cameras do to a developed photo before they store it: light denoising, sharpening."""
+"""Camera processing between development and the file: light denoising and sharpening."""
 
 import numpy as np
 
@@ -22,15 +22,15 @@ def smooth_noise(
     radius: float = 1.0,
     chroma_radius: float = 1.5,
 ) -> FloatPixels:
-    """Remove a part of the noise, of color differences more than of luma.
+    """Remove a part of the noise, more of it in color differences than in luma.
 
-    Luma is cored: what differs from its surroundings by less than ``sigma`` is damped, what differs
-    by more stays. The noise that is left is coarse, as in the photos of cameras.
+    Luma is cored: a difference from the surroundings below ``sigma`` is damped, a larger one stays.
+    The remaining noise is coarse, as in photos from cameras.
 
     Args:
         image: ``(H, W, 1 or 3)`` float32 [0, 1].
-        sigma: standard deviation of what is taken for noise, on the scale of 255.
-        strength: share of the noise in luma that is removed at most, 0 to 1.
+        sigma: standard deviation of the noise to remove, on the scale of 255.
+        strength: maximum share of the luma noise that is removed, 0 to 1.
         radius: standard deviation in pixels of the blur of luma.
         chroma_radius: standard deviation in pixels of the blur of the color differences.
 
@@ -50,9 +50,15 @@ def smooth_noise(
 
 
 def sharpen(image: FloatPixels, *, radius: float, amount: float) -> FloatPixels:
-    """Unsharp masking: add ``amount`` times what a blur of ``radius`` pixels takes away.
+    """Sharpen with an unsharp mask.
 
-    ``(H, W, C)`` float32 [0, 1] to the same, not clipped.
+    Args:
+        image: ``(H, W, C)`` float32 [0, 1].
+        radius: standard deviation in pixels of the Gaussian blur.
+        amount: factor on the difference between the image and its blurred version.
+
+    Returns:
+        ``(H, W, C)`` float32, not clipped.
     """
     blurred = gaussian_blur(image, radius)
     return np.asarray(image + np.float32(amount) * (image - blurred), np.float32)

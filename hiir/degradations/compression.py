@@ -13,12 +13,12 @@ __all__ = ["ChromaSubsampling", "compress_jpeg"]
 
 
 class ChromaSubsampling(StrEnum):
-    """How many chroma samples are kept; gray images have none."""
+    """The resolution of the chroma samples; gray images have none."""
 
     HALVED = "4:2:0"
-    """Half along both sides: what cameras and OpenCV write."""
+    """Half resolution along both sides: what cameras and OpenCV write."""
     HALVED_WIDTH = "4:2:2"
-    """Half along rows: what some cameras and most video write."""
+    """Half resolution along rows: what some cameras and most video encoders write."""
     FULL = "4:4:4"
 
 
@@ -31,22 +31,22 @@ def compress_jpeg(
     tables: QuantizationTables = QuantizationTables.STANDARD,
     chroma_quality: int | None = None,
 ) -> FloatPixels:
-    """Write an image as a JPEG file and read it again.
+    """Encode an image as JPEG and decode it again.
 
     Args:
-        image: ``(H, W, 1 or 3)`` float32; rounded to 8 bits and clipped first, as in a file.
-        quality: of libjpeg, 1 to 100.
-        subsampling: of the chroma.
-        phase: rows and columns, 0 to 15, by which the grid of blocks is shifted: a photo that was
-            cropped after compression has any.
-        tables: that quality scales.
-        chroma_quality: of the table for color, 1 to 100; that of luma by default.
+        image: ``(H, W, 1 or 3)`` float32 [0, 1]; it is rounded to 8 bits and clipped first.
+        quality: libjpeg's quality, 1 to 100.
+        subsampling: chroma subsampling.
+        phase: rows and columns, 0 to 15, by which the grid of blocks is shifted. A photo that was
+            cropped after compression can have any phase.
+        tables: quantization tables, which ``quality`` scales.
+        chroma_quality: quality of the chroma table, 1 to 100; ``quality`` by default.
 
     Returns:
         ``(H, W, C)`` float32 [0, 1], multiples of 1/255.
 
     Raises:
-        ValueError: for a quality outside 1 to 100.
+        ValueError: if a quality is outside 1 to 100.
     """
     if chroma_quality is None:
         chroma_quality = quality

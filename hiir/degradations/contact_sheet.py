@@ -1,4 +1,4 @@
-"""A contact sheet: one picture of each degradation at three strengths."""
+"""A contact sheet of the degradations, each at three strengths."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -71,15 +71,15 @@ SHEET: Mapping[str, tuple[Recipe, ...]] = MappingProxyType(
 
 
 def contact_sheet(photo: FloatPixels, *, seed: int, only: tuple[str, ...] = ()) -> Image.Image:
-    """Draw a row for each degradation: the photo, then three strengths; two views side by side.
+    """Draw one row per degradation: the photo, then three strengths; two views side by side.
 
     Args:
         photo: ``(H, W, 3)`` float32 [0, 1].
-        seed: of the random generator.
-        only: names of rows, all unless named.
+        seed: seed of the random generator.
+        only: names of the rows to draw; all rows by default.
 
     Raises:
-        KeyError: for a row that does not exist.
+        KeyError: if a row does not exist.
     """
     rows = {name: SHEET[name] for name in only or SHEET}
     height, width, _ = photo.shape

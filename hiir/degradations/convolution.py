@@ -1,6 +1,6 @@
-"""Convolution: with any kernel by Fourier transform, with Gaussian ones row by row.
+"""Convolution: by Fourier transform for any kernel, separably for Gaussian kernels.
 
-The time of a Fourier transform does not depend on the size of the kernel.
+The time of the Fourier transform does not depend on the size of the kernel.
 """
 
 import numpy as np
@@ -15,13 +15,13 @@ __all__ = ["convolve", "convolve_planes", "disk", "gaussian_blur", "gaussian_wei
 def convolve(
     image: FloatPixels, kernel: npt.NDArray[np.float64], *, precise: bool = True
 ) -> FloatPixels:
-    """Convolve every channel with a kernel; beyond the border the image is mirrored.
+    """Convolve every channel with a kernel; the image is mirrored at its borders.
 
     Args:
         image: ``(H, W, C)`` float32.
-        kernel: ``(h, w)`` float64, odd sides, its center at the middle.
-        precise: compute in double precision: what rounding leaves in black grows a thousandfold
-            when gamma is undone. Otherwise errors reach about 1e-6, in half of the time.
+        kernel: ``(h, w)`` float64 with odd sides; its origin is the middle.
+        precise: compute in double precision. Undoing gamma amplifies rounding errors in black a
+            thousandfold. In single precision errors reach about 1e-6, in half of the time.
 
     Returns:
         ``(H, W, C)`` float32.
@@ -43,7 +43,7 @@ def convolve_planes(
     shape = [_fast(length) for length in padded.shape[1:]]
     spectrum = torch.fft.rfft2(padded, s=shape)
     spectrum *= torch.fft.rfft2(torch.from_numpy(kernel).to(kind), s=shape)
-    # What wraps around lands in the first rows and columns, which are cut off.
+    # Values that wrap around are in the first rows and columns, which are cropped.
     blurred = torch.fft.irfft2(spectrum, s=shape)
     top, start = 2 * above, 2 * left
     inner: torch.Tensor = blurred[:, top : top + height, start : start + width]
@@ -51,7 +51,7 @@ def convolve_planes(
 
 
 def _fast(length: int) -> int:
-    """The next length that is a product of small factors, as Fourier transforms like it."""
+    """Return the next length that is a product of small primes, for which the transform is fast."""
     while True:
         rest = length
         for factor in (2, 3, 5):
@@ -63,7 +63,7 @@ def _fast(length: int) -> int:
 
 
 def disk(radius: float) -> npt.NDArray[np.float64]:
-    """Weights of a disk with the given radius in pixels: odd sides, smooth rim, sum 1."""
+    """Kernel of a disk with a radius in pixels: odd sides, an anti-aliased rim, sum 1."""
     reach = int(np.ceil(radius))
     offsets = np.arange(-reach, reach + 1, dtype=np.float64)
     distance = np.hypot(*np.meshgrid(offsets, offsets))
@@ -74,7 +74,7 @@ def disk(radius: float) -> npt.NDArray[np.float64]:
 
 
 def gaussian_weights(radius: float) -> npt.NDArray[np.float32]:
-    """Weights of a Gaussian with this standard deviation in pixels: odd length, sum 1."""
+    """Gaussian weights for a standard deviation in pixels: odd length, sum 1."""
     reach = int(np.ceil(3 * radius))
     offsets = np.arange(-reach, reach + 1, dtype=np.float64)
     weights = np.exp(-0.5 * (offsets / max(radius, 1e-6)) ** 2)
@@ -82,11 +82,14 @@ def gaussian_weights(radius: float) -> npt.NDArray[np.float32]:
 
 
 def gaussian_blur(image: FloatPixels, radius: float) -> FloatPixels:
-    """Blur ``(H, W, C)`` float32 with a Gaussian; beyond the border the image is mirrored.
+    """Blur ``(H, W, C)`` float32 with a Gaussian; the image is mirrored at its borders.
 
     Args:
-        image: any range.
-        radius: standard deviation in pixels; 0 changes nothing.
+        image: samples in any range.
+        radius: standard deviation in pixels; 0 returns the image unchanged.
+
+    Returns:
+        ``(H, W, C)`` float32.
     """
     weights = gaussian_weights(radius)
     reach = len(weights) // 2

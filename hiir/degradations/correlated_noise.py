@@ -1,4 +1,4 @@
-"""Noise with grain: neighboring pixels share a part of it, and colors have their own."""
+"""Correlated noise: neighboring pixels share a part of it, and color has its own strength."""
 
 import numpy as np
 import numpy.typing as npt
@@ -24,17 +24,17 @@ def add_correlated_noise(
     chroma_radius: float | None = None,
     balance: tuple[float, float, float] = (1.0, 1.0, 1.0),
 ) -> FloatPixels:
-    """Add Gaussian noise that is low-pass filtered, with a strength of its own in color.
+    """Add Gaussian noise that is low-pass filtered, with a separate strength in color.
 
     Args:
         image: ``(H, W, 1 or 3)`` float32 [0, 1].
-        random: source of the noise.
+        random: generator that the noise is drawn from.
         sigma: standard deviation over all samples on the scale of 255.
         radius: standard deviation in pixels of the filter; 0 for white noise.
-        chroma: deviation along each of two color axes against that of lightness; 0 gives gray
-            noise, 1 independent channels where both radii are alike.
-        chroma_radius: of the filter for color; that of lightness by default.
-        balance: deviation of red, green and blue against each other.
+        chroma: standard deviation along each of two color axes relative to that of lightness; 0
+            gives gray noise, 1 independent channels if both radii are equal.
+        chroma_radius: standard deviation in pixels of the filter for color; ``radius`` by default.
+        balance: relative standard deviations of red, green and blue.
 
     Returns:
         ``(H, W, C)`` float32, neither rounded nor clipped.
@@ -57,17 +57,18 @@ def add_film_grain(
     radius: float,
     chroma: float = 0.0,
 ) -> FloatPixels:
-    """Add the grain of film: strongest in middle tones, none in black and in white.
+    """Add film grain: strongest in the middle tones, zero in black and in white.
 
-    Where grains cover a share u of the film, its variance is proportional to ``u (1 - u)`` (Newson
-    et al., "A Stochastic Film Grain Model for Resolution-Independent Rendering", 2017).
+    If grains cover a share u of the film, the variance is proportional to ``u (1 - u)`` (Newson et
+    al., "A Stochastic Film Grain Model for Resolution-Independent Rendering", 2017).
 
     Args:
         image: ``(H, W, 1 or 3)`` float32 [0, 1].
-        random: source of the grain.
+        random: generator that the grain is drawn from.
         sigma: standard deviation in middle gray on the scale of 255.
-        radius: standard deviation in pixels of the grain's filter.
-        chroma: of the grain, as in `add_correlated_noise`; 0 for black-and-white film.
+        radius: standard deviation in pixels of the low-pass filter.
+        chroma: relative strength in color, as in `add_correlated_noise`; 0 for black-and-white
+            film.
 
     Returns:
         ``(H, W, C)`` float32, neither rounded nor clipped.
@@ -82,7 +83,7 @@ def add_film_grain(
 def _grain(
     shape: tuple[int, ...], random: np.random.Generator, radius: float, chroma_radius: float
 ) -> npt.NDArray[np.float32]:
-    """Filtered noise of unit deviation: lightness, and two colors for an image that has them."""
+    """Filtered noise of unit deviation: lightness and, for color images, two color axes."""
     white = random.standard_normal(shape, np.float32)
     planes = [_filtered(white[..., :1], radius)]
     if shape[2] == 3:
@@ -93,6 +94,6 @@ def _grain(
 def _filtered(white: npt.NDArray[np.float32], radius: float) -> npt.NDArray[np.float32]:
     if radius == 0:
         return white
-    # Of white noise a filter leaves the sum of its squared weights, here of each of two passes.
+    # A filter multiplies the variance of white noise by the sum of its squared weights, per pass.
     left = np.float32(np.sum(gaussian_weights(radius) ** 2))
     return np.asarray(gaussian_blur(white, radius) / left, np.float32)

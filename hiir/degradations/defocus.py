@@ -1,4 +1,4 @@
-"""Defocus by depth: every layer of a scene spreads as a disk, and near ones cover far ones."""
+"""Defocus by depth: each layer of a scene is blurred by a disk, and near layers cover far ones."""
 
 from enum import StrEnum
 
@@ -16,7 +16,7 @@ _ROLL_OFF = 0.35  # share of the radius over which a half-aperture fades out at 
 
 
 class View(StrEnum):
-    """What part of the aperture a picture sees through; a dual-pixel sensor has two halves."""
+    """The part of the aperture that forms a picture; a dual-pixel sensor has two halves."""
 
     WHOLE = "whole"
     LEFT = "left"
@@ -26,8 +26,15 @@ class View(StrEnum):
 def view_kernel(radius: float, view: View) -> npt.NDArray[np.float64]:
     """Point spread function: a disk, or the half of it that a dual-pixel view receives.
 
-    Behind the focus the left view spreads to the left; before it (a negative radius) the halves
-    change sides. The mean of both is the disk.
+    Behind the focus the left view spreads to the left; in front of it (a negative radius) the
+    halves are swapped. The mean of both halves is the disk.
+
+    Args:
+        radius: signed radius of the disk in pixels.
+        view: part of the aperture.
+
+    Returns:
+        ``(n, n)`` float64 with odd n, sum 1.
     """
     kernel = disk(abs(radius))
     if view is View.WHOLE:
@@ -48,15 +55,15 @@ def defocus(
     highlights: float = 1.0,
     step: float = 0.75,
 ) -> FloatPixels:
-    """Blur an image by a map of disk radii, from the farthest layer to the nearest.
+    """Blur an image with a map of disk radii, from the farthest layer to the nearest.
 
     Args:
         image: ``(H, W, C)`` float32 [0, 1].
         radius: ``(H, W)`` signed radii in pixels: larger is farther.
         view: part of the aperture.
-        gamma: exponent from stored values to light, in which highlights become disks.
-        highlights: light of saturated pixels, as in `light_from_values`.
-        step: pixels of radius that one layer spans; finer layers take longer.
+        gamma: exponent from stored values to linear light, in which highlights become disks.
+        highlights: linear light of saturated pixels, as in `light_from_values`.
+        step: range of radii in pixels that one layer covers; a smaller step takes longer.
 
     Returns:
         ``(H, W, C)`` float32 [0, 1].
@@ -78,13 +85,13 @@ def defocus(
         opacity = layer[-1:].clamp(max=1)
         color[:, *reached].mul_(1 - opacity).add_(layer[:-1])
         coverage[:, *reached].mul_(1 - opacity).add_(opacity)
-    # A near layer that fades out uncovers ground that no pixel has seen: the seen stands for it.
+    # A near layer that fades out uncovers unknown background: the visible background replaces it.
     seen = (color / coverage.clamp_(min=1e-6)).permute(1, 2, 0).contiguous()
     return values_from_light(seen.numpy(), gamma=gamma)
 
 
 def _surroundings(inside: npt.NDArray[np.bool_], reach: int) -> tuple[slice, slice]:
-    """Rows and columns of the least rectangle that holds all that lies within reach."""
+    """Rows and columns of the smallest rectangle that holds everything within reach."""
     bounds = []
     for axis in (1, 0):
         found = np.flatnonzero(inside.any(axis=axis))

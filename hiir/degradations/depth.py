@@ -1,4 +1,4 @@
-"""Random scenes in depth, where photos come without a depth map."""
+"""Random depth maps of scenes, because photos come without one."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +10,12 @@ __all__ = ["draw_layers", "draw_outline", "draw_relief", "smooth_field"]
 def smooth_field(
     shape: tuple[int, int], random: np.random.Generator, *, cells: int
 ) -> npt.NDArray[np.float32]:
-    """Smooth random surface.
+    """Draw a smooth random surface.
 
     Args:
         shape: rows and columns.
-        random: source of the surface.
-        cells: about so many hills along a side.
+        random: generator that the surface is drawn from.
+        cells: approximate number of hills along a side.
 
     Returns:
         ``(H, W)`` float32 from 0 to 1.
@@ -37,7 +37,11 @@ def smooth_field(
 
 
 def draw_relief(shape: tuple[int, int], random: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Depth of an outdoor scene: near at the bottom, far at the top, with hills.
+    """Draw the depth of an outdoor scene: near at the bottom, far at the top, with hills.
+
+    Args:
+        shape: rows and columns.
+        random: generator that the scene is drawn from.
 
     Returns:
         ``(H, W)`` float32 from 0 (near) to 1 (far).
@@ -51,15 +55,15 @@ def draw_relief(shape: tuple[int, int], random: np.random.Generator) -> npt.NDAr
 def draw_outline(
     shape: tuple[int, int], random: np.random.Generator, *, size: tuple[float, float]
 ) -> npt.NDArray[np.bool_]:
-    """Draw a round thing with a wavy outline somewhere in a picture.
+    """Draw the mask of a round object with a wavy outline at a random position.
 
     Args:
         shape: rows and columns.
-        random: source of place, size and outline.
-        size: range of its mean radius, as a share of the sides.
+        random: generator of the position, the size and the outline.
+        size: range of the mean radius, as a share of the sides.
 
     Returns:
-        ``(H, W)``, true inside.
+        ``(H, W)`` bool, true inside the object.
     """
     row, column = random.uniform(-0.5, 0.5, 2)
     waves = random.uniform(-0.25, 0.25, 4)
@@ -77,12 +81,12 @@ def draw_outline(
 def draw_layers(
     shape: tuple[int, int], random: np.random.Generator, *, objects: int
 ) -> npt.NDArray[np.float32]:
-    """Depth of a scene of things before a background: smooth within, broken at their outlines.
+    """Draw the depth of objects in front of a background: smooth inside, discontinuous at outlines.
 
     Args:
         shape: rows and columns.
-        random: source of the scene.
-        objects: number of things.
+        random: generator that the scene is drawn from.
+        objects: number of objects.
 
     Returns:
         ``(H, W)`` float32 from 0 (near) to 1 (far).
@@ -90,7 +94,7 @@ def draw_layers(
     tilt = random.uniform(-0.4, 0.4, size=2)
     rows, columns = np.mgrid[-0.5 : 0.5 : shape[0] * 1j, -0.5 : 0.5 : shape[1] * 1j]
     depth = random.uniform(0.5, 1) + tilt[0] * rows + tilt[1] * columns
-    # From far to near: what is nearer covers what is farther.
+    # From far to near: near objects cover far ones.
     for nearness in np.sort(random.uniform(0, 0.9, objects))[::-1]:
         inside = draw_outline(shape, random, size=(0.08, 0.3))
         depth = np.where(inside, nearness + 0.1 * tilt[1] * columns, depth)

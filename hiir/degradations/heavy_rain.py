@@ -1,4 +1,4 @@
-"""Heavy rain: streaks at every distance, which pile up to a veil (Li et al., 2019)."""
+"""Heavy rain: streaks at several distances, which accumulate to a veil (Li et al., 2019)."""
 
 from dataclasses import dataclass
 
@@ -17,31 +17,31 @@ __all__ = ["RainLayer", "add_heavy_rain", "draw_depth", "draw_rain_layers"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RainLayer:
-    """Streaks at one distance."""
+    """The streaks at one distance."""
 
     length: float
-    """In pixels, above 0."""
+    """Length in pixels, above 0."""
     width: float
-    """In pixels, above 0."""
+    """Width in pixels, above 0."""
     angle: float
-    """In radians off the vertical."""
+    """Angle from the vertical in radians."""
     share: float
-    """Of the picture that streaks cover, about, 0 to 1."""
+    """Approximate share of the picture that streaks cover, 0 to 1."""
     opacity: float
-    """Of a streak where it is brightest, 0 to 1."""
+    """Opacity of a streak at its brightest point, 0 to 1."""
 
 
 def draw_rain_layers(
     random: np.random.Generator, *, amount: float, length: float, width: float, layers: int
 ) -> tuple[RainLayer, ...]:
-    """Draw layers from near to far: ever shorter, finer, denser and fainter.
+    """Draw layers of streaks from near to far, each shorter, finer, denser and fainter.
 
     Args:
-        random: source of the layers.
-        amount: of rain, 0 to 1.
-        length: of the nearest streaks in pixels.
-        width: of the nearest streaks in pixels.
-        layers: their number, at least 1.
+        random: generator that the layers are drawn from.
+        amount: amount of rain, 0 to 1.
+        length: length of the nearest streaks in pixels.
+        width: width of the nearest streaks in pixels.
+        layers: number of layers, at least 1.
     """
     angle = np.clip(random.normal(0, np.radians(20)), -np.pi / 4, np.pi / 4)
     drawn = []
@@ -60,7 +60,7 @@ def draw_rain_layers(
 
 
 def draw_depth(shape: tuple[int, int], random: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Depth of a scene with hills, or of things before a ground: ``(H, W)``, 0 near to 1 far."""
+    """Draw the depth of a scene with hills or objects: ``(H, W)`` float32, 0 near to 1 far."""
     if random.random() < 0.75:
         return draw_relief(shape, random)
     return draw_layers(shape, random, objects=int(random.integers(1, 5)))
@@ -76,18 +76,18 @@ def add_heavy_rain(
     airlight: npt.NDArray[np.float32],
     night: bool = False,
 ) -> FloatPixels:
-    """Compose ``I = T (J + sum S) + (1 - T) A`` with ``T = exp(-density * depth)``.
+    """Add heavy rain: ``I = T (J + sum S) + (1 - T) A`` with ``T = exp(-density * depth)``.
 
     The rain model of "Heavy Rain Image Restoration" (Li et al., 2019), equation 3.
 
     Args:
-        image: ``(H, W, C)`` float32 [0, 1]: J.
-        layers: of streaks: S.
-        random: source of the places of the streaks.
+        image: ``(H, W, C)`` float32 [0, 1]: J in the formula.
+        layers: layers of streaks: S in the formula.
+        random: generator of the positions of the streaks.
         depth: ``(H, W)`` float32.
-        density: of the veil per unit of depth.
-        airlight: ``(C,)`` color of the veil [0, 1]: A.
-        night: streaks are lit by the lights of the scene nearby, by day by the sky.
+        density: density of the veil per unit of depth.
+        airlight: ``(C,)`` color of the veil [0, 1]: A in the formula.
+        night: the scene's own lights light the streaks; otherwise the sky does.
 
     Returns:
         ``(H, W, C)`` float32 [0, 1].
@@ -95,7 +95,7 @@ def add_heavy_rain(
     light = np.zeros((*image.shape[:2], 1), np.float32)
     for layer in layers:
         light += _streaks((image.shape[0], image.shape[1]), layer, random)
-    # A drop bends light of half of the scene into the picture; never beyond white.
+    # A drop bends light of half of the scene into the picture; at most to white.
     sky = _surrounding_light(image) if night else np.maximum(airlight, np.float32(0.6))
     wet = image + np.clip(light, 0, 1) * np.maximum(sky - 0.3 * image, 0)
     return np.clip(add_fog(np.minimum(wet, 1), depth, density=density, airlight=airlight), 0, 1)
@@ -113,7 +113,7 @@ def _streaks(
 
 
 def _surrounding_light(image: FloatPixels) -> FloatPixels:
-    """What shines near every pixel: lamps and signs light the rain around them."""
+    """The light around each pixel: lamps and signs light the rain near them."""
     height, width, _ = image.shape
     small = resample(image, (max(height // 8, 1), max(width // 8, 1)), kernel=ResizeFilter.AREA)
     glow = gaussian_blur(small**2, 2.0)

@@ -1,4 +1,4 @@
-"""Bicubic resizing as MATLAB's `imresize` does it, which super-resolution is measured against."""
+"""Bicubic resizing as MATLAB's `imresize`, which the super-resolution benchmarks use."""
 
 from functools import lru_cache
 from math import ceil
@@ -14,14 +14,14 @@ _REACH = 4.0  # samples that the cubic kernel spans
 
 
 def imresize(image: FloatPixels, scale: float, *, in_uint8: bool = True) -> FloatPixels:
-    """Resize as MATLAB's ``imresize(image, scale, 'bicubic')``, anti-aliased, mirrored borders.
+    """Resize as MATLAB's ``imresize(image, scale, 'bicubic')``: anti-aliased, mirrored borders.
 
     Args:
         image: ``(H, W, C)`` float32 [0, 1].
-        scale: output samples per input sample along a side; below 1 reduces, above 1 enlarges.
-        in_uint8: round to 8 bits and clip after each of the two passes, as MATLAB does with a
-            uint8 image: the low-resolution test sets were made so. Otherwise nothing is rounded
-            or clipped, and the kernel overshoots at edges.
+        scale: output samples per input sample along a side; a scale below 1 reduces the image.
+        in_uint8: round to 8 bits and clip after each of the two passes, as MATLAB does with a uint8
+            image. The low-resolution test sets were made this way. Otherwise nothing is rounded or
+            clipped, and the kernel overshoots at edges.
 
     Returns:
         ``(ceil(scale * H), ceil(scale * W), C)`` float32.
@@ -44,8 +44,8 @@ def _rounded(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 @lru_cache(maxsize=64)
 def _weights(length: int, scale: float) -> npt.NDArray[np.float64]:
-    """Matrix ``(output samples, input samples)`` of one axis, each row summing to 1."""
-    # Shrinking widens the kernel, so that it averages what falls between the new samples.
+    """Weight matrix ``(output samples, input samples)`` of one axis; each row sums to 1."""
+    # Shrinking widens the kernel, so that it averages the samples between the new ones.
     stretch = min(scale, 1.0)
     reach = _REACH / stretch
     output = np.arange(1, ceil(length * scale - 1e-9) + 1, dtype=np.float64)

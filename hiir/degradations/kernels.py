@@ -1,4 +1,4 @@
-"""Blur kernels of lenses, sensors and resizing, as Real-ESRGAN draws them (Wang et al., 2021)."""
+"""Blur kernels of lenses, sensors and resizing, drawn as in Real-ESRGAN (Wang et al., 2021)."""
 
 from enum import StrEnum
 
@@ -10,18 +10,18 @@ __all__ = ["KernelShape", "gaussian_kernel", "sinc_kernel"]
 
 
 class KernelShape(StrEnum):
-    """Shape of a blur kernel."""
+    """The shape of a blur kernel."""
 
     ISOTROPIC = "isotropic"
     """A round Gaussian."""
     ANISOTROPIC = "anisotropic"
-    """A Gaussian of two widths, turned by any angle."""
+    """A Gaussian with two widths, rotated by any angle."""
     GENERALIZED = "generalized"
     """A Gaussian with another exponent: pointed or blunt."""
     PLATEAU = "plateau"
     """Flat in the middle: ``1 / (1 + r^(2 beta))``."""
     SINC = "sinc"
-    """An ideal low pass, which rings at edges as sharpening and resizing do."""
+    """An ideal low-pass filter, which rings at edges as sharpening and resizing do."""
 
 
 def gaussian_kernel(
@@ -32,17 +32,17 @@ def gaussian_kernel(
     beta: float = 1.0,
     plateau: bool = False,
 ) -> npt.NDArray[np.float64]:
-    """Kernel of the Gaussian family (Real-ESRGAN, section 3.1).
+    """Return an anisotropic, generalized or plateau Gaussian kernel (Real-ESRGAN, section 3.1).
 
-    With r the distance from the center in standard deviations: ``exp(-r^(2 beta) / 2)``, or
-    ``1 / (1 + r^(2 beta))`` for a plateau.
+    With r as the distance from the center in standard deviations, the value is ``exp(-r^(2 beta) /
+    2)``, or ``1 / (1 + r^(2 beta))`` for a plateau.
 
     Args:
         size: rows and columns, odd.
         sigma: standard deviations in pixels along both axes, above 0.
-        angle: of the first axis against the row, in radians.
-        beta: exponent, above 0; 1 is a Gaussian.
-        plateau: draw the flat-topped shape.
+        angle: angle between the first axis and the rows, in radians.
+        beta: exponent, above 0; 1 gives a Gaussian.
+        plateau: return the flat-topped shape.
 
     Returns:
         ``(size, size)`` float64, sum 1.
@@ -55,7 +55,7 @@ def gaussian_kernel(
 
 
 def sinc_kernel(size: int, *, cutoff: float) -> npt.NDArray[np.float64]:
-    """Kernel of a round ideal low pass (Real-ESRGAN, equation 6).
+    """Return the kernel of a circular ideal low-pass filter (Real-ESRGAN, equation 6).
 
     Args:
         size: rows and columns, odd.
@@ -75,7 +75,7 @@ def sinc_kernel(size: int, *, cutoff: float) -> npt.NDArray[np.float64]:
 
 
 def _rotated(size: int, angle: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Coordinates from the center, turned by an angle."""
+    """Coordinates relative to the center, rotated by an angle."""
     offsets = np.arange(size, dtype=np.float64) - size // 2
     columns, rows = np.meshgrid(offsets, offsets)
     return (

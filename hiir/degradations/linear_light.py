@@ -1,4 +1,4 @@
-"""From stored values to light, in which lenses and shutters blur, and back."""
+"""Conversion between stored values and linear light, in which lenses and shutters blur."""
 
 from functools import reduce
 
@@ -12,16 +12,16 @@ _SATURATED = 0.9  # stored value above which a sensor may have clipped
 
 
 def light_from_values(image: FloatPixels, *, gamma: float, highlights: float = 1.0) -> FloatPixels:
-    """Undo gamma, and guess what the file clipped.
+    """Undo gamma, and estimate the brightness of clipped highlights.
 
-    Saturated lights were brighter than white. Blurred as white they turn gray; as bright as they
-    were they draw the streaks and disks of real photos.
+    Saturated lights were brighter than white. If they are blurred as white they turn gray; with
+    their estimated brightness they form the streaks and disks of real photos.
 
     Args:
         image: ``(H, W, C)`` float32; clipped to [0, 1].
-        gamma: exponent from stored values to light; 1 keeps the stored values.
-        highlights: light of a saturated pixel, 1 or more; it rises smoothly from stored values of
-            0.9 of the brightest channel on, and keeps the color.
+        gamma: exponent from stored values to linear light; 1 keeps the stored values.
+        highlights: linear light of a saturated pixel, 1 or more. The factor rises smoothly for
+            stored values above 0.9 in the brightest channel and keeps the color.
 
     Returns:
         ``(H, W, C)`` float32 from 0 to `highlights`.
@@ -37,5 +37,5 @@ def light_from_values(image: FloatPixels, *, gamma: float, highlights: float = 1
 
 
 def values_from_light(light: FloatPixels, *, gamma: float) -> FloatPixels:
-    """Clip light as a sensor does, to [0, 1], and apply gamma: ``(H, W, C)`` float32 [0, 1]."""
+    """Clip linear light to [0, 1] and apply gamma: ``(H, W, C)`` float32 to the same."""
     return np.asarray(np.clip(light, 0, 1) ** np.float32(1 / gamma), np.float32)

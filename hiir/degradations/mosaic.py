@@ -1,4 +1,4 @@
-"""Bayer mosaics, out of photos; the way back is `hiir.imaging.demosaic_malvar`."""
+"""Bayer mosaics made from photos; `hiir.imaging.demosaic_malvar` is the inverse."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ __all__ = ["mosaic"]
 
 
 def mosaic(image: FloatPixels, pattern: BayerPattern) -> FloatPixels:
-    """Keep one color a pixel: ``(H, W, 3)`` float32 to ``(H, W, 1)``."""
+    """Keep one color per pixel: ``(H, W, 3)`` float32 to ``(H, W, 1)`` float32."""
     kept = np.empty((*image.shape[:2], 1), np.float32)
     for place, color in enumerate(pattern.value):
         row, column = divmod(place, 2)

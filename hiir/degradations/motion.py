@@ -1,4 +1,4 @@
-"""Motion blur: a camera that shakes while its shutter is open."""
+"""Motion blur by a camera that shakes while its shutter is open."""
 
 import numpy as np
 import numpy.typing as npt
@@ -23,13 +23,13 @@ Trajectory = npt.NDArray[np.float64]
 def draw_trajectory(random: np.random.Generator, *, length: float, jitter: float) -> Trajectory:
     """Draw the path of a shaking camera, centered on its mean.
 
-    A particle with inertia, pulled back to where it began, pushed at random, and jerked once in a
-    while, after Boracchi and Foi (2012): some paths are nearly straight, some curl.
+    A particle with inertia is pulled back to its start, pushed at random, and sometimes jerked,
+    after Boracchi and Foi (2012). Some paths are nearly straight, some curl.
 
     Args:
-        random: source of the path.
-        length: of the path in pixels.
-        jitter: of the hand; 0 draws a straight line, 0.7 a path that curls.
+        random: generator that the path is drawn from.
+        length: length of the path in pixels.
+        jitter: strength of the random pushes; 0 gives a straight line, 0.7 a path that curls.
 
     Returns:
         ``(256, 2)`` float64: row and column at equal intervals of time.
@@ -53,16 +53,16 @@ def draw_trajectory(random: np.random.Generator, *, length: float, jitter: float
 
 
 def expose_frames(trajectory: Trajectory, *, frames: int, shutter: float) -> Trajectory:
-    """Keep of a path what the frames of a fast camera see, seen from the one after the middle.
+    """Return the parts of a path that the frames of a high-speed camera record.
 
-    Pairs of averaged frames have that one for the truth (the GoPro set: Nah et al., 2017). Of an
-    even number none is in the middle: the truth is half a frame ahead of the blur, and nothing in
-    the blur tells which way.
+    The origin is the frame after the middle: averages of frames use that frame as the ground truth
+    (the GoPro set: Nah et al., 2017). With an even number of frames none is in the middle: the
+    ground truth is half a frame ahead of the blur, and the blur does not show in which direction.
 
     Args:
         trajectory: ``(N, 2)`` at equal intervals of time.
-        frames: that are averaged, N at most.
-        shutter: share of a frame's time, above 0, that its shutter is open.
+        frames: number of frames that are averaged, at most N.
+        shutter: share of each frame's time, above 0, during which the shutter is open.
 
     Returns:
         ``(n, 2)`` float64.
@@ -75,13 +75,16 @@ def expose_frames(trajectory: Trajectory, *, frames: int, shutter: float) -> Tra
 
 
 def seen_from_middle(trajectory: Trajectory) -> Trajectory:
-    """Move a path so that its origin is the middle of the exposure, when the truth is sharp."""
+    """Shift a path so that its origin is the middle of the exposure, for a sharp ground truth."""
     moved: Trajectory = trajectory - trajectory[len(trajectory) // 2]
     return moved
 
 
 def trajectory_kernel(trajectory: Trajectory) -> npt.NDArray[np.float64]:
-    """Point spread function of a path: each point shares its weight among four pixels.
+    """Point spread function of a path: each point divides its weight among four pixels.
+
+    Args:
+        trajectory: ``(N, 2)``, row and column in pixels.
 
     Returns:
         ``(n, n)`` float64 with odd n, sum 1.
@@ -101,13 +104,13 @@ def trajectory_kernel(trajectory: Trajectory) -> npt.NDArray[np.float64]:
 def blur_by_trajectory(
     image: FloatPixels, trajectory: Trajectory, *, gamma: float = 2.2, highlights: float = 1.0
 ) -> FloatPixels:
-    """Blur as light is blurred: highlights draw streaks.
+    """Blur an image along a path in linear light, where highlights form streaks.
 
     Args:
         image: ``(H, W, C)`` float32 [0, 1].
-        trajectory: of the camera, in pixels.
-        gamma: exponent from stored values to light; 1 blurs the stored values.
-        highlights: light of saturated pixels, as in `light_from_values`.
+        trajectory: ``(N, 2)``, path of the camera in pixels.
+        gamma: exponent from stored values to linear light; 1 blurs the stored values.
+        highlights: linear light of saturated pixels, as in `light_from_values`.
 
     Returns:
         ``(H, W, C)`` float32 [0, 1].

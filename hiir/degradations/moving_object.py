@@ -1,4 +1,4 @@
-"""A thing that moves before its background while the shutter is open."""
+"""An object that moves in front of its background while the shutter is open."""
 
 import numpy as np
 import numpy.typing as npt
@@ -20,18 +20,19 @@ def blur_moving_object(
     gamma: float = 2.2,
     highlights: float = 1.0,
 ) -> FloatPixels:
-    """Blur a thing along one path and its background along another, the thing before it.
+    """Blur an object along one path and its background along another.
 
-    Where the thing is for a part of the exposure, the background is seen for the rest of it. What
-    no pixel has seen, the ground behind the thing, takes the color of what is seen beside it.
+    Where the object covers a pixel for a part of the exposure, the background is visible for the
+    rest of it. The background behind the object is unknown; it is filled with the colors beside the
+    object.
 
     Args:
         image: ``(H, W, C)`` float32 [0, 1]: the scene at the origin of both paths.
-        inside: ``(H, W)``, true where the thing is.
-        object_path: ``(N, 2)`` of the thing, in pixels.
-        ground_path: ``(N, 2)`` of the background.
-        gamma: exponent from stored values to light.
-        highlights: light of saturated pixels, as in `light_from_values`.
+        inside: ``(H, W)`` bool, true inside the object.
+        object_path: ``(N, 2)``, path of the object in pixels.
+        ground_path: ``(N, 2)``, path of the background in pixels.
+        gamma: exponent from stored values to linear light.
+        highlights: linear light of saturated pixels, as in `light_from_values`.
 
     Returns:
         ``(H, W, C)`` float32 [0, 1].

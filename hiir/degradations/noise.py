@@ -1,4 +1,4 @@
-"""White noise: Gaussian and Poisson; and how much of it an image has."""
+"""White noise, Gaussian and Poisson, and the measurement of an image's noise level."""
 
 import numpy as np
 import torch
@@ -16,14 +16,14 @@ def add_gaussian_noise(
 
     Args:
         image: ``(B, C, H, W)`` or ``(C, H, W)`` float32 [0, 1].
-        sigma: standard deviation on the scale of 255, as the literature gives it; a number, or one
-            for each image as ``(B,)``.
-        generator: source of the noise.
-        clip: round to 8 bits and clip to [0, 1], as an uploaded file would be. The literature's
-            tables do neither.
+        sigma: standard deviation on the scale of 255, as in the literature; one number, or ``(B,)``
+            with one value per image.
+        generator: generator that the noise is drawn from.
+        clip: round to 8 bits and clip to [0, 1], as in an uploaded file. The tables of the
+            literature do neither.
 
     Returns:
-        The noisy image, same shape.
+        The noisy image, of the same shape and type.
     """
     noise = torch.randn(image.shape, generator=generator, dtype=image.dtype)
     scale = torch.as_tensor(sigma, dtype=image.dtype) / 255.0
@@ -32,23 +32,23 @@ def add_gaussian_noise(
 
 
 def as_file(image: Tensor) -> Tensor:
-    """Round to 8 bits and clip to [0, 1]: what is left of an image once it is in a file."""
+    """Round to 8 bits and clip to [0, 1], as an 8-bit file does."""
     return image.mul(255).round_().div_(255).clamp_(0, 1)
 
 
 def add_poisson_noise(
     image: FloatPixels, random: np.random.Generator, *, strength: float, gray: bool = False
 ) -> FloatPixels:
-    """Add the noise of counted photons, one for each of 255 levels, times a strength.
+    """Add Poisson noise: photons are counted at 255 levels, and the noise is scaled.
 
-    After Real-ESRGAN (Wang et al., 2021), where the variance of a sample x is
-    ``strength^2 * x / 255``.
+    After Real-ESRGAN (Wang et al., 2021), where the variance of a sample x is ``strength^2 * x /
+    255``.
 
     Args:
-        image: ``(H, W, C)`` float32; counted within [0, 1].
-        random: source of the noise.
+        image: ``(H, W, C)`` float32; photons are counted for values clipped to [0, 1].
+        random: generator that the noise is drawn from.
         strength: factor on the noise, 0 for none; 1 is a sensor that counts 255 photons at white.
-        gray: count the mean of the channels, and add the same noise to all.
+        gray: draw the noise for the mean of the channels, and add the same noise to all of them.
 
     Returns:
         ``(H, W, C)`` float32, neither rounded nor clipped.
@@ -59,18 +59,18 @@ def add_poisson_noise(
 
 
 def noise_level(degraded: FloatPixels, clean: FloatPixels) -> float:
-    """Standard deviation of the difference of two images, on the scale of 255.
+    """Return the standard deviation of the difference of two images, on the scale of 255.
 
-    The input of a network that takes the noise level, where the noise was not drawn
-    with one number: a camera's, for example.
+    Networks that take a noise level as an input need it where the noise has no single level, for
+    example a camera's noise.
 
     Args:
         degraded: ``(H, W, C)`` float32 [0, 1].
-        clean: of the same shape.
+        clean: ``(H, W, C)`` float32 [0, 1], of the same shape.
 
     Raises:
-        ValueError: for images of different shapes.
+        ValueError: if the shapes differ.
     """
     if degraded.shape != clean.shape:
-        raise ValueError(f"images of one shape are compared, not {degraded.shape}, {clean.shape}")
+        raise ValueError(f"images must have the same shape, got {degraded.shape} and {clean.shape}")
     return float(np.std(degraded.astype(np.float64) - clean) * 255)

@@ -1,4 +1,4 @@
-"""Kernels of what falls: streaks of rain and flakes of snow; and the light of the sky behind."""
+"""Kernels of rain streaks and snowflakes, and the airlight of the sky behind them."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,16 @@ __all__ = ["draw_airlight", "flake_kernel", "streak_kernel"]
 
 
 def streak_kernel(length: float, width: float, angle: float) -> npt.NDArray[np.float64]:
-    """Streak that fades towards its ends, brightest 1; ``angle`` in radians off the vertical."""
+    """Return a streak that fades towards its ends; its maximum is 1.
+
+    Args:
+        length: length in pixels.
+        width: width in pixels.
+        angle: angle from the vertical in radians.
+
+    Returns:
+        ``(h, w)`` float64 with odd sides, 0 to 1.
+    """
     reach = int(np.ceil(length / 2 + width)) + 1
     rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
     along = rows * np.cos(angle) + columns * np.sin(angle)
@@ -22,7 +31,13 @@ def streak_kernel(length: float, width: float, angle: float) -> npt.NDArray[np.f
 def flake_kernel(
     diameter: float, *, angle: float, random: np.random.Generator
 ) -> npt.NDArray[np.float64]:
-    """Soft, irregular blob that is drawn out along its fall, brightest 1."""
+    """Return a soft, irregular flake that is elongated along its fall; its maximum is 1.
+
+    Args:
+        diameter: diameter in pixels.
+        angle: angle of the fall from the vertical in radians.
+        random: generator of the shape.
+    """
     stretch = random.uniform(1.0, 1.8)
     reach = int(np.ceil(diameter * stretch / 2)) + 2
     rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
@@ -37,7 +52,15 @@ def flake_kernel(
 
 
 def draw_airlight(image: FloatPixels, random: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Color of an overcast sky that goes with the image: nearly gray, at dusk or by day."""
+    """Draw the color of an overcast sky that suits the image: nearly gray, of dusk or of day.
+
+    Args:
+        image: ``(H, W, C)`` float32 [0, 1].
+        random: generator that the color is drawn from.
+
+    Returns:
+        ``(C,)`` float32 [0, 1].
+    """
     bright = float(np.quantile(image, 0.9))
     level = np.clip(random.uniform(0.4, 1.0) * (0.5 + 0.5 * bright), 0.3, 1.0)
     tint = random.normal(0, 0.01, image.shape[2])

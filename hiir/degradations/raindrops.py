@@ -1,4 +1,4 @@
-"""Drops of water on a window before the lens: each is a small wide-angle lens of its own."""
+"""Raindrops on a window in front of the lens; each refracts the scene like a wide-angle lens."""
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +20,14 @@ def add_raindrops(
     size: float,
     softness: float = 2.0,
 ) -> FloatPixels:
-    """Refract the scene through drops on a pane that is out of focus.
+    """Add raindrops on a window pane that is out of focus; they refract the scene.
 
     Args:
         image: ``(H, W, C)`` float32 [0, 1].
-        random: source of the drops.
-        amount: share of the pane that is covered, about, 0 to 1.
-        size: diameter in pixels of large drops.
-        softness: radius in pixels of the blur of outlines and of what is seen through drops.
+        random: generator that the drops are drawn from.
+        amount: approximate share of the pane that drops cover, 0 to 1.
+        size: diameter of large drops in pixels.
+        softness: radius in pixels of the blur of the outlines and of the refracted scene.
 
     Returns:
         ``(H, W, C)`` float32 [0, 1].
@@ -59,7 +59,7 @@ def _heights(
     wanted, covered = amount * shape[0] * shape[1], 0.0
     warp = smooth_field(shape, random, cells=max(2, int(min(shape) / max(size, 4)))) - 0.5
     while covered < wanted:
-        # Many small drops, few large ones; gravity draws the large ones out.
+        # Many small drops, few large ones; gravity elongates the large ones.
         radius = max(size / 2 * random.beta(1.2, 3.5) * 1.6, 1.5)
         stretch = 1 + 0.5 * random.random() * min(1, 2 * radius / size)
         row, column = random.uniform(0, shape[0]), random.uniform(0, shape[1])
@@ -83,7 +83,7 @@ def _heights(
 def _sample(
     image: FloatPixels, rows: npt.NDArray[np.float32], columns: npt.NDArray[np.float32]
 ) -> FloatPixels:
-    """Bilinear samples at fractional places; beyond the border the image is mirrored."""
+    """Sample at fractional positions, bilinearly; the image is mirrored at its borders."""
     height, width, _ = image.shape
     base_row, base_column = np.floor(rows).astype(np.int64), np.floor(columns).astype(np.int64)
     part_row, part_column = (rows - base_row)[..., None], (columns - base_column)[..., None]

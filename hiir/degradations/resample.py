@@ -1,4 +1,4 @@
-"""Resizing as applications do it: to any size, with or without anti-aliasing."""
+"""Resizing to any size, with or without anti-aliasing, as applications do it."""
 
 from enum import StrEnum
 
@@ -12,10 +12,10 @@ __all__ = ["ResizeFilter", "resample"]
 
 
 class ResizeFilter(StrEnum):
-    """How samples are weighted."""
+    """The interpolation filter."""
 
     AREA = "area"
-    """The mean of what a sample covers; enlarged, samples are repeated."""
+    """The mean of the area that a sample covers; an enlarged image repeats its samples."""
     BILINEAR = "bilinear"
     BICUBIC = "bicubic"
 
@@ -27,13 +27,13 @@ def resample(
     kernel: ResizeFilter = ResizeFilter.BICUBIC,
     antialias: bool = True,
 ) -> FloatPixels:
-    """Resize an image so that its borders stay where they are.
+    """Resize an image; its borders stay aligned.
 
     Args:
         image: ``(H, W, C)`` float32.
         shape: rows and columns of the result.
-        kernel: weights of the samples.
-        antialias: widen the kernel where the image is reduced, as Pillow and browsers do; OpenCV
+        kernel: interpolation filter.
+        antialias: widen the filter when the image is reduced, as Pillow and browsers do. OpenCV
             does not, and details turn into moire.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Snowfall: flakes from points to blobs out of focus, drawn out by their fall."""
+"""Snowfall: flakes from single points to blobs out of focus, elongated by their fall."""
 
 import numpy as np
 import numpy.typing as npt
@@ -22,20 +22,21 @@ def add_snowfall(
     density: float,
     brightness: float,
 ) -> FloatPixels:
-    """Cover a scene with flakes at several distances, and with the veil that the far ones make.
+    """Add flakes at several distances, and the veil that distant flakes form.
 
-    Snow is composed as in Snow100K (Liu et al., 2018): ``I = K z + (1 - z) J`` with the opacity z
-    and the color K of the flakes.
+    The composition is that of Snow100K (Liu et al., 2018): ``I = K z + (1 - z) J`` with the opacity
+    z and the color K of the flakes, and the image J.
 
     Args:
         image: ``(H, W, C)`` float32 [0, 1].
-        random: source of the flakes.
-        amount: of snow, 0 to 1.
-        size: least and greatest diameter of flakes in pixels, above 0.
-        layers: distances that flakes fall at.
+        random: generator that the flakes are drawn from.
+        amount: amount of snow, 0 to 1.
+        size: minimum and maximum diameter of flakes in pixels, above 0.
+        layers: number of distances at which flakes fall.
         depth: ``(H, W)`` float32 of the scene, for the veil.
-        density: of the veil per unit of depth.
-        brightness: of flakes and veil, 0 to 1: near the brightest that the scene shows.
+        density: density of the veil per unit of depth.
+        brightness: brightness of flakes and veil, 0 to 1; natural values are near the scene's
+            maximum.
 
     Returns:
         ``(H, W, C)`` float32 [0, 1].
@@ -60,7 +61,7 @@ def add_snowfall(
 def _flake(
     diameter: float, random: np.random.Generator, *, angle: float
 ) -> npt.NDArray[np.float64]:
-    """An irregular flake, the disk of one out of focus, or the streak of a falling one."""
+    """Return an irregular flake, the disk of an unfocused one, or the streak of a falling one."""
     match random.integers(3):
         case 0 if diameter >= 4:
             kernel = disk(diameter / 2)

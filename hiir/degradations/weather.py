@@ -18,13 +18,13 @@ def add_fog(
     density: float,
     airlight: npt.NDArray[np.float32],
 ) -> FloatPixels:
-    """Veil an image by what the air scatters: ``J t + A (1 - t)``, ``t = exp(-density depth)``.
+    """Add fog by scattering in the air: ``J t + A (1 - t)`` with ``t = exp(-density depth)``.
 
     Args:
-        image: ``(H, W, C)`` float32 [0, 1].
+        image: ``(H, W, C)`` float32 [0, 1]: J in the formula.
         depth: ``(H, W)`` float32.
         density: scattering per unit of depth, 0 for clear air.
-        airlight: ``(C,)`` color of the veil [0, 1].
+        airlight: ``(C,)`` color of the veil [0, 1]: A in the formula.
 
     Returns:
         ``(H, W, C)`` float32 [0, 1].
@@ -41,13 +41,13 @@ def add_rain(
     length: float,
     fog: float,
 ) -> FloatPixels:
-    """Heavy rain: streaks in the air before the scene, the far ones lost in the fog they make.
+    """Add heavy rain: streaks in front of the scene; distant ones merge into fog.
 
     Args:
         image: ``(H, W, C)`` float32 [0, 1].
-        random: source of scene and drops.
-        amount: of rain, 0 to 1.
-        length: of near streaks in pixels.
+        random: generator that the scene and the streaks are drawn from.
+        amount: amount of rain, 0 to 1.
+        length: length of near streaks in pixels.
         fog: density of the veil over the depth of the scene; 0 for none.
 
     Returns:
@@ -57,7 +57,7 @@ def add_rain(
     depth = draw_relief(shape, random)
     airlight = draw_airlight(image, random)
     angle = random.normal(0, np.radians(22))
-    # From a few thick streaks to a gray curtain of thin ones, each of which is hardly seen.
+    # From a few thick streaks to a gray curtain of thin ones, each of which is hardly visible.
     fineness = random.uniform(1, 5)
     light = np.zeros((*shape, 1), np.float32)
     layers = 3
@@ -74,7 +74,7 @@ def add_rain(
                 shape, random, share=share, length=streak, width=1.3 - distance, angle=falling
             )
         )
-    # A drop bends light of the whole sky into the picture: it brightens, and never beyond white.
+    # A drop bends light of the whole sky into the picture: it brightens, at most to white.
     brightness = np.float32(max(airlight.mean(), random.uniform(0.5, 1.0)))
     opacity = np.clip(light, 0, 0.7)
     veiled = add_fog(image, depth, density=fog, airlight=airlight)
@@ -91,7 +91,7 @@ def _streaks(
     width: float,
     angle: float,
 ) -> npt.NDArray[np.float32]:
-    """``(H, W, 1)`` opacity of streaks that begin at a share of all pixels."""
+    """``(H, W, 1)`` opacity of streaks that start at a share of all pixels."""
     drops = (random.random(shape) < 8 * share / length) * random.uniform(0.15, 1, shape)
     seeds = drops.astype(np.float32)[..., None]
     return np.asarray(
@@ -107,14 +107,14 @@ def add_snow(
     size: float,
     haze: float = 0.3,
 ) -> FloatPixels:
-    """Falling snow: flakes of several scales, near ones large, soft and drawn out by their fall.
+    """Add falling snow: flakes of several sizes; near ones are large, soft and elongated.
 
     Args:
         image: ``(H, W, C)`` float32 [0, 1].
-        random: source of scene and flakes.
-        amount: of snow, 0 to 1.
-        size: diameter in pixels of near flakes.
-        haze: density of the veil that far flakes make.
+        random: generator that the scene and the flakes are drawn from.
+        amount: amount of snow, 0 to 1.
+        size: diameter of near flakes in pixels.
+        haze: density of the veil that distant flakes form.
 
     Returns:
         ``(H, W, C)`` float32 [0, 1].

@@ -1,4 +1,4 @@
-"""Drops on a pane before the lens: small wide-angle views of the scene, out of focus."""
+"""Drops on a window in front of the lens: small, unfocused wide-angle views of the scene."""
 
 import numpy as np
 import numpy.typing as npt
@@ -22,20 +22,20 @@ def add_window_drops(
     opacity: float,
     dimming: float,
 ) -> FloatPixels:
-    """Put drops on a pane that the lens is not focused on.
+    """Add drops on a window pane that the lens is not focused on.
 
-    A drop shows much of the scene, upside down, in its small area (Qian et al., 2018): its color is
-    that of the surroundings more than of what it covers. All drops are out of focus alike, so that
-    small ones are faint.
+    A drop shows a large part of the scene, upside down, in its small area (Qian et al., 2018): its
+    color is closer to that of the surroundings than to that of the pixels that it covers. All drops
+    are equally out of focus, so that small ones are faint.
 
     Args:
         image: ``(H, W, C)`` float32 [0, 1].
-        random: source of the drops.
-        count: of drops within the picture.
-        radius: range in pixels, uniform in the logarithm.
+        random: generator that the drops are drawn from.
+        count: number of drops within the picture.
+        radius: range of the radius in pixels, drawn uniformly in its logarithm.
         defocus: radius in pixels of the blur of the pane.
-        opacity: of a drop, 0 to 1: thin water lets some of the scene through.
-        dimming: share of the light that a drop loses, 0 to 1.
+        opacity: opacity of a drop, 0 to 1; thin water transmits some of the scene.
+        dimming: share of the light that a drop absorbs, 0 to 1.
 
     Returns:
         ``(H, W, C)`` float32 [0, 1].
@@ -60,7 +60,7 @@ def add_window_drops(
         columns = slice(max(left, 0), min(left + 2 * reach + 1, width))
         first, start = rows.start - top, columns.start - left
         cover = shape[first:, start:][: rows.stop - rows.start, : columns.stop - columns.start]
-        # From -1 to 1 over the drop; what it shows is turned by half a circle.
+        # From -1 to 1 over the drop; its view is rotated by 180 degrees.
         down, right = (
             (np.arange(part.start, part.stop) - middle) / (1.2 * size)
             for part, middle in ((rows, row), (columns, column))
@@ -79,11 +79,11 @@ def add_window_drops(
 
 
 def draw_drop_shape(radius: float, random: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Cover of one drop: up to three that have run together, drawn out by gravity.
+    """Draw the coverage of one drop: up to three merged drops, elongated by gravity.
 
     Args:
-        radius: of the drop in pixels.
-        random: source of the shape.
+        radius: radius of the drop in pixels.
+        random: generator that the shape is drawn from.
 
     Returns:
         ``(n, n)`` float32 with odd n, from 0 outside to 1 inside.
@@ -111,7 +111,7 @@ def _turned_view(
     place: tuple[float, float],
     field: float,
 ) -> FloatPixels:
-    """What a drop at a place shows: ``(rows, columns, C)`` of the scene, upside down.
+    """Return the view that a drop at a position shows: ``(rows, columns, C)``, upside down.
 
     ``field`` is the part of the scene that a drop shows from its center to its rim.
     """

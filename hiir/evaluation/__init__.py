@@ -1,1 +1,1 @@
-"""Measured quality: metrics, engines, whole test sets."""
+"""Evaluation: metrics, engines and test sets."""

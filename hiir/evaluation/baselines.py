@@ -1,4 +1,4 @@
-"""Classical methods to compare a model with, measured in the same way."""
+"""Classical methods as baselines, measured in the same way as models."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ __all__ = ["BASELINES", "BaselineError", "build_baseline"]
 
 
 class BaselineError(HiirError):
-    """A baseline cannot be run here; the message says what it needs."""
+    """A baseline cannot be run; the message says what is missing."""
 
 
 class InputRestorer:
-    """Does nothing: what every model must beat. Two views of one scene are averaged."""
+    """The identity: returns the input, which every model must beat. Two views are averaged."""
 
     def __init__(self, *, scale: int = 1) -> None:
         if scale > 1:
@@ -32,14 +32,14 @@ class InputRestorer:
             )
 
     def restore(self, image: FloatPixels) -> FloatPixels:
-        """Return the image as it is, noise beyond [0, 1] included."""
+        """Return the image unchanged, including noise outside [0, 1]."""
         if image.shape[2] == 6:
             return np.asarray((image[..., :3] + image[..., 3:]) / 2, np.float32)
         return image
 
 
 class BicubicRestorer:
-    """Enlarges as MATLAB's `imresize` does."""
+    """Bicubic enlargement as MATLAB's `imresize`."""
 
     def __init__(self, *, scale: int) -> None:
         if scale < 2:
@@ -47,19 +47,19 @@ class BicubicRestorer:
         self._scale = scale
 
     def restore(self, image: FloatPixels) -> FloatPixels:
-        """Enlarge ``(H, W, C)``."""
+        """Enlarge ``(H, W, C)`` float32 to ``(scale * H, scale * W, C)``."""
         return imresize(image, self._scale)
 
 
 class NonLocalMeans:
-    """scikit-image's non-local means, at a given or an estimated noise level."""
+    """scikit-image's non-local means, with a given or an estimated noise level."""
 
     def __init__(self, *, sigma: float | None) -> None:
         self._restoration = _import("skimage.restoration", package="scikit-image")
         self._sigma = sigma
 
     def restore(self, image: FloatPixels) -> FloatPixels:
-        """Average similar patches of ``(H, W, C)``."""
+        """Denoise ``(H, W, C)`` float32."""
         sigma = self._sigma
         if sigma is None:
             sigma = _estimate_sigma(image)
@@ -77,7 +77,7 @@ class NonLocalMeans:
 
 
 class Bm3d:
-    """BM3D (color: CBM3D) by its authors' package, at a given noise level."""
+    """BM3D (CBM3D for color) from its authors' package, with a given noise level."""
 
     def __init__(self, *, sigma: float | None) -> None:
         if sigma is None:
@@ -86,7 +86,7 @@ class Bm3d:
         self._sigma = sigma
 
     def restore(self, image: FloatPixels) -> FloatPixels:
-        """Filter similar blocks of ``(H, W, C)`` together."""
+        """Denoise ``(H, W, C)`` float32."""
         color = image.shape[2] == 3
         filtering = self._bm3d.bm3d_rgb if color else self._bm3d.bm3d
         restored = filtering(image if color else image[..., 0], self._sigma / 255)
@@ -94,9 +94,10 @@ class Bm3d:
 
 
 class MalvarRestorer:
-    """Malvar, He and Cutler's demosaicking of one pattern.
+    """Demosaicking of one pattern by Malvar, He and Cutler (2004).
 
-    The mosaic is taken out of the image: what was demosaicked in this way already stays as it is.
+    The mosaic is sampled from the image, so that an image that was demosaicked in this way is
+    unchanged.
     """
 
     def __init__(self, *, pattern: BayerPattern | None) -> None:
@@ -108,13 +109,13 @@ class MalvarRestorer:
         self._pattern = pattern
 
     def restore(self, image: FloatPixels) -> FloatPixels:
-        """Sample ``(H, W, 3)`` and fill in the missing colors."""
+        """Mosaic ``(H, W, 3)`` float32 and demosaic it."""
         return demosaic_malvar(mosaic(image, self._pattern), self._pattern)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What is known of a degradation."""
+    """The known parameters of a degradation."""
 
     scale: int
     sigma: float | None
@@ -144,12 +145,12 @@ def build_baseline(
     Args:
         name: one of `BASELINES`.
         scale: clean pixels per degraded pixel, along a side.
-        sigma: noise level on the scale of 255, where it is known.
-        pattern: of the mosaics, where all have one.
+        sigma: noise level on the scale of 255, if it is known.
+        pattern: Bayer pattern, if all mosaics share one.
 
     Raises:
-        BaselineError: for an unknown name, a missing package, or a degradation that the method is
-            not for.
+        BaselineError: if the name is unknown, a package is missing, or the method does not suit the
+            degradation.
     """
     if name not in BASELINES:
         raise BaselineError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
@@ -157,7 +158,10 @@ def build_baseline(
 
 
 def _estimate_sigma(image: FloatPixels) -> float:
-    """Noise level on the scale of 255, from the median of diagonal Haar details (Donoho)."""
+    """Estimate the noise level on the scale of 255, by the median of diagonal Haar details.
+
+    Donoho's robust estimate.
+    """
     height, width = (side // 2 * 2 for side in image.shape[:2])
     a, b = image[0:height:2, 0:width:2], image[0:height:2, 1:width:2]
     c, d = image[1:height:2, 0:width:2], image[1:height:2, 1:width:2]

@@ -1,7 +1,7 @@
-"""Drawings with nothing to remove, for measuring what a model does to them.
+"""Drawings without degradations, for measuring how much a model changes them.
 
-They are drawn by other code than the drawn pictures of training, so that no model has learned what
-it is measured on.
+Their code is separate from that of the synthetic training pictures, so that no model is measured on
+what it was trained on.
 """
 
 import math
@@ -35,7 +35,7 @@ def draw_flat_color(color: _Color, side: int = 160) -> Uint8Pixels:
 
 
 def _line_art() -> Uint8Pixels:
-    """Black contours of 1 to 3 pixels, hatching and circles on white, antialiased."""
+    """Black contours of 1 to 3 pixels, hatching and circles on white, anti-aliased."""
     factor = 4
     sheet = Image.new("L", (_SIDE * factor, _SIDE * factor), 255)
     pen = ImageDraw.Draw(sheet)
@@ -78,13 +78,13 @@ def _text() -> Uint8Pixels:
 
 
 def _scan() -> Uint8Pixels:
-    """A scan of one bit: text and lines of two levels."""
+    """A bilevel scan of text and lines."""
     gray = np.array(Image.fromarray(np.minimum(_line_art(), np.rot90(_text(), 2))).convert("L"))
     return _rgb(Image.fromarray(np.uint8(gray > 127) * np.uint8(255)))
 
 
 def _screen() -> Uint8Pixels:
-    """A window of a screen: flat panels, one-pixel borders, buttons, a gradient, small text."""
+    """A screenshot: flat panels, one-pixel borders, buttons, a gradient, small text."""
     sheet = Image.new("RGB", (_SIDE, _SIDE), (240, 240, 243))
     pen = ImageDraw.Draw(sheet)
     pen.rectangle((0, 0, _SIDE, 28), fill=(44, 62, 80))

@@ -1,4 +1,4 @@
-"""Measure a restorer on a test set, by the protocol of its task."""
+"""Evaluation of a restorer on a test set, with the protocol of its task."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -18,32 +18,32 @@ __all__ = ["Evaluation", "EvaluationError", "ImageScore", "evaluate", "score"]
 
 
 class EvaluationError(HiirError):
-    """A restored image cannot be compared with its clean one; the message gives both sizes."""
+    """A restored image cannot be compared with its clean one; the message has both sizes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageScore:
-    """Figures of one image."""
+    """The figures of one image."""
 
     name: str
     psnr: float
-    """dB, `MAX_PSNR` at most."""
+    """dB, at most `MAX_PSNR`."""
     ssim: float
     mae: float
     """On the scale of [0, 1]."""
     lpips: float | None
-    """None unless its weights were given."""
+    """None if LPIPS is not measured."""
     psnr_rgb: float | None = None
-    """dB on all samples, beside the figure on luma; None where the protocol does not ask."""
+    """dB over all RGB samples, in addition to luma; None if the protocol does not score RGB."""
     ssim_rgb: float | None = None
     seconds: float
     megapixels: float
-    """Of the clean image."""
+    """Megapixels of the clean image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Figures of one set; means are over images, as in the literature."""
+    """The figures of one test set; means are over images, as in the literature."""
 
     images: tuple[ImageScore, ...]
 
@@ -79,12 +79,12 @@ class Evaluation:
 
     @property
     def seconds_per_megapixel(self) -> float:
-        """Time over pixels of the whole set."""
+        """Total time divided by the megapixels of the set."""
         total = sum(image.seconds for image in self.images)
         return total / sum(image.megapixels for image in self.images)
 
     def to_json(self) -> dict[str, object]:
-        """One JSON object."""
+        """Return a JSON object."""
         optional = {
             "lpips": (self.lpips, 4),
             "psnr_rgb": (self.psnr_rgb, 4),
@@ -119,13 +119,13 @@ def evaluate(
     """Restore and score every image of a set.
 
     Args:
-        restorer: what is measured.
-        samples: the set.
-        protocol: of the task; RGB without shaving unless given.
-        lpips: the network for LPIPS, which is left out without it.
+        restorer: method to measure.
+        samples: test set.
+        protocol: protocol of the task; by default RGB, without cropping borders.
+        lpips: network for LPIPS; without it LPIPS is not measured.
 
     Raises:
-        DatasetError: for a set that is empty or cannot be read.
+        DatasetError: if the set is empty or cannot be read.
     """
     protocol = protocol or EvaluationProtocol()
     return Evaluation(images=tuple(_scores(restorer, samples, protocol, lpips)))
@@ -149,11 +149,11 @@ def score(
     seconds: float = 0.0,
     lpips: Lpips | None = None,
 ) -> ImageScore:
-    """Figures of one restored image, uint8 or float32 on the scale of [0, 1].
+    """Return the figures of one restored image, uint8 or float32 [0, 1].
 
     Raises:
-        EvaluationError: for an image that does not have the size of the clean one, or is too small
-            for SSIM once its border is cut off.
+        EvaluationError: if the size differs from that of the clean image, or is too small for SSIM
+            once the border is cropped.
     """
     values = restored if restored.dtype == np.uint8 else np.float32(255) * restored
     if values.shape != sample.clean.shape:

@@ -1,4 +1,4 @@
-"""What a user asks to be measured, resolved into a restorer, a test set and a protocol."""
+"""Evaluation requests, resolved into a restorer, a test set and a protocol."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,17 +30,17 @@ __all__ = ["EvaluationRequest", "RequestError"]
 
 
 class RequestError(HiirError):
-    """A request contradicts itself or leaves something open; the message says what to give."""
+    """A request is inconsistent or incomplete; the message says what to pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationRequest:
-    """One model on one set; everything else has a default that the task knows."""
+    """One model on one test set; the task provides the defaults of everything else."""
 
     model: str
     """Name of a shipped model, of a baseline, or of `release`."""
     release: Release | None = None
-    """What is measured, unless it is the shipped model of that name or a baseline."""
+    """Model to measure; None for the shipped model of that name or a baseline."""
     folder: Path
     sigma: float | None = None
     quality: int | None = None
@@ -48,22 +48,23 @@ class EvaluationRequest:
     recipe: Recipe | None = None
     pairs: bool = False
     layout: Layout | None = None
-    """Of the pairs; detected unless given."""
+    """Layout of the pairs; detected by default."""
     seed: int = 0
     clip: bool = False
     gray: bool = False
-    """Read clean images as gray; what is gray already, and models of gray images, need no word."""
+    """Read clean images as gray; implied for gray files and for models of gray images."""
     noise_level: float | None = None
-    """Input of models that take it, on the scale of 255; estimated per image unless given."""
+    """Input of models that take it, on the scale of 255; estimated per image by default."""
     engine: str = "torch"
     device: str = "cpu"
-    """Of the torch engine."""
+    """Device of the torch engine."""
     batch: int | None = None
     """Tiles that the torch engine runs together."""
     providers: tuple[str, ...] = ()
-    """Of ONNX Runtime, the preferred first; the CPU's unless given."""
+    """Execution providers of ONNX Runtime, the preferred first; the CPU provider by default."""
     precision: str | None = None
-    """Of the openvino engine, `fp32` or `bf16`; that of the model's contract unless given."""
+    """Precision of the openvino engine, `fp32` or `bf16`; by default that of the model's contract.
+    """
     repository: Path = Path("model_repository")
     url: str = "http://127.0.0.1:8000"
 
@@ -78,7 +79,7 @@ class EvaluationRequest:
             object.__setattr__(self, "release", load_release(self.model))
 
     def samples(self) -> SampleSet:
-        """The test set; raises `RequestError` if it is not clear how it is degraded."""
+        """The test set; raises `RequestError` if its degradation is not specified."""
         if self.pairs:
             if self._asked():
                 raise RequestError("pairs are degraded already: leave out " + self._asked()[0])
@@ -86,7 +87,7 @@ class EvaluationRequest:
         return SyntheticSet(folder=self.folder, degradation=self._degradation())
 
     def protocol(self) -> EvaluationProtocol:
-        """How the task is measured; raises `RequestError` as `samples` does."""
+        """The protocol of the task; raises `RequestError` as `samples` does."""
         if self.release is not None:
             return protocol_for(self.release.contract)
         if self.pairs:
@@ -100,7 +101,7 @@ class EvaluationRequest:
         return protocol_of(family, scale=scale, gray=gray)
 
     def restorer(self, name: str | None = None) -> Restorer:
-        """The model, or a baseline by name, on the engine that is asked for."""
+        """Return the model, or a baseline by name, on the requested engine."""
         if name in BASELINES or self.release is None:
             return build_baseline(
                 name or self.model,
@@ -145,7 +146,7 @@ class EvaluationRequest:
         return OnnxTiles(graph, providers=self.providers or (CPU_PROVIDER,))
 
     def _pattern(self) -> BayerPattern | None:
-        """The one that all mosaics have; None where there are several, or no mosaics."""
+        """The pattern that all mosaics share; None if there are several, or no mosaics."""
         if self.pairs:
             return None
         steps = [step for step in self._recipe().root if isinstance(step, Bayer)]
@@ -179,7 +180,7 @@ class EvaluationRequest:
         return self._by_task()
 
     def _by_task(self) -> Recipe:
-        """Tasks of one degradation need no word."""
+        """The degradation that the task implies."""
         if self.model == "malvar":
             return _mosaic()
         if self.release is not None:
@@ -198,7 +199,7 @@ def _reduction(scale: int) -> Recipe:
 
 
 def _validated(**step: object) -> Recipe:
-    """A recipe of one step; raises `RequestError` for a strength that the step refuses."""
+    """Return a recipe of one step; raises `RequestError` if the step rejects its values."""
     try:
         return Recipe.model_validate([step])
     except ValidationError as error:

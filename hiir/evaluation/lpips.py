@@ -1,8 +1,8 @@
-"""LPIPS (Zhang et al., 2018): distance between features of AlexNet, weighted as people see.
+"""LPIPS (Zhang et al., 2018): a perceptually weighted distance between AlexNet features.
 
-The weights are not ours to ship: the user names a file with AlexNet's convolutions under
-torchvision's names (``features.N.weight``) and the five linear layers under those of the LPIPS
-authors (``linN.model.1.weight``).
+The weights are not distributed with this package. The user passes a file with AlexNet's
+convolutions under torchvision's names (``features.N.weight``) and the five linear layers under
+those of the LPIPS authors (``linN.model.1.weight``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,14 +33,14 @@ _SCALE = (0.458, 0.448, 0.450)
 
 
 class LpipsError(HiirError):
-    """The weights of LPIPS are missing or do not fit; the message says which are needed."""
+    """The weights of LPIPS are missing or do not fit; the message names the weights."""
 
 
 class Lpips:
     """The AlexNet variant, version 0.1."""
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        """Take weights by name; raises `LpipsError` for one that is missing or does not fit."""
+        """Load weights by name; raises `LpipsError` if any is missing or does not fit."""
         self._convolutions = nn.ModuleList()
         self._linear: list[Tensor] = []
         for number, (index, inputs, outputs, kernel, stride, padding, _) in enumerate(
@@ -58,10 +58,10 @@ class Lpips:
 
     @classmethod
     def read(cls, paths: Sequence[Path]) -> Self:
-        """Read the weights from one file, or from several that hold a part each.
+        """Read the weights from one file, or from several files that hold parts of them.
 
         Raises:
-            LpipsError: for a file that is missing or no weights file, or weights that do not fit.
+            LpipsError: if a file is missing or not a weights file, or the weights do not fit.
         """
         weights: dict[str, Tensor] = {}
         for path in paths:
@@ -73,7 +73,7 @@ class Lpips:
 
     @torch.inference_mode()
     def distance(self, a: Uint8Pixels | FloatPixels, b: Uint8Pixels | FloatPixels) -> float:
-        """Distance of two ``(H, W, 1 or 3)`` images from 0 to 255; 0 if equal."""
+        """Return the distance of two ``(H, W, 1 or 3)`` images in [0, 255]; 0 if they are equal."""
         total = torch.zeros(())
         for weight, x, y in zip(self._linear, self._features(a), self._features(b), strict=True):
             total += ((_unit(x) - _unit(y)) ** 2 * weight).sum(dim=1).mean()

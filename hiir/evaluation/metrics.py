@@ -1,4 +1,4 @@
-"""Peak signal-to-noise ratio and structural similarity, as the restoration literature has them."""
+"""Peak signal-to-noise ratio and structural similarity, as in the restoration literature."""
 
 from enum import StrEnum
 from typing import Any
@@ -15,25 +15,25 @@ Plane = npt.NDArray[Any]
 _K1, _K2 = 0.01, 0.03
 
 MAX_PSNR = 99.0
-"""dB that stand for two images that are the same: a mean, and JSON, need a finite number."""
+"""PSNR in dB that is reported for equal images, because means and JSON need a finite number."""
 
 
 class SsimWindow(StrEnum):
-    """The window that SSIM compares images in."""
+    """The window of SSIM."""
 
     GAUSSIAN = "gaussian-11"
     """11x11, sigma 1.5, population covariance: Wang et al., and most of the literature."""
     UNIFORM = "uniform-7"
-    """7x7, all pixels alike, sample covariance: what scikit-image does unless asked otherwise."""
+    """7x7, uniform weights, sample covariance: the default of scikit-image."""
 
     @property
     def side(self) -> int:
-        """In pixels."""
+        """Side of the window in pixels."""
         return 11 if self is SsimWindow.GAUSSIAN else 7
 
     @property
     def kernel(self) -> Plane:
-        """Weights ``(side,)`` along one axis; their sum is 1."""
+        """Weights ``(side,)`` along one axis, with sum 1."""
         if self is SsimWindow.UNIFORM:
             return np.full(self.side, 1 / self.side)
         offsets = np.arange(self.side) - self.side // 2
@@ -43,16 +43,16 @@ class SsimWindow(StrEnum):
 
     @property
     def correction(self) -> float:
-        """What makes a sample covariance of a population covariance."""
+        """The factor from the population covariance to the sample covariance."""
         pixels = self.side**2
         return pixels / (pixels - 1) if self is SsimWindow.UNIFORM else 1.0
 
 
 def psnr(reference: Image, image: Image) -> float:
-    """PSNR in dB over all samples of two ``(H, W, C)`` images from 0 to 255; inf if equal.
+    """Return the PSNR in dB over all samples of two ``(H, W, C)`` images in [0, 255]; inf if equal.
 
     Raises:
-        ValueError: for images of different shapes.
+        ValueError: if the shapes differ.
     """
     _same_shape(reference, image)
     error = float(np.mean(np.square(reference.astype(np.float64) - image.astype(np.float64))))
@@ -60,19 +60,20 @@ def psnr(reference: Image, image: Image) -> float:
 
 
 def mae(reference: Image, image: Image) -> float:
-    """Mean absolute error of two images from 0 to 255, on the scale of [0, 1].
+    """Return the mean absolute error of two images in [0, 255], on the scale of [0, 1].
 
     Raises:
-        ValueError: for images of different shapes.
+        ValueError: if the shapes differ.
     """
     _same_shape(reference, image)
     return float(np.mean(np.abs(reference.astype(np.float64) - image.astype(np.float64)))) / 255
 
 
 def luma(image: Image, *, full_range: bool = False) -> npt.NDArray[np.float32]:
-    """BT.601 luma of ``(H, W, 3)`` RGB from 0 to 255, as ``(H, W, 1)`` float32, not rounded.
+    """Return the BT.601 luma of ``(H, W, 3)`` RGB in [0, 255], as ``(H, W, 1)`` float32.
 
-    From 16 to 235 as MATLAB's ``rgb2ycbcr`` gives it, or over the full range.
+    It is not rounded. The range is 16 to 235 as in MATLAB's ``rgb2ycbcr``, or 0 to 255 with
+    ``full_range``.
     """
     weights = np.array([0.299, 0.587, 0.114])
     scale, offset = (1.0, 0.0) if full_range else (219 / 255, 16.0)
@@ -81,12 +82,13 @@ def luma(image: Image, *, full_range: bool = False) -> npt.NDArray[np.float32]:
 
 
 def ssim(reference: Image, image: Image, window: SsimWindow = SsimWindow.GAUSSIAN) -> float:
-    """Mean SSIM of two ``(H, W, C)`` images from 0 to 255, over channels and whole windows.
+    """Return the mean SSIM of two ``(H, W, C)`` images in [0, 255].
 
-    K1 = 0.01, K2 = 0.03, no border (Wang et al., 2004).
+    The mean is over channels and whole windows. K1 = 0.01, K2 = 0.03, without padding (Wang et al.,
+    2004).
 
     Raises:
-        ValueError: for images of different shapes or smaller than a window.
+        ValueError: if the shapes differ or are smaller than the window.
     """
     _same_shape(reference, image)
     if min(reference.shape[:2]) < window.side:

@@ -1,7 +1,7 @@
-"""The part of a model's card that its file states: written here, so that it cannot drift.
+"""The generated part of a model card, so that it always matches the weights file.
 
-A card is `docs/models/NAME.md`. What stands between its two marks is made from the metadata of the
-released weights and from what others have published; what stands around it is written by hand.
+A card is `docs/models/NAME.md`. The part between its two markers is generated from the metadata of
+the released weights and from published results; the rest is written by hand.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,13 +28,13 @@ _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16 where the CPU has it, else f
 
 
 class CardError(HiirError):
-    """A card cannot be read or made; the message names it."""
+    """A model card cannot be read or generated; the message names it."""
 
 
 def update_card(name: str, folder: Path) -> Path:
-    """Write the facts of a shipped model into its card, which is created if there is none.
+    """Write the facts of a shipped model into its card, which is created if it does not exist.
 
-    Raises `ReleaseError` for a model that is not shipped, `CardError` for a card without marks.
+    Raises `ReleaseError` if the model is not shipped, `CardError` if the card lacks its markers.
     """
     path = folder / f"{name}.md"
     facts = card_facts(name)
@@ -53,7 +53,7 @@ def update_card(name: str, folder: Path) -> Path:
 
 
 def card_facts(name: str) -> str:
-    """Markdown: what the model is and what was measured; raises `ReleaseError`."""
+    """Return the description and the measurements of a model in Markdown; raises `ReleaseError`."""
     contract = load_release(name).contract
     return "\n".join([*_description(contract), *_tables(contract), *_tiling_table(contract)])
 
@@ -126,7 +126,7 @@ def _tables(contract: ModelContract) -> Iterator[str]:
 
 
 def _table(contract: ModelContract, figures: list[_Figure]) -> Iterator[str]:
-    """PSNR, and SSIM where it is known, of one set: a column for each setting."""
+    """Yield a table of one set: PSNR, and SSIM if it is known, with a column for each setting."""
     settings = list(dict.fromkeys(figure.setting for figure in figures))
     published = {setting: _published(contract, figures[0].set, setting) for setting in settings}
     title = next((row.set for rows in published.values() for row in rows), figures[0].set)
@@ -146,7 +146,7 @@ def _table(contract: ModelContract, figures: list[_Figure]) -> Iterator[str]:
 
 
 def _tiling_table(contract: ModelContract) -> Iterator[str]:
-    """What tiles do to the pictures that it was measured on, if it was."""
+    """Yield a table of the effects of tiling, if they were measured."""
     pictures = tiling_from_quality(contract.quality)
     if not pictures:
         return

@@ -1,4 +1,4 @@
-"""Tiles through an exported graph in ONNX Runtime."""
+"""A tile engine that runs an exported graph in ONNX Runtime."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -21,13 +21,13 @@ class OnnxTiles:
         """Load the graph.
 
         Args:
-            path: of the ONNX file.
-            providers: of ONNX Runtime, the preferred first; each takes the nodes that those
-                before it leave.
+            path: path of the ONNX file.
+            providers: execution providers of ONNX Runtime, the preferred one first; each runs the
+                nodes that the previous ones do not support.
 
         Raises:
-            RestorerError: for a provider that this build of ONNX Runtime does not have, or that
-                does not start; the message lists those that it has.
+            RestorerError: if this build of ONNX Runtime lacks a provider, or a provider does not
+                start; the message lists the available ones.
         """
         available = ort.get_available_providers()
         missing = [name for name in providers if name not in available]
@@ -45,11 +45,11 @@ class OnnxTiles:
 
     @property
     def any_size(self) -> bool:
-        """Whether the graph's height and width are free."""
+        """Whether height and width of the graph are dynamic."""
         return not isinstance(self._session.get_inputs()[0].shape[-1], int)
 
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
-        """Run one ``(1, C, h, w)`` float32 tile, here and now."""
+        """Run one ``(1, C, h, w)`` float32 tile synchronously."""
         (output,) = self._session.run(["output"], {"input": tile})
         future: Future[FloatPixels] = Future()
         future.set_result(output)

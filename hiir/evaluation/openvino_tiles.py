@@ -1,4 +1,4 @@
-"""Tiles through an exported graph in OpenVINO, which serves it on a CPU."""
+"""A tile engine that runs an exported graph in OpenVINO, as on a CPU in production."""
 
 from concurrent.futures import Future
 from pathlib import Path
@@ -15,7 +15,7 @@ _HINTS = {"fp32": "f32", "bf16": "bf16"}
 
 
 def has_bfloat16() -> bool:
-    """Whether this processor computes in bfloat16."""
+    """Return whether this processor supports bfloat16."""
     return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
@@ -26,11 +26,11 @@ class OpenVinoTiles:
         """Compile the graph.
 
         Args:
-            path: of the ONNX file.
-            precision: that it computes in, ``fp32`` or ``bf16``.
+            path: path of the ONNX file.
+            precision: precision of the computation, ``fp32`` or ``bf16``.
 
         Raises:
-            RestorerError: for another precision, or one that this processor does not have.
+            RestorerError: if the precision is unknown or this processor does not support it.
         """
         if precision not in _HINTS:
             raise RestorerError(f"precision {precision!r} is not one of {', '.join(_HINTS)}")
@@ -40,12 +40,12 @@ class OpenVinoTiles:
         model = core.read_model(path)
         height, width = list(model.input(0).partial_shape)[2:]
         self.any_size = bool(height.is_dynamic and width.is_dynamic)
-        """Whether the graph's height and width are free."""
+        """Whether height and width of the graph are dynamic."""
         options = {"INFERENCE_PRECISION_HINT": _HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
         self._request = core.compile_model(model, "CPU", options).create_infer_request()
 
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
-        """Run one ``(1, C, h, w)`` float32 tile, here and now."""
+        """Run one ``(1, C, h, w)`` float32 tile synchronously."""
         future: Future[FloatPixels] = Future()
         future.set_result(np.array(self._request.infer([tile])[0]))
         return future

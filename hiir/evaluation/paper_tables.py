@@ -1,7 +1,7 @@
-"""The paper's tables, and what our models and baselines measure beside them.
+"""The paper's tables, and our measurements beside them.
 
-`paper.csv` has every row of Tables 8 to 16, 20 and 21 (averages over two sets left out);
-`references.csv` what others have published of degraded input and classical methods.
+`paper.csv` has every row of Tables 8 to 16, 20 and 21 (without averages over two sets);
+`references.csv` has published results of degraded inputs and classical methods.
 """
 
 import csv
@@ -35,7 +35,7 @@ __all__ = [
 
 
 class PaperError(HiirError):
-    """The paper has no such row, or a model is not for it; the message says what there is."""
+    """The paper has no such row, or no row for a model; the message lists the alternatives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,59 +43,59 @@ class PaperRow:
     """One published result."""
 
     table: str
-    """Its number in the paper; empty for a result of others."""
+    """Its number in the paper; empty for results from other publications."""
     set: str
     setting: str
     method: str
     psnr: float
     ssim: float | None
-    """None where the table has none; so for those below."""
+    """None if the table has none; likewise for the fields below."""
     mae: float | None
     lpips: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One column group of a table: what is measured, and for which task."""
+    """One column group of a table: a degradation, and the task that it belongs to."""
 
     name: str
     task: str
-    """That of the model; the shipped one has its name."""
+    """Task of the model; the shipped model has its name."""
     input_channels: int
     baseline: str
     samples: SampleSet
     protocol: EvaluationProtocol
 
     def suits(self, contract: ModelContract) -> bool:
-        """Whether a model is for this: its task, or noise and JPEG together, and its channels."""
+        """Return whether a model's task (or denoising with JPEG) and channels match the setting."""
         color = contract.task.removeprefix("denoise-jpeg-")
         tasks = {contract.task, f"denoise-{color}", f"jpeg-{color}"}
         return self.task in tasks and contract.image_channels == self.input_channels
 
 
 def paper_rows(test_set: str, setting: str) -> tuple[PaperRow, ...]:
-    """The published rows of a set (in any case) and a setting, in the paper's order."""
+    """Return the paper's rows for a set (case-insensitive) and a setting, in the paper's order."""
     return tuple(_rows_of(test_set, setting, "paper.csv"))
 
 
 def reference_rows(test_set: str, setting: str) -> tuple[PaperRow, ...]:
-    """What others have published for a set and a setting: degraded input and classical methods."""
+    """Return published results for a set and a setting: degraded input and classical methods."""
     return tuple(_rows_of(test_set, setting, "references.csv"))
 
 
 def settings_of(
     folder: Path, *, seed: int, test_set: str | None = None, layout: Layout | None = None
 ) -> tuple[Setting, ...]:
-    """What the paper measures on a set.
+    """Return the settings that the paper measures on a set.
 
     Args:
-        folder: of the set: clean images, or pairs for deblurring and weather.
-        seed: of the noise.
-        test_set: its name in the paper, in any case; that of the folder unless given.
-        layout: of pairs; detected unless given.
+        folder: folder of the set: clean images, or pairs for deblurring and weather.
+        seed: seed of the noise.
+        test_set: name of the set in the paper, case-insensitive; the folder's name by default.
+        layout: folder layout of pairs; detected by default.
 
     Raises:
-        PaperError: for a set that is not in the paper; the message lists those that are.
+        PaperError: if the set is not in the paper; the message lists those that are.
     """
     name = test_set or folder.name
     known = {row.set for row in _read()}
@@ -113,24 +113,24 @@ def compare(
     release: Release | None = None,
     only: str | None = None,
 ) -> list[dict[str, Any]]:
-    """The paper's rows of a set, and what we measure beside them.
+    """Return the paper's rows of a set, and our measurements.
 
     Args:
-        settings: of `settings_of`.
-        test_set: its name in the paper, in any case.
-        run: makes a restorer of a model.
-        release: the model to measure, where it is for a setting.
-        only: the one shipped model or baseline to measure instead; the shipped models and the
-            baselines of all settings unless one of the two is given.
+        settings: result of `settings_of`.
+        test_set: name of the set in the paper, case-insensitive.
+        run: creates a restorer of a model.
+        release: model to measure, in the settings that it suits.
+        only: the only shipped model or baseline to measure. Without ``release`` and ``only``, the
+            shipped models and baselines of all settings are measured.
 
     Returns:
         Rows of ``table``, ``set``, ``setting``, ``method``, ``psnr``, ``ssim``, ``mae``, ``lpips``
-        and whether they are ``ours``. Where a setting is scored on luma with RGB beside it, a
-        second row has the figures on RGB.
+        and whether they are ``ours``. If a setting is scored on luma and on RGB, a second row has
+        the figures on RGB.
 
     Raises:
-        PaperError: for a model that no setting is for.
-        DatasetError: for a set that cannot be read.
+        PaperError: if the model suits no setting.
+        DatasetError: if the set cannot be read.
     """
     wanted = release
     if wanted is None and only is not None and only not in BASELINES:
@@ -164,7 +164,7 @@ def compare(
 def _ours(
     setting: Setting, wanted: Release | None, only: str | None, run: Callable[[Release], Restorer]
 ) -> Mapping[str, Restorer]:
-    """What is measured in a setting, by name: the baseline before the model."""
+    """Return the methods to measure in a setting, by name: baselines before models."""
     if wanted is not None:
         return {wanted.contract.name: run(wanted)} if setting.suits(wanted.contract) else {}
     baseline = build_baseline(
@@ -219,7 +219,7 @@ def _setting(name: str, folder: Path, *, seed: int, layout: Layout | None) -> Se
 
 
 def _center(folder: Path) -> Layout | None:
-    """Of a data set with all three views of a dual-pixel sensor, the one in the middle."""
+    """The center layout of a data set that has all three views of a dual-pixel sensor."""
     return Layout.CENTER if (folder / "inputC").is_dir() else None
 
 

@@ -1,4 +1,4 @@
-"""What the literature measures for each task: on which channels, with how much border cut off."""
+"""The evaluation protocol of each task in the literature: channels and cropped borders."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +20,7 @@ __all__ = [
 
 
 class Family(StrEnum):
-    """Tasks that the literature scores alike."""
+    """Tasks with the same protocol in the literature."""
 
     JPEG = "jpeg"
     WEATHER = "weather"
@@ -33,19 +33,19 @@ class EvaluationProtocol:
     """How a task is scored."""
 
     color: ColorMode = ColorMode.RGB
-    """What clean images are read as."""
+    """Color mode of the clean images."""
     on_luma: bool = False
     """Score BT.601 luma of color images instead of all samples."""
     full_range: bool = False
-    """Luma from 0 to 255, rounded as OpenCV has it in 8 bits, instead of 16 to 235."""
+    """Luma from 0 to 255, rounded as in OpenCV's 8-bit conversion, instead of 16 to 235."""
     rgb_beside: bool = False
-    """Give the figures on RGB too."""
+    """Whether to report the figures on RGB too."""
     shave: int = 0
-    """Pixels cut off on each side."""
+    """Pixels cropped from each side."""
     ssim_window: SsimWindow = SsimWindow.GAUSSIAN
 
     def to_json(self) -> dict[str, object]:
-        """What a report says of it."""
+        """Return a JSON object for a report."""
         channels = "Y" if self.on_luma or self.color is not ColorMode.RGB else "RGB"
         full = self.full_range if self.on_luma else self.color is ColorMode.GRAY
         luma = {"luma": "0-255" if full else "16-235"} if channels == "Y" else {}
@@ -58,16 +58,17 @@ class EvaluationProtocol:
 
 
 def protocol_of(family: Family, *, scale: int = 1, gray: bool = False) -> EvaluationProtocol:
-    """The protocol of a task.
+    """Return the protocol of a task.
 
-    Super-resolution is scored on luma without its border, gray JPEG on the luma that codecs
-    store, adverse weather on full-range luma as by the authors of TransWeather, whose protocol
-    the paper follows, defocus with the SSIM of DPDD's authors and of Restormer, the rest on RGB.
+    Super-resolution is scored on luma with cropped borders, gray JPEG on the luma that codecs
+    store, adverse weather on full-range luma as by the authors of TransWeather, whose protocol the
+    paper follows, defocus with the SSIM of the authors of DPDD and Restormer, and all other tasks
+    on RGB.
 
     Args:
-        family: of the task.
+        family: family of the task.
         scale: clean pixels per degraded pixel, along a side.
-        gray: the images have one channel.
+        gray: whether the images have one channel.
     """
     if scale > 1:
         return EvaluationProtocol(on_luma=True, shave=scale)
@@ -81,20 +82,20 @@ def protocol_of(family: Family, *, scale: int = 1, gray: bool = False) -> Evalua
 
 
 def protocol_for(contract: ModelContract) -> EvaluationProtocol:
-    """The protocol for a model."""
+    """Return the protocol of a model."""
     gray = contract.output_channels == 1
     return protocol_of(family_of_task(contract.task), scale=contract.scale, gray=gray)
 
 
 def family_of_task(task: str) -> Family:
-    """The family of a contract's task, by its name."""
+    """Return the family of a contract's task, by its name."""
     known = {"weather": Family.WEATHER, "defocus": Family.DEFOCUS, "jpeg": Family.JPEG}
     # A model of noise and JPEG alike is scored by its own channels, which differ for gray alone.
     return next((family for word, family in known.items() if word in task), Family.OTHER)
 
 
 def family_of_recipe(recipe: Recipe | None) -> Family:
-    """The family that a method without a task is scored in: that of what it is to undo."""
+    """Return the family for a method without a task, from the degradation that it should undo."""
     for step in () if recipe is None else recipe.root:
         family = _family_of_step(step)
         if family is not Family.OTHER:

@@ -19,10 +19,10 @@ __all__ = ["GATE", "Bound", "ColorShift", "drawing_figures", "gate_failures"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """Limits of some figures of a contract's `quality`."""
+    """The bounds of some figures in a contract's `quality`."""
 
     figures: str
-    """Pattern of their names, in the syntax of `fnmatch`."""
+    """Pattern of their names, as in `fnmatch`."""
     minimum: float = -np.inf
     maximum: float = np.inf
     unit: str
@@ -36,11 +36,11 @@ GATE = (
     Bound(figures="flat-shift", maximum=1, unit="levels"),
     Bound(figures="tiles-*-seam", maximum=MAX_SEAM, unit="levels"),
 )
-"""Levels are those of 8 bits."""
+"""Levels are 8-bit levels."""
 
 
 def gate_failures(quality: Mapping[str, float]) -> list[str]:
-    """Say which figures miss their bound, each with the bound and the actual value."""
+    """List the figures outside their bounds, each with the bound and the actual value."""
     failures = []
     for name, value in sorted(quality.items()):
         for bound in GATE:
@@ -61,7 +61,7 @@ class ColorShift:
         """Over all channels and images so far, in levels of 8 bits."""
 
     def restore(self, image: FloatPixels) -> Uint8Pixels | FloatPixels:
-        """Map ``(H, W, C)`` float32 on the scale of [0, 1] to ``(H, W, C)``."""
+        """Restore ``(H, W, C)`` float32 [0, 1]."""
         restored = self._restorer.restore(image)
         levels = restored.mean(axis=(0, 1), dtype=np.float64)
         if restored.dtype != np.uint8:
@@ -72,10 +72,10 @@ class ColorShift:
 
 
 def drawing_figures(restorer: Restorer, contract: ModelContract) -> dict[str, float]:
-    """Measure what a model does to drawings and flat colors.
+    """Measure how much a model changes drawings and flat colors.
 
-    ``drawn-KIND-psnr`` in dB, where the result has the size of the input, and ``flat-shift``: the
-    largest difference of any pixel of a flat color, in levels of 8 bits.
+    ``drawn-KIND-psnr`` is in dB, if the result has the size of the input. ``flat-shift`` is the
+    largest difference of any pixel of a flat color, in 8-bit levels.
     """
     gray = protocol_for(contract).color is not ColorMode.RGB
     views = contract.image_channels // contract.output_channels

@@ -1,4 +1,4 @@
-"""Figures of an evaluation for a reader: a Markdown table, and a strip of pictures."""
+"""Reports of an evaluation: a Markdown table and a strip of pictures."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +20,7 @@ _OPTIONAL = {"lpips": "LPIPS", "psnr_rgb": "PSNR, RGB", "ssim_rgb": "SSIM, RGB"}
 
 
 def to_markdown(evaluation: Evaluation, baselines: Mapping[str, Evaluation] | None = None) -> str:
-    """One row an image, the mean, then the means of what was measured beside it; PSNR in dB."""
+    """Return a row per image, the mean, and the means of the baselines; PSNR is in dB."""
     optional = [name for name in _OPTIONAL if getattr(evaluation, name) is not None]
     columns = ["image", "PSNR", "SSIM", "MAE", *(_OPTIONAL[n] for n in optional), "seconds"]
     rows = [_row(columns), _row(["---"] * len(columns))]
@@ -54,12 +54,12 @@ def _figures(scores: Evaluation | ImageScore, optional: Sequence[str]) -> list[s
 def draw_strip(
     evaluation: Evaluation, restorer: Restorer, samples: SampleSet, protocol: EvaluationProtocol
 ) -> Image.Image:
-    """Before, after and truth of the best, the median and the worst image by PSNR.
+    """Draw input, result and ground truth of the best, the median and the worst image by PSNR.
 
-    The middle of each image is shown, at most 320 pixels a side.
+    The center of each image is shown, at most 320 pixels a side.
 
     Raises:
-        DatasetError: for a set that cannot be read.
+        DatasetError: if the set cannot be read.
     """
     ranked = sorted(evaluation.images, key=lambda image: -image.psnr)
     shown = {
@@ -81,7 +81,7 @@ def draw_strip(
 
 
 def _color(image: Uint8Pixels | FloatPixels, size: tuple[int, ...]) -> Uint8Pixels:
-    """The middle of an image, enlarged to the size of the clean one, as RGB."""
+    """The center of an image as RGB, enlarged to the size of the clean one."""
     pixels = image if image.dtype == np.uint8 else from_unit(np.asarray(image), np.uint8)
     pixels = pixels[..., :3] if pixels.shape[2] == 6 else pixels
     scale = size[0] // pixels.shape[0]

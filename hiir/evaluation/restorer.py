@@ -1,4 +1,4 @@
-"""What is measured: anything that maps an image to an image, and a model run in tiles."""
+"""Restorers: the interface of everything that is measured, and models that run in tiles."""
 
 from typing import Protocol
 
@@ -21,16 +21,16 @@ __all__ = ["Restorer", "RestorerError", "TiledRestorer"]
 
 
 class RestorerError(HiirError):
-    """A model cannot be run on an image or on a device; the message says what it takes."""
+    """A model does not support an image or a device; the message says what it supports."""
 
 
 class Restorer(Protocol):
     """Restores one image."""
 
     def restore(self, image: FloatPixels) -> Uint8Pixels | FloatPixels:
-        """Map ``(H, W, C)`` float32 on the scale of [0, 1] to ``(H, W, C)``.
+        """Restore ``(H, W, C)`` float32, nominally in [0, 1], to ``(H', W', C')``.
 
-        The result is uint8, or float32 where nothing rounds it.
+        The result is uint8, or float32 [0, 1] if nothing rounds it.
         """
         ...
 
@@ -38,8 +38,7 @@ class Restorer(Protocol):
 class TiledRestorer:
     """Runs a tile engine over the whole image, then clips and rounds to 8 bits.
 
-    The tiles are cut and blended by the code that the service uses, so that measured figures
-    describe the service.
+    The service uses the same code to split and blend tiles, so that the figures apply to it.
     """
 
     def __init__(
@@ -50,15 +49,15 @@ class TiledRestorer:
         in_flight: int = 1,
         noise_level: float | None = None,
     ) -> None:
-        """Describe the model.
+        """Create the restorer.
 
         Args:
-            contract: tile, overlap, channels and scale.
-            engine: runs the tiles.
-            in_flight: tiles that the engine is given before the first is waited for, at most; an
-                engine that runs batches needs one batch.
-            noise_level: input of a model that takes it, on the scale of 255; estimated from
-                each image unless given.
+            contract: contract of the model, with tile, overlap, channels and scale.
+            engine: engine that runs the tiles.
+            in_flight: maximum number of tiles submitted before the first is awaited; an engine that
+                runs batches needs at least one batch.
+            noise_level: noise level on the scale of 255, for a model that takes it; by default it
+                is estimated from each image.
         """
         self._contract = contract
         self._engine = engine
@@ -69,7 +68,7 @@ class TiledRestorer:
         """Restore ``(H, W, C)`` float32, not clipped, as the service does with 8-bit files.
 
         Raises:
-            RestorerError: for an image with other channels than the model takes.
+            RestorerError: if the image has other channels than the model takes.
         """
         contract = self._contract
         if image.shape[2] not in {1, contract.image_channels}:

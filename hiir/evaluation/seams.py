@@ -1,4 +1,4 @@
-"""Whether an image shows where its tiles meet."""
+"""Detection of visible seams between tiles."""
 
 from itertools import pairwise
 
@@ -15,23 +15,24 @@ class SeamError(HiirError):
 
 
 def seam_excess(image: FloatPixels, plan: TilePlan, *, scale: int = 1, stretch: int = 0) -> float:
-    """How much larger a step is where tiles meet than anywhere else.
+    """Return by how much the steps at the seams of tiles exceed all other steps.
 
-    The step of a line is how far it rises beyond what lines a little before and behind rise, which
-    is nothing on a slope: its mean over the line, or over the worst stretch of it. Tiles fade into
-    each other over the middle half of what they share, and they begin and end at its ends: all
-    lines of it are compared with the largest of all others of the same direction.
+    The step of a line is its difference to the previous line beyond the differences of nearby
+    lines, so that a slope has none. It is averaged over the line, or over its worst stretch. Tiles
+    are blended over the middle half of their overlap and end at its borders: all lines of the
+    overlap are compared with the largest step of all other lines of the same direction.
 
     Args:
         image: ``(H, W, C)`` float32 on the scale of [0, 1], restored in tiles.
         plan: the tiles, before `scale`.
-        stretch: pixels; 0 for whole lines, where a picture's own edges are not to count for seams.
+        stretch: length in pixels; 0 for whole lines, so that edges in the picture do not count as
+            seams.
 
     Returns:
-        The largest difference on the scale of [0, 1]; 0 or less where no seam stands out.
+        The largest difference on the scale of [0, 1]; 0 or less if no seam is visible.
 
     Raises:
-        SeamError: for tiles that share so much that hardly a line belongs to one alone.
+        SeamError: if the overlap leaves hardly any line that belongs to one tile only.
     """
     excesses = []
     for axis, spans in enumerate((plan.rows, plan.columns)):
@@ -56,7 +57,7 @@ def seam_excess(image: FloatPixels, plan: TilePlan, *, scale: int = 1, stretch: 
 
 
 def _steps(lines: FloatPixels, reach: int, stretch: int) -> FloatPixels:
-    """Of each border that is at least `reach` lines from the image's."""
+    """The steps of all lines that are at least `reach` lines from the border."""
     rises = np.diff(lines, axis=0)
     inner = len(rises) - 2 * reach
     beyond = rises[reach:-reach] - (rises[:inner] + rises[2 * reach :]) / 2

@@ -1,4 +1,4 @@
-"""Images through a running service: what a client gets."""
+"""A restorer that uses a running service, as a client does."""
 
 import io
 import time
@@ -20,14 +20,14 @@ _TERMINAL = frozenset({"succeeded", "failed", "canceled"})
 
 
 class ServiceError(HiirError):
-    """The running service did not restore an image; the message is its own account."""
+    """The running service did not restore an image; the message is that of the service."""
 
 
 class ServiceRestorer:
-    """Sends 8-bit PNG files to a running service: what a client gets.
+    """Sends 8-bit PNG files to a running service, as a client does.
 
-    Of six channels two files are made, the views of a dual-pixel sensor. To a service that shall
-    demosaic goes the mosaic, which an image demosaicked by Malvar's filters still has in it.
+    Six channels are sent as two files, the views of a dual-pixel sensor. For demosaicking the
+    mosaic is sent, which an image demosaicked with Malvar's filters still contains.
     """
 
     def __init__(
@@ -39,10 +39,10 @@ class ServiceRestorer:
         noise_level: float | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """Describe the service; ``transport`` replaces the network.
+        """Create the restorer; ``transport`` replaces the network.
 
-        ``pattern`` is that of the mosaic to send, for the task of demosaicking; ``noise_level`` is
-        input of a denoising model, estimated by the service unless given.
+        ``pattern`` is that of the mosaic to send, for demosaicking. ``noise_level`` is an input of
+        a denoising model; the service estimates it by default.
         """
         self._client = httpx.Client(base_url=url, timeout=60, trust_env=False, transport=transport)
         self._task = task
@@ -50,10 +50,10 @@ class ServiceRestorer:
         self._noise_level = noise_level
 
     def restore(self, image: FloatPixels) -> Uint8Pixels:
-        """Restore one image; noise is clipped and rounded, as files are.
+        """Restore one image; noise is clipped and rounded, as in a file.
 
         Raises:
-            ServiceError: when the service refuses or fails.
+            ServiceError: if the service rejects the image or fails.
         """
         sent = image if self._pattern is None else mosaic(image, self._pattern)
         views = _views(from_unit(sent, np.uint8))

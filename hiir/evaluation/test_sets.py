@@ -1,4 +1,4 @@
-"""Test sets: clean images that are degraded by a recipe, or real pairs."""
+"""Test sets: clean images degraded by a recipe, or real pairs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,70 +17,70 @@ __all__ = ["PairedSet", "Sample", "SampleSet", "SyntheticSet"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One image of a set."""
+    """One image of a test set."""
 
     name: str
     clean: Uint8Pixels | FloatPixels
-    """``(H, W, C)``, float32 on the scale of [0, 255] where the file has more than 8 bits."""
+    """``(H, W, C)``, in [0, 255]; float32 if the file has more than 8 bits."""
     degraded: FloatPixels
-    """``(H / scale, W / scale, C')`` float32 on the scale of [0, 1]."""
+    """``(H / scale, W / scale, C')`` float32, nominally in [0, 1]."""
     gray: bool = False
-    """The file holds one channel: it is its own luma, as the literature converts color alone."""
+    """Whether the file has one channel: then it is not converted to luma, as in the literature."""
 
 
 class SampleSet(Protocol):
-    """A test set that can be gone through again and again."""
+    """A test set that can be iterated repeatedly."""
 
     @property
     def scale(self) -> int:
-        """Pixels of clean images per pixel of degraded ones, along a side."""
+        """The number of clean pixels per degraded pixel, along a side."""
         ...
 
     def read(self, color: ColorMode) -> Iterator[Sample]:
-        """Yield the samples, clean images read as asked for; raises `DatasetError`."""
+        """Yield the samples, with clean images in a color mode; raises `DatasetError`."""
         ...
 
     def to_json(self) -> dict[str, object]:
-        """What a report says of it."""
+        """Return a JSON object for a report."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyntheticSet:
-    """A folder of clean images that are degraded here."""
+    """A folder of clean images that are degraded on the fly."""
 
     folder: Path
     degradation: Degradation
 
     @property
     def scale(self) -> int:
-        """That of the degradation."""
+        """The scale of the degradation."""
         return self.degradation.scale
 
     def read(self, color: ColorMode) -> Iterator[Sample]:
-        """Yield images in the order of their names; the index is part of the random seed."""
+        """Yield images in the order of their names; the index is part of the seed."""
         for index, path in enumerate(list_images(self.folder)):
             clean = crop_to_multiple(read_photo(path, color), self.scale)
             degraded = self.degradation.degrade(clean, index)
             yield Sample(name=path.name, clean=clean, degraded=degraded, gray=is_gray(path))
 
     def to_json(self) -> dict[str, object]:
-        """Folder and degradation."""
+        """Return the folder and the degradation."""
         return {"set": self.folder.name, **self.degradation.to_json()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedSet:
-    """A folder of degraded photos with the clean ones."""
+    """A folder of degraded photos with their clean counterparts."""
 
     folder: Path
-    """Or a list file."""
+    """Folder of the pairs, or a list file."""
     layout: Layout | None = None
-    """Detected unless given."""
+    """Folder layout; detected by default."""
 
     @property
     def scale(self) -> int:
-        """Clean pixels per degraded pixel in the first pair; raises `DatasetError`."""
+        """The scale of the first pair; raises `DatasetError`."""
         return read_pair(list_pairs(self.folder, layout=self.layout)[0]).scale
 
     def read(self, color: ColorMode) -> Iterator[Sample]:
@@ -95,5 +95,5 @@ class PairedSet:
             )
 
     def to_json(self) -> dict[str, object]:
-        """The folder."""
+        """Return the folder."""
         return {"set": self.folder.name, "pairs": True}

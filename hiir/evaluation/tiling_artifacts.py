@@ -1,7 +1,7 @@
-"""What cutting a picture into tiles does to it: seams, and how far it is from one piece.
+"""Effects of tiling on a picture: visible seams, and the difference from one piece.
 
-Both are measured where they are worst: on two tiles a side that overlap by no more than they must.
-In most photos tiles are spread evenly and share more.
+Both are measured in the worst case: two by two tiles with the minimum overlap. In most photos tiles
+are spaced evenly and overlap more.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 MAX_SEAM = 1.0
-"""Levels of 255 by which a seam may stand out."""
+"""Maximum visibility of a seam in levels of 255."""
 _PICTURES = ("gradient", "noise", "photo")
 _DIGITS = {"seam": 2, "agreement": 1, "difference": 1}  # the figures, as they are rounded
 _STRETCH = 32  # a seam that is shorter looks like a part of the picture
@@ -46,20 +46,23 @@ _STRETCH = 32  # a seam that is shorter looks like a part of the picture
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TilingFigures:
-    """Of one picture."""
+    """The figures of one picture."""
 
     seam: float
-    """Levels of 255 by which the step where tiles meet exceeds all others; 0 or less: none does."""
+    """Levels of 255 by which the step at a seam exceeds all others; 0 or less if no seam is
+    visible.
+    """
     agreement: float
-    """PSNR in dB, the picture in tiles against the picture in one piece."""
+    """PSNR in dB between the picture restored in tiles and in one piece."""
     difference: float
-    """The largest between the two, in levels of 255."""
+    """Largest difference between the two, in levels of 255."""
 
 
 def tiling_pictures(contract: ModelContract, photo: FloatPixels | None) -> dict[str, FloatPixels]:
-    """A gradient, noise and perhaps a photo: ``(2 * tile, 2 * tile, input_channels)`` float32.
+    """Return a gradient, noise and, if given, a photo.
 
-    A smaller photo is reflected.
+    Each is ``(2 * tile, 2 * tile, input_channels)`` float32. A smaller photo is padded by
+    reflection.
     """
     side = 2 * contract.tile
     ramp = np.tile(np.linspace(0.1, 0.9, side, dtype=np.float32), (side, 1))
@@ -77,14 +80,14 @@ def tiling_pictures(contract: ModelContract, photo: FloatPixels | None) -> dict[
 
 
 def _channels(image: FloatPixels, count: int) -> FloatPixels:
-    """Of three channels one, or several views that are alike."""
+    """Convert three channels to one, or to several equal views."""
     return np.concatenate([image] * -(-count // 3), axis=2)[..., :count]
 
 
 def first_photo(samples: SampleSet, color: ColorMode) -> FloatPixels:
-    """The first of a set as the model gets it, or as it is if it is to be enlarged.
+    """Return the first photo of a set as the model receives it, or unchanged for super-resolution.
 
-    Raises `DatasetError` for a set that is empty or cannot be read.
+    Raises `DatasetError` if the set is empty or cannot be read.
     """
     sample = next(iter(samples.read(color)))
     return sample.degraded if samples.scale == 1 else to_unit(sample.clean)
@@ -93,15 +96,15 @@ def first_photo(samples: SampleSet, color: ColorMode) -> FloatPixels:
 def measure_tiling(
     release: Release, pictures: Mapping[str, FloatPixels], *, overlap: int | None = None
 ) -> dict[str, TilingFigures]:
-    """Run each picture in two by two tiles and in one piece.
+    """Restore each picture in two by two tiles and in one piece.
 
     Args:
-        release: the model, of float32 weights.
+        release: model with float32 weights.
         pictures: ``(2 * tile, 2 * tile, input_channels)`` float32, by name.
-        overlap: of the tiles, instead of the contract's.
+        overlap: overlap of the tiles; that of the contract by default.
 
     Raises:
-        SeamError: for an overlap of more than half a tile or so.
+        SeamError: if the overlap exceeds about half a tile.
     """
     contract = release.contract
     if overlap is not None:
@@ -141,7 +144,7 @@ def _in_tiles(release: Release, contract: ModelContract, image: FloatPixels) -> 
 
 @torch.inference_mode()
 def _in_one_piece(release: Release, picture: FloatPixels, side: int) -> FloatPixels:
-    """So much of the picture at least as the network needs for whole windows."""
+    """Restore a part of the picture that has at least the size that the network needs."""
     multiple = release.contract.size_multiple
     end = -(-side // multiple) * multiple
     image = np.ascontiguousarray(picture[:end, :end].transpose(2, 0, 1))
@@ -150,7 +153,7 @@ def _in_one_piece(release: Release, picture: FloatPixels, side: int) -> FloatPix
 
 
 def to_quality(figures: Mapping[str, TilingFigures]) -> dict[str, float]:
-    """Entries for a contract's `quality`: ``tiles-PICTURE-FIGURE``."""
+    """Return entries for a contract's `quality`: ``tiles-PICTURE-FIGURE``."""
     return {
         f"tiles-{picture}-{name}": round(getattr(found, name), digits)
         for picture, found in figures.items()
@@ -159,7 +162,7 @@ def to_quality(figures: Mapping[str, TilingFigures]) -> dict[str, float]:
 
 
 def tiling_from_quality(quality: Mapping[str, float]) -> dict[str, TilingFigures]:
-    """What `to_quality` wrote, by picture; empty for a model that was not measured."""
+    """Return the figures that `to_quality` wrote, by picture; empty if they were not measured."""
     pictures = {name: f"tiles-{name}-" for name in _PICTURES}
     return {
         name: TilingFigures(**{figure: quality[f"{prefix}{figure}"] for figure in _DIGITS})

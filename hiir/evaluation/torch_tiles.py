@@ -1,4 +1,4 @@
-"""Tiles through the torch module of a model, in batches, on a CPU or a GPU."""
+"""A tile engine that runs the torch module in batches, on a CPU or a GPU."""
 
 from concurrent.futures import Future
 
@@ -15,7 +15,7 @@ _GPU_BATCH = 8
 
 
 def open_device(name: str) -> torch.device:
-    """The device ``cpu``, ``cuda`` or ``cuda:N``; raises `RestorerError` for one that is absent."""
+    """Return the device ``cpu``, ``cuda`` or ``cuda:N``; raises `RestorerError` if it is absent."""
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -32,16 +32,17 @@ def on_device(
     batch: int | None = None,
     noise_level: float | None = None,
 ) -> TiledRestorer:
-    """A restorer of whole images by a model's torch module.
+    """Return a restorer of whole images that runs a model's torch module.
 
     Args:
         release: the model.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
-        batch: tiles that run together; 1 on a CPU and 8 on a GPU unless given.
-        noise_level: input of a model that takes it; estimated unless given.
+        batch: tiles per forward pass; 1 on a CPU and 8 on a GPU by default.
+        noise_level: noise level on the scale of 255, for a model that takes it; estimated by
+            default.
 
     Raises:
-        RestorerError: for a device that is absent, or a batch below 1.
+        RestorerError: if the device is absent or the batch is below 1.
     """
     opened = open_device(device)
     tiles = batch if batch is not None else 1 if opened.type == "cpu" else _GPU_BATCH
@@ -63,8 +64,8 @@ class TorchTiles:
 
         Args:
             release: the model, frozen; it stays on the device.
-            device: the CPU unless given.
-            batch: tiles that run together at most.
+            device: device; the CPU by default.
+            batch: maximum number of tiles per forward pass.
         """
         self._device = device or torch.device("cpu")
         self._model = release.model.to(self._device)
@@ -73,11 +74,11 @@ class TorchTiles:
 
     @property
     def any_size(self) -> bool:
-        """A module takes tiles of every multiple of its sizes."""
+        """True: the module takes tiles of any multiple of its size."""
         return True
 
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
-        """Take a ``(1, C, h, w)`` float32 tile; the future runs what has been collected."""
+        """Submit a ``(1, C, h, w)`` float32 tile; the future runs the collected batch."""
         result = _TileResult(self)
         self._waiting.append((tile, result))
         if len(self._waiting) >= self._batch:
@@ -86,7 +87,7 @@ class TorchTiles:
 
     @torch.inference_mode()
     def run(self) -> None:
-        """Run the tiles that wait, those of equal size as one batch."""
+        """Run the pending tiles; those of equal size form a batch."""
         waiting, self._waiting = self._waiting, []
         batches: dict[tuple[int, ...], list[tuple[FloatPixels, _TileResult]]] = {}
         for tile, result in waiting:
@@ -101,18 +102,18 @@ class TorchTiles:
 
 
 class _TileResult(Future[FloatPixels]):
-    """Asks its engine to run the batch when a caller waits for it."""
+    """A future that asks its engine to run the batch when a caller waits for it."""
 
     def __init__(self, engine: TorchTiles) -> None:
         super().__init__()
         self._engine = engine
 
     def start(self) -> bool:
-        """Whether it is still wanted; it can no longer be canceled then."""
+        """Return whether the tile is still wanted; it can no longer be canceled then."""
         return self.set_running_or_notify_cancel()
 
     def result(self, timeout: float | None = None) -> FloatPixels:
-        """The ``(1, C', h * scale, w * scale)`` tile."""
+        """Return the ``(1, C', h * scale, w * scale)`` float32 tile."""
         if not self.done():
             self._engine.run()
         return super().result(timeout)

@@ -1,4 +1,4 @@
-"""Weights in a safetensors file that the user names."""
+"""Weights in a safetensors file that the user passes."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ __all__ = ["WeightsFileError", "read_weights"]
 
 
 class WeightsFileError(HiirError):
-    """A weights file is missing or not in safetensors; the message names it."""
+    """A weights file is missing or not in the safetensors format; the message names it."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -22,7 +22,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     ``safetensors.torch.save_file(torch.load(path, weights_only=True), new_path)``.
 
     Raises:
-        WeightsFileError: for a file that is missing, or no safetensors file.
+        WeightsFileError: if the file is missing or not a safetensors file.
     """
     if not path.is_file():
         raise WeightsFileError(f"{path} is not a file")

@@ -1,1 +1,1 @@
-"""From a released model to what Triton serves."""
+"""Export of a released model to the formats that are served."""

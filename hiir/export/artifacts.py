@@ -1,4 +1,4 @@
-"""A model in every form that is offered, in one folder."""
+"""All export formats of a model, in one folder."""
 
 import hashlib
 from collections.abc import Iterator
@@ -33,12 +33,12 @@ _OVERLAP = 32
 
 
 def export_artifacts(release: Release, folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Write graphs, TorchScript and configurations, each checked against the module.
+    """Write graphs, TorchScript and configurations, each verified against the module.
 
-    Yields each file with whether it was written; what is up to date is left alone.
+    Yields each file, and whether it was written; files that are up to date are kept.
 
     Raises:
-        ParityError: for a file that does not compute what the module computes; it is not left.
+        ParityError: if a file does not compute what the module computes; the file is removed.
     """
     for form in FORMS:
         yield folder / form.filename, export_graph(release, folder / form.filename, form=form)
@@ -58,10 +58,10 @@ def export_artifacts(release: Release, folder: Path) -> Iterator[tuple[Path, boo
 
 
 def untrained_release(preset: str) -> Release:
-    """A preset with seeded fresh weights: to measure a device with, not to restore with.
+    """Return a preset with seeded random weights, for benchmarks only.
 
     Raises:
-        UnknownPresetError: for an unknown name.
+        UnknownPresetError: if the name is unknown.
     """
     config = get_preset(preset)
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""What a model loses where a CPU computes it in bfloat16."""
+"""The loss of quality of a model in bfloat16 on a CPU."""
 
 import tempfile
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from hiir.models.release import Release
 __all__ = ["MAX_BFLOAT16_LOSS", "bfloat16_losses"]
 
 MAX_BFLOAT16_LOSS = 0.02
-"""dB of PSNR on any set; models that lose more are served in float32."""
+"""Maximum loss of PSNR in dB on any set; models that lose more are served in float32."""
 
 
 def bfloat16_losses(
@@ -24,12 +24,12 @@ def bfloat16_losses(
 
     Args:
         release: the model.
-        sets: by name.
-        float32: PSNR in dB of each set in float32, under its name with the suffix ``-psnr``.
+        sets: test sets by name.
+        float32: PSNR in dB of each set in float32, with the key ``SET-psnr``.
 
     Returns:
-        The loss of PSNR in dB, by set; empty where OpenVINO or ONNX is not installed or the
-        processor does not compute in bfloat16.
+        The loss of PSNR in dB by set; empty if OpenVINO or ONNX is not installed or the processor
+        does not support bfloat16.
     """
     try:
         from hiir.evaluation.openvino_tiles import OpenVinoTiles, has_bfloat16  # noqa: PLC0415

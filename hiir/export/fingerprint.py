@@ -1,4 +1,4 @@
-"""What an exported file was made from, in one line that changes when any of it does."""
+"""Fingerprints of exported files, which change when anything that they depend on changes."""
 
 import hashlib
 from importlib.resources import files
@@ -12,7 +12,7 @@ _SOURCES = ("export", "layers", "models")
 
 
 def fingerprint(contract: ModelContract, form: str) -> str:
-    """Hash of the weights, of the form, and of the code that makes a file of them."""
+    """Hash the weights, the format, and the code that writes the file."""
     digest = hashlib.sha256(f"{contract.sha256} {contract.tile} {form}".encode())
     for package in _SOURCES:
         for source in sorted(Path(str(files(f"hiir.{package}"))).glob("*.py")):

@@ -1,4 +1,4 @@
-"""The forms in which a model leaves the library, and the module that is traced for each."""
+"""Export formats, and the modules that are traced for them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,33 +12,35 @@ __all__ = ["ExportFormat", "Precision", "Samples", "example_input"]
 
 
 class Precision(StrEnum):
-    """What a graph computes in."""
+    """Precision of a graph's computation."""
 
     FP32 = "fp32"
     FP16 = "fp16"
 
 
 class Samples(StrEnum):
-    """What goes into a graph and comes out of it."""
+    """Type and layout of a graph's input and output."""
 
     FLOAT32 = "float32"
-    """``(B, C, H, W)`` in [0, 1], not clipped on its way out."""
+    """``(B, C, H, W)`` float32 in [0, 1]; the output is not clipped."""
     UINT8 = "uint8"
-    """``(B, H, W, C)`` in [0, 255] as files hold it: scaled, clipped and rounded in the graph."""
+    """``(B, H, W, C)`` uint8 as in files; the graph scales, clips and rounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportFormat:
-    """One way to write a graph down."""
+    """One format of an exported graph."""
 
     precision: Precision = Precision.FP32
     samples: Samples = Samples.FLOAT32
     dynamic_size: bool = False
-    """Any H and W, padded inside the graph; else those of the contract's tile. B is always free."""
+    """Whether H and W are dynamic, padded inside the graph; otherwise they are the contract's tile.
+    B is always dynamic.
+    """
 
     @property
     def filename(self) -> str:
-        """Of the ONNX file: ``model.onnx`` is float32 in, out and between."""
+        """Name of the ONNX file: ``model.onnx`` has float32 input, output and computation."""
         parts = ["model"]
         if self.dynamic_size:
             parts.append("dynamic")
@@ -49,12 +51,12 @@ class ExportFormat:
         return ".".join([*parts, "onnx"])
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """The module in float32 whose trace becomes the graph; the model itself stays as it is."""
+        """Return the float32 module to trace; the model itself is unchanged."""
         return _Bytes(model) if self.samples is Samples.UINT8 else model
 
 
 class _Bytes(nn.Module):
-    """8-bit pixels outside, in the layout of files."""
+    """A module with 8-bit input and output, in the layout of image files."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -69,10 +71,10 @@ class _Bytes(nn.Module):
 def example_input(
     contract: ModelContract, form: ExportFormat, *, batch: int, seed: int = 0
 ) -> Tensor:
-    """Seeded random tiles in a form's layout and type.
+    """Return seeded random tiles in the layout and type of a format.
 
-    Where the size is free they are not a multiple of the model's, so that a trace takes the padding
-    along.
+    If the size is dynamic, it is not a multiple of the model's, so that the trace includes the
+    padding.
     """
     generator = torch.Generator().manual_seed(seed)
     height, width = contract.tile, contract.tile

@@ -1,11 +1,11 @@
-"""What a GPU computes of a model in half precision, simulated on any machine.
+"""Simulation of a GPU's half precision on any machine.
 
 Tensor cores multiply float16 values and add the products up in float32; layer norms and softmax
-compute in float32 too. What limits a model is that the result of every operation is stored as
-float16, with 11 significant bits and nothing above 65,504. So the float32 module is run with its
-weights and the result of each operation rounded to float16. Torch's own half precision on a CPU
-gives the same to a tenth of a decibel and takes seven times as long; ONNX Runtime's CPU provider
-computes graphs in half precision in float32, and cannot show an overflow.
+compute in float32 too. The limit is that the result of every operation is stored as float16, with
+11 significant bits and nothing above 65,504. So the float32 module is run with its weights and the
+result of each operation rounded to float16. Torch's own half precision on a CPU gives the same to a
+tenth of a decibel and takes seven times as long; ONNX Runtime's CPU provider computes graphs in
+half precision in float32, and cannot show an overflow.
 """
 
 import copy
@@ -26,14 +26,14 @@ __all__ = ["HalfRun", "Peak", "run_in_half"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peak:
-    """The largest magnitude that any operation of a run gave."""
+    """The largest magnitude among the results of all operations of a run."""
 
     value: float
-    """Infinite where float16 overflowed, or where a value was NaN."""
+    """Infinite if float16 overflowed, or if a value was NaN."""
     layer: str
     """Name of the innermost module, as in a state dictionary; empty for the model itself."""
     operation: str
-    """Of torch's ATen library, such as ``aten.addmm``."""
+    """Name in torch's ATen library, such as ``aten.addmm``."""
 
     def __str__(self) -> str:
         return f"{self.value:.4g} in {self.operation} of {self.layer or 'the model'}"
@@ -41,7 +41,7 @@ class Peak:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HalfRun:
-    """What came out of a simulated run."""
+    """The result of a simulated run."""
 
     output: Tensor
     """``(B, C', H', W')`` float32."""
@@ -50,10 +50,10 @@ class HalfRun:
 
 @torch.no_grad()
 def run_in_half(model: nn.Module, tiles: Tensor) -> HalfRun:
-    """Run a float32 module as half precision would.
+    """Run a float32 module as it would run in half precision.
 
     Args:
-        model: float32, in evaluation mode; it stays as it is.
+        model: float32 module in evaluation mode; it is unchanged.
         tiles: ``(B, C, H, W)`` float32 [0, 1].
     """
     rounded = copy.deepcopy(model)
@@ -69,7 +69,7 @@ def run_in_half(model: nn.Module, tiles: Tensor) -> HalfRun:
 
 
 class _HalfPrecision(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Rounds the result of every operation to float16, and remembers the largest."""
+    """Rounds the result of every operation to float16, and records the largest magnitude."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -78,7 +78,7 @@ class _HalfPrecision(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @contextmanager
     def named(self, model: nn.Module) -> Iterator[None]:
-        """Know which of a model's modules an operation belongs to."""
+        """Record which module of a model each operation belongs to."""
 
         def enter(name: str) -> Callable[..., None]:
             return lambda *_: self._layers.append(name)

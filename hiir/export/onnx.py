@@ -1,7 +1,7 @@
-"""A model as an ONNX graph: any batch, one tile size or any, in float32 or half precision.
+"""Export to ONNX: dynamic batch, fixed or dynamic size, float32 or half precision.
 
-The TorchScript-based exporter of torch is used: its graph equals the newer exporter's to the last
-digits, it takes a sixth of the time, and needs no further package.
+It uses torch's TorchScript-based exporter: its results equal those of the newer exporter to the
+last digits, it takes a sixth of the time, and needs no additional package.
 """
 
 from pathlib import Path
@@ -36,11 +36,11 @@ def export_onnx(
     """Write the graph ``(batch, C, tile, tile) -> (batch, C', tile * scale, tile * scale)``.
 
     Args:
-        model: in evaluation mode, fused.
-        contract: gives channels and tile.
-        path: of the ONNX file, replaced as a whole; its folder is made.
-        form: other precision, samples or sizes than float32 at the tile.
-        fingerprint: kept in the file, to tell later what it was made from.
+        model: fused model in evaluation mode.
+        contract: contract, for channels and tile.
+        path: path of the ONNX file, replaced atomically; its folder is created.
+        form: precision, sample type and size; by default float32 at the tile's size.
+        fingerprint: fingerprint of the sources, stored in the file.
     """
     form = form or ExportFormat()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,9 +71,9 @@ def export_onnx(
 
 
 def _halve(graph: onnx.ModelProto, samples: Samples) -> onnx.ModelProto:
-    """Half precision inside, what it was outside; 8-bit values are scaled and rounded in float32.
+    """Convert to half precision inside and keep the interface; 8-bit values are scaled in float32.
 
-    The network is traced in float32: few CPUs compute in half precision, and slowly.
+    The network is traced in float32: few CPUs support half precision, and slowly.
     """
     # Everything but the model itself, which `ExportFormat.wrap` put into a module of that name.
     around = [
@@ -90,7 +90,7 @@ def _halve(graph: onnx.ModelProto, samples: Samples) -> onnx.ModelProto:
 
 
 def read_fingerprint(path: Path) -> str | None:
-    """What ``export_onnx`` was given for this file; None if there is no such file."""
+    """Read the fingerprint from a file of ``export_onnx``; None if there is no such file."""
     if not path.is_file():
         return None
     properties = onnx.load(path).metadata_props

@@ -1,8 +1,8 @@
-"""Whether an exported graph computes what the torch module computes.
+"""Verification that an exported graph computes what the torch module computes.
 
-ONNX Runtime's CPU provider computes graphs in half precision in float32: it shows what the rounding
-of the weights costs, and whether the graph is the right one. What a GPU makes of the values in
-between is simulated (`hiir.export.half_precision`).
+ONNX Runtime's CPU provider computes graphs in half precision in float32: it verifies the graph and
+the rounding of the weights. The rounding of intermediate values on a GPU is simulated
+(`hiir.export.half_precision`).
 """
 
 import math
@@ -35,10 +35,11 @@ __all__ = [
 
 MAX_RELATIVE_ERROR = 1e-5
 MIN_HALF_PSNR = 50.0
-"""dB, with the largest output as the peak."""
+"""Minimum PSNR in dB, with the largest output as the peak."""
 MAX_HALF_VALUE = 3e4
-"""Largest magnitude inside a model that runs in half precision: float16 ends at 65,504, and photos
-may bring larger values than the tiles of the check."""
+"""Maximum magnitude inside a model that runs in half precision: float16 ends at 65,504, and photos
+may have larger values than the tiles of the check.
+"""
 # Two roundings of nearly equal values may fall on both sides of a half.
 _MAX_ROUNDED_SHARE = 1e-3
 
@@ -46,7 +47,7 @@ _Values = NDArray[Any]
 
 
 class ParityError(HiirError):
-    """Graph and module differ by more than rounding."""
+    """A graph and its module differ by more than rounding."""
 
 
 def check_parity(
@@ -60,13 +61,13 @@ def check_parity(
     """Run an ONNX graph and the float32 module on seeded random tiles, and compare.
 
     Returns:
-        The relative error of a float32 graph; of one in half precision the PSNR in dB with the
-        largest output as its peak, the lower of the graph's and that of `check_half`.
+        For a float32 graph the relative error; for half precision the PSNR in dB with the largest
+        output as the peak: the lower one of the graph and of `check_half`.
 
     Raises:
-        ParityError: above ``MAX_RELATIVE_ERROR`` or below ``MIN_HALF_PSNR``, for 8-bit values that
-            differ by more than a rounding, for output of another shape or not finite, and for what
-            `check_half` refuses.
+        ParityError: if the error exceeds ``MAX_RELATIVE_ERROR`` or the PSNR is below
+            ``MIN_HALF_PSNR``, if 8-bit values differ by more than rounding, if the output has
+            another shape or is not finite, or as raised by `check_half`.
     """
     form = form or ExportFormat()
     expected, actual = _both(model, contract, path, form, batch=batch)
@@ -89,18 +90,18 @@ def check_parity(
 
 
 def check_half(model: nn.Module, contract: ModelContract) -> float:
-    """Run a module as a GPU runs it in half precision, and compare it with float32.
+    """Run a module in simulated half precision, and compare it with float32.
 
     Args:
-        model: float32, in evaluation mode.
-        contract: gives name, channels and tile.
+        model: float32 module in evaluation mode.
+        contract: contract, for name, channels and tile.
 
     Returns:
         PSNR in dB with the largest output as its peak.
 
     Raises:
-        ParityError: below ``MIN_HALF_PSNR``, or for a value above ``MAX_HALF_VALUE`` anywhere
-            inside; the message names the layer.
+        ParityError: if the PSNR is below ``MIN_HALF_PSNR``, or any intermediate value exceeds
+            ``MAX_HALF_VALUE``; the message names the layer.
     """
     tiles = noise_and_patches(contract)
     half = run_in_half(model, tiles)
@@ -131,7 +132,7 @@ def noise_and_patches(contract: ModelContract) -> torch.Tensor:
 
 @torch.inference_mode()
 def check_torchscript(model: nn.Module, contract: ModelContract, path: Path) -> float:
-    """Run a TorchScript file as :func:`check_parity` runs a graph."""
+    """Verify a TorchScript file as :func:`check_parity` verifies a graph."""
     tiles = example_input(contract, ExportFormat(), batch=1)
     with quiet_tracing():
         loaded = torch.jit.load(path)  # type: ignore[no-untyped-call]
@@ -142,7 +143,7 @@ def check_torchscript(model: nn.Module, contract: ModelContract, path: Path) -> 
 def _both(
     model: nn.Module, contract: ModelContract, path: Path, form: ExportFormat, *, batch: int
 ) -> tuple[_Values, _Values]:
-    """What the module and the graph give, of one shape and finite; raises `ParityError`."""
+    """Return the outputs of module and graph, of one shape and finite; raises `ParityError`."""
     tiles = example_input(contract, form, batch=batch)
     expected = ExportFormat(samples=form.samples).wrap(model)(tiles).numpy()
     options = ort.SessionOptions()

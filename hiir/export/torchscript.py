@@ -1,4 +1,4 @@
-"""A model as TorchScript: for C++ programs and for servers that run torch itself."""
+"""Export to TorchScript, for C++ programs and servers that run torch."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ __all__ = ["export_torchscript"]
 
 
 def export_torchscript(model: nn.Module, contract: ModelContract, path: Path) -> None:
-    """Write the frozen trace of one tile size and any batch, float32 in and out.
+    """Write a frozen trace for one tile size and any batch, with float32 input and output.
 
     Args:
-        model: in evaluation mode, fused.
-        contract: gives channels and tile.
-        path: of the file, replaced as a whole; its folder is made.
+        model: fused model in evaluation mode.
+        contract: contract, for channels and tile.
+        path: path of the file, replaced atomically; its folder is created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".tmp")

@@ -1,4 +1,4 @@
-"""Silence for what torch says about tracing, where it is meant."""
+"""Suppression of torch's warnings about intentional tracing."""
 
 import warnings
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ __all__ = ["quiet_tracing"]
 
 @contextmanager
 def quiet_tracing() -> Iterator[None]:
-    """Do not warn that sizes become constants of a trace, nor that tracing is of the old kind.
+    """Suppress the warnings that sizes become constants and that tracing is deprecated.
 
-    Nor of the sizes of a padding, which ONNX lists the other way round: that the exporter leaves
-    the turning to the runtime costs nothing, which folds it when it loads the graph.
+    Also suppress the warning about the sizes of a padding, which ONNX lists in reverse order: the
+    exporter leaves the reversal to the runtime, which folds it when it loads the graph.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]

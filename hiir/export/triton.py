@@ -1,4 +1,4 @@
-"""A model's folder in the repository that Triton serves: configuration and graph."""
+"""A model's folder in the Triton model repository: configuration and graph."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def export_release(
     target: Target = Target.CPU,
     instances: int = 1,
 ) -> bool:
-    """Write ``<model>/config.pbtxt`` and ``<model>/1/model.onnx``; False if they were up to date.
+    """Write ``<model>/config.pbtxt`` and ``<model>/1/model.onnx``; False if both are up to date.
 
     For a GPU also ``<model>/reference/``: tiles with their float32 result, and the configuration
     that is served if TensorRT's result differs too much from it.
@@ -55,7 +55,7 @@ def export_release(
 
 
 def export_graph(release: Release, path: Path, *, form: ExportFormat) -> bool:
-    """Write one graph if it is not up to date, and not before it has been checked.
+    """Write one graph if it is not up to date, after it has been verified.
 
     Returns whether it was written; raises what `export_release` raises.
     """

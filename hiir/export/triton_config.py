@@ -1,4 +1,4 @@
-"""`config.pbtxt` of a model, from its contract, for a CPU or a GPU."""
+"""Rendering of `config.pbtxt` for a CPU or a GPU, from a model's contract."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _TYPES = {Samples.FLOAT32: "TYPE_FP32", Samples.UINT8: "TYPE_UINT8"}
 
 
 class Target(StrEnum):
-    """Where a model is served."""
+    """The device on which a model is served."""
 
     CPU = "cpu"
     GPU = "gpu"
@@ -35,15 +35,15 @@ def render_config(
     filename: str = "model.onnx",
     tensorrt: bool = True,
 ) -> str:
-    """The whole ``config.pbtxt``: nothing is left to auto-completion.
+    """Return the complete ``config.pbtxt``, without auto-completion.
 
-    For a CPU OpenVINO serves it, in tiles of any multiple of the contract's size: a small photo is
-    not padded to a whole tile.
+    On a CPU OpenVINO serves the model, in tiles of any multiple of the contract's size, so that a
+    small photo is not padded to a whole tile.
 
-    For a GPU ONNX Runtime serves it, in tiles of one size. TensorRT comes first, in half precision,
-    for every batch up to the largest; the CUDA provider runs what TensorRT does not support.
-    Engines are built at load, by the warm-up, and kept. Without `tensorrt`, the CUDA provider runs
-    the whole graph.
+    On a GPU ONNX Runtime serves the model, in tiles of one size. TensorRT comes first, in half
+    precision, for every batch up to the largest, and the CUDA provider runs what TensorRT does not
+    support. Engines are built when the model is loaded, by the warm-up, and cached. Without
+    `tensorrt`, the CUDA provider runs the whole graph.
     """
     gpu = target is Target.GPU
     side, scaled = (contract.tile, contract.tile * contract.scale) if gpu else (-1, -1)
@@ -117,7 +117,7 @@ def _tensorrt_options(
 
 
 def _dims(samples: Samples, channels: int, side: int) -> tuple[int, int, int]:
-    """Of one sample: planes of floats, or interleaved bytes."""
+    """Dimensions of one sample: planar floats, or interleaved bytes."""
     return (side, side, channels) if samples is Samples.UINT8 else (channels, side, side)
 
 

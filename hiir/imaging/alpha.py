@@ -1,4 +1,4 @@
-"""Transparency: a model sees colors alone, and gives alpha nothing and takes nothing from it."""
+"""Transparency: a model processes only colors; alpha neither influences them nor is changed."""
 
 from typing import Any, cast
 
@@ -14,11 +14,11 @@ _KERNEL = 2  # reach of bicubic enlargement, in pixels
 
 
 def bleed(color: Pixels, alpha: Pixels) -> Pixels:
-    """Fill what `alpha` hides wholly with the colors around it; `(H, W, C)` and `(H, W)`.
+    """Fill fully transparent pixels of `(H, W, C)` with the colors around them; alpha is `(H, W)`.
 
-    What lies under full transparency is arbitrary, often black, and a network would mix it into
-    the edge that can be seen. The visible pixels are averaged on ever coarser grids until every
-    cell has a color, which then flows back into the gaps alone.
+    The colors under full transparency are arbitrary, often black, and a network would mix them into
+    the visible edge. The visible pixels are averaged on ever coarser grids until every cell has a
+    color; the averages then fill only the transparent pixels.
     """
     visible = alpha > 0
     if visible.all() or not visible.any():
@@ -42,14 +42,14 @@ def _flow(color: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> Pi
 
 
 def _halve(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Sums over squares of 2; an odd side counts its last line alone."""
+    """Sums over 2 x 2 squares; the last line of an odd side counts alone."""
     for axis in (0, 1):
         values = np.add.reduceat(values, np.arange(0, values.shape[axis], 2), axis=axis)
     return values
 
 
 def flatten(color: Pixels, alpha: Pixels, background: tuple[int, ...]) -> Pixels:
-    """Lay `(H, W, C)` over a background of 8-bit levels, of which gray may have three."""
+    """Composite `(H, W, C)` over 8-bit background levels; a gray image may have three of them."""
     level = white(color.dtype)
     share = alpha[..., np.newaxis].astype(np.float32) / np.float32(level)
     below = np.asarray(background, np.float32) * np.float32(level / 255)
@@ -58,10 +58,10 @@ def flatten(color: Pixels, alpha: Pixels, background: tuple[int, ...]) -> Pixels
 
 
 def enlarge_rows(alpha: Any, *, top: int, bottom: int, scale: int) -> Pixels:
-    """Rows `top` to before `bottom` of alpha enlarged bicubically by `scale`.
+    """Return rows `top` to `bottom` (exclusive) of alpha, enlarged bicubically by `scale`.
 
-    `alpha` is `(H, W)`, an array or a file of rows. What is the same everywhere around stays so
-    exactly. The rows are those of the whole enlarged at once.
+    `alpha` is `(H, W)`, an array or a file of rows. Constant areas stay exactly constant. The rows
+    are the same as in the whole image enlarged at once.
     """
     height, width = alpha.shape[:2]
     first, last = top // scale, -(-bottom // scale)

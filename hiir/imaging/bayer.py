@@ -1,4 +1,4 @@
-"""Bayer mosaics: the linear demosaicking that MATLAB's `demosaic` does, whole or by rows."""
+"""Bayer mosaics: linear demosaicking as MATLAB's `demosaic`, whole or by rows."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -11,7 +11,7 @@ from hiir.imaging.pixels import FloatPixels, Uint8Pixels, Uint16Pixels, to_unit
 
 
 class MosaicRows(Protocol):
-    """`(H, W, 1)` uint8 or uint16 samples that are read by rows: an array, or a file."""
+    """`(H, W, 1)` uint8 or uint16 samples that are read by rows, from an array or a file."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -19,12 +19,12 @@ class MosaicRows(Protocol):
         ...
 
     def __getitem__(self, rows: slice) -> Uint8Pixels | Uint16Pixels:
-        """Some of the rows."""
+        """Return some of the rows."""
         ...
 
 
 class BayerPattern(StrEnum):
-    """Colors of the four pixels at the top left, row by row."""
+    """Colors of the 2 x 2 pixels at the top left, row by row."""
 
     RGGB = "rggb"
     BGGR = "bggr"
@@ -72,14 +72,14 @@ _OTHER_AT_OPPOSITE = (
 
 
 def demosaic_malvar(raw: FloatPixels, pattern: BayerPattern) -> FloatPixels:
-    """Fill in the missing colors by gradient-corrected linear interpolation.
+    """Interpolate the missing colors by gradient-corrected linear filters (Malvar et al., 2004).
 
     Args:
         raw: ``(H, W, 1)`` float32 mosaic [0, 1], at least 3 x 3 pixels.
-        pattern: of the mosaic.
+        pattern: Bayer pattern of the mosaic.
 
     Returns:
-        ``(H, W, 3)`` float32 [0, 1], clipped as MATLAB's integers are, not rounded.
+        ``(H, W, 3)`` float32 [0, 1], clipped as by MATLAB's integer arithmetic, not rounded.
     """
     # Mirrored about the outermost pixels, so that the pattern continues.
     padded = np.pad(raw[..., 0], 2, mode="reflect")
@@ -131,18 +131,18 @@ def _filter(
 
 
 class DemosaickedRows:
-    """A mosaic that is demosaicked where it is read, so that the whole never lies in memory."""
+    """A mosaic that is demosaicked as it is read, so that the whole image is never in memory."""
 
     dtype = np.dtype(np.float32)
 
     def __init__(self, mosaic: MosaicRows, pattern: BayerPattern) -> None:
-        """Take `(H, W, 1)` uint8 or uint16 rows, at least 3 of them."""
+        """Wrap `(H, W, 1)` uint8 or uint16 samples with at least 3 rows."""
         self._mosaic = mosaic
         self._pattern = pattern
         self.shape = (*mosaic.shape[:2], 3)
 
     def __getitem__(self, rows: slice) -> FloatPixels:
-        """The rows as `(n, W, 3)` float32 [0, 1]: the same as of the whole mosaic."""
+        """Return rows as `(n, W, 3)` float32 [0, 1], equal to those of the whole mosaic."""
         top, bottom, _ = rows.indices(self.shape[0])
         # The filters reach two rows far, and the pattern begins in an even one.
         first = max(top - top % 2 - 2, 0)

@@ -1,7 +1,7 @@
-"""Join overlapping tiles into finished rows, with cosine seams and bounded memory.
+"""Blending of overlapping tiles into finished rows, with cosine weights and bounded memory.
 
-Tiles are joined by `a + w * (b - a)` and not by dividing weighted sums: where both tiles agree the
-result is their value bit for bit, so that tiling itself never changes a pixel.
+Tiles are blended by `a + w * (b - a)` instead of dividing weighted sums: where both tiles agree,
+the result is exactly their value, so that tiling itself never changes a pixel.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class RowBand:
 
 
 class RowBlender:
-    """Takes the tiles of a plan in its order and gives each row band once it is final.
+    """Accepts the tiles of a plan in order and returns each band of rows once it is final.
 
-    Holds two rows of tiles at most: the one being joined and the lower part of the one above.
+    At most two rows of tiles are in memory: the current one and the lower part of the previous one.
     All positions are scaled by `scale`, for models that enlarge.
     """
 
@@ -39,9 +39,9 @@ class RowBlender:
         self._tail = self._empty(0)
 
     def add(self, tile: FloatPixels) -> RowBand | None:
-        """Blend the next `(height, width, C)` float32 tile, scaled; return a band that is final.
+        """Blend the next `(height, width, C)` float32 tile, scaled; return a band if one is final.
 
-        Raises `ValueError` on a tile of another shape, or one more than the plan has.
+        Raises `ValueError` if the tile has another shape, or the plan has no more tiles.
         """
         place = self._place
         if place is None:
@@ -92,11 +92,10 @@ def _lerp_into(old: FloatPixels, new: FloatPixels, weight: FloatPixels) -> None:
 
 
 def _feather(length: int) -> FloatPixels:
-    """Return `(length,)` weights of the later tile, from 0 to 1 along a shared stretch.
+    """Return `(length,)` weights of the later tile, from 0 to 1 across the overlap.
 
-    Half a cosine wave over the middle half. The outer quarters belong to one tile alone: the
-    pixels nearest to a tile's border have the least context and are not used where the other tile
-    knows better.
+    Half a cosine wave over the middle half. The outer quarters belong to one tile only: the pixels
+    closest to a tile's border have the least context.
     """
     position = (np.arange(length) + 0.5) / max(length, 1)
     phase = np.clip(2 * position - 0.5, 0, 1)

@@ -1,4 +1,4 @@
-"""Blocks of 8 x 8 pixels that show a photo's noise."""
+"""Blocks of 8 x 8 pixels for noise measurements."""
 
 import numpy.typing as npt
 from numpy import float32
@@ -20,7 +20,7 @@ def unclipped_blocks(image: FloatPixels) -> npt.NDArray[float32]:
     """Cut ``(H, W, C)`` float32 [0, 1] into blocks.
 
     Returns:
-        ``(N, 8, 8, C)``: all whole blocks but those that are mostly black or white.
+        ``(N, 8, 8, C)``: all whole blocks except those that are mostly black or white.
     """
     rows, columns = (side // BLOCK for side in image.shape[:2])
     channels = image.shape[2]

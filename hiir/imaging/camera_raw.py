@@ -1,9 +1,9 @@
-"""Camera raw files: the sensor's mosaic made ready for demosaicking, and the photo's colors after.
+"""Camera raw files: the mosaic prepared for demosaicking, and color conversion afterwards.
 
-LibRaw (rawpy) reads the file. The black level is taken off, the camera's white
-balance applied, and the curve of sRGB put on, because models learn from photos that have it: what
-comes out is a mosaic like that of a finished photo, in the colors of the sensor. `Development`
-makes them those of sRGB once all three are known for every pixel.
+LibRaw (rawpy) reads the file. The black level is subtracted, the camera's white balance applied,
+and the sRGB curve applied, because models are trained on photos that have it. The result is a
+mosaic like that of a finished photo, in the colors of the sensor. `Development` converts them to
+sRGB once every pixel has all three.
 """
 
 from collections.abc import Sequence
@@ -40,25 +40,25 @@ _XYZ_OF_SRGB = np.array(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Development:
-    """What makes sRGB of a sensor's colors."""
+    """The conversion from a sensor's colors to sRGB."""
 
     matrix: tuple[tuple[float, float, float], ...]
     """Three rows: light of the sensor's channels to light of sRGB's."""
 
     @classmethod
     def from_rows(cls, rows: Sequence[Sequence[float]]) -> Self:
-        """Read a matrix out of a message."""
+        """Read a matrix from a message."""
         return cls(matrix=tuple((row[0], row[1], row[2]) for row in rows))
 
     def apply(self, pixels: Pixels) -> Pixels:
-        """Turn `(H, W, 3)` uint8 or uint16 with the curve of sRGB from one into the other."""
+        """Convert `(H, W, 3)` uint8 or uint16 with the sRGB curve from sensor colors to sRGB."""
         light = _to_light(to_unit(pixels)) @ np.array(self.matrix, np.float32).T
         return from_unit(_to_curve(np.clip(light, 0, 1)), pixels.dtype)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CameraRaw:
-    """An upright mosaic, as if it had been sampled from a finished photo."""
+    """An upright mosaic, as if sampled from a finished photo."""
 
     samples: Uint16Pixels
     """`(H, W, 1)`, white-balanced, with the curve of sRGB."""
@@ -69,7 +69,7 @@ class CameraRaw:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RawPhoto:
-    """A camera raw file that has been decoded: gray, as long as it is a mosaic."""
+    """A decoded camera raw file, whose pixels are gray until the mosaic is demosaicked."""
 
     image: DecodedImage
     pattern: BayerPattern
@@ -77,7 +77,7 @@ class RawPhoto:
 
 
 def raw_info(shape: Sequence[int], metadata: ImageMetadata, notes: tuple[Note, ...]) -> PhotoInfo:
-    """What is known of the mosaic `(H, W, 1)`; TIFF is the format that can hold what it becomes."""
+    """Describe the mosaic `(H, W, 1)`; its output format is TIFF by default."""
     height, width, channels = shape
     return PhotoInfo(
         header=_header(height, width),
@@ -97,11 +97,11 @@ def _header(height: int, width: int) -> ImageHeader:
 def read_camera_raw(
     source: BinaryIO, limits: ImageLimits, policy: MetadataPolicy = MetadataPolicy.KEEP
 ) -> CameraRaw:
-    """Read the sensor's samples of a raw file, from its start, and its metadata.
+    """Read the sensor samples and the metadata of a raw file; the stream is read from its start.
 
     The default crop of a DNG is applied. Raises `UnsupportedImageFormat` for any other file and for
-    a camera that LibRaw does not know, `ImageTooLarge` and `ImageTooSmall` before the samples are
-    unpacked, `UnsupportedPixelMode` for a sensor without a Bayer pattern, and `ImageCorrupt`.
+    a camera that LibRaw does not support, `ImageTooLarge` and `ImageTooSmall` before the samples
+    are unpacked, `UnsupportedPixelMode` for a sensor without a Bayer pattern, and `ImageCorrupt`.
     """
     import rawpy  # noqa: PLC0415 - a large library, for the few who send such a file
 
@@ -165,7 +165,7 @@ def _read(raw: Any, crop: Box) -> tuple[Uint16Pixels, BayerPattern, Development]
 
 
 def _colors_of_pattern(raw: Any) -> npt.NDArray[np.str_]:
-    """The letters of the 2 x 2 pixels at the top left; raises `UnsupportedPixelMode`."""
+    """Return the letters of the 2 x 2 pixels at the top left; raises `UnsupportedPixelMode`."""
     pattern, description = raw.raw_pattern, raw.color_desc.decode("ascii").lower()
     if pattern is None or pattern.shape != (2, 2) or raw.raw_image_visible.ndim != 2:
         raise UnsupportedPixelMode(
@@ -193,13 +193,13 @@ def _layout_of(raw: Any) -> str:
 
 
 def _turned(colors: npt.NDArray[np.str_], size: tuple[int, int], turns: int) -> BayerPattern:
-    """The pattern of the turned mosaic: a small one with sides of the same parity tells."""
+    """Return the pattern of the rotated mosaic, found by rotating a small one with equal parity."""
     small = np.tile(colors, (2, 2))[: 2 + size[0] % 2, : 2 + size[1] % 2]
     return BayerPattern("".join(np.rot90(small, turns)[:2, :2].flat))
 
 
 def _white_balance(raw: Any) -> npt.NDArray[np.float32]:
-    """Gain of each of the four channels, the smallest 1: full light stays white."""
+    """Return the gains of the four channels; the smallest is 1, so that white stays white."""
     gains = np.array(raw.camera_whitebalance, np.float32)
     if not (gains[:3] > 0).all():
         gains = np.array(raw.daylight_whitebalance, np.float32)
@@ -211,7 +211,7 @@ def _white_balance(raw: Any) -> npt.NDArray[np.float32]:
 
 
 def _development(raw: Any) -> Development:
-    """Balanced light of the sensor to light of sRGB; nothing is changed where it is not known."""
+    """Return the conversion from balanced sensor light to sRGB light; the identity if unknown."""
     sensor_of_xyz = np.array(raw.rgb_xyz_matrix, np.float64)[:3]
     sensor_of_srgb = sensor_of_xyz @ _XYZ_OF_SRGB
     if not np.isfinite(sensor_of_srgb).all() or abs(np.linalg.det(sensor_of_srgb)) < 1e-6:
@@ -223,7 +223,7 @@ def _development(raw: Any) -> Development:
 
 
 def _to_curve(light: FloatPixels) -> FloatPixels:
-    """IEC 61966-2-1, of values in [0, 1]."""
+    """Apply the sRGB curve (IEC 61966-2-1) to values in [0, 1]."""
     curved = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.asarray(curved, np.float32)
 

@@ -1,7 +1,8 @@
-"""Reads and writes image files in a process of its own: the codec that a service uses.
+"""Reads and writes image files in a separate process, for use in a service.
 
-The same functions as `decode` and `encode`, but a decoder that crashes, hangs or exhausts memory
-does not affect the caller, pixels lie in files, and the caller loads neither libvips nor Pillow.
+The functions are those of `decode` and `encode`, but a decoder that crashes, hangs or exhausts
+memory does not affect the caller, pixels are stored in files, and the caller loads neither libvips
+nor Pillow.
 """
 
 import os
@@ -53,10 +54,10 @@ _ENVIRONMENT = {
 
 
 class Codec:
-    """One process, started when it is needed; for one thread at a time, but for `kill`."""
+    """One process, started when it is needed. Only `kill` may be called from another thread."""
 
     def __init__(self, *, max_bytes: int, decode_seconds: float) -> None:
-        """Bound the memory of one image, beside a constant, and the time to decode it."""
+        """Limit the memory of one image (in addition to a constant) and the time to decode it."""
         self._max_bytes = max_bytes
         self._decode_seconds = decode_seconds
         self._process: subprocess.Popen[bytes] | None = None
@@ -65,7 +66,7 @@ class Codec:
 
     @property
     def pid(self) -> int | None:
-        """Of the process, while there is one."""
+        """Id of the process, if it runs."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
@@ -74,7 +75,7 @@ class Codec:
             self._start()
 
     def close(self) -> None:
-        """End the process."""
+        """Stop the process."""
         process, self._process = self._process, None
         if self._link is not None:
             self._link.close()
@@ -84,7 +85,7 @@ class Codec:
             process.wait()
 
     def kill(self) -> None:
-        """Let a request under way fail at once; callable from any thread."""
+        """Make a current request fail immediately; callable from any thread."""
         process = self._process
         if process is not None:
             process.kill()
@@ -95,7 +96,7 @@ class Codec:
         return header_from_json(answer["header"])
 
     def check(self, source: BinaryIO, limits: ImageLimits, options: PhotoOptions) -> PhotoInfo:
-        """Decode everything, and keep nothing of it; raises what `decode` raises."""
+        """Decode the whole file and discard the result; raises what `decode` raises."""
         answer, _ = self._decoding(_decode_request(limits, options, keep=False), source)
         return info_from_json(answer["info"])
 
@@ -108,9 +109,9 @@ class Codec:
         return info_from_json(answer["info"]), analysis_from_json(answer["analysis"])
 
     def decode(self, source: BinaryIO, limits: ImageLimits, options: PhotoOptions) -> DecodedImage:
-        """As `hiir.imaging.decode`, into `PixelFile`s, which the caller closes.
+        """Like `hiir.imaging.decode`, into `PixelFile` objects, which the caller closes.
 
-        Raises also `DecodingTimeout`, and `ImageCorrupt` for a file that ends the process.
+        Also raises `DecodingTimeout`, and `ImageCorrupt` if the file crashes the process.
         """
         answer, files = self._decoding(_decode_request(limits, options, keep=True), source)
         info = info_from_json(answer["info"])
@@ -128,7 +129,7 @@ class Codec:
         return info_from_json(answer["info"])
 
     def decode_raw(self, source: BinaryIO, limits: ImageLimits, options: PhotoOptions) -> RawPhoto:
-        """As `decode`, of a camera raw file: its mosaic, and what is to be done after."""
+        """Like `decode`, for a camera raw file: its mosaic, and the processing that follows."""
         answer, files = self._decoding(_raw_request(limits, options, keep=True), source)
         info = info_from_json(answer["info"])
         pixels = PixelFile(info.shape, info.dtype, fd=files[0])
@@ -141,9 +142,9 @@ class Codec:
     def encode(
         self, pixels: PixelFile, *, like: DecodedImage, options: PhotoOptions, target: BinaryIO
     ) -> EncodedPhoto:
-        """As `hiir.imaging.encode_to`, into a file that is open on disk.
+        """Like `hiir.imaging.encode_to`, into a file that is open on disk.
 
-        Raises also `CodecFailed`.
+        Also raises `CodecFailed`.
         """
         request = {"operation": "encode", "options": options.to_json()}
         answer = self._encoding(request, pixels, like=like, target=target)
@@ -152,9 +153,9 @@ class Codec:
         )
 
     def notes_on_result(self, photo: PhotoInfo, options: PhotoOptions) -> tuple[Note, ...]:
-        """Return the notes that the result is going to have; raises `CodecFailed`, `ImagingError`.
+        """Return the notes that the result will have; raises `CodecFailed`, `ImagingError`.
 
-        In the process, because XMP of an unknown sender is parsed.
+        This runs in the process because it parses untrusted XMP.
         """
         request = {
             "operation": "notes",
@@ -176,9 +177,9 @@ class Codec:
         target: BinaryIO,
         region: Region | None = None,
     ) -> tuple[int, int]:
-        """As `hiir.imaging.preview.write_preview`, into a file that is open on disk.
+        """Like `hiir.imaging.preview.write_preview`, into a file that is open on disk.
 
-        Returns width and height. Raises also `CodecFailed`.
+        Returns width and height. Also raises `CodecFailed`.
         """
         options = PhotoOptions(region=region)
         request = {"operation": "preview", "max_side": max_side, "options": options.to_json()}

@@ -1,7 +1,7 @@
-"""What a codec and its process say to each other: JSON and open files over a socket.
+"""Messages between a codec and its process: JSON and open files over a socket.
 
-Not pickles: the process reads files that may be meant to take it over, and is not to be believed
-more than they are.
+They are not pickled: a hostile file may take over the process, whose messages are therefore
+untrusted.
 """
 
 import base64
@@ -30,14 +30,14 @@ Message = dict[str, Any]
 
 
 def send(link: socket.socket, message: Message, files: list[int]) -> None:
-    """Send a message and open files with it; raises `OSError` if the other side is gone."""
+    """Send a message with open files; raises `OSError` if the connection is closed."""
     data = json.dumps(message).encode()
     socket.send_fds(link, [_LENGTH.pack(len(data))], files)
     link.sendall(data)
 
 
 def receive(link: socket.socket) -> tuple[Message, list[int]]:
-    """Wait for a message; raises `EOFError` if the other side is gone, `TimeoutError` in time."""
+    """Wait for a message; raises `EOFError` on a closed connection, `TimeoutError` in time."""
     start, files, _, _ = socket.recv_fds(link, _LENGTH.size, _MAX_FILES)
     start += _read(link, _LENGTH.size - len(start)) if start else b""
     if not start:

@@ -1,7 +1,7 @@
-"""The process that reads and writes image files for others: `python -m ... SOCKET BYTES`.
+"""The process that reads and writes image files: `python -m ... SOCKET BYTES`.
 
-Whatever a hostile file does to a decoder ends here: the memory is limited, an alarm ends what takes
-too long, and nothing but the files of the one request is open.
+It contains the effects of hostile files: memory is limited, an alarm ends slow operations, and only
+the files of the current request are open.
 """
 
 import os
@@ -45,7 +45,7 @@ _LEAST_FREE_BYTES = 64 * 1024
 
 
 def main(arguments: list[str]) -> None:
-    """Answer requests until the other side is gone."""
+    """Answer requests until the connection is closed."""
     descriptor, limit = (int(argument) for argument in arguments)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _keep_standard_error_to_ourselves() -> None:
-    """Discard what decoders print about odd files: it would fill the log of the caller."""
+    """Discard what decoders print about unusual files, which would fill the caller's log."""
     sys.stderr = os.fdopen(os.dup(2), "w")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -101,7 +101,7 @@ def _answer(request: Message, files: Files) -> tuple[Message, Files]:
 
 
 def _disk_is_full(error: OSError, files: Files) -> bool:
-    """Return whether a write failed for lack of space: an encoder does not say why it failed."""
+    """Return whether a write failed for lack of space; an encoder does not say why it failed."""
     if error.errno in DISK_FULL_ERRNOS:
         return True
     return any(_free_bytes(file) < _LEAST_FREE_BYTES for file in files)
@@ -216,7 +216,7 @@ def _opened_for_writing(
 
 
 def _peak_bytes() -> int:
-    """The largest resident set so far; `getrusage` begins with the parent's, from before `exec`."""
+    """Return the peak resident set; `getrusage` starts with the parent's, from before `exec`."""
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
     return int(found[1]) * 1024 if found else 0

@@ -39,13 +39,13 @@ _SPACES = {1: "GRAY", 3: "RGB ", 4: "CMYK"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SrgbConversion:
-    """From the encoding that a profile describes to sRGB."""
+    """Conversion to sRGB from the color space that a profile describes."""
 
     profile: bytes | None
     """None is a common one for the inks of print, since CMYK has no meaning by itself."""
 
     def __call__(self, samples: Pixels) -> Pixels:
-        """Convert `(H, W, n)` gray, RGB or CMYK; gray stays gray, inks become RGB."""
+        """Convert `(H, W, n)` gray, RGB or CMYK samples; gray stays gray, CMYK becomes RGB."""
         pyvips = libvips()
 
         height, width, count = samples.shape
@@ -67,7 +67,7 @@ class SrgbConversion:
         return cast("Pixels", converted.reshape(height, width, -1)[..., : min(count, 3)])
 
     def is_usable(self, channels: int) -> bool:
-        """Whether it converts samples of so many channels; libvips would take another profile."""
+        """Return whether it supports this number of channels; libvips would use another profile."""
         if self.profile is None:
             return channels == 4
         try:
@@ -79,7 +79,7 @@ class SrgbConversion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferConversion:
-    """From another transfer function to that of sRGB, at the depth of the samples."""
+    """Conversion from another transfer function to that of sRGB, at the depth of the samples."""
 
     transfer: Transfer
 
@@ -93,7 +93,7 @@ class TransferConversion:
 
 @cache
 def srgb_profile() -> bytes:
-    """The profile that says sRGB: the same bytes at any time, though lcms writes the time in it."""
+    """Return an sRGB profile with constant bytes, although lcms writes the time into it."""
     made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     made[_DATE] = PROFILE_DATE
     return bytes(made)
@@ -101,7 +101,7 @@ def srgb_profile() -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColorPlan:
-    """What becomes of a photo's colors and of its profile."""
+    """What happens to a photo's colors and its profile."""
 
     conversion: SrgbConversion | TransferConversion | None = None
     profile: bytes | None = None
@@ -111,11 +111,11 @@ class ColorPlan:
 def plan_color(
     layout: Layout, profile: bytes | None, policy: ColorPolicy, signal: ColorSignal | None = None
 ) -> ColorPlan:
-    """Convert inks always, and the rest where it is asked for and has a profile to convert from.
+    """Plan the conversion: always for CMYK, otherwise if requested and if there is a profile.
 
-    What a file says of its colors without a profile becomes an equivalent one. Samples whose
-    transfer function is far from that of sRGB, such as linear ones, get that of sRGB: networks are
-    trained on such values.
+    A color description other than a profile is converted to an equivalent profile. Samples whose
+    transfer function differs strongly from that of sRGB, such as linear ones, are converted to it,
+    because networks are trained on such values.
     """
     if layout.is_cmyk:
         usable = profile is not None and SrgbConversion(profile=profile).is_usable(4)

@@ -2,9 +2,9 @@
 
 cICP, sRGB, gAMA and cHRM     chunks of PNG, in the order of their precedence (PNG third edition)
 nclx                          the color box of AVIF and HEIC (ISO/IEC 23091-2, H.273)
-InteropIndex R03              Adobe RGB, as cameras say it by the DCF rules in EXIF
+InteropIndex R03              Adobe RGB, as cameras state it in EXIF by the DCF rules
 
-It becomes an equivalent profile. PQ and HLG have no such profile, and are refused.
+It is converted to an equivalent profile. PQ and HLG have none, and are rejected.
 """
 
 import io
@@ -65,7 +65,7 @@ _COLOR_SPACE, _INTEROP_INDEX = 40961, 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColorSignal:
-    """What a file says its samples mean."""
+    """The color description of a file."""
 
     primaries: Primaries
     transfer: Transfer
@@ -78,14 +78,14 @@ class ColorSignal:
 
     @property
     def is_srgb(self) -> bool:
-        """Whether it says what samples mean without any signal."""
+        """Whether it describes sRGB, which is also the default without any description."""
         return self.primaries == BT709 and self.transfer == SRGB_TRANSFER
 
 
 def read_color_signal(
     image: ImageFile, stream: BinaryIO, image_format: ImageFormat
 ) -> ColorSignal | None:
-    """Read what an opened file says of its colors; None if it says nothing.
+    """Read the color description of an opened file; None if it has none.
 
     Raises `UnsupportedPixelMode` for PQ, HLG and other curves that no profile describes.
     """
@@ -103,7 +103,7 @@ def read_color_signal(
 
 
 def check_profile(profile: object) -> None:
-    """Raise `UnsupportedPixelMode` for a profile whose cicp tag says PQ or HLG."""
+    """Raise `UnsupportedPixelMode` for a profile whose cicp tag is PQ or HLG."""
     if not isinstance(profile, bytes) or len(profile) < 132:
         return
     (count,) = struct.unpack_from(">I", profile, 128)

@@ -1,7 +1,7 @@
-"""The contract that a restoration model carries with its weights.
+"""The contract of a restoration model, which is stored with its weights.
 
-It travels as the string `parameters` of `model_repository/<model>/config.pbtxt`, so that a
-caller of the model can check it at start instead of assuming it.
+It is stored as string `parameters` in `model_repository/<model>/config.pbtxt`, so that a client of
+the model can check it at startup.
 """
 
 import json
@@ -40,11 +40,11 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelContract:
-    """What a model expects and promises.
+    """The inputs and outputs of a model, and facts about it.
 
-    The model maps `(B, input_channels, tile, tile)` to `(B, output_channels, tile * scale,
-    tile * scale)`, float32 in [0, 1], RGB order. Raises `ContractError` on values that contradict
-    each other.
+    The model maps `(B, input_channels, tile, tile)` to `(B, output_channels, tile * scale, tile *
+    scale)`, float32 in [0, 1], RGB order. Raises `ContractError` on values that contradict each
+    other.
     """
 
     name: str
@@ -89,12 +89,12 @@ class ModelContract:
 
     @property
     def image_channels(self) -> int:
-        """Input channels that are the image's."""
+        """Number of input channels that belong to the image."""
         return self.input_channels - self.noise_level
 
     @property
     def can_blend(self) -> bool:
-        """Whether its result can be blended with its input: each channel comes from one of it."""
+        """Whether the result can be blended with the input, channel by channel."""
         return self.output_channels <= self.image_channels
 
     def _rules(self) -> dict[str, bool]:
@@ -118,7 +118,7 @@ class ModelContract:
         }
 
     def to_parameters(self) -> dict[str, str]:
-        """Return the contract as Triton's string parameters, one per field that is not default."""
+        """Return the contract as Triton's string parameters, one per non-default field."""
         values = {
             item.name: getattr(self, item.name)
             for item in fields(self)
@@ -131,9 +131,10 @@ class ModelContract:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, str]) -> "ModelContract":
-        """Read what `to_parameters` wrote, beside settings of Triton's backends.
+        """Parse the result of `to_parameters`; settings of Triton's backends are ignored.
 
-        Raises `ContractError` on missing or unknown keys and on values that do not parse or hold.
+        Raises `ContractError` if keys are missing or unknown, or values do not parse or are
+        inconsistent.
         """
         known = {item.name: item for item in fields(cls)}
         optional = {name for name, item in known.items() if item.default is not MISSING}

@@ -1,4 +1,4 @@
-"""Image files to upright pixels: header first, limits before pixels, typed errors only."""
+"""Decoding to upright pixels: header first, limits before pixels, typed errors only."""
 
 import io
 import struct
@@ -46,11 +46,11 @@ from hiir.imaging.tiff_directory import TiffDirectory
 
 
 def probe(source: bytes | BinaryIO, frame: int | None = None) -> ImageHeader:
-    """Read only the header of a file; a stream is read from its start and left there.
+    """Read only the header of a file; a stream is read from its start and rewound.
 
     Raises `EmptyImage`, `UnsupportedImageFormat`, `ImageTruncated`, `ImageCorrupt`,
-    `FrameNotFound`, and `ImageTooLarge` for a size that Pillow itself refuses. Limits are for
-    `check_header`.
+    `FrameNotFound`, and `ImageTooLarge` for a size that Pillow itself rejects. `check_header`
+    checks the limits.
     """
     given = _as_stream(source)
     try:
@@ -81,10 +81,11 @@ def decode(
 def open_photo(
     source: bytes | BinaryIO, limits: ImageLimits, options: PhotoOptions
 ) -> Iterator[tuple[PhotoInfo, Iterator[PhotoBand]]]:
-    """Check the header against `limits`, decode, and give the photo as `options` want it.
+    """Check the header against `limits`, decode, and yield the photo as requested by `options`.
 
-    EXIF's orientation is applied, colors under full transparency are those around it, inks become
-    sRGB. Raises what `probe` and `check_header` raise, the latter before any pixel is decoded.
+    EXIF's orientation is applied, fully transparent pixels get the colors around them, and CMYK
+    becomes sRGB. Raises what `probe` and `check_header` raise, the latter before any pixel is
+    decoded.
     """
     given = _as_stream(source)
     image_format = recognize(given)
@@ -122,7 +123,7 @@ def _describe(
     options: PhotoOptions,
     damaged: tuple[str, ...],
 ) -> Photo:
-    """A loaded image as a photo."""
+    """Describe a loaded image as a photo."""
     scale_transparent_level(image, header.bit_depth)
     layout = read_layout(image, mode=header.mode, bit_depth=header.bit_depth)
     is_turned = header.bit_depth > 8 and header.format is ImageFormat.AVIF  # by its decoder
@@ -171,14 +172,14 @@ def _describe(
 
 
 def _lay_over(background: tuple[int, int, int], layout: Layout) -> tuple[tuple[int, ...], int]:
-    """The background's levels, and the channels of what lies on it: gray stays gray on gray."""
+    """Return the background's levels and the channels of the result: gray stays gray on gray."""
     if layout.channels == 1 and len(set(background)) == 1:
         return background[:1], 1
     return background, 3
 
 
 def _readable(stream: BinaryIO, image_format: ImageFormat) -> tuple[BinaryIO, tuple[str, ...]]:
-    """A file without its damaged metadata, at its start, and the names of what was left out."""
+    """Return a rewound file without its damaged metadata, and the names of what was left out."""
     damaged: tuple[str, ...] = ()
     if image_format is ImageFormat.PNG:
         stream, damaged = png_chunks.without_damaged_chunks(stream)

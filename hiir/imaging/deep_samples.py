@@ -1,4 +1,4 @@
-"""Samples of more than 8 bits, which Pillow reduces to 8 in silence: read by libvips."""
+"""Samples of more than 8 bits, read by libvips, because Pillow silently reduces them to 8."""
 
 from typing import BinaryIO, cast
 
@@ -23,9 +23,9 @@ for _prefix in (TiffImagePlugin.II, TiffImagePlugin.MM):
 def read_deep(
     stream: BinaryIO, image: ImageFile, image_format: ImageFormat, layout: Layout
 ) -> Uint16Pixels:
-    """All samples, as stored, of the page that `image` stands at: `(H, W, n)`, straight alpha.
+    """Read all samples of the current page of `image`, as stored: `(H, W, n)`, straight alpha.
 
-    Raises `OSError` for a file that is damaged or of another depth.
+    Raises `OSError` if the file is damaged or has another depth.
     """
     pyvips = libvips()
 
@@ -57,6 +57,6 @@ def read_deep(
 
 
 def _spread(samples: Uint16Pixels, bits: int) -> Uint16Pixels:
-    """Levels of 10 or 12 bits, which libvips shifts up, over the whole range of 16 bits."""
+    """Scale 10 or 12 bits, which libvips shifts up, to the whole range of 16 bits."""
     levels = np.arange(2**bits) * 65535 / (2**bits - 1)
     return cast("Uint16Pixels", np.rint(levels).astype(np.uint16)[samples >> (16 - bits)])

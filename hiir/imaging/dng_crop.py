@@ -1,6 +1,6 @@
 """The default crop of a DNG: the part of the active area that the camera's maker calls the photo.
 
-LibRaw rounds odd origins, and so loses a row or a column; here they are read as they are (DNG
+LibRaw rounds odd origins, and so loses a row or a column; here they are read unchanged (DNG
 specification 1.6, DefaultCropOrigin and DefaultCropSize).
 """
 
@@ -17,7 +17,7 @@ _MAX_SUB_PAGES = 16
 def read_default_crop(source: BinaryIO, *, width: int, height: int) -> Box:
     """Read the default crop inside an active area of `width` times `height` pixels.
 
-    Without one, or if it reaches beyond the area, the result is the whole area.
+    Without one, or if it exceeds the area, the result is the whole area.
     """
     whole = Box(left=0, top=0, right=width, bottom=height)
     try:

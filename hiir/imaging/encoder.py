@@ -1,4 +1,4 @@
-"""Pixels to an image file that is like the one that came: format, depth, gray, alpha, metadata."""
+"""Encoding of pixels to an image file like the input: format, depth, gray, alpha, metadata."""
 
 import io
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ _PILLOW_OPTIONS: Mapping[ImageFormat, Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedPhoto:
-    """What was written."""
+    """The result of encoding."""
 
     format: ImageFormat
     notes: tuple[Note, ...]
@@ -56,17 +56,17 @@ def encode(pixels: PixelRows, *, like: DecodedImage, options: PhotoOptions | Non
 def encode_to(
     stream: BinaryIO, pixels: PixelRows, *, like: DecodedImage, options: PhotoOptions
 ) -> EncodedPhoto:
-    """Write `(H, W, C)` uint8 or uint16 pixels as `like` came, and as `options` want it.
+    """Write `(H, W, C)` uint8 or uint16 pixels in the form of `like`, changed by `options`.
 
-    A gray image stays gray: the mean of what a color model made of it. Alpha of a smaller size is
-    enlarged. Where the options name a region, the pixels are those of the region, `like` is the
-    whole photo, and metadata that is only true of the whole is left out.
+    A gray image stays gray: the channels of a color model's output are averaged. Alpha of a smaller
+    size is enlarged. If the options have a region, the pixels are those of the region, `like` is
+    the whole photo, and metadata that only applies to the whole is left out.
 
-    Without a wish JPEG is written at quality 95 and without chroma subsampling, WebP at 95, AVIF
-    and HEIC at 90, all others without loss.
+    By default JPEG is written at quality 95 without chroma subsampling, WebP at 95, AVIF and HEIC
+    at 90, and all other formats without loss.
 
-    Raises `OutputUnsupported` if the format cannot hold what is asked, `ImageTooLarge` if it cannot
-    hold the size.
+    Raises `OutputUnsupported` if the format does not support the options, `ImageTooLarge` if it
+    does not support the size.
     """
     plan = plan_photo(like.info, options)
     rows = OutputRows(pixels, like=like, bit_depth=plan.bit_depth, region=options.region)
@@ -99,7 +99,7 @@ def encode_to(
 
 
 class OutputRows:
-    """The samples to be written, made where they are asked for (a `PixelRows`)."""
+    """The samples to write, computed as they are read (a `PixelRows`)."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class OutputRows:
         bit_depth: int,
         region: Region | None = None,
     ) -> None:
-        """Take `(H, W, C)` pixels of the photo `like`, or of a region of it."""
+        """Wrap `(H, W, C)` pixels of the photo `like`, or of a region of it."""
         height, width, channels = pixels.shape
         if region is None:
             region = Region(left=0, top=0, width=like.info.shape[1], height=like.info.shape[0])
@@ -123,7 +123,7 @@ class OutputRows:
         self.dtype = np.dtype(np.uint16 if bit_depth == 16 else np.uint8)
 
     def __getitem__(self, rows: slice) -> Pixels:
-        """Rows `(n, W, C)`, alpha the last channel."""
+        """Return rows `(n, W, C)`; alpha is the last channel."""
         top, bottom, _ = rows.indices(self.shape[0])
         color = change_depth(self._pixels[top:bottom], self.dtype)
         if self._gray and color.shape[2] > 1:
@@ -138,7 +138,7 @@ class OutputRows:
 
 
 def written_rows(pixels: PixelRows, *, like: DecodedImage) -> PixelRows:
-    """Return `(H, W, C)` pixels as they would be written: of a gray photo one channel.
+    """Return `(H, W, C)` pixels as they would be written: one channel for a gray photo.
 
     The samples keep their depth.
     """

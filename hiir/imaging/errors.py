@@ -1,5 +1,5 @@
 # ruff: noqa: N818 -- named for what is wrong with the image; "Error" ten times says nothing more
-"""What can go wrong between an uploaded file and its restored pixels, as one tree.
+"""The exceptions of this package, as one tree.
 
     ImagingError
     |-- EmptyImage              empty-image               no bytes at all
@@ -29,8 +29,8 @@ from typing import ClassVar
 class ImagingError(Exception):
     """Base of every error this package raises on purpose.
 
-    `code` is stable and meant for programs; `limit` and `actual` carry the two sides of a broken
-    rule where there is one.
+    `code` is stable and meant for programs; `limit` and `actual` are the limit and the actual
+    value, if the error violates a limit.
     """
 
     code: ClassVar[str] = "imaging-error"
@@ -99,25 +99,25 @@ class UnsupportedPixelMode(ImagingError):
 
 
 class OutputUnsupported(ImagingError):
-    """The output format cannot hold what was asked of it, or what the photo has."""
+    """The output format does not support an option, or a property of the photo."""
 
     code = "output-unsupported"
 
 
 class DecodingTimeout(ImagingError):
-    """The file takes longer to decode than a file may."""
+    """Decoding the file takes longer than the time limit."""
 
     code = "decoding-timeout"
 
 
 class DiskFull(ImagingError):
-    """The disk of the temporary files has no room left."""
+    """The disk for temporary files is full."""
 
     code = "disk-full"
 
 
 class CodecFailed(ImagingError):
-    """The process that encodes came to an end: a defect of ours, or a lack of memory."""
+    """The encoding process exited because of a defect or a lack of memory."""
 
     code = "codec-failed"
 
@@ -129,12 +129,12 @@ class ModelOutputInvalid(ImagingError):
 
 
 class ContractError(ImagingError):
-    """A model contract is incomplete, has unknown keys, or contradicts itself."""
+    """A model contract is incomplete, has unknown keys, or is inconsistent."""
 
     code = "contract-invalid"
 
 
 class TilingCanceled(ImagingError):
-    """The caller asked to stop between two tiles."""
+    """The caller requested cancellation between two tiles."""
 
     code = "tiling-canceled"

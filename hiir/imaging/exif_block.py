@@ -1,4 +1,4 @@
-"""EXIF blocks that are edited in place: every byte that need not change stays where it was.
+"""In-place editing of EXIF blocks: unaffected bytes keep their position.
 
 Maker notes of many cameras hold offsets from the start of the block, and are lost if a block is
 written again in another order. So a field is removed by closing its gap in the directory, and a

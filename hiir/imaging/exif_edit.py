@@ -1,4 +1,4 @@
-"""Changes to an EXIF block in which every byte that need not change stays where it was.
+"""Changes to an EXIF block in which unaffected bytes keep their position.
 
 A field is removed by closing its gap in the directory, so that no value moves.
 """

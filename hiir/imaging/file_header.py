@@ -1,4 +1,4 @@
-"""What an opened file says about itself beyond Pillow's size and mode: frames and bit depth."""
+"""What an opened file states beyond Pillow's size and mode: frames and bit depth."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ def _read_mode(image: ImageFile) -> str:
 
 
 def _read_bit_depth(image: ImageFile, stream: BinaryIO, image_format: ImageFormat) -> int:
-    """Read what Pillow's mode does not tell: it reduces deep color to 8 bits silently."""
+    """Read the bit depth, which Pillow's mode hides: it silently reduces deep color to 8 bits."""
     if isinstance(image, TiffImageFile):
         return int(max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))))
     if image_format is ImageFormat.PNG:

@@ -1,4 +1,4 @@
-"""The accepted file formats, detected by content and never by name."""
+"""The supported file formats, which are detected by content, never by name."""
 
 import importlib.util
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Where the tiles of an image lie: pure integer geometry, shared by service and evaluation."""
+"""Positions of the tiles of an image: integer geometry, shared by service and evaluation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from hiir.imaging.region import Region
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """One tile of the plan: its place in the grid and its pixels."""
+    """One tile of the plan: its position in the grid and its pixels."""
 
     row: int
     column: int
@@ -27,15 +27,15 @@ class Span:
 
     @property
     def end(self) -> int:
-        """The first pixel behind it."""
+        """The first pixel after the span."""
         return self.start + self.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TilePlan:
-    """Tiles which together cover an image, or a region of it, in row-major order.
+    """Tiles that cover an image, or a region of it, in row-major order.
 
-    The last tiles may end beyond the image, which has to be padded as far.
+    The last tiles may extend beyond the image, which must be padded to them.
     """
 
     rows: tuple[Span, ...]
@@ -68,10 +68,10 @@ class TilePlan:
         return min(self.height, height - self.top) * min(self.width, width - self.left)
 
     def covering(self, region: Region) -> "TilePlan":
-        """Return the plan of the tiles that have a say in a region of the image.
+        """Return the plan of the tiles that contribute to a region of the image.
 
-        They lie where they lie in the whole plan, so that a region of the restored image has the
-        values that it has without the other tiles.
+        They keep their positions in the whole plan, so that a restored region has the same values
+        as in the whole image.
         """
         return TilePlan(
             rows=_crossing(self.rows, region.top, region.bottom),
@@ -97,22 +97,22 @@ class TilePlan:
 def plan_tiles(
     *, height: int, width: int, tile: int, overlap: int, multiple: int | None = None
 ) -> TilePlan:
-    """Cover a ``height`` x ``width`` image with the fewest tiles, and these with the fewest pixels.
+    """Cover a ``height`` x ``width`` image with the fewest tiles, as small as possible.
 
     The positions are spread evenly: the number of tiles is that of a fixed stride, and all seams
     share the slack instead of only the last.
 
     Args:
-        height: of the image, in pixels.
-        width: of the image, in pixels.
-        tile: largest side of a tile.
-        overlap: pixels that neighbors share, at least.
-        multiple: sides of tiles are multiples of it, as large as the image needs; unless given,
-            all tiles are ``tile`` x ``tile``.
+        height: height of the image in pixels.
+        width: width of the image in pixels.
+        tile: maximum side of a tile in pixels.
+        overlap: minimum overlap of neighbors in pixels.
+        multiple: divisor of the tiles' sides, which are as large as the image needs; by default all
+            tiles are ``tile`` x ``tile``.
 
     Raises:
-        ValueError: for an empty image, a ``tile`` that is not a multiple of ``multiple``, or an
-            ``overlap`` that is not less than ``tile``.
+        ValueError: if the image is empty, ``tile`` is not a multiple of ``multiple``, or
+            ``overlap`` is not less than ``tile``.
     """
     unit = tile if multiple is None else multiple
     if tile < 1 or unit < 1 or tile % unit:

@@ -1,4 +1,4 @@
-"""What an image may measure, decided from its header before any pixel is decoded."""
+"""Limits on images, checked from the header before any pixel is decoded."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from hiir.imaging.modes import check_mode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageHeader:
-    """What a file says about itself."""
+    """The header of an image file."""
 
     format: ImageFormat
     width: int
@@ -39,7 +39,7 @@ class ImageHeader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageLimits:
-    """Bounds for an image; every one is inclusive."""
+    """Limits on an image; all of them are inclusive."""
 
     max_pixels: int = 50_000_000
     max_side: int = 16_384

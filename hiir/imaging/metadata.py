@@ -1,4 +1,4 @@
-"""What an image file carries beside its pixels, and how much of it a format can hold."""
+"""Metadata of an image file, and the part of it that a format supports."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -43,7 +43,7 @@ _RESOLUTION_BY_EXIF = (ImageFormat.AVIF, ImageFormat.HEIC, ImageFormat.WEBP)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageMetadata:
-    """What is written into the restored file."""
+    """The metadata to write into the restored file."""
 
     icc_profile: bytes | None = None
     exif: bytes | None = None
@@ -64,7 +64,7 @@ class ImageMetadata:
     """What was there and is not kept, by the names of `METADATA_NAMES`."""
 
     def fitting(self, target: ImageFormat) -> "ImageMetadata":
-        """The part that a format can hold; the rest is among what is dropped."""
+        """Return the part that a format supports; the rest is listed as dropped."""
         held = _CAN_HOLD[target]
         missing = [name for name in METADATA_NAMES if self._has(name) and name not in held]
         if target is ImageFormat.JPEG and len(self.xmp or b"") > _MAX_JPEG_XMP_BYTES:

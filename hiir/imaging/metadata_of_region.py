@@ -1,4 +1,4 @@
-"""Metadata of a part of a photo: without what is only true of the whole."""
+"""Metadata of a part of a photo, without what only applies to the whole."""
 
 import struct
 from dataclasses import replace

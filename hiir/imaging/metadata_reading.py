@@ -1,4 +1,4 @@
-"""Read what an image file carries beside its pixels, as it is true of the restored photo."""
+"""Reading of metadata, adapted to the restored photo."""
 
 import math
 from dataclasses import replace
@@ -53,7 +53,7 @@ _EXIF_AS_TEXT = "Raw profile type exif"
 
 
 def read_orientation(image: Image.Image) -> Orientation:
-    """How a loaded image is to be turned; upright where that cannot be read."""
+    """Return the orientation of a loaded image; upright if it cannot be read."""
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
     except PILLOW_ERRORS:

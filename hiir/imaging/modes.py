@@ -1,4 +1,4 @@
-"""Which pixel modes are restored, and how each becomes gray or RGB: one explicit table."""
+"""The supported pixel modes, and their conversion to gray or RGB, in one explicit table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

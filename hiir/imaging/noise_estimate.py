@@ -1,11 +1,4 @@
-"""An estimate of how noisy a photo is, whatever made the noise.
-
-The estimate is the deviation within the flattest blocks of a photo, after a plane was taken out of
-each block. Estimates from the finest differences alone (Donoho's median of wavelet coefficients)
-see white noise only: demosaicking and JPEG leave little of a camera's noise there. Texture and
-drawings have flattest blocks that are not flat. The median difference of pixels two apart
-distinguishes them from noise: it is small between the edges of letters and of leaves.
-"""
+"""Estimation of the noise level of a photo, for any kind of noise."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""The noise level as a network gets it: a constant plane beside the image.
+"""The noise level as an input of a network: a constant plane that is appended to the image.
 
 Provenance: Zhang, Zuo and Zhang, "FFDNet: Toward a fast and flexible solution for CNN based image
 denoising", 2018, section III-B: the level map has the image's size and holds sigma / 255.
@@ -29,12 +29,12 @@ class RowsWithLevel:
     """
 
     def __init__(self, rows: PixelRows, level: float, *, channels: int) -> None:
-        """Describe the rows.
+        """Wrap the rows.
 
         Args:
             rows: ``(H, W, C)`` uint8, uint16 or float32 [0, 1].
-            level: of the noise on the scale of 255.
-            channels: that the image is to have; gray is repeated.
+            level: noise level on the scale of 255.
+            channels: number of image channels; gray is repeated.
         """
         self._rows = rows
         self._level = min(level, MAX_NOISE_LEVEL)

@@ -1,4 +1,4 @@
-"""Notes for the sender of a photo: what was changed about it on its way."""
+"""Notes for clients: how a photo was changed besides its restoration."""
 
 from dataclasses import dataclass
 from enum import StrEnum

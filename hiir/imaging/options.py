@@ -1,4 +1,4 @@
-"""What a client may choose about the file that it gets back."""
+"""Options of the output file."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -12,9 +12,9 @@ Color = tuple[int, int, int]
 
 
 class MetadataPolicy(StrEnum):
-    """What of the metadata is written into the restored file.
+    """The metadata that is written into the restored file.
 
-    The color profile says what the pixels mean, and is kept by all of them.
+    The color profile defines the meaning of the pixels; all policies keep it.
     """
 
     KEEP = "keep"
@@ -23,7 +23,7 @@ class MetadataPolicy(StrEnum):
 
 
 class ColorPolicy(StrEnum):
-    """In which encoding of color the restored file is."""
+    """The color space of the restored file."""
 
     PRESERVE = "preserve"
     SRGB = "srgb"
@@ -31,7 +31,7 @@ class ColorPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoOptions:
-    """Wishes for one photo; the defaults change as little as can be."""
+    """Options for one photo; the defaults change as little as possible."""
 
     format: ImageFormat | None = None
     """None is the format that was sent."""
@@ -53,14 +53,14 @@ class PhotoOptions:
     """The part of the upright photo that is restored and written; None is all of it."""
 
     def to_json(self) -> dict[str, Any]:
-        """What differs from the defaults, as JSON values."""
+        """Return the values that differ from the defaults, for JSON."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         chosen = {name: values[name] for name in values if values[name] != _DEFAULTS[name]}
         return {name: _to_json(value) for name, value in chosen.items()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Read what `to_json` made."""
+        """Parse the result of `to_json`."""
         readers: dict[str, Callable[[Any], Any]] = {
             "format": ImageFormat,
             "metadata": MetadataPolicy,

@@ -1,4 +1,4 @@
-"""Which file is going to be written for a photo, decided before any work is done for it."""
+"""The output file of a photo, chosen before any work is done for it."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ _WITHOUT_ALPHA = (ImageFormat.JPEG, ImageFormat.BMP)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputPlan:
-    """The file that is going to be written."""
+    """The output file."""
 
     format: ImageFormat
     bit_depth: int
@@ -43,8 +43,8 @@ class OutputPlan:
 def plan_photo(photo: PhotoInfo, options: PhotoOptions, *, scale: int = 1) -> OutputPlan:
     """Choose the output file for a photo, or a region of it, enlarged by `scale`.
 
-    Raises `OutputUnsupported` for a format that cannot do what is asked of it, transparency
-    without a background among it, and `ImageTooLarge` for one that cannot hold the result's size.
+    Raises `OutputUnsupported` if the format does not support an option, or transparency without a
+    background, and `ImageTooLarge` if it does not support the result's size.
     """
     target = options.format or _own_format(photo)
     if photo.has_alpha and target in _WITHOUT_ALPHA:

@@ -1,6 +1,6 @@
-"""A photo as it is worked on: upright gray or RGB, straight alpha beside it, in bands of rows.
+"""A decoded photo: upright gray or RGB with separate straight alpha, in bands of rows.
 
-What is made of the stored samples never lies in memory as a whole.
+The converted samples are never in memory as a whole.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ ReadBox: TypeAlias = Callable[[Box], Pixels]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoInfo:
-    """What is known of a decoded photo beside its pixels."""
+    """The properties of a decoded photo without its pixels."""
 
     header: ImageHeader
     shape: tuple[int, int, int]
@@ -56,7 +56,7 @@ class PhotoInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DecodedImage:
-    """An upright image with what is needed to write it back as it came."""
+    """An upright image with the properties that are needed to write it in its original form."""
 
     info: PhotoInfo
     pixels: PixelRows
@@ -65,7 +65,7 @@ class DecodedImage:
     """`(H, W)`, the largest level is opaque; None where the image has no alpha."""
 
     def close(self) -> None:
-        """Give up the files that the pixels may lie in."""
+        """Close the files that may hold the pixels."""
         for plane in (self.pixels, self.alpha):
             if isinstance(plane, PixelFile):
                 plane.close()

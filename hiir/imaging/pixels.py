@@ -19,7 +19,7 @@ _Sample = TypeVar("_Sample", np.uint8, np.uint16)
 
 
 class PixelRows(Protocol):
-    """An image that gives its rows: an array, or a file of them (`PixelFile`)."""
+    """An image that is read by rows: an array, or a file (`PixelFile`)."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -37,7 +37,7 @@ class PixelRows(Protocol):
 
 
 class WritableRows(PixelRows, Protocol):
-    """An image that takes rows, too."""
+    """An image that is also written by rows."""
 
     def __setitem__(self, rows: slice, samples: Any, /) -> None:
         """Write rows of the image's type; no step."""

@@ -1,4 +1,4 @@
-"""A rectangle of an image, of which alone a restoration is wanted."""
+"""A rectangular part of an image to restore."""
 
 import re
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Region:
     height: int
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for a rectangle without pixels, or one that begins before 0."""
+        """Raise `ValueError` if the rectangle has no pixels, or starts at a negative position."""
         if min(self.left, self.top) < 0 or min(self.width, self.height) < 1:
             raise ValueError(f"a region has a side without pixels or a negative place: {self}")
 
@@ -60,7 +60,7 @@ class Region:
         )
 
     def is_inside(self, *, height: int, width: int) -> bool:
-        """Return whether an image of this size has all of it."""
+        """Return whether the rectangle is inside an image of this size."""
         return self.right <= width and self.bottom <= height
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""How much of a restoration is wanted: a blend of the model's result with its input."""
+"""Strength of a restoration: a blend of the model's output and its input."""
 
 import numpy as np
 
@@ -14,8 +14,8 @@ def blend(before: FloatPixels, after: FloatPixels, *, strength: float) -> FloatP
         before: ``(h, w, C)`` float32 [0, 1], the input of the model.
         after: ``(h * scale, w * scale, C)`` float32, its result. The input is enlarged for a
             ``scale`` above 1.
-        strength: share of the result, in [0, 1]. At 0 the blend is ``before`` bit for bit; at 1
-            it is ``after`` but for the rounding of float32.
+        strength: share of the result, in [0, 1]. At 0 the blend is ``before`` bit for bit; at 1 it
+            is ``after`` except for the rounding of float32.
     """
     scale = after.shape[0] // before.shape[0]
     if scale > 1:

@@ -34,18 +34,18 @@ _LEVEL_TOLERANCE = 0.25
 
 
 class TileEngine(Protocol):
-    """Runs the model on one tile; the seam between tiling and an inference server."""
+    """Runs the model on one tile; the interface between tiling and an inference server."""
 
     @property
     def any_size(self) -> bool:
-        """Whether sides may be any multiples of the contract's `size_multiple` up to its `tile`.
+        """Whether sides may be any multiple of the contract's `size_multiple` up to its `tile`.
 
         Otherwise all tiles are squares of `tile`.
         """
         ...
 
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
-        """Start on a `(1, C, h, w)` float32 [0, 1] tile, giving `(1, C', h * scale, w * scale)`.
+        """Submit a `(1, C, h, w)` float32 [0, 1] tile; returns `(1, C', h * scale, w * scale)`.
 
         The future must resolve in bounded time, with a result or an error: tiling waits for it.
         """
@@ -66,20 +66,20 @@ def restore_tiled(
 ) -> None:
     """Restore `(H, W, C)` into `(H * scale, W * scale, C')` uint8 or uint16 rows.
 
-    Of a `strength` in [0, 1] below 1 the result is blended with the image, or with its bicubic
-    enlargement: `image + strength * (result - image)`, in float32. At 0 it is the image, exactly
-    where nothing is enlarged. The images of two views are blended with the first.
+    With a `strength` below 1, in [0, 1], the result is blended with the image, or with its bicubic
+    enlargement: `image + strength * (result - image)`, in float32. At 0 it is the image, exactly so
+    if `scale` is 1. A result of two views is blended with the first view.
 
-    With a `region` of the image `H` and `W` are its sides, and only its tiles are restored: those
-    of the whole image that overlap it. So the output is that part of the whole result.
+    With a `region`, `H` and `W` are its sides, and only the tiles that overlap it are restored: the
+    output equals that part of the whole result.
 
     At most `in_flight` tiles are submitted and not yet blended. `on_progress(done, total)` counts
-    tiles, from `(0, total)` on; `should_stop` is asked before each tile is waited for.
+    tiles, starting with `(0, total)`; `should_stop` is called before each tile is awaited.
 
-    Raises `TilingCanceled` if asked to stop, `ModelOutputInvalid` if a tile comes back unusable,
-    and whatever the engine's futures raise; in each case what is in flight is canceled first.
-    Raises `ValueError` if image or output do not fit the contract, if the image does not have the
-    whole region, and for a strength that is not in [0, 1] or cannot be had from the model.
+    Raises `TilingCanceled` if `should_stop` returns true, `ModelOutputInvalid` if an output tile is
+    invalid, and whatever the engine's futures raise; pending tiles are canceled first. Raises
+    `ValueError` if image or output do not fit the contract, if the image does not have the whole
+    region, if the strength is not in [0, 1], or if the model does not support it.
     """
     wanted = restored_shape(image.shape, contract, region)
     if output.shape != wanted:
@@ -102,7 +102,7 @@ def restore_tiled(
 def restored_shape(
     shape: tuple[int, ...], contract: ModelContract, region: Region | None = None
 ) -> tuple[int, int, int]:
-    """What becomes of an image's `(H, W, C)`, or of a region of it."""
+    """Return the shape of the result for an image `(H, W, C)`, or for a region of it."""
     sides = shape[:2] if region is None else (region.height, region.width)
     height, width = (side * contract.scale for side in sides)
     return (height, width, contract.output_channels)
@@ -142,9 +142,9 @@ def restore_bands(
 ) -> Generator[RowBand, None, None]:
     """Yield the restored rows from top to bottom as `restore_tiled` would, but in float32.
 
-    The image is uint8, uint16, or float32 on the scale of [0, 1], beyond which unclipped noise may
-    go; one row of tiles is read at a time. To a model for colors gray is three equal channels.
-    Rows are not clipped either, and cropped to the image or the region. The same errors are raised.
+    The image is uint8, uint16, or float32 nominally in [0, 1], which unclipped noise may exceed;
+    one row of tiles is read at a time. A color model receives gray as three equal channels. Rows
+    are cropped to the image or the region and not clipped. Raises the same errors.
     """
     _check_input(image, contract, in_flight)
     height, width, _ = image.shape

@@ -1,4 +1,4 @@
-"""Multi-head attention of one window, with queries and keys narrower than the values.
+"""Multi-head window attention, whose queries and keys are narrower than the values.
 
 Provenance: Hi-IR, section 3 (L1 and L2 information flow).
 """
@@ -25,8 +25,8 @@ _ALIGNMENT = 8
 class WindowAttention(nn.Module):
     """``Linear(C -> Q + Q + C)``, then attention inside contiguous or dispersed windows.
 
-    There is no output projection: in a v3 layer L2 reads the output of L1 directly, and one
-    projection closes both.
+    There is no output projection: in a v3 layer L2 reads the output of L1 directly, and both share
+    one output projection.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class WindowAttention(nn.Module):
         similarity: Similarity = Similarity.DOT,
         qk_channels: int | None = None,
     ) -> None:
-        """Build the attention; `LayerConfig` holds the rules that its sizes keep.
+        """Build the attention; `LayerConfig` checks the sizes.
 
         Args:
             channels: C, divisible by ``heads``.
@@ -47,7 +47,7 @@ class WindowAttention(nn.Module):
             window: tokens on a side of one window.
             region: tokens on a side of the area that a window spans (``window`` for L1).
             similarity: dot product or cosine.
-            qk_channels: Q, the width of q and of k, divisible by ``heads`` (C / 2 unless given).
+            qk_channels: Q, the width of q and of k, divisible by ``heads``; C / 2 by default.
         """
         super().__init__()
         self.qk_channels = channels // 2 if qk_channels is None else qk_channels
@@ -77,7 +77,7 @@ class WindowAttention(nn.Module):
     def mix(self, windows: Tensor) -> Tensor:
         """Mix ``(N, window**2, C)`` tokens of windows into the same shape.
 
-        One result in three forms, each the fastest where it runs.
+        There are three implementations with the same result, each the fastest in its environment.
         """
         # An exported graph is fused by its own runtime, which has no use for the padding.
         if torch.onnx.is_in_onnx_export():
@@ -99,7 +99,7 @@ class WindowAttention(nn.Module):
         return mixed.transpose(1, 2).reshape(n, t, self.channels)
 
     def _mix_fused(self, windows: Tensor, weight: Tensor) -> Tensor:
-        """By the projection that `fuse` padded, for inference in torch."""
+        """Mix with the projection that `fuse` padded, for inference in torch."""
         n, t, _ = windows.shape
         qkv = functional.linear(windows, weight, self.fused_bias)
         q, k, v = qkv.view(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
@@ -109,10 +109,10 @@ class WindowAttention(nn.Module):
         return of_v.transpose(1, 2).reshape(n, t, self.channels)
 
     def _mix_heads_apart(self, windows: Tensor) -> Tensor:
-        """With each head copied by itself, for training.
+        """Mix with each head copied separately, for training.
 
-        Torch copies a permuted tensor of all heads in runs as short as one head is wide, forth as
-        well as back.
+        Torch copies a permuted tensor of all heads in runs as short as the width of one head, in
+        both passes.
         """
         of_qk, of_v = self.qk_channels // self.heads, self.channels // self.heads
         widths = [of_qk] * (2 * self.heads) + [of_v] * self.heads
@@ -124,18 +124,18 @@ class WindowAttention(nn.Module):
         return torch.cat(attend(q, k, v, bias=self.position_bias()).unbind(dim=1), dim=-1)
 
     def _scaled(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        """Queries and keys whose products are the logits; a dot product's have their scale."""
+        """Return queries and keys whose products are the logits, including the scale."""
         if self.similarity is Similarity.DOT:
             return q, k
         return scaled_query_and_key(q, k, scale=self.scale, similarity=self.similarity)
 
     @torch.no_grad()
     def fuse(self) -> None:
-        """Prepare for inference with the present weights: fixed bias, fused attention.
+        """Prepare for inference with the current weights: constant bias, fused attention.
 
         Torch's fused attention falls back to a slow path unless queries, keys and values are
-        equally wide, and is fastest at a multiple of 8. Rows of zeros bring all three to one
-        width, which changes no product.
+        equally wide, and is fastest at a multiple of 8. Rows of zeros bring all three to one width,
+        which changes no product.
         """
         self.position_bias.fuse()
         weight, bias = self._projection()
@@ -154,7 +154,8 @@ class WindowAttention(nn.Module):
     def _projection(self) -> tuple[Tensor, Tensor]:
         """Weight ``(2 Q + C, C)`` and bias ``(2 Q + C,)`` of q, k and v.
 
-        A dot product's scale is in the rows of q, which are far fewer than queries.
+        The scale of a dot product is folded into the rows of q, which are far fewer than the
+        queries.
         """
         if self.similarity is Similarity.COSINE:
             return self.qkv.weight, self.qkv.bias
@@ -163,6 +164,6 @@ class WindowAttention(nn.Module):
         return self.qkv.weight * factors[:, None], self.qkv.bias * factors
 
     def unfuse(self) -> None:
-        """Let the weights decide again (training)."""
+        """Undo :meth:`fuse`, for training."""
         self.position_bias.unfuse()
         self.fused_weight = self.fused_bias = None

@@ -1,10 +1,10 @@
-"""A flow beyond L2: attention along rows, then along columns, of twice the region.
+"""A flow beyond L2 (v4): attention along rows, then columns, over twice the region.
 
 Provenance: the v4 of Hi-IR's Table 7, "an information flow attention beyond L2". The paper does not
 describe it, and its two counts contradict each other: 17.19 M at x2 leaves 41,595 to 41,873
 parameters a layer, 17.35 M at x4 leaves 41,936 to 42,214, while the layers are the same. This
-realisation is ours: 41,808 a layer at C = 180 and 6 heads, which gives 17.19 M at x2 and 17.34 M at
-x4.
+implementation is our own: 41,808 a layer at C = 180 and 6 heads, which gives 17.19 M at x2 and
+17.34 M at x4.
 """
 
 import torch
@@ -58,11 +58,11 @@ class AxialAttention(nn.Module):
         return mixed.transpose(1, 2).reshape(tokens.shape)
 
     def fuse(self) -> None:
-        """Prepare for inference with the present weights: fixed biases, fused attention."""
+        """Prepare for inference with the current weights: constant biases, fused attention."""
         self.row_bias.fuse()
         self.column_bias.fuse()
 
     def unfuse(self) -> None:
-        """Let the weights decide again (training)."""
+        """Undo :meth:`fuse`, for training."""
         self.row_bias.unfuse()
         self.column_bias.unfuse()

@@ -1,4 +1,4 @@
-"""Time, space and receptive field of a transformer layer, by how its attention looks around.
+"""Time, space and receptive field of a transformer layer, by kind of attention.
 
 Provenance: Hi-IR, Appendix C and Table 19, for the layers that are built here. Symbols: a plane of
 H x W tokens of C channels, h heads, windows of p x p tokens, regions of P x P, a feed-forward
@@ -24,12 +24,12 @@ __all__ = ["Complexity", "global_attention", "hierarchical_attention", "window_a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complexity:
-    """Cost and reach of a layer."""
+    """Cost and receptive field of a layer."""
 
     time: int
     """Multiply-accumulates of attention and feed-forward network."""
     space: int
-    """Values that must be in memory at once: input, q, k, v and the attention map."""
+    """Values in memory at once: input, q, k, v and the attention map."""
     receptive_field: int
     """The most tokens along a side that a token depends on after two layers."""
 
@@ -37,7 +37,7 @@ class Complexity:
 def global_attention(
     *, height: int, width: int, channels: int, heads: int, expansion: int = 2
 ) -> Complexity:
-    """Every token attends to every token: quadratic in the image."""
+    """Cost of attention from every token to every token: quadratic in the image."""
     tokens = height * width
     return Complexity(
         time=(4 + 2 * expansion) * tokens * channels**2 + 2 * tokens**2 * channels,
@@ -49,7 +49,7 @@ def global_attention(
 def window_attention(
     *, height: int, width: int, channels: int, heads: int, window: int, expansion: int = 2
 ) -> Complexity:
-    """Tokens attend inside windows, which every other layer shifts by half a window."""
+    """Cost of attention inside windows, which every other layer shifts by half a window."""
     tokens = height * width
     return Complexity(
         time=(4 + 2 * expansion) * tokens * channels**2 + 2 * tokens * window**2 * channels,
@@ -68,11 +68,12 @@ def hierarchical_attention(
     region: int,
     expansion: int = 2,
 ) -> Complexity:
-    """L1 in windows, L2 across regions, L3 with its 3x3: a region costs no more than a window.
+    """Cost of L1 in windows, L2 across regions, and L3 with a 3x3 convolution.
 
-    L3 carries information one token across the border of a region, and the next layer spreads it
-    over the neighbor: a layer's field reaches over two regions, two layers' over four. The
-    squeeze-excite (linear in the tokens, and tiny) is left out.
+    A region costs no more than a window. L3 carries information one token across the border of a
+    region, and the next layer spreads it over the neighbor: the field of one layer covers two
+    regions, that of two layers four. The squeeze-excite (linear in the tokens, and tiny) is left
+    out.
     """
     tokens = height * width
     linear = (5 + 2 * expansion) * tokens * channels**2

@@ -37,7 +37,7 @@ class LocalFeedForward(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Plain two-layer network of ratio 2: what stands in for L3 in the paper's ablation."""
+    """A two-layer network of ratio 2, which replaces L3 in the paper's ablation."""
 
     def __init__(self, *, channels: int) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ __all__ = ["HierarchicalLayer", "InterleavedLayer", "SeparateLayer", "build_laye
 
 
 def build_layer(config: LayerConfig, *, index: int) -> nn.Module:
-    """Build the layer at a place of its stage, counted from 0: v1 takes turns between L1 and L2."""
+    """Build the layer at an index of its stage, counted from 0; v1 alternates between L1 and L2."""
     match config.version:
         case LayerVersion.V1:
             return InterleavedLayer(config, dispersed=index % 2 == 1)

@@ -24,13 +24,15 @@ class Initialization(StrEnum):
     """The four variants of Table 4."""
 
     ZERO_LAYERNORM = "zero-layernorm"
-    """Gain and bias of the layers' LayerNorms start at 0: every branch starts without its input."""
+    """Gain and bias of the layers' LayerNorms start at 0, so that every branch starts without its
+    input.
+    """
     RESIDUAL_RESCALE = "residual-rescale"
-    """The weights that close a residual branch of a layer start 100 times smaller."""
+    """The last weights of a layer's residual branch start 100 times smaller."""
     WEIGHT_RESCALE = "weight-rescale"
     """Linear and convolution weights inside residual branches start 10 times smaller."""
     TRUNC_NORMAL = "trunc-normal"
-    """Nothing more than the truncated normal."""
+    """The truncated normal only."""
 
 
 def initialize(model: nn.Module, kind: Initialization) -> None:

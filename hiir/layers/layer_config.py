@@ -1,4 +1,4 @@
-"""What a Hi-IR layer can be: its version, its sizes, and the rules that they keep."""
+"""The configuration of a Hi-IR layer: version, sizes, and their constraints."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ __all__ = ["ArchitectureError", "LayerConfig", "LayerVersion", "check_rules"]
 
 
 class ArchitectureError(HiirError):
-    """A network cannot be built as it is described; the message names the value and the rule."""
+    """A network cannot be built from its configuration; the message names value and rule."""
 
 
 class LayerVersion(StrEnum):
     """How the information flows L1 and L2 share the layers (Hi-IR, section 5.1 and Figure 5)."""
 
     V1 = "v1"
-    """One attention of full width per layer, L1 and L2 in turns."""
+    """One attention of full width per layer; L1 and L2 alternate."""
     V2 = "v2"
-    """Both in every layer at full width, each with a projection and a residual of its own."""
+    """Both in every layer at full width, each with its own projection and residual."""
     V3 = "v3"
     """Both in every layer, in sequence inside one residual, queries and keys at half width."""
     V4 = "v4"
@@ -30,7 +30,7 @@ class LayerVersion(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerConfig:
-    """Every choice of a layer. Raises `ArchitectureError` on sizes that do not divide."""
+    """The configuration of a layer. Raises `ArchitectureError` if sizes do not divide."""
 
     channels: int
     heads: int
@@ -81,11 +81,11 @@ def check_rules(
     """Check values against their rules.
 
     Args:
-        minima: name, value and the least that it may be.
-        multiples: name and value of a multiple, name and value of what divides it.
+        minima: name, value and minimum.
+        multiples: name and value of a multiple, name and value of its divisor.
 
     Raises:
-        ArchitectureError: for the first rule that is broken.
+        ArchitectureError: for the first rule that is violated.
     """
     for name, value, least in minima:
         if value < least:

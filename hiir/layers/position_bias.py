@@ -52,21 +52,22 @@ class ContinuousPositionBias(nn.Module):
         return table.index_select(1, self.index).view(-1, self.tokens, self.tokens)
 
     def fuse(self) -> None:
-        """Compute the bias once from the present weights and return that constant from then on."""
+        """Compute the bias once from the current weights, and return this constant from then on."""
         with torch.no_grad():
             self.fused = None
             self.fused = self.forward().detach()
 
     def unfuse(self) -> None:
-        """Let the weights decide again (training)."""
+        """Undo :meth:`fuse`, for training."""
         self.fused = None
 
 
 @cache
 def _relative_coordinates(height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Log-spaced offsets ``((2h-1) * (2w-1), 2)``, and the row that each token pair uses.
+    """Log-spaced offsets ``((2h-1) * (2w-1), 2)``, and the row index of each token pair.
 
-    On the CPU whatever the default device: a large network asks hundreds of times for the same.
+    They are computed on the CPU whatever the default device is: a large network needs the same ones
+    hundreds of times.
     """
     axes = [_log_spaced(height), _log_spaced(width)]
     offsets = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)

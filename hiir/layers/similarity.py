@@ -1,4 +1,4 @@
-"""How queries are compared with keys: the one formula behind every attention here.
+"""Similarity of queries and keys: the formula that all attentions share.
 
 Provenance: Hi-IR, section 4 with Eq. 4-5 and Table 5 (dot product against cosine similarity when
 the model is scaled up); the bound of the temperature is Swin V2's.
@@ -18,14 +18,14 @@ _INITIAL_COSINE_SCALE = 10.0
 
 
 class Similarity(StrEnum):
-    """How a query is compared with a key."""
+    """The similarity of a query and a key."""
 
     DOT = "dot"
     COSINE = "cosine"
 
 
 def scale_parameter(similarity: Similarity, *, heads: int, head_channels: int) -> nn.Parameter:
-    """The learned scale ``(heads, 1, 1)`` of the logits at its start."""
+    """Return the initial learned scale ``(heads, 1, 1)`` of the logits."""
     dot = similarity is Similarity.DOT
     return nn.Parameter(
         torch.full((heads, 1, 1), head_channels**-0.5 if dot else _INITIAL_COSINE_SCALE)
@@ -43,7 +43,7 @@ def scaled_query_and_key(
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, *, bias: Tensor) -> Tensor:
-    """Softmax attention as it is written: any widths, gradients for everything.
+    """Compute softmax attention without a fused kernel: any widths, gradients for all inputs.
 
     Args:
         q: ``(N, heads, T, D)``, scaled.
@@ -59,5 +59,5 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, bias: Tensor) -> Tensor:
 
 
 def attend_fused(q: Tensor, k: Tensor, v: Tensor, *, bias: Tensor) -> Tensor:
-    """:func:`attend` by torch's fused kernel, which keeps no ``T x T`` map; wants ``D == E``."""
+    """Compute :func:`attend` with torch's fused kernel, with no ``T x T`` map; needs ``D == E``."""
     return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias[None], scale=1.0)

@@ -1,4 +1,4 @@
-"""Layers in a row, closed by the stage convolution and a residual.
+"""A stage: a sequence of layers, then the stage convolution and a residual.
 
 Provenance: Hi-IR, sections 3.4 and 4 and Figures 3 and 8.
 """

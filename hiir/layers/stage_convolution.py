@@ -1,4 +1,4 @@
-"""The convolution that closes a stage of layers.
+"""The convolution at the end of a stage.
 
 Provenance: Hi-IR, section 4 (scaling up: a bottleneck instead of the heavy 3x3 converges when the
 model is large) and Tables 4 and 18 (conv1, linear, conv3).

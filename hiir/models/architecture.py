@@ -1,4 +1,4 @@
-"""What all architectures share: a frozen configuration, padding to its size, freezing."""
+"""The base of all architectures: frozen configuration, padding, preparation for inference."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ __all__ = ["ArchitectureConfig", "RestorationModel"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchitectureConfig(ABC):
-    """Every choice of a network. Raises `ArchitectureError` on values that do not fit together."""
+    """The configuration of a network. Raises `ArchitectureError` if values are inconsistent."""
 
     in_channels: int
     """Channels of the image: 1 gray, 3 color, 6 two views of a dual-pixel sensor."""
@@ -35,7 +35,7 @@ class ArchitectureConfig(ABC):
     @property
     @abstractmethod
     def size_multiple(self) -> int:
-        """Input sides that need no padding are multiples of this many pixels."""
+        """Input sides need no padding if they are multiples of this number of pixels."""
 
     @property
     @abstractmethod
@@ -44,7 +44,7 @@ class ArchitectureConfig(ABC):
 
     @abstractmethod
     def build(self) -> "RestorationModel":
-        """Build the network with fresh weights."""
+        """Build the network with random weights."""
 
     def check_tile(self, tile: int) -> None:
         """Raise `ArchitectureError` unless tiles of this side need no padding."""
@@ -55,10 +55,10 @@ class ArchitectureConfig(ABC):
             )
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
-        """A copy with other values, given as Python or as YAML has them (names of enums, lists).
+        """Return a copy with changed values, in Python or as in YAML (names of enums, lists).
 
         Raises:
-            ArchitectureError: for an unknown key or value; the message lists what is known.
+            ArchitectureError: if a key or a value is unknown; the message lists the known ones.
         """
         known = {field.name: field for field in fields(self)}
         values: dict[str, Any] = {}
@@ -72,7 +72,7 @@ class ArchitectureConfig(ABC):
 
 
 def _parse(key: str, value: Any, *, like: object) -> object:
-    """``value`` as the type of the value that it replaces; raises `ArchitectureError`."""
+    """Convert ``value`` to the type of the value that it replaces; raises `ArchitectureError`."""
     if isinstance(like, StrEnum):
         members = list(type(like))
         if value not in members:
@@ -101,8 +101,7 @@ class RestorationModel(nn.Module, ABC):
                 multiples of ``config.size_multiple`` are padded (replicate), the result is cropped.
 
         Returns:
-            ``(B, out_channels, upscale * H, upscale * W)`` float, not clamped: clipping to [0, 1]
-            is the caller's.
+            ``(B, out_channels, upscale * H, upscale * W)`` float, not clamped to [0, 1].
         """
         height, width = image.shape[-2:]
         multiple, scale = self.config.size_multiple, self.config.upscale
@@ -112,10 +111,10 @@ class RestorationModel(nn.Module, ABC):
         return self.restore(image)[..., : height * scale, : width * scale]
 
     def fuse(self) -> Self:
-        """Fix what depends on the weights alone, for inference; returns the model itself.
+        """Precompute what depends only on the weights, for inference; returns the model itself.
 
-        Weights that change in place afterwards are not seen; loading a state or going back to
-        training unfuses.
+        In-place changes of the weights afterwards have no effect; loading a state or returning to
+        training undoes it.
         """
         for module in self.modules():
             if isinstance(module, WindowAttention | AxialAttention):
@@ -130,10 +129,10 @@ class RestorationModel(nn.Module, ABC):
         return self
 
     def train(self, mode: bool = True) -> Self:
-        """Switch between training and evaluation; a model that trains is not frozen."""
+        """Switch between training and evaluation; training undoes :meth:`fuse`."""
         return super().train(mode).unfuse() if mode else super().train(mode)
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """Load weights as any module does; the model is not frozen afterwards."""
+        """Load weights as any module does; this undoes :meth:`fuse`."""
         self.unfuse()
         return super().load_state_dict(*args, **kwargs)

@@ -28,22 +28,22 @@ _SHUFFLES = {2: (2,), 3: (3,), 4: (2, 2)}
 
 
 class Upsampler(StrEnum):
-    """How tokens become pixels of the larger image."""
+    """The upsampler, from tokens to the pixels of the larger image."""
 
     SHUFFLE = "shuffle"
-    """The paper's: convolutions at 64 channels between pixel-shuffles."""
+    """As in the paper: convolutions at 64 channels between pixel-shuffles."""
     DIRECT = "direct"
-    """One convolution at the small size and one pixel-shuffle, added to the repeated pixels."""
+    """One convolution at low resolution and one pixel-shuffle, added to the repeated pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnarConfig(ArchitectureConfig):
-    """Every choice of a columnar model."""
+    """The configuration of a columnar model."""
 
     scale: int
     """2, 3 or 4."""
     width: int
-    """Channels of every layer."""
+    """Channels of all layers."""
     layers: tuple[int, ...]
     """Layers of each stage."""
     heads: int
@@ -78,11 +78,11 @@ class ColumnarConfig(ArchitectureConfig):
 
     @property
     def size_multiple(self) -> int:
-        """Input sides that need no padding are multiples of this many pixels."""
+        """Input sides need no padding if they are multiples of this number of pixels."""
         return self.layer().size_multiple
 
     def layer(self) -> LayerConfig:
-        """What every layer is."""
+        """The configuration of all layers."""
         return LayerConfig(
             channels=self.width,
             heads=self.heads,
@@ -95,7 +95,7 @@ class ColumnarConfig(ArchitectureConfig):
         )
 
     def build(self) -> "Columnar":
-        """Build the network with fresh weights."""
+        """Build the network with random weights."""
         return Columnar(self)
 
 

@@ -1,4 +1,4 @@
-"""Table 19 of the paper in figures: what a layer of a preset costs against other attention."""
+"""Table 19 of the paper: the cost of a preset's layer and of other kinds of attention."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class ComplexityRow:
 
     @property
     def formulas(self) -> tuple[str, str, str]:
-        """Of time, space and field."""
+        """The formulas of time, space and receptive field."""
         return _FORMULAS[self.attention.partition(" ")[0]]
 
     def to_json(self) -> dict[str, object]:
@@ -53,13 +53,13 @@ class ComplexityRow:
 
 
 def compare_attention(preset: str, *, side: int) -> tuple[ComplexityRow, ...]:
-    """The rows of Table 19 for a preset's finest layers on ``side x side`` tokens.
+    """Return the rows of Table 19 for a preset's finest layers on ``side x side`` tokens.
 
-    Shifted windows stand there twice: with the preset's own window, and with one that sees as far
-    as the preset does.
+    Shifted windows have two rows: with the preset's window, and with one of the same receptive
+    field as the preset.
 
     Raises:
-        UnknownPresetError: for an unknown name.
+        UnknownPresetError: if the name is unknown.
     """
     layer = _finest_layer(preset)
     plane = {"height": side, "width": side, "channels": layer.channels, "heads": layer.heads}
@@ -76,7 +76,7 @@ def compare_attention(preset: str, *, side: int) -> tuple[ComplexityRow, ...]:
 
 
 def complexity_table(preset: str, *, side: int) -> str:
-    """The comparison for people, one row a line."""
+    """Return the comparison as a text table, one row per line."""
     layer = _finest_layer(preset)
     plane = f"{side}x{side} tokens of {layer.channels} channels, {layer.heads} heads"
     lines = [

@@ -8,7 +8,7 @@ __all__ = ["create_model", "list_models", "list_presets"]
 
 
 def list_models() -> tuple[str, ...]:
-    """Names of the shipped models, which have trained weights.
+    """Return the names of the shipped models, which have trained weights.
 
     >>> from hiir import list_models
     >>> {"denoise-color", "sr-x4"} <= set(list_models())
@@ -18,7 +18,7 @@ def list_models() -> tuple[str, ...]:
 
 
 def list_presets() -> tuple[str, ...]:
-    """Names of the presets: architectures of the paper and lighter ones, without weights.
+    """Return the names of the presets: the paper's architectures and lighter ones, untrained.
 
     >>> from hiir import list_presets
     >>> "columnar-base-x4" in list_presets()
@@ -34,12 +34,12 @@ def create_model(name: str) -> RestorationModel:
     scale * W)`` float32, not clipped. Channels and scale are in its ``config``.
 
     Args:
-        name: of a shipped model, which is returned with its trained weights, in evaluation mode
-            and fused for inference; or of a preset, which is returned in training mode with random
-            weights.
+        name: name of a shipped model, which is returned with its trained weights, in evaluation
+            mode and fused for inference; or of a preset, which is returned in training mode with
+            random weights.
 
     Raises:
-        UnknownPresetError: for any other name; the message lists the names.
+        UnknownPresetError: if the name is unknown; the message lists the names.
 
     >>> import torch
     >>> from hiir import create_model

@@ -24,17 +24,17 @@ __all__ = ["Cost", "count_macs", "measure_cost"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What a network takes."""
+    """The cost of a network."""
 
     parameters: int
     macs: int
 
 
 def measure_cost(config: ArchitectureConfig, *, height: int, width: int) -> Cost:
-    """Cost of one image of ``height x width`` input pixels, from the real modules.
+    """Return the cost of one image of ``height x width`` input pixels, from the real modules.
 
-    Nothing is stored or computed: the modules are on the device ``meta``. Layers that are equal
-    and see equal planes are counted once and added as often as they stand there.
+    Nothing is stored or computed: the modules are on the device ``meta``. Equal layers with equal
+    inputs are counted once and multiplied by their number.
     """
     with torch.device("meta"):
         model = config.build()
@@ -51,7 +51,7 @@ def measure_cost(config: ArchitectureConfig, *, height: int, width: int) -> Cost
 
 
 def count_macs(module: nn.Module, *inputs: Tensor) -> int:
-    """Multiply-accumulates of one call; tensors and module may be on the device ``meta``."""
+    """Count the multiply-accumulates of a call; inputs and module may be on the device ``meta``."""
     averages = {torch.ops.aten.mean: _average_flops}
     with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=averages) as counter:
         module(*inputs)
@@ -62,7 +62,7 @@ _Line = tuple[LayerConfig, int, tuple[int, ...]]
 
 
 class _Entry(nn.Module):
-    """Stands for a layer, and notes which plane it would have seen."""
+    """A placeholder for a layer, which records the shape of its input."""
 
     def __init__(self, config: LayerConfig, index: int, ledger: list[_Line]) -> None:
         super().__init__()

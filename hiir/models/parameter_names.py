@@ -1,4 +1,4 @@
-"""Parameters that were named differently before: older weights files and checkpoints still load."""
+"""Former names of parameters: older weights files and checkpoints still load."""
 
 import re
 from collections.abc import Mapping
@@ -23,11 +23,11 @@ _PREFIX = re.compile("|".join(map(re.escape, _PREFIXES)))
 
 
 def current_parameter_name(name: str) -> str:
-    """The present name of a parameter; one that is current already stays."""
+    """Return the current name of a parameter; a current name is unchanged."""
     found = _PREFIX.match(name)
     return name if found is None else _PREFIXES[found[0]] + name[found.end() :]
 
 
 def with_current_parameter_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors under the names that the networks have now."""
+    """Return the same tensors under the current names of the parameters."""
     return {current_parameter_name(name): tensor for name, tensor in weights.items()}

@@ -1,4 +1,4 @@
-"""What a preset is, in figures: the lines of `hiir models`."""
+"""The figures of presets, as `hiir models` prints them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ _CONVENTION = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresetCard:
-    """Cost, reach and contract of a preset, and the shipped models that have its shape."""
+    """Cost, receptive field and contract of a preset, and the shipped models that use it."""
 
     name: str
     config: ArchitectureConfig
     cost: Cost
     side: int
-    """Of the square input, in pixels, that the cost is that of."""
+    """Side of the square input, in pixels, for which the cost is measured."""
     receptive_field: int
     released: Mapping[str, Mapping[str, float]]
-    """Name of a shipped model to its measured quality."""
+    """Measured quality of the shipped models, by name."""
 
     def to_json(self) -> dict[str, object]:
         """One JSON object."""
@@ -71,7 +71,7 @@ def describe(name: str) -> PresetCard:
 
 
 def preset_table(cards: Iterable[PresetCard]) -> str:
-    """Presets for people, one a line, shipped models below the preset that they are."""
+    """Return a text table of presets, each followed by the shipped models that use it."""
     lines = [f"{'preset':32}{'M params':>10}{'GMACs':>10} at    {'sees':>7}  contract"]
     for card in cards:
         config = card.config
@@ -94,7 +94,7 @@ def preset_table(cards: Iterable[PresetCard]) -> str:
 
 
 def comparison_table(comparisons: Iterable[Comparison]) -> str:
-    """Published counts for people, one a line."""
+    """Return a text table of published counts, one per line."""
     lines = [f"{'preset':30}{'variant':26}{'M params':>9}{'paper':>8}   {'GMACs':>8}{'paper':>8}"]
     for comparison in comparisons:
         row = comparison.published

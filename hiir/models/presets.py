@@ -1,6 +1,6 @@
-"""Every model that can be built, by name: one explicit list.
+"""All presets by name, in one explicit list.
 
-`hiir/models/published_counts.py` holds the paper's presets against the counts that it prints.
+`hiir/models/published_counts.py` compares the paper's presets with the counts that it prints.
 """
 
 from collections.abc import Iterator, Mapping
@@ -131,7 +131,7 @@ def _presets() -> Iterator[tuple[str, ArchitectureConfig]]:
 
 
 def _ablations() -> Iterator[tuple[str, ArchitectureConfig]]:
-    """Tables 4, 7 and 18: what a layer is, and what closes a stage of a model scaled up."""
+    """Tables 4, 7 and 18: variants of the layer, and of the convolution at the end of a stage."""
     conv1 = replace(_BASE, stage_convolution=StageConvolutionKind.CONV1)
     for version in LayerVersion:
         for scale in (2, 3, 4) if version is LayerVersion.V3 else (2, 4):
@@ -175,5 +175,5 @@ def get_preset(name: str, changes: Mapping[str, Any] | None = None) -> Architect
 
 
 def build_model(name: str, changes: Mapping[str, Any] | None = None) -> RestorationModel:
-    """Build a preset with fresh weights; raises what `get_preset` raises."""
+    """Build a preset with random weights; raises what `get_preset` raises."""
     return get_preset(name, changes).build()

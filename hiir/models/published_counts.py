@@ -1,4 +1,4 @@
-"""The paper's own counts, row by row, and what our modules count.
+"""The counts that the paper prints, and those of our modules.
 
 Provenance: Hi-IR, Tables 4, 6, 7, 8, 9 and 18.
 """
@@ -34,7 +34,7 @@ class Published:
     preset: str
     variant: str
     params_m: float
-    """Parameters in millions, to two digits."""
+    """Parameters in millions, to two decimals."""
     gmacs: float | None = None
     """Multiply-accumulates in units of 10^9 at ``side x side`` input pixels, if printed."""
     side: int = 128
@@ -49,16 +49,16 @@ class Comparison:
 
     @property
     def params_m(self) -> float:
-        """Our parameters in millions, rounded as the paper does."""
+        """Our parameters in millions, rounded as in the paper."""
         return round(self.cost.parameters / 1e6, 2)
 
     @property
     def match(self) -> bool:
-        """Whether every printed digit of the parameters is met."""
+        """Whether all printed digits of the parameters match."""
         return f"{self.params_m:.2f}" == f"{self.published.params_m:.2f}"
 
     def to_json(self) -> dict[str, object]:
-        """One JSON object; MACs stand only where the paper prints them."""
+        """Return a JSON object; it has MACs only if the paper prints them."""
         row = self.published
         return {
             "name": row.preset,

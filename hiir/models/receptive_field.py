@@ -1,8 +1,8 @@
-"""How far a network looks: the input pixels that one output pixel depends on, along a side.
+"""The receptive field: the input pixels that one output pixel depends on, along a side.
 
-Intervals are carried backward through what widens them: convolutions, and the grids of windows and
-regions, which lie fixed because nothing shifts. The squeeze-excite of L3 sees the mean of the whole
-plane besides, and is left out.
+Intervals are propagated backward through everything that widens them: convolutions, and the fixed
+grids of windows and regions, which are not shifted. The squeeze-excite of L3, which uses the mean
+of the whole plane, is left out.
 """
 
 from collections.abc import Iterable
@@ -32,16 +32,16 @@ class _Interval:
         self.low, self.high = self.low - reach, self.high + reach
 
     def align(self, side: int) -> None:
-        """Everything in the cells of this side that are touched."""
+        """Widen the interval to whole cells of this side."""
         self.low -= self.low % side
         self.high += -(self.high + 1) % side
 
     def shrink(self, factor: int) -> None:
-        """From what was enlarged to what it was enlarged from."""
+        """Go from an enlarged plane back to its input."""
         self.low, self.high = self.low // factor, self.high // factor
 
     def grow(self, factor: int) -> None:
-        """From what was folded to what it was folded from."""
+        """Go from a folded plane back to its input."""
         self.low, self.high = self.low * factor, self.high * factor + factor - 1
 
     def copy(self) -> "_Interval":
@@ -52,7 +52,10 @@ class _Interval:
 
 
 def receptive_field(config: ArchitectureConfig) -> int:
-    """The most input pixels along a side that any output pixel depends on, image borders aside."""
+    """Return the maximum input pixels along a side that any output pixel depends on.
+
+    Image borders are not taken into account.
+    """
     widths = (
         _backward(config, _Interval(pixel, pixel))
         for pixel in range(config.size_multiple * config.upscale)
@@ -98,7 +101,7 @@ def _ushape(config: UShapeConfig, interval: _Interval) -> None:
 
 
 def _levels(config: UShapeConfig, level: int, interval: _Interval) -> None:
-    """From what a level's decoder gives to what its encoder takes."""
+    """Go from the output of a level's decoder back to the input of its encoder."""
     if level < len(config.decoder_layers):
         layer = config.layer(level, decoder=True)
         _stage(config, layer, config.decoder_layers[level], interval)
@@ -119,7 +122,7 @@ def _stage(config: ArchitectureConfig, layer: LayerConfig, depth: int, interval:
 
 
 def _grids(layer: LayerConfig, index: int) -> Iterable[int]:
-    """Sides of the cells inside which a layer's attentions mix, in their order."""
+    """Yield the sides of the cells inside which a layer's attentions mix, in their order."""
     sides = (layer.local_window, layer.region)
     match layer.version:
         case LayerVersion.V1:

@@ -20,7 +20,7 @@ __all__ = ["Release", "ReleaseError", "list_releases", "load_release", "write_re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """A model with its trained weights, in evaluation mode, and what it promises."""
+    """A model with its trained weights, in evaluation mode, and its contract."""
 
     model: RestorationModel
     contract: ModelContract
@@ -36,7 +36,7 @@ def load_release(name: str) -> Release:
 
 
 def read_release(path: Path) -> Release:
-    """Load a weights file: strict keys, finite float values; raises `ReleaseError`."""
+    """Load a weights file; keys must match and values must be finite; raises `ReleaseError`."""
     try:
         with safe_open(path, framework="pt") as file:
             stored = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
@@ -54,7 +54,7 @@ def read_release(path: Path) -> Release:
 def write_release(
     path: Path, *, weights: dict[str, Tensor], contract: ModelContract, dtype: torch.dtype
 ) -> None:
-    """Write weights with their contract (its ``sha256`` is not stored) as a whole or not at all."""
+    """Write weights with their contract (without its ``sha256``) atomically."""
     metadata = contract.to_parameters()
     del metadata["sha256"]
     scratch = path.with_suffix(".tmp")

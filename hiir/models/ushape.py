@@ -21,18 +21,18 @@ from hiir.models.architecture import ArchitectureConfig, RestorationModel
 __all__ = ["UShape", "UShapeConfig"]
 
 _LEAST_LEVEL = 0.5 / 255
-"""Noise level below which a network that takes the level changes less, and at 0 nothing.
-
-Rounding to 8 bits alone has a standard deviation of 0.29 / 255: an image with less is drawn, and
-flat colors and letters are to come back as they are."""
+"""Noise level below which a network that takes the level changes less, and nothing at 0. Rounding
+to 8 bits alone has a standard deviation of 0.29 / 255: an image with less is synthetic, and its
+flat colors and letters should be unchanged.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UShapeConfig(ArchitectureConfig):
-    """Every choice of a U-shaped model. Tuples run from the finest level to the latent one."""
+    """The configuration of a U-shaped model. Tuples run from the finest level to the latent one."""
 
     width: int
-    """Channels of the finest level; each level has twice those of the one above."""
+    """Channels of the finest level; they double at each coarser level."""
     layers: tuple[int, ...]
     heads: tuple[int, ...]
     local_windows: tuple[int, ...]
@@ -42,9 +42,11 @@ class UShapeConfig(ArchitectureConfig):
     stem: int = 1
     """Pixels along a side that are folded into one token of the finest level."""
     wide_decoder: bool = False
-    """Keep the concatenated channels at the finest level of the decoder, as Restormer does."""
+    """Whether to keep the concatenated channels at the finest level of the decoder, as in
+    Restormer.
+    """
     condition_channels: int = 0
-    """Number of last input channels that describe the image, such as its noise level."""
+    """Number of the last input channels that describe the image, such as its noise level."""
 
     def __post_init__(self) -> None:
         levels = len(self.layers)
@@ -75,17 +77,17 @@ class UShapeConfig(ArchitectureConfig):
 
     @property
     def image_channels(self) -> int:
-        """Input channels without those of the condition."""
+        """Input channels without the conditioning channels."""
         return self.in_channels - self.condition_channels
 
     @property
     def upscale(self) -> int:
-        """The output is as large as the input."""
+        """1: the output has the size of the input."""
         return 1
 
     @property
     def size_multiple(self) -> int:
-        """Input sides that need no padding are multiples of this many pixels."""
+        """Input sides need no padding if they are multiples of this number of pixels."""
         return lcm(
             *(
                 self.layer(level).size_multiple * self.stem * 2**level
@@ -102,7 +104,7 @@ class UShapeConfig(ArchitectureConfig):
         return self.channels(level) * (2 if self.wide_decoder and level == 0 else 1)
 
     def layer(self, level: int, *, decoder: bool = False) -> LayerConfig:
-        """What the layers of a level are."""
+        """Return the configuration of a level's layers."""
         return LayerConfig(
             channels=self.decoder_channels(level) if decoder else self.channels(level),
             heads=self.heads[level],
@@ -115,7 +117,7 @@ class UShapeConfig(ArchitectureConfig):
         )
 
     def build(self) -> "UShape":
-        """Build the network with fresh weights."""
+        """Build the network with random weights."""
         return UShape(self)
 
 
@@ -171,7 +173,7 @@ class UShape(RestorationModel):
         return self._base(image) + residual
 
     def _base(self, image: Tensor) -> Tensor:
-        """What the residual is added to: the image, or the mean of the views that it holds."""
+        """Return what the residual is added to: the image, or the mean of its views."""
         if self.config.condition_channels:
             image = image[:, : self.config.image_channels]
         views = self.config.image_channels // self.config.out_channels

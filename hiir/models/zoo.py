@@ -18,7 +18,7 @@ class ReleaseError(HiirError):
 
 
 def zoo_path(name: str) -> Path:
-    """Where the weights of a shipped model lie."""
+    """Return the path of a shipped model's weights."""
     return Path(str(files("hiir"))) / "zoo" / f"{name}.safetensors"
 
 

@@ -1,1 +1,1 @@
-"""Training runs and their release."""
+"""Training runs, and the release of their models."""

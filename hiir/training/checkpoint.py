@@ -1,4 +1,4 @@
-"""The state of a run in safetensors: one file while it is small, several of bounded size else."""
+"""Checkpoints in safetensors: one file if it is small, otherwise several of bounded size."""
 
 import json
 import os
@@ -42,24 +42,24 @@ _SINGLE, _INDEX = "last.safetensors", "last.json"
 
 
 class CheckpointError(HiirError):
-    """A checkpoint cannot be used; the message names what is wrong."""
+    """A checkpoint cannot be read or written; the message names the problem."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """State after ``step`` optimizer steps; every tensor float32."""
+    """The state after ``step`` optimizer steps; every tensor is float32."""
 
     step: int
     seconds: float = 0.0
-    """Of training that led here."""
+    """Seconds of training so far."""
     tiles: int = 0
-    """Number of the first tile that is drawn next."""
+    """Number of the next tile to draw."""
     decayed: int = 0
-    """1 where the learning rate has begun to fall for good."""
+    """1 after the final decay of the learning rate has started, otherwise 0."""
     identity: str = ""
     """`TrainingConfig.identity` of the run; empty in checkpoints of earlier versions."""
     name: str = ""
-    """Of the run's configuration."""
+    """Name of the run's configuration."""
     weights: Mapping[str, Tensor]
     average: Mapping[str, Tensor]
     first_moment: Mapping[str, Tensor]
@@ -67,13 +67,13 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Replace the checkpoint of a folder, as a whole or not at all.
+    """Replace the checkpoint of a folder atomically.
 
-    A file holds 15 MiB of tensors at most, unless a single tensor is larger.
+    A file holds at most 15 MiB of tensors, unless a single tensor is larger.
 
     Raises:
-        CheckpointError: if a file cannot be written, for example on a full disk; the checkpoint
-            that was there is then untouched.
+        CheckpointError: if a file cannot be written, for example on a full disk; the previous
+            checkpoint is then unchanged.
     """
     tensors = {
         f"{group}/{name}": tensor.detach().cpu().contiguous()
@@ -103,7 +103,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_checkpoint(folder: Path) -> Checkpoint | None:
-    """The checkpoint of a folder, or None if there is none yet."""
+    """Read the checkpoint of a folder; None if there is none yet."""
     index, single = folder / _INDEX, folder / _SINGLE
     if index.exists():
         paths = [folder / name for name in json.loads(index.read_text())["files"]]
@@ -115,10 +115,10 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
 
 
 def read_files(paths: Sequence[Path]) -> Checkpoint:
-    """The checkpoint that some files hold together, whatever the precision of its tensors.
+    """Read the checkpoint that some files hold together, whatever the precision of its tensors.
 
     Raises:
-        CheckpointError: for files that are not of one checkpoint.
+        CheckpointError: if the files do not belong to one checkpoint.
     """
     groups: dict[str, dict[str, Tensor]] = {group: {} for group in GROUPS}
     found: list[dict[str, str]] = []
@@ -153,10 +153,10 @@ def split_tensors(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
 
 
 def replace_file(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file as a whole or not at all.
+    """Write a safetensors file atomically.
 
     Raises:
-        CheckpointError: if it cannot be written, for example on a full disk.
+        CheckpointError: if the file cannot be written, for example on a full disk.
     """
     scratch = path.with_suffix(".tmp")
     try:

@@ -1,4 +1,4 @@
-"""Lets torch compile the network, or its layers."""
+"""Compilation of the network, or of its layers, by torch."""
 
 import logging
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ logger = logging.getLogger(__name__)
 
 
 def compiled(model: nn.Module, wanted: Compile, *, device: torch.device) -> nn.Module:
-    """Let torch compile the network, or its layers, at the first step; returns what to call.
+    """Compile the network, or its layers, at the first step; returns the callable to use.
 
-    A CPU compiles nothing: torch's compiler mistakes the layout of a repeated border's gradient
-    there, and gained nothing before. Layers of one shape share their code: three shapes compile in
-    half a minute, the whole network in many. Where the compiler fails, for the lack of a C compiler
-    for example, the network runs as it is.
+    Nothing is compiled on a CPU: torch's compiler expects another memory layout of the gradient of
+    replicate padding there, and it gained nothing before. Layers of one shape share their code:
+    three shapes compile in half a minute, the whole network takes many minutes. If the compiler
+    fails, for example because there is no C compiler, the network runs without compilation.
     """
     if wanted is Compile.NO or device.type == "cpu":
         return model
@@ -33,7 +33,7 @@ def compiled(model: nn.Module, wanted: Compile, *, device: torch.device) -> nn.M
 
 
 class _Compiled(nn.Module):
-    """Calls a network whose parts are compiled; runs it uncompiled if that fails."""
+    """Calls a network whose parts are compiled; falls back to the uncompiled network."""
 
     def __init__(self, model: nn.Module, parts: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class _Compiled(nn.Module):
         return restored
 
     def _try(self, model: nn.Module, image: Tensor) -> None:
-        """Compile both passes for this shape: the backward pass is compiled when it first runs."""
+        """Compile both passes for this shape; the backward pass is compiled at its first run."""
         self._tried.add(image.shape)
         weights = [weight for weight in model.parameters() if weight.requires_grad]
         try:
@@ -59,7 +59,7 @@ class _Compiled(nn.Module):
         except torch.cuda.OutOfMemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - a compiler fails in any way
-            logger.warning("the network cannot be compiled, it runs as it is: %s", error)
+            logger.warning("the network cannot be compiled and runs without compilation: %s", error)
             for part in self._parts:
                 part._compiled_call_impl = None  # noqa: SLF001 - what Module.compile sets
             self._parts = []

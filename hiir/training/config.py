@@ -1,6 +1,6 @@
-"""The configuration of a training run, as frozen models that refuse unknown keys.
+"""The configuration of a training run, as frozen models that reject unknown keys.
 
-`experiments` loads one: the complete default, an experiment's differences, a profile, overrides.
+`experiments` loads one from the defaults, an experiment's differences, a profile and overrides.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ __all__ = [
 
 
 class ConfigError(HiirError):
-    """A configuration is unknown, incomplete or contradicts itself; the message says where."""
+    """A configuration is unknown, incomplete or inconsistent; the message says where."""
 
 
 class _Strict(BaseModel):
@@ -44,60 +44,62 @@ class _Strict(BaseModel):
 
 
 class LoaderKind(StrEnum):
-    """Where patches come from."""
+    """The source of patches."""
 
     PATCHES = "patches"
-    """Each patch is degraded for itself: a function of the seed, the step and its number."""
+    """Each patch is degraded separately: a function of the seed, the step and its number."""
     TILES = "tiles"
-    """Patches are cut on the device from whole tiles: which, depends on when tiles arrive."""
+    """Patches are cropped on the device from whole tiles, in an order that depends on timing."""
 
 
 class DataConfig(_Strict):
-    """Images and how they are degraded."""
+    """Images, and their degradation."""
 
     root: Path
     """Folder of the images; relative to the working directory."""
     train: tuple[str, ...] = Field(min_length=1)
     """Folders below ``root``."""
     validation: str
-    """Folder below ``root``; checkpoints are chosen on it."""
+    """Folder below ``root``; the best checkpoint is chosen by it."""
     cache: Path
-    """Where decoded images are packed."""
+    """Folder of the packed images."""
     skip_corrupt: bool
-    """Leave out what cannot be decoded, with a warning that names it, instead of refusing it."""
+    """Skip files that cannot be decoded, with a warning that names them, instead of failing."""
     skip_small: bool
-    """Leave out images that are smaller than a patch or tile, with a warning that counts them."""
+    """Skip images that are smaller than a patch or tile, with a warning that counts them."""
     color: ColorMode
-    """What clean images are turned into first."""
+    """Color mode that clean images are converted to."""
     synthetic_share: float = Field(ge=0, le=1)
-    """Share of the patches that are drawn pictures (flat colors, gradients, shapes, letters)."""
+    """Share of synthetic pictures (flat colors, gradients, shapes, letters) among the patches."""
     texture_share: float = Field(ge=0, le=1)
-    """Share of the patches that are the more textured of two candidates."""
+    """Share of patches for which the more textured of two candidates is used."""
     degradation: Recipe
-    """What is done to a patch; strengths are drawn for each."""
+    """Degradation of the patches; its strengths are drawn for each."""
     pairs: tuple[PairsConfig, ...] = ()
-    """Real pairs for a share of the patches; without the folder the recipe degrades others."""
+    """Real pairs for a share of the patches; if a folder does not exist, the recipe degrades its
+    share.
+    """
     noise_level_map: bool
     """Append a plane that holds the noise level to each input."""
     workers: int = Field(ge=0)
-    """Processes that prepare data; with 0 the training process does it between its steps."""
+    """Processes that prepare data; with 0 the training process does so between its steps."""
     shards: Path | None
     """Folder of archives that `hiir data pack` wrote, unpacked into ``root`` as they arrive."""
     loader: LoaderKind
-    """Where patches come from."""
+    """Source of the patches."""
     tile: int = Field(gt=0)
-    """Side of a tile in pixels, with the margin of the degradation."""
+    """Side of a tile in pixels, including the margin of the degradation."""
     buffer: int = Field(gt=0)
-    """Tiles that the device holds."""
+    """Number of tiles on the device."""
     reuse: float = Field(gt=0)
-    """How often a pixel of a tile is used on average, before another tile takes its place."""
+    """Average number of uses of a tile's pixel before the tile is replaced."""
 
 
 class PhaseConfig(_Strict):
-    """A stretch of the run with one patch size."""
+    """A part of the run with one patch size."""
 
     until: int = Field(gt=0)
-    """Step at which the phase ends."""
+    """Step at which the phase ends, exclusive."""
     batch: int = Field(gt=0)
     """Patches per process and step."""
     patch: int = Field(gt=0)
@@ -105,7 +107,7 @@ class PhaseConfig(_Strict):
 
 
 class OptimizerKind(StrEnum):
-    """Adam with weight decay apart from the gradient or in it; AdamW with Muon for matrices."""
+    """Adam with coupled or decoupled weight decay (AdamW), or Muon for matrices with AdamW."""
 
     ADAMW = "adamw"
     ADAM = "adam"
@@ -113,111 +115,112 @@ class OptimizerKind(StrEnum):
 
 
 class OptimizerConfig(_Strict):
-    """How weights follow gradients."""
+    """Optimizer settings."""
 
     kind: OptimizerKind
     lr: float = Field(gt=0)
     betas: tuple[float, float]
     weight_decay: float = Field(ge=0)
     clip_norm: float | None = Field(gt=0)
-    """Largest norm of all gradients together; null does not clip."""
+    """Maximum norm of all gradients together; null disables clipping."""
 
 
 class ScheduleKind(StrEnum):
-    """How the learning rate falls after its warm-up."""
+    """The decay of the learning rate after its warm-up."""
 
     COSINE = "cosine"
     MULTI_STEP = "multi-step"
 
 
 class ScheduleConfig(_Strict):
-    """Linear warm-up, then constant, then falling by a cosine or in steps."""
+    """Linear warm-up, a constant rate, then a decay by a cosine or in steps."""
 
     kind: ScheduleKind
     warmup: int = Field(ge=0)
     """Steps from zero to the full rate."""
     decay_share: float = Field(ge=0, le=1)
-    """Share of all steps, at the end, in which a cosine falls."""
+    """Share of all steps, at the end, during which a cosine decays."""
     lr_min: float = Field(ge=0)
-    """Where a cosine ends."""
+    """Final rate of a cosine."""
     milestones: tuple[int, ...]
-    """Steps from which the rate is multiplied by ``gamma`` once more."""
+    """Steps at which the rate is multiplied by ``gamma``."""
     gamma: float = Field(gt=0, le=1)
 
 
 class Compile(StrEnum):
-    """What torch compiles on a GPU; a CPU runs the network as it is."""
+    """What torch compiles on a GPU; nothing is compiled on a CPU."""
 
     NO = "no"
     LAYERS = "layers"
-    """One layer of each shape, which takes seconds where the whole network takes minutes."""
+    """One layer of each shape: seconds, where the whole network takes minutes."""
     NETWORK = "network"
 
 
 class ValidationConfig(_Strict):
-    """One degradation of the validation images, named for the log and the contract."""
+    """One degradation of the validation images, with its label in the log and the contract."""
 
     label: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     degradation: Recipe
 
 
 class ReleaseConfig(_Strict):
-    """What the trained model promises once it is shipped."""
+    """The contract of the model that the run produces."""
 
     task: str
     version: str
     source: Literal["clean", "photo"] = "clean"
-    """Files that a model for super-resolution enlarges."""
+    """Kind of files that a super-resolution model enlarges."""
     tile: int = Field(gt=0)
-    """Side in pixels of what is served; a multiple of the architecture's size."""
+    """Side of the served tile in pixels, a multiple of the architecture's size."""
     overlap: int = Field(ge=0)
-    """Pixels that neighboring tiles share at least."""
+    """Minimum overlap of neighboring tiles in pixels."""
     provenance: dict[str, str]
-    """Where the weights come from: data with licenses, recipe, hardware."""
+    """Origin of the weights: data with licenses, recipe, hardware."""
 
 
 class TrainingConfig(_Strict):
-    """Everything that decides a run."""
+    """Everything that determines a run."""
 
     name: str
     preset: str
     model: dict[str, Any]
-    """Changes to the preset, for experiments; what ships has none."""
+    """Changes to the preset, for experiments; released models have none."""
     seed: int = Field(ge=0)
     init: str | None
-    """Released weights to start from, as far as they fit: name of a shipped model, or a file."""
+    """Initial weights, as far as they fit: name of a shipped model, or path of a file."""
     data: DataConfig
     phases: tuple[PhaseConfig, ...] = Field(min_length=1)
     loss: LossConfig
     optimizer: OptimizerConfig
     schedule: ScheduleConfig
     ema: float = Field(ge=0, lt=1)
-    """Decay of the exponential moving average of the weights, which is what ships."""
+    """Decay of the exponential moving average of the weights, which is released."""
     bf16: bool
     """Compute with a bfloat16 copy of the weights, which stay float32 for the optimizer."""
     compile: Compile
     cuda_graph: bool
-    """Record a step once and replay it, for small networks that a GPU waits for."""
+    """Record a step once and replay it, for small networks that are limited by launch overhead."""
     duration: float | None = Field(gt=0)
-    """Seconds of training; the phases then say which share of them each lasts. Null: steps."""
+    """Length of the run in seconds; the phases then divide it in proportion. Null: length in steps.
+    """
     log_every: int = Field(gt=0)
     checkpoint_every: int = Field(gt=0)
-    """Steps between two checkpoints, where the length is given in steps."""
+    """Steps between checkpoints, if the length is given in steps."""
     checkpoint_seconds: float = Field(gt=0)
-    """Seconds between two checkpoints, where the length is given in seconds."""
+    """Seconds between checkpoints, if the length is given in seconds."""
     validate_every: int = Field(gt=0)
     validate_seconds: float = Field(gt=0)
     validation_images: int = Field(gt=0)
     validation_crop: int = Field(gt=0)
-    """Side in pixels of what is taken from the middle of a validation image."""
+    """Side in pixels of the center crop of a validation image."""
     validation: tuple[ValidationConfig, ...] = Field(min_length=1)
     tensorboard: bool
-    """Write the figures of the log for TensorBoard too."""
+    """Whether to write the figures of the log for TensorBoard too."""
     release: ReleaseConfig
 
     @property
     def steps(self) -> int:
-        """Length of the run."""
+        """The length of the run in steps."""
         return self.phases[-1].until
 
     def phase(self, step: int) -> PhaseConfig:
@@ -226,11 +229,11 @@ class TrainingConfig(_Strict):
 
     @property
     def identity(self) -> str:
-        """Hash of what decides the weights: a run is resumed with the same alone.
+        """Hash of everything that determines the weights; a run is resumed only with the same hash.
 
-        Lengths in time, paths, logging, validation and the way of computing are not in it. Options
-        keep their first names in it, and one that came later is left out while it has no effect:
-        a newer version of the code resumes older runs.
+        It leaves out durations, paths, logging, validation and options of execution. Options keep
+        their original names in it, and a newer option is left out while it has no effect, so that a
+        newer version of the code resumes older runs.
         """
         decisive = self.model_dump(mode="json", exclude=_INDECISIVE)
         if not decisive["data"]["pairs"]:
@@ -263,9 +266,9 @@ class TrainingConfig(_Strict):
 
 
 def _check_padding(patch: int, scale: int, multiple: int) -> None:
-    """Refuse patches that the network would enlarge by repeating their border.
+    """Reject patches that the network would pad.
 
-    Training on padding costs time, and the network sees borders that no tile has.
+    Training on padding costs time, and the network would see borders that no tile has.
     """
     side = patch // scale
     if side % multiple:

@@ -1,4 +1,4 @@
-"""Options that were named differently before: old configurations and run folders still load."""
+"""Former names of options: old configurations and run folders still load."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -23,12 +23,12 @@ _ORIGINAL = MappingProxyType({new: old for old, new in _RENAMED.items()})
 
 
 def with_current_names(values: Any) -> Any:
-    """A parsed YAML value with every old key, at any depth, under its present name."""
+    """Return a parsed YAML value with every former key, at any depth, under its current name."""
     return _renamed(values, _RENAMED)
 
 
 def with_original_names(values: Any) -> Any:
-    """The inverse: what the identity of a run is computed from, so that a new name keeps it."""
+    """The inverse; the identity of a run uses it, so that a new name does not change it."""
     return _renamed(values, _ORIGINAL)
 
 

@@ -1,4 +1,4 @@
-"""Batches of single patches in the order of the steps, prepared ahead by processes if wanted."""
+"""Batches of single patches in the order of the steps, optionally prepared by processes."""
 
 import signal
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _Asked = tuple[int, PhaseConfig]
 
 
 class PatchLoader:
-    """The batches of one process, from the run's position on."""
+    """The batches of one process, starting at the run's position."""
 
     def __init__(
         self,
@@ -33,11 +33,11 @@ class PatchLoader:
         """Start the processes that prepare batches, if there are any.
 
         Args:
-            patches: where they come from.
-            config: phases and number of preparing processes.
-            position: of the run; the phase of a batch is the one at the time when it is asked for.
-            device: of the batches.
-            rank: of this process; its patches are numbered behind those of lower ranks.
+            patches: source of the patches.
+            config: phases and number of worker processes.
+            position: position of the run; a batch belongs to the phase at the time of its request.
+            device: device of the batches.
+            rank: rank of this process; its patches are numbered after those of lower ranks.
             world: number of processes.
         """
         if not 0 <= rank < world:
@@ -55,13 +55,13 @@ class PatchLoader:
         self._batches = iter(loader)
 
     def next(self, phase: PhaseConfig, *, size: int) -> Batch:  # noqa: ARG002 - prepared ahead
-        """The batch of the next step, on the device: the first ``size`` of its patches."""
+        """Return the first ``size`` patches of the next step's batch, on the device."""
         batch = next(self._batches)
         return Batch(degraded=batch.degraded[:size], clean=batch.clean[:size]).to(self._device)
 
 
 class _Batches(Dataset[Batch]):
-    """The batch of a step, for one process of several."""
+    """The batch of a step, for one of several processes."""
 
     def __init__(self, patches: DegradedPatches, rank: int) -> None:
         self._patches = patches

@@ -1,8 +1,8 @@
 """Training on a borrowed machine: a trainer that outlives the calls that feed it.
 
-The machine is at hand for some calls of some minutes. The first starts a trainer in a session of
-its own; the following bring it more data; each takes the latest state home. `GPU.md` beside the
-profiles is the plan.
+The machine is available for a few calls of a few minutes. The first call starts a trainer in a
+separate session; later calls add data; each call copies the latest state back. `GPU.md` beside the
+profiles describes the procedure.
 
     python -m hiir.training.detached_trainer start --plan PLAN.yaml --for 700s --output OUT
     python -m hiir.training.detached_trainer add --wait 420s --output OUT
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _install(home: Path) -> dict[str, str]:
-    """Copy the code and unpack the wheels; returns the environment in which both are found."""
+    """Copy the code and unpack the wheels; returns an environment in which both are found."""
     shutil.copytree(Path(__file__).parents[1], home / "code" / "hiir", dirs_exist_ok=True)
     for wheel in sorted(Path("wheels").glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
@@ -162,7 +162,7 @@ def _runs(home: Path) -> bool:
 
 
 def _take_home(home: Path, output: Path) -> int:
-    """Write what comes back; prints the ends of the logs and what the card does."""
+    """Copy the results back, and print the ends of the logs and the state of the GPU."""
     _write_home(home, output)
     for log in _logs(home):
         _say(
@@ -190,7 +190,7 @@ def _logs(home: Path) -> list[Path]:
 
 
 def _grouped(paths: Sequence[Path]) -> Iterator[list[Path]]:
-    """In order, as many files together as come back as one."""
+    """Group paths, in order, so that each group fits one file of the output."""
     group: list[Path] = []
     for path in paths:
         if group and sum(p.stat().st_size for p in [*group, path]) > _ARCHIVE:

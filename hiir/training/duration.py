@@ -1,4 +1,4 @@
-"""Lengths of time as the command line takes them."""
+"""Durations on the command line."""
 
 import argparse
 
@@ -8,7 +8,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def duration(text: str) -> float:
-    """Seconds of ``540``, ``540s``, ``9m`` or ``2.5h``; raises `ArgumentTypeError` otherwise."""
+    """Parse seconds from ``540``, ``540s``, ``9m`` or ``2.5h``, else raise `ArgumentTypeError`."""
     factor = _UNITS.get(text[-1:])
     try:
         seconds = float(text if factor is None else text[:-1]) * (factor or 1)

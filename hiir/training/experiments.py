@@ -1,4 +1,4 @@
-"""Loads configurations: one complete default, and experiments as small differences from it."""
+"""Loading of configurations: complete defaults, and experiments as differences from them."""
 
 import os
 from importlib.resources import files
@@ -28,15 +28,15 @@ def list_configs() -> tuple[str, ...]:
 def load_config(
     name: str, *, overrides: tuple[str, ...] = (), profile: str | None = None
 ) -> TrainingConfig:
-    """Resolve an experiment: the default, its deltas, a profile, then ``key.path=value`` overrides.
+    """Resolve an experiment: defaults, differences, a profile, then ``key.path=value`` overrides.
 
     Args:
-        name: of a shipped experiment, or the path of a YAML file.
+        name: name of a shipped experiment, or path of a YAML file.
         overrides: values in YAML, e.g. ``optimizer.lr=1e-3``.
-        profile: how to compute on a kind of device: ``gpu`` (``configs/profiles/gpu.yaml``).
+        profile: settings for a kind of device: ``gpu`` (``configs/profiles/gpu.yaml``).
 
     Raises:
-        ConfigError: for an unknown name, an unknown or missing key, or a value that is refused.
+        ConfigError: if the name is unknown, a key is unknown or missing, or a value is invalid.
     """
     return _resolve(name, {}, overrides=overrides, profile=profile)
 
@@ -46,17 +46,17 @@ def load_stages(
 ) -> tuple[TrainingConfig, ...]:
     """Resolve the stages of an experiment, in training order; the last is the experiment itself.
 
-    Its file may list ``stages`` that come first: each has a ``name`` and states its differences
-    from the experiment. All stages but the first start from the run of the one before, which is
-    named relative to their own run folder.
+    Its file may list preceding ``stages``: each has a ``name`` and its differences from the
+    experiment. Every stage but the first starts from the run of the previous one, whose name is
+    relative to its own run folder.
 
     Args:
-        name: of a shipped experiment, or the path of a YAML file.
-        overrides: values in YAML of every stage; ``init`` is that of the first.
-        profile: how to compute on a kind of device.
+        name: name of a shipped experiment, or path of a YAML file.
+        overrides: overrides for every stage, in YAML; ``init`` applies to the first stage.
+        profile: settings for a kind of device.
 
     Raises:
-        ConfigError: as :func:`load_config`, and for stages without a name.
+        ConfigError: as :func:`load_config`, and if a stage has no name.
     """
     listed = with_current_names(yaml.safe_load(_text(name)) or {}).get("stages", [])
     stages: list[TrainingConfig] = []
@@ -75,7 +75,7 @@ def load_stages(
 
 
 def stage_folder(number: int, name: str) -> str:
-    """Folder of an earlier stage, in the run folder of the experiment; numbers begin at 1."""
+    """Return the folder name of an earlier stage in the run folder; numbers start at 1."""
     return f"stage-{number}-{name}"
 
 
@@ -103,7 +103,7 @@ def _resolve(
 
 
 def _apply_profile(values: dict[str, Any], profile: str) -> None:
-    """Merge a profile; its ``batch_pixels`` decides the batch of each phase."""
+    """Merge a profile; its ``batch_pixels`` determines the batch size of each phase."""
     path = files("hiir.configs") / "profiles" / f"{profile}.yaml"
     if not path.is_file():
         raise ConfigError(f"no profile {profile!r}; there is gpu")
@@ -119,7 +119,7 @@ def _apply_profile(values: dict[str, Any], profile: str) -> None:
 
 
 def _deltas(name: str) -> list[tuple[str, dict[str, Any]]]:
-    """An experiment's differences, after those of the experiment that its ``base`` names."""
+    """An experiment's differences, preceded by those of its ``base``."""
     delta: dict[str, Any] = with_current_names(yaml.safe_load(_text(name)) or {})
     base = delta.pop("base", None)
     delta.pop("stages", None)
@@ -136,12 +136,12 @@ def _text(name: str) -> str:
 
 
 def named_recipe(text: str) -> Recipe | None:
-    """The degradation that a shipped experiment is validated on: ``NAME`` or ``NAME:LABEL``.
+    """Return the degradation that a shipped experiment validates on: ``NAME`` or ``NAME:LABEL``.
 
-    Returns None for a text that begins with no such name.
+    Returns None if the text does not start with the name of an experiment.
 
     Raises:
-        ConfigError: for an unknown label; the message lists those of the experiment.
+        ConfigError: if the label is unknown; the message lists those of the experiment.
     """
     name, _, label = text.partition(":")
     if name not in list_configs():

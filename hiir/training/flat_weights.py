@@ -1,8 +1,8 @@
-"""All weights of a network in one tensor, so that what is done to each of them is done once.
+"""All weights of a network in one tensor, so that each operation on them runs once.
 
-A small network has hundreds of small parameters: to cast, clip, move and average them one by one
-costs more than their arithmetic. In half precision the network computes with a copy of weights that
-stay float32, because small steps would be rounded away (Micikevicius et al., "Mixed precision
+A small network has hundreds of small parameters: casting, clipping, updating and averaging them one
+by one costs more than the arithmetic itself. In half precision the network computes with a copy of
+float32 weights, because small updates would be rounded away (Micikevicius et al., "Mixed precision
 training", 2018, section 3.1).
 """
 
@@ -19,17 +19,17 @@ _ALIGNMENT = 32  # elements between the starts of two parameters: a cache line o
 
 
 class WeightsMismatchError(HiirError):
-    """Weights are not those of this network; the message names the first that differs."""
+    """The weights belong to another network; the message names the first difference."""
 
 
 class FlatWeights:
-    """The parameters of a network, which become views of one tensor, and their gradients."""
+    """A network's parameters and their gradients, as views of one tensor each."""
 
     def __init__(self, model: nn.Module, *, dtype: torch.dtype) -> None:
-        """Take over a network's parameters; it computes in ``dtype`` from now on.
+        """Replace a network's parameters by views; the network computes in ``dtype`` from now on.
 
         Args:
-            model: float32, on the device where it stays.
+            model: float32 model, on its final device.
             dtype: float32, or bfloat16 to compute with a rounded copy of the weights.
         """
         self._places: dict[str, tuple[int, torch.Size]] = {}
@@ -39,7 +39,7 @@ class FlatWeights:
             length += -(-parameter.numel() // _ALIGNMENT) * _ALIGNMENT
         device = next(model.parameters()).device
         self.values = nn.Parameter(torch.zeros(length, device=device))
-        """``(n,)`` float32: what the optimizer moves, by its ``grad``."""
+        """``(n,)`` float32 weights, which the optimizer updates by their ``grad``."""
         self._whole = self.values.grad = torch.zeros_like(self.values)
         self.fill(self.values, dict(model.named_parameters()))
         model.to(dtype)
@@ -51,7 +51,7 @@ class FlatWeights:
             parameter.data, parameter.grad = views[name], gradients[name]
 
     def named(self, flat: Tensor) -> dict[str, Tensor]:
-        """Parts of a tensor that lies like :attr:`values`, by the names of the parameters."""
+        """Split a tensor with the layout of :attr:`values` into parts, by parameter name."""
         return {
             name: flat[start : start + shape.numel()].view(shape)
             for name, (start, shape) in self._places.items()
@@ -59,12 +59,12 @@ class FlatWeights:
 
     @torch.no_grad()
     def fill(self, flat: Tensor, named: Mapping[str, Tensor]) -> None:
-        """Set a tensor that lies like :attr:`values`: the inverse of :meth:`named`.
+        """Fill a tensor with the layout of :attr:`values`: the inverse of :meth:`named`.
 
-        The network sees new values at the next :meth:`publish`.
+        The network uses the new values after the next :meth:`publish`.
 
         Raises:
-            WeightsMismatchError: for tensors that are not those of this network.
+            WeightsMismatchError: if the tensors are not those of this network.
         """
         parts = self.named(flat)
         _check_names(set(parts), set(named))
@@ -78,7 +78,7 @@ class FlatWeights:
 
     @torch.no_grad()
     def collect(self) -> None:
-        """Gather what backward passes added up into ``values.grad``: the mean of all processes."""
+        """Collect the accumulated gradients into ``values.grad``, averaged over all processes."""
         if self._gradient is not self._whole:
             self._whole.copy_(self._gradient)
         if distributed.is_initialized():
@@ -88,7 +88,7 @@ class FlatWeights:
 
     @torch.no_grad()
     def publish(self) -> None:
-        """Let the network compute with the present weights, and gradients begin at zero."""
+        """Copy the current weights to the network and reset the gradients."""
         self._gradient.zero_()
         if self._gradient is not self._whole:
             self._working.copy_(self.values)

@@ -1,4 +1,4 @@
-"""Starts a network from weights that another one learned."""
+"""Initialization of a network from the weights of another one."""
 
 import os
 from collections.abc import Mapping
@@ -18,16 +18,16 @@ __all__ = ["check_channels", "fit_weights", "start_from"]
 
 
 def start_from(model: nn.Module, name: str, *, folder: Path | None = None) -> None:
-    """Copy what fits; tensors of another shape start afresh.
+    """Copy the weights that fit; tensors of another shape keep their initialization.
 
     Args:
-        model: to be changed.
-        name: of a shipped model, the path of its file, or the folder of a run, whose averaged
-            weights are taken.
-        folder: that a relative path may begin at, beside the current one.
+        model: model, changed in place.
+        name: name of a shipped model, path of its file, or folder of a run, whose averaged weights
+            are used.
+        folder: folder that a relative path may refer to, besides the working directory.
 
     Raises:
-        ConfigError: for what cannot be read, or shares nothing with this network.
+        ConfigError: if the weights cannot be read, or share no tensor with this network.
     """
     path = zoo_path(name) if name in list_releases() else Path(name)
     if not path.exists() and folder is not None:
@@ -52,12 +52,12 @@ def _learned(path: Path) -> Mapping[str, Tensor]:
 
 
 def fit_weights(model: nn.Module, learned: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What a network can take over of other weights.
+    """Return the tensors that a network can adopt from other weights.
 
-    Tensors of the same name and shape, and the first and last convolution of a network for other
-    images, so that both compute the same at first: gray images are color images of three equal
-    channels, both views of a dual-pixel sensor are the same image, and a noise level that is new
-    changes nothing.
+    These are tensors of the same name and shape, and the first and last convolution of a network
+    with other channels, converted so that both networks compute the same at first: a gray image is
+    a color image with three equal channels, both views of a dual-pixel sensor are the same image,
+    and a new noise level input has no effect.
     """
     fitted: dict[str, Tensor] = {}
     for name, own in model.state_dict().items():
@@ -78,7 +78,7 @@ def _named(name: str, tensor: Tensor | None) -> dict[str, Tensor]:
 
 
 def _fit_inputs(own: Tensor, given: Tensor) -> Tensor | None:
-    """Of ``(out, pixels * channels, H, W)``: a stem folds neighboring pixels into channels."""
+    """Convert ``(out, pixels * channels, H, W)``; a stem folds adjacent pixels into channels."""
     if own.shape[:1] + own.shape[2:] != given.shape[:1] + given.shape[2:]:
         return None
     pixels = _stem_pixels(own.shape[1], given.shape[1])
@@ -99,11 +99,11 @@ def _fit_inputs(own: Tensor, given: Tensor) -> Tensor | None:
 
 
 _LAYOUTS = {1: (1, False), 2: (1, True), 3: (3, False), 4: (3, True), 6: (6, False)}
-"""Channels of the image, and whether a noise level follows, by the number of channels."""
+"""Image channels, and whether a noise level follows, by the number of channels."""
 
 
 def _stem_pixels(own: int, given: int) -> int | None:
-    """Pixels that a stem folds, if both numbers are those of known channels: 4 with a stem of 2."""
+    """Return the number of pixels that a stem folds, such as 4, if both counts are known."""
     for pixels in (1, 4, 9, 16):
         if {own / pixels, given / pixels} <= _LAYOUTS.keys():
             return pixels
@@ -111,17 +111,17 @@ def _stem_pixels(own: int, given: int) -> int | None:
 
 
 def _fit_outputs(own: Tensor, given: Tensor) -> Tensor | None:
-    """Of ``(pixels * channels, ...)``: gray is the mean of three channels that would be equal."""
+    """Convert weights ``(pixels * channels, ...)``; gray is the mean of the three channels."""
     if given.shape == (3 * own.shape[0], *own.shape[1:]):
         return given.reshape(own.shape[0], 3, *own.shape[1:]).mean(dim=1)
     return None
 
 
 def check_channels(config: TrainingConfig, network: ArchitectureConfig) -> None:
-    """Check that the data has the channels of a network.
+    """Check that the channels of the data match those of a network.
 
     Raises:
-        ConfigError: if its channels do not fit.
+        ConfigError: if they do not.
     """
     data = config.data
     channels = data.color.channels

@@ -1,9 +1,9 @@
-"""Training: in one process or several, resumed exactly where it stopped.
+"""The training loop, in one or several processes; a run resumes exactly where it stopped.
 
 Lightning Fabric starts the processes, places the network and averages the gradient, which is one
-tensor; patches depend on seed, step and number alone, so that however many processes share a step,
-it is the same step. On a CPU one process a core beats one process with as many threads: small
-operations do not wait for each other.
+tensor. Patches depend only on the seed, the step and their number, so that a step is the same for
+any number of processes. On a CPU one process per core is faster than one process with as many
+threads, because small operations do not wait for each other.
 """
 
 import gc
@@ -65,28 +65,29 @@ def train(
 ) -> bool:
     """Train to the end of the schedule, from the run's checkpoint if it has one.
 
-    An interrupt, SIGTERM or the end of the given time ends the run after the step under way, with
-    a checkpoint; the same call resumes it.
+    SIGINT, SIGTERM or the time limit ends the run after the current step, with a checkpoint; the
+    same call resumes it.
 
     Args:
-        config: everything that decides the run.
-        run: its folder.
-        devices: GPUs, or processes on a CPU, of each machine; started here, or by `torchrun`.
-        nodes: machines.
-        accelerator: `auto` takes a GPU if there is one; `cpu`, `cuda`.
-        seconds: to stop after, wherever the schedule is then.
-        allow_changed: resume a run of another configuration.
-        carry: folder that receives the run in small files with each checkpoint.
-        carry_averages: carry the averaged weights alone, without what a run needs to go on.
+        config: configuration of the run.
+        run: folder of the run.
+        devices: number of GPUs, or of processes on a CPU, per machine; started here or by
+            `torchrun`.
+        nodes: number of machines.
+        accelerator: `auto` (a GPU if there is one), `cpu` or `cuda`.
+        seconds: time limit, wherever the schedule is then.
+        allow_changed: resume a run although its configuration has changed.
+        carry: folder to which each checkpoint is also written, in small files.
+        carry_averages: write only the averaged weights there, without the state to resume from.
 
     Returns:
-        Whether the end of the schedule is reached.
+        True if the end of the schedule was reached.
 
     Raises:
-        ConfigError: for data that does not fit the network; for a folder that holds a run of
-            another configuration.
-        DatasetError: for images that cannot be used.
-        LossError: for a loss whose features are missing.
+        ConfigError: if the data does not match the network, or the folder holds a run of another
+            configuration.
+        DatasetError: if the images cannot be used.
+        LossError: if the features of a perceptual loss are missing.
     """
     started_by_launcher = int(os.environ.get("WORLD_SIZE", "0"))
     devices = started_by_launcher // nodes or devices
@@ -161,18 +162,18 @@ class _Run:
         )
         self.validator = Validator(config, device=fabric.device) if fabric.is_global_zero else None
         self.share = 1.0
-        """Of a phase's batch, where the whole does not fit the card."""
+        """Share of a phase's batch that fits the memory of the GPU."""
         self.best = self._best_so_far()
         self.stop = False
 
     def _find_checkpoint(self, *, allow_changed: bool) -> Checkpoint | None:
-        """The state to resume from.
+        """Return the state to resume from.
 
-        A run whose learning rate fell at the end of its time, and that is given more time, resumes
-        from the end of its constant rate.
+        A run whose learning rate decayed at the end of its time, and that is given more time,
+        resumes from the end of its constant rate.
 
         Raises:
-            ConfigError: for a folder that holds another experiment.
+            ConfigError: if the folder holds another experiment.
         """
         found = self.folder.load()
         if found is None:
@@ -189,15 +190,15 @@ class _Run:
         return self.folder.stable.load() or found
 
     def _changes(self) -> list[str]:
-        """Keys of the configuration that the run in the folder has other values for."""
+        """Return the configuration keys whose values differ from those of the run in the folder."""
         theirs, ours = (c.model_dump(mode="json") for c in (self.folder.config(), self.config))
         return [key for key, value in ours.items() if theirs.get(key) != value]
 
     def _begin_together(self) -> None:
-        """Give all processes the weights of the first: machines draw them differently.
+        """Broadcast the weights of the first process, since machines initialize them differently.
 
         Raises:
-            ConfigError: if not all found the same checkpoint.
+            ConfigError: if the processes did not find the same checkpoint.
         """
         step = self.position.step
         steps = torch.tensor([step, -step], device=self.fabric.device)
@@ -257,7 +258,7 @@ class _Run:
                 self._validate(progress)
 
     def _step(self, progress: Progress) -> tuple[Tensor, int]:
-        """Learn from one batch; halve it as often as it does not fit the card."""
+        """Train on one batch; halve the batch size until it fits the GPU's memory."""
         phase, rate = self.position.phase, learning_rate(self.position)
         while True:
             size = max(int(phase.batch * self.share), 1)
@@ -276,7 +277,7 @@ class _Run:
                 )
 
     def _tick(self) -> None:
-        """Count time; all processes go by that of the first."""
+        """Update the clock; all processes use that of the first."""
         self.position.tick()
         if self.config.duration is not None and self.fabric.world_size > 1:
             seconds = torch.tensor(self.position.seconds, device=self.fabric.device)
@@ -300,7 +301,7 @@ class _Run:
 
     @contextmanager
     def _stopped_by_signals(self) -> Iterator[None]:
-        """Let an interrupt or SIGTERM end the run after the step under way."""
+        """Let SIGINT or SIGTERM end the run after the current step."""
         before = {n: signal.signal(n, self._ask_to_stop) for n in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
@@ -309,7 +310,7 @@ class _Run:
                 signal.signal(number, handler)
 
     def _stops(self) -> bool:
-        """Whether any process is to stop: all end after the same step."""
+        """Return whether any process should stop, so that all stop after the same step."""
         late = self.deadline is not None and time.monotonic() > self.deadline
         if self.fabric.world_size == 1:
             return self.stop or late
@@ -331,7 +332,7 @@ class _Run:
         }
 
     def _try_to_save(self, folder: RunFolder | None = None) -> None:
-        """Write a checkpoint; if the disk is full, go on and leave it to the next one."""
+        """Write a checkpoint; if the disk is full, log a warning and continue."""
         try:
             self._save(folder)
         except (CheckpointError, OSError) as error:

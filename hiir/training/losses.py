@@ -1,4 +1,4 @@
-"""What training minimizes."""
+"""Loss functions."""
 
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -15,7 +15,7 @@ __all__ = ["Loss", "LossConfig", "LossError", "build_loss"]
 
 
 class LossError(HiirError):
-    """A loss cannot be built; the message says what it needs."""
+    """A loss cannot be built; the message says what is missing."""
 
 
 class _Kind(BaseModel):
@@ -29,17 +29,17 @@ class L1(_Kind):
 
 
 class Charbonnier(_Kind):
-    """Mean of sqrt(error² + eps²): L1 with a round foot."""
+    """Charbonnier loss: the mean of sqrt(error² + eps²), a differentiable L1."""
 
     kind: Literal["charbonnier"] = "charbonnier"
     eps: float = Field(default=1e-3, gt=0)
 
 
 class Psnr(_Kind):
-    """Mean over the images of ln(mean squared error + eps): all images count alike in decibels.
+    """Mean over the images of ln(mean squared error + eps), so that decibels count equally.
 
-    Chen et al., "HINet", 2021, with ``eps`` so that images that are nearly right, as flat patches
-    are, do not outweigh all others: below it an error counts as squared error does.
+    Chen et al., "HINet", 2021. ``eps`` limits the weight of images that are nearly perfect, such as
+    flat patches: below it an error counts as a squared error.
     """
 
     kind: Literal["psnr"] = "psnr"
@@ -54,7 +54,7 @@ class SmoothL1(_Kind):
 
 
 class SmoothL1Perceptual(_Kind):
-    """Smooth L1 plus a distance of VGG-16 features, as TransWeather combines them."""
+    """Smooth L1 plus a distance of VGG-16 features, combined as in TransWeather."""
 
     kind: Literal["smooth-l1-perceptual"] = "smooth-l1-perceptual"
     beta: float = Field(default=1.0, gt=0)
@@ -123,13 +123,13 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class VggDistance(nn.Module):
-    """Mean squared distance of features of VGG-16, which are not trained."""
+    """Mean squared distance of the features of a frozen VGG-16."""
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, weights: dict[str, Tensor]) -> None:
-        """Take weights by torchvision's names; raises `LossError` for what does not fit."""
+        """Load weights with torchvision's names; raises `LossError` if any is missing."""
         super().__init__()
         self.layers = nn.ModuleDict()
         channels = 3
@@ -147,7 +147,7 @@ class VggDistance(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, restored: Tensor, clean: Tensor) -> Tensor:
-        """Distance of two ``(B, 1 or 3, H, W)`` batches in [0, 1]."""
+        """Return the distance of two ``(B, 1 or 3, H, W)`` batches in [0, 1], a scalar."""
         x, y = self._normalized(restored), self._normalized(clean)
         total = restored.new_zeros(())
         for index, _ in _VGG:

@@ -1,4 +1,4 @@
-"""How a training process on a CPU keeps the memory that each step needs again."""
+"""Memory allocator settings for training on a CPU."""
 
 import ctypes
 import sys
@@ -11,10 +11,10 @@ _NEVER = -1
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed; elsewhere than on Linux with glibc: nothing.
+    """Make glibc keep freed memory; this has no effect on other systems.
 
-    glibc would return every large tensor to the system, which then clears each page of the next
-    one: a tenth of a training step on a CPU, and at 4 megapixels as much time as the network takes.
+    glibc would return every large tensor to the system, which clears each page of the next one: a
+    tenth of a training step on a CPU, and at 4 megapixels as much time as the network takes.
     """
     if sys.platform != "linux":
         return

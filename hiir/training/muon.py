@@ -6,8 +6,8 @@ optimizer for hidden layers in neural networks", 2024). Steps are scaled to the 
 that one learning rate suits both (Liu et al., "Muon is scalable for LLM training", 2025, section
 2.2).
 
-torch.optim.Muon takes one matrix after the other: a hundred small matrices are 1,500 kernels, which
-take a GPU longer than the network does. Here matrices of one shape are one batched product.
+torch.optim.Muon processes one matrix after the other: a hundred small matrices are 1,500 kernels,
+which take a GPU longer than the network does. Here matrices of one shape share a batched product.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class _Group:
 
 
 class Muon:
-    """Moves matrices, given as views of flat tensors, by Muon with Nesterov momentum."""
+    """Updates matrices, given as views of flat tensors, by Muon with Nesterov momentum."""
 
     def __init__(
         self,
@@ -49,10 +49,10 @@ class Muon:
         """Group the matrices by their shape.
 
         Args:
-            weights: ``(rows, columns)`` float32 each, moved in place.
-            gradients: of the same names and shapes, read at each step.
-            momenta: of the same names and shapes: averages of the gradients, changed in place.
-            momentum: share of the average that is kept at each step.
+            weights: ``(rows, columns)`` float32 each, updated in place.
+            gradients: gradients with the same names and shapes, read at each step.
+            momenta: averages of the gradients with the same names and shapes, updated in place.
+            momentum: decay of the average per step, 0 to 1.
         """
         self._momentum = momentum
         by_shape: dict[torch.Size, list[str]] = {}
@@ -65,10 +65,10 @@ class Muon:
 
     @torch.no_grad()
     def step(self, rate: Tensor | float) -> None:
-        """Move the matrices.
+        """Update the matrices.
 
         Args:
-            rate: learning rate; a tensor of one element where a CUDA graph replays the step.
+            rate: learning rate; a tensor of one element if a CUDA graph replays the step.
         """
         for group in self._groups:
             gradient = torch.stack(list(group.gradients))

@@ -1,4 +1,4 @@
-"""Moves all weights of a network at once, and holds the state that a resumed run continues from."""
+"""The optimizer: updates all weights of a network at once, and holds the state to resume from."""
 
 from collections.abc import Mapping
 
@@ -15,14 +15,14 @@ _NARROW = 16  # a matrix with a shorter side, as of a position bias, has no dire
 
 
 class FlatOptimizer:
-    """Adam or AdamW of one flat tensor as one fused kernel; Muon moves the matrices in it."""
+    """Adam or AdamW for one flat tensor as one fused kernel; Muon for the matrices in it."""
 
     def __init__(self, config: OptimizerConfig, weights: FlatWeights) -> None:
-        """Prepare to move weights by ``weights.values.grad``.
+        """Prepare to update weights by ``weights.values.grad``.
 
         Args:
-            config: kind, moments and decay of the weights.
-            weights: moved in place; the network sees it when they are published.
+            config: kind, momenta and weight decay.
+            weights: weights, updated in place; the network uses them after they are published.
         """
         self._weights = weights
         values = weights.values
@@ -70,7 +70,7 @@ class FlatOptimizer:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Move the weights; their gradients are spent."""
+        """Update the weights and consume their gradients."""
         if self._muon is not None:
             self._muon.step(self._rate)
             # AdamW finds nothing to do with the matrices but to decay them.
@@ -78,7 +78,7 @@ class FlatOptimizer:
         self._adam.step()
 
     def moments(self) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
-        """Averages of the gradients and of their squares by name; empty before the first step."""
+        """Return the averages of the gradients and of their squares by name; initially empty."""
         state = self._adam.state[self._weights.values]
         if not state:
             return {}, {}
@@ -89,7 +89,7 @@ class FlatOptimizer:
         return first, self._weights.named(state["exp_avg_sq"])
 
     def load(self, step: int, first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> None:
-        """Take up a state that :meth:`moments` gave after ``step`` steps."""
+        """Load the state that :meth:`moments` returned after ``step`` steps."""
         if not first:  # a run that ended before its first step has none
             return
         values = self._weights.values

@@ -1,4 +1,4 @@
-"""The real pairs that a run learns from, and how a configuration names them."""
+"""The real pairs that a run trains on, and their configuration."""
 
 import logging
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ class PairsConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     root: Path
-    """Its folder or list file, relative to that of the images."""
+    """Folder or list file of the data set, relative to the root of the images."""
     layout: Layout | None = None
-    """How the pairs lie on disk; detected unless given."""
+    """Folder layout of the pairs; detected by default."""
     share: float = Field(gt=0, le=1)
-    """Of the patches."""
+    """Share of the patches."""
 
 
 def open_pairs(
@@ -41,24 +41,24 @@ def open_pairs(
     skip_corrupt: bool = False,
     skip_small: bool = False,
 ) -> PairCrops | None:
-    """The pairs of a run; None if there are none.
+    """Open the pairs of a run; returns None if there are none.
 
-    A data set that is not on this machine is left out with a warning: the recipe degrades its
-    share of the patches instead.
+    A data set that does not exist on this machine is skipped with a warning: the recipe degrades
+    its share of the patches instead.
 
     Args:
-        named: by the configuration.
-        root: of the images.
-        cache: folder of the packs.
-        color: what images are turned into.
+        named: data sets of the configuration.
+        root: root folder of the images.
+        cache: folder of the packed pairs.
+        color: color mode that images are converted to.
         scale: clean pixels per degraded pixel, along a side.
-        views: 2 for a dual-pixel sensor's, else 1.
-        min_side: least side of a clean image in pixels.
-        skip_corrupt: leave out what cannot be decoded, with a warning.
-        skip_small: leave out what is smaller, with a warning.
+        views: 2 for pairs of a dual-pixel sensor, otherwise 1.
+        min_side: minimum side of a clean image in pixels.
+        skip_corrupt: skip files that cannot be decoded, with a warning.
+        skip_small: skip smaller images, with a warning.
 
     Raises:
-        DatasetError: for pairs that cannot be used.
+        DatasetError: if pairs cannot be used.
     """
     sets = []
     for pairs in named:

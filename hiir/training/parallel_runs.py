@@ -1,4 +1,4 @@
-"""Several runs at the same time, a process each: two small networks share a GPU well."""
+"""Parallel runs, one process each: two small networks share a GPU well."""
 
 import signal
 import subprocess
@@ -11,15 +11,15 @@ __all__ = ["run_in_parallel"]
 
 
 def run_in_parallel(commands: Mapping[str, Sequence[str]]) -> int:
-    """Run ``hiir`` commands and print their output, each line behind the name of its run.
+    """Run ``hiir`` commands and print their output; each line is prefixed with the run's name.
 
-    An interrupt or SIGTERM is passed on, and waited for: each run writes its checkpoint.
+    SIGINT and SIGTERM are forwarded, and the runs are awaited: each writes its checkpoint.
 
     Args:
         commands: arguments of ``hiir`` by the name of the run.
 
     Returns:
-        0 if all succeeded, else the status of the first that did not.
+        0 if all succeeded, otherwise the exit status of the first that failed.
     """
     processes: dict[str, subprocess.Popen[str]] = {}
 

@@ -1,9 +1,9 @@
-"""Several runs that share a GPU by a plan: which configurations, and when each begins and ends.
+"""Several runs that share a GPU, with a plan of their configurations, start and end times.
 
     python -m hiir.training.planned_runs PLAN.yaml --seconds 700 --home HOME
 
-A run that fails is started once more, uncompiled and without a CUDA graph, for the time that is
-left of its own.
+A run that fails is restarted once, without compilation and without a CUDA graph, for the rest of
+its time.
 """
 
 import argparse
@@ -21,7 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 __all__ = ["PlannedRun", "RunPlan", "main"]
 
 _SETUP_S = 25.0
-"""From the start of a run's process to its first step, and from its last step to its end."""
+"""Seconds from the start of a run's process to its first step, and from its last step to its exit.
+"""
 _LEAST_S = 10.0
 _UNCOMPILED = ('compile="no"', "cuda_graph=false")
 
@@ -48,12 +49,12 @@ class PlannedRun(BaseModel):
 
     @property
     def name(self) -> str:
-        """Of its folder and its log."""
+        """Name of its folder and its log."""
         return Path(self.config).stem
 
 
 class RunPlan(BaseModel):
-    """The runs, in the order in which they start."""
+    """The runs, in the order of their start."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,12 +64,12 @@ class RunPlan(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> "RunPlan":
-        """Read a YAML file; raises `pydantic.ValidationError` for what is wrong with it."""
+        """Read a YAML file; raises `pydantic.ValidationError` if it is invalid."""
         return cls(**yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 class _Supervisor:
-    """Starts the runs of a plan when their time has come, and waits for all of them."""
+    """Starts the runs of a plan at their times, and waits for all of them."""
 
     def __init__(self, plan: RunPlan, *, folder: Path, home: Path, seconds: float) -> None:
         self._plan, self._folder, self._home, self._seconds = plan, folder, home, seconds
@@ -77,7 +78,7 @@ class _Supervisor:
         self._failed: set[str] = set()
 
     def run(self) -> int:
-        """Returns the number of runs that failed twice."""
+        """Run the plan; returns the number of runs that failed twice."""
         waiting = sorted(self._plan.runs, key=lambda run: run.begin)
         lost = 0
         while waiting or self._running:

@@ -1,8 +1,8 @@
-"""A run in a few small files, to be carried between machines: averaged weights, and the state.
+"""A run as a few small files that can be copied between machines: averaged weights, and the state.
 
-Averaged weights are in half precision, as they ship; the weights that training moves are in
-float32, and the averages of the gradients in bfloat16. A file says what it belongs to in its
-metadata: the resolved configuration, the environment, the log.
+Averaged weights are in half precision, as in a release; the trained weights are in float32, and the
+averages of the gradients in bfloat16. The metadata of each file identifies the run: its resolved
+configuration, environment and log.
 """
 
 import json
@@ -44,19 +44,20 @@ def write_portable(
 ) -> tuple[Path, ...]:
     """Replace the files of a run, ``NAME-1-of-3.safetensors`` and so on.
 
-    The first files hold the averaged weights. Where all would be too many, the averages of the
-    gradients stay behind, and then the state: a run that goes on without them warms up again.
+    The first files hold the averaged weights. If there would be more than ``max_files``, first the
+    averages of the gradients are left out, then the whole state; a run that resumes without them
+    warms up again.
 
     Args:
-        folder: of the files.
-        run: gives configuration, environment and log.
-        checkpoint: what is written.
-        max_files: of 15 MiB each.
-        averages_only: write the averaged weights alone.
+        folder: folder of the files.
+        run: folder of the run, for the configuration, the environment and the log.
+        checkpoint: state to write.
+        max_files: maximum number of files of 15 MiB.
+        averages_only: write only the averaged weights.
 
     Raises:
         CheckpointError: if the averaged weights alone need more files, or a file cannot be written,
-            for example on a full disk; the files that were there are then untouched.
+            for example on a full disk; existing files are then unchanged.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for kept in (GROUPS[1:2],) if averages_only else (GROUPS, GROUPS[:2], GROUPS[1:2]):
@@ -105,10 +106,10 @@ def _tensors(checkpoint: Checkpoint, groups: Sequence[str]) -> dict[str, Tensor]
 
 
 def unpack_run(files: Sequence[Path], run: RunFolder) -> TrainingConfig:
-    """Make a run folder of the files that `write_portable` wrote; returns its configuration.
+    """Create a run folder from the files that `write_portable` wrote; returns its configuration.
 
     Raises:
-        CheckpointError: for files that are not one run, or of which some are missing.
+        CheckpointError: if the files do not belong to one run, or some are missing.
     """
     if not files:
         raise CheckpointError("no file to unpack a run from")
@@ -129,7 +130,7 @@ def unpack_run(files: Sequence[Path], run: RunFolder) -> TrainingConfig:
 
 
 def _completed(checkpoint: Checkpoint) -> Checkpoint:
-    """With what was left out: zeros for moments of the same names, or none at all."""
+    """Add what was left out: zeros for moments of the same names, or none at all."""
     # Files cannot hold one tensor under two names.
     weights = checkpoint.weights or {n: t.clone() for n, t in checkpoint.average.items()}
     first = dict(checkpoint.first_moment)

@@ -1,4 +1,4 @@
-"""What a run shows while it goes on: a bar on a terminal, lines in its log, TensorBoard."""
+"""Progress of a run: a bar on a terminal, lines in its log, and TensorBoard."""
 
 import logging
 import sys
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class Progress:
-    """Counts patches and the time that is waited for data; the first process shows them."""
+    """Counts patches and the time spent waiting for data; the first process shows them."""
 
     def __init__(
         self,
@@ -36,14 +36,14 @@ class Progress:
         world: int,
         shown: bool,
     ) -> None:
-        """Describe what is shown.
+        """Create the progress display.
 
         Args:
-            config: of the run.
-            folder: of the run, whose log receives the figures.
-            position: of the run; read for each line.
+            config: configuration of the run.
+            folder: folder of the run, whose log receives the figures.
+            position: position of the run, read for each line.
             world: number of processes that share a step.
-            shown: whether this process shows anything.
+            shown: whether this process shows the progress.
         """
         self._config = config
         self._folder = folder
@@ -80,17 +80,17 @@ class Progress:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Count the time that passes inside as waiting for data."""
+        """Count the time spent in the block as waiting for data."""
         asked = time.monotonic()
         yield
         self._waited += time.monotonic() - asked
 
     def mean_loss(self) -> Tensor:
-        """Mean of the losses since the last line of the log."""
+        """Return the mean of the losses since the last line of the log."""
         return torch.stack(self._losses).mean()
 
     def log(self, loss: float, *, rate: float, reuse: float | None = None) -> None:
-        """Write a line: loss, learning rate, patches per second, waiting, time left."""
+        """Log the loss, the learning rate, patches per second, waiting time and time left."""
         position = self._position
         seconds = time.monotonic() - self._began
         figures = {
@@ -116,7 +116,7 @@ class Progress:
         self._reset()
 
     def validated(self, validation: Validation) -> None:
-        """Write what validation gave; its time is not the training's."""
+        """Log the result of a validation; its time does not count as training time."""
         step = self._position.step
         logger.info("step %d validation PSNR %s", step, validation.psnr)
         self._folder.log(

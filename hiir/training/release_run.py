@@ -1,4 +1,4 @@
-"""From a run to a shipped model: averaged weights, contract, provenance, measured quality."""
+"""Release of a run as a shipped model: averaged weights, contract, provenance, measured quality."""
 
 import tempfile
 import time
@@ -50,22 +50,22 @@ def release_run(
 ) -> ModelContract:
     """Write the run's averaged weights to ``path`` and measure them.
 
-    The model is served in bfloat16 on CPUs that have it where that costs less than
-    `MAX_BFLOAT16_LOSS` on each set (``bf16-loss`` is the largest).
+    The model is served in bfloat16, on CPUs that support it, if that costs less than
+    `MAX_BFLOAT16_LOSS` on each set (``bf16-loss`` is the largest loss).
 
-    Clean sets are degraded as in the run's validation, with seed 0; pairs are taken as they are.
-    Beside the model's figures stand those of its input, what it does to photos that are clean
-    already (where its input is a photo of the same size), its time on one CPU core, and what tiles
-    do to a gradient, noise and the first photo of the first set. ``overlap`` of the tiles replaces
-    the configuration's. With ``best`` the averaged weights of the best validation are taken instead
-    of the last ones.
+    Clean sets are degraded as in the run's validation, with seed 0; pairs are used unchanged. The
+    contract also has the figures of the degraded input, the model's effect on clean photos (if its
+    input has the size of its output), its time on one CPU core, and the effect of tiling on a
+    gradient, on noise and on the first photo of the first set. ``overlap`` replaces the
+    configuration's overlap of tiles. With ``best`` the averaged weights of the best validation are
+    released instead of the last ones.
 
     Raises:
-        ReleaseError: for a run without a checkpoint, and for weights that change clean photos,
-            drawings or flat colors by more than `hiir.evaluation.release_gate.GATE` allows, unless
-            ``below_gate``; nothing is written then.
-        ConfigError: for a run of a changed preset, which no name would build again.
-        DatasetError: for a test set that is empty or cannot be read.
+        ReleaseError: if the run has no checkpoint, or if the weights change clean photos, drawings
+            or flat colors by more than `hiir.evaluation.release_gate.GATE` allows, unless
+            ``below_gate``. Nothing is written then.
+        ConfigError: if the run changed its preset, so that no preset builds its network.
+        DatasetError: if a test set is empty or cannot be read.
     """
     config, checkpoint = state_of(run, best=best)
     if config.model:
@@ -130,17 +130,17 @@ def release_run(
 
 
 class _Timed:
-    """Counts the CPU time that another restorer takes: what else the machine does is not in it."""
+    """Counts the CPU time of another restorer, without that of other processes."""
 
     def __init__(self, restorer: Restorer) -> None:
         self._restorer = restorer
         self.seconds = 0.0
-        """Of one core."""
+        """CPU seconds of one core."""
         self.megapixels = 0.0
-        """Of the results."""
+        """Megapixels of the results."""
 
     def restore(self, image: FloatPixels) -> Uint8Pixels | FloatPixels:
-        """Restore as the other does."""
+        """Restore with the other restorer."""
         began = time.process_time()
         restored = self._restorer.restore(image)
         self.seconds += time.process_time() - began

@@ -1,4 +1,4 @@
-"""What a run leaves on disk: resolved configurations, environment, log and checkpoints."""
+"""The folder of a run: resolved configurations, environment, log and checkpoints."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ _PACKAGES = ("torch", "numpy", "pillow")
 
 
 class RunFolder:
-    """One folder a run. Files are replaced as a whole: a kill never leaves half a checkpoint."""
+    """The folder of one run, whose files are replaced atomically."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -32,15 +32,15 @@ class RunFolder:
     def begin(
         self, config: TrainingConfig, environment: Mapping[str, object], *, step: int = 0
     ) -> None:
-        """Write what the run is started with, or resumed with.
+        """Write the configuration and the environment that the run is started or resumed with.
 
-        Each configuration that decides the weights in another way than the one before it is kept
-        as a stage of the run: ``stages/01-NAME.yaml`` and so on.
+        Each configuration that changes what determines the weights is kept as a stage of the run:
+        ``stages/01-NAME.yaml`` and so on.
 
         Args:
-            config: resolved.
-            environment: of the processes, which this adds code and versions to.
-            step: that the run is started at.
+            config: resolved configuration.
+            environment: facts about the processes; the code revision and versions are added.
+            step: step at which the run starts.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         resolved = yaml.safe_dump(json.loads(config.model_dump_json()), sort_keys=False)
@@ -75,7 +75,7 @@ class RunFolder:
         return {key: str(value) for key, value in values.items()}
 
     def log(self, **values: Any) -> None:
-        """Append one line of figures; a full disk costs the line, not the run."""
+        """Append one line of figures; if the disk is full, the line is lost and the run goes on."""
         try:
             with self._log.open("a") as file:
                 file.write(json.dumps(values) + "\n")
@@ -83,7 +83,7 @@ class RunFolder:
             logger.warning("cannot write to %s: %s", self._log, error)
 
     def log_lines(self) -> list[str]:
-        """All lines of figures so far, as JSON."""
+        """Return all lines of figures so far, as JSON."""
         return self._log.read_text().splitlines() if self._log.is_file() else []
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -91,7 +91,7 @@ class RunFolder:
         write_checkpoint(self.path, checkpoint)
 
     def load(self) -> Checkpoint | None:
-        """The checkpoint to resume from, or None if there is none yet."""
+        """Read the checkpoint to resume from; None if there is none yet."""
         return read_checkpoint(self.path)
 
     @property
@@ -106,7 +106,7 @@ class RunFolder:
 
 
 def git_revision() -> str:
-    """Commit of the code that runs, with `-dirty` if it was changed; `unknown` without git."""
+    """Commit of the running code, with `-dirty` if it has changes; `unknown` without git."""
     code = Path(__file__).parent
 
     def git(*arguments: str) -> str:

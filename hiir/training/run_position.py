@@ -1,4 +1,4 @@
-"""How far a run is: in steps, or in seconds where its length is a time."""
+"""The position of a run: in steps, or in seconds if its length is a time."""
 
 import time
 from dataclasses import dataclass, field
@@ -12,19 +12,19 @@ __all__ = ["RunPosition"]
 class RunPosition:
     """Steps and seconds of a run, over all processes that worked on it one after the other.
 
-    The schedule is written in steps. Where the length is a time, the share of the time that has
-    passed is the share of these steps that is done, however many steps were really taken.
+    The schedule is written in steps. If the length is a time, the elapsed share of the time is the
+    completed share of the schedule, however many steps were taken.
     """
 
     config: TrainingConfig
     step: int = 0
-    """Optimizer steps that were taken."""
+    """Number of optimizer steps taken."""
     seconds: float = 0.0
-    """Of training, validation included, up to the last :meth:`tick`."""
+    """Seconds of training, validation included, until the last :meth:`tick`."""
     _last: float | None = field(default=None, init=False)
 
     def tick(self) -> None:
-        """Count the time since the last call; the first begins to count."""
+        """Add the time since the last call; the first call starts the clock."""
         now = time.monotonic()
         if self._last is not None:
             self.seconds += now - self._last
@@ -32,7 +32,7 @@ class RunPosition:
 
     @property
     def scheduled(self) -> float:
-        """Place in the schedule, in steps of the configuration."""
+        """The position in the schedule, in steps of the configuration."""
         if self.config.duration is None:
             return self.step
         return self.seconds / self.config.duration * self.config.steps
@@ -49,5 +49,5 @@ class RunPosition:
 
     @property
     def decays(self) -> bool:
-        """Whether the learning rate has begun to fall for good."""
+        """Whether the final decay of the learning rate has started."""
         return self.scheduled >= self.config.steps * (1 - self.config.schedule.decay_share)

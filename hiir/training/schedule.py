@@ -1,4 +1,4 @@
-"""Learning rate as a function of the place in the run alone, so that resuming needs no state."""
+"""The learning rate as a function of the run's position alone, so that resuming needs no state."""
 
 import math
 
@@ -11,10 +11,10 @@ _WARM_UP_SHARE = 0.05  # of a run whose length is a time
 
 
 def learning_rate(position: RunPosition) -> float:
-    """Rate of the next step: linear warm-up, constant, then a cosine or steps.
+    """Return the rate of the next step: linear warm-up, constant, then a cosine or steps.
 
-    Warm-up lets large models converge (Hi-IR, section 4). One long constant stretch and one decay
-    at the end (warm-up, stable, decay) let a run be continued from the end of its constant stretch.
+    Warm-up lets large models converge (Hi-IR, section 4). One long constant part and one decay at
+    the end (warm-up, stable, decay) allow a run to be continued from the end of its constant part.
     """
     config, place = position.config, position.scheduled
     peak, schedule = config.optimizer.lr, config.schedule
@@ -32,7 +32,7 @@ def learning_rate(position: RunPosition) -> float:
 
 
 def _time_of_warm_up(position: RunPosition) -> float:
-    """Share, up to 1, of the time that warms up: a short run would not get past it by its steps."""
+    """Progress of the warm-up by time, up to 1: a short run would not finish it by its steps."""
     if position.config.duration is None:
         return 0.0
     return min(position.seconds / position.config.duration / _WARM_UP_SHARE, 1.0)

@@ -1,4 +1,4 @@
-"""Trains an experiment in stages, each from the averaged weights of the one before."""
+"""Training in stages, each of which starts from the averaged weights of the previous one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,14 +12,14 @@ __all__ = ["split_time", "train_stages"]
 
 
 def split_time(stages: Sequence[TrainingConfig], seconds: float) -> tuple[TrainingConfig, ...]:
-    """Divide a total time among stages, in proportion to their configured durations.
+    """Divide a total time among stages in proportion to their configured durations.
 
     Args:
         stages: all stages of one experiment.
         seconds: total time.
 
     Raises:
-        ConfigError: if one of several stages has a length in steps.
+        ConfigError: if there are several stages and one has its length in steps.
     """
     if len(stages) == 1:
         return (stages[0].model_copy(update={"duration": seconds}),)
@@ -46,27 +46,27 @@ def train_stages(
     carry: Path | None = None,
     carry_averages: bool = False,
 ) -> bool:
-    """Train the stages that are not finished, in order.
+    """Train the unfinished stages in order.
 
-    The folder of an earlier stage lies inside that of the run. A stage is not trained again once a
-    later one has a checkpoint.
+    The folder of an earlier stage is inside that of the run. A stage is finished once a later one
+    has a checkpoint.
 
     Args:
-        stages: of `load_stages`.
+        stages: result of `load_stages`.
         run: folder of the last stage.
-        devices: GPUs, or processes on a CPU, of each machine.
-        nodes: machines.
+        devices: number of GPUs, or of processes on a CPU, per machine.
+        nodes: number of machines.
         accelerator: `auto`, `cpu` or `cuda`.
-        seconds: to stop the stage under way after.
-        allow_changed: resume runs of another configuration.
-        carry: folder that receives the last stage's run in small files.
-        carry_averages: carry the averaged weights alone.
+        seconds: time limit of the current stage.
+        allow_changed: resume runs although their configurations have changed.
+        carry: folder to which checkpoints of the last stage are also written, in small files.
+        carry_averages: write only the averaged weights there.
 
     Returns:
-        Whether all stages are finished; an interrupt leaves them unfinished.
+        True if all stages are finished; False after an interrupt.
 
     Raises:
-        ConfigError: as `train`, and for several stages in several processes.
+        ConfigError: as `train`, and if several stages would run in several processes.
     """
     last = len(stages) - 1
     folders = [RunFolder(run.path / stage_folder(n, s.name)) for n, s in enumerate(stages, 1)]

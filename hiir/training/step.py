@@ -1,4 +1,4 @@
-"""One step of training: forward, backward, update; on a GPU recorded once and replayed."""
+"""One training step: forward, backward and update; on a GPU recorded once and replayed."""
 
 import logging
 from collections.abc import Callable
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class TrainingStep:
-    """Learns from a batch: all that happens between a batch and the next weights."""
+    """The part of the training loop between a batch and the next weights."""
 
     def __init__(
         self,
@@ -33,17 +33,17 @@ class TrainingStep:
         clip_norm: float | None,
         cuda_graph: bool = False,
     ) -> None:
-        """Put the parts together.
+        """Create the step.
 
         Args:
-            model: computes with the working copy of ``weights``.
-            loss: what is minimized.
-            weights: of the model.
-            optimizer: moves them.
-            average: follows them.
-            clip_norm: largest norm of all gradients together; None does not clip.
-            cuda_graph: record the step for each shape of batch and replay it; where that fails,
-                the step runs as it does without.
+            model: network that computes with the working copy of ``weights``.
+            loss: loss to minimize.
+            weights: weights of the model.
+            optimizer: optimizer of the weights.
+            average: moving average of the weights.
+            clip_norm: maximum norm of all gradients together; None disables clipping.
+            cuda_graph: record the step for each shape of batch and replay it; if recording fails,
+                the step runs without a graph.
         """
         self._model, self._loss = model, loss
         self._weights, self._optimizer, self._average = weights, optimizer, average
@@ -52,12 +52,12 @@ class TrainingStep:
         self._recorded: dict[torch.Size, _Recording] = {}
 
     def __call__(self, batch: Batch, *, rate: float, step: int) -> Tensor:
-        """Learn from a batch.
+        """Train on one batch.
 
         Args:
             batch: ``(B, C, H, W)`` float32, on the model's device.
             rate: learning rate.
-            step: optimizer steps taken before.
+            step: number of optimizer steps before this one.
 
         Returns:
             The loss, a scalar on its device.
@@ -76,7 +76,7 @@ class TrainingStep:
             raise
         except RuntimeError as error:
             logger.warning(
-                "the step cannot be recorded as a CUDA graph, it runs without: %s", error
+                "the step cannot be recorded as a CUDA graph and runs without one: %s", error
             )
             self._records = False
             self._recorded.clear()
@@ -97,7 +97,7 @@ class TrainingStep:
         return loss.detach()
 
     def forget_gradients(self) -> None:
-        """Drop what an interrupted backward pass has left behind."""
+        """Discard the gradients of an interrupted backward pass."""
         self._weights.publish()
 
 

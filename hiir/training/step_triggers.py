@@ -1,4 +1,4 @@
-"""What is due after a step: a checkpoint, a validation, the state before the rate falls."""
+"""Triggers after a step: a checkpoint, a validation, the state before the decay."""
 
 from hiir.training.config import TrainingConfig
 from hiir.training.run_position import RunPosition
@@ -7,11 +7,11 @@ __all__ = ["StepTriggers"]
 
 
 _VALIDATION_SHARE = 0.05
-"""Of the time of a run, at most."""
+"""Maximum share of a run's time."""
 
 
 class StepTriggers:
-    """Counts in steps, or in seconds where the length of the run is a time."""
+    """Counts in steps, or in seconds if the length of the run is a time."""
 
     def __init__(self, config: TrainingConfig, position: RunPosition) -> None:
         self._config, self._position = config, position
@@ -21,7 +21,7 @@ class StepTriggers:
 
     @property
     def checkpoint(self) -> bool:
-        """Whether a checkpoint is due; asked once after each step."""
+        """Return whether a checkpoint is due; call it once after each step."""
         if self._config.duration is None:
             return self._position.step % self._config.checkpoint_every == 0
         due = self._position.seconds - self._saved >= self._config.checkpoint_seconds
@@ -31,7 +31,7 @@ class StepTriggers:
 
     @property
     def validation(self) -> bool:
-        """Whether a validation is due; asked once after each step."""
+        """Return whether a validation is due; call it once after each step."""
         if self._config.duration is None:
             return self._position.step % self._config.validate_every == 0
         pause = max(self._config.validate_seconds, self._rest)
@@ -41,12 +41,12 @@ class StepTriggers:
         return due
 
     def validation_took(self, seconds: float) -> None:
-        """Delay the next validation, so that all of them take little of a run's time."""
+        """Delay the next validation, so that validations take a small share of the run's time."""
         self._rest = seconds / _VALIDATION_SHARE
 
     @property
     def stable(self) -> bool:
-        """Whether the state before the decay is to be kept: true once, and for a time alone."""
+        """Return True once, before the decay starts, if the length of the run is a time."""
         due = self._config.duration is not None and not self._stable_kept
         self._stable_kept = True
         return due

@@ -1,4 +1,4 @@
-"""Patches a second of training steps, on batches that lie ready on the device.
+"""Benchmark of training steps: patches per second on batches that are already on the device.
 
 python -m hiir.training.throughput --preset ushape-lean48-color --seconds 5
 """
@@ -32,7 +32,7 @@ MODES: dict[str, tuple[Compile, bool]] = {
     "recorded": (Compile.NO, True),
     "compiled layers, recorded": (Compile.LAYERS, True),
 }
-"""Ways to run a step on a GPU: what is compiled, and whether the step is a CUDA graph."""
+"""Modes of a step on a GPU: what is compiled, and whether the step is a CUDA graph."""
 
 # A step multiplies about three times what a forward pass does: forward, and both gradients.
 _PASSES = 3
@@ -40,7 +40,7 @@ _PASSES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput:
-    """What was measured; zeros where the step failed."""
+    """The result of a measurement; zeros if the step failed."""
 
     preset: str
     mode: str
@@ -49,11 +49,11 @@ class Throughput:
     """Side of a clean patch in pixels."""
     patches_per_second: float = 0.0
     tflops: float = 0.0
-    """10^12 operations a second, two for a multiplication with its addition."""
+    """10^12 operations per second; a multiply-accumulate counts as two."""
     memory_mib: float = 0.0
-    """Most memory of the card at a time; 0 on a CPU."""
+    """Peak memory of the GPU; 0 on a CPU."""
     first_step_seconds: float = 0.0
-    """Compilation and recording included."""
+    """Time of the first step, including compilation and recording."""
     error: str = ""
 
 
@@ -67,15 +67,15 @@ def measure_step(
     patch: int = 64,
     bf16: bool = True,
 ) -> Throughput:
-    """Train on one random batch for a while.
+    """Train on one random batch for some time.
 
     Args:
-        preset: of the network.
-        mode: one of `MODES`; a CPU runs all of them alike.
-        batch: patches of a step.
-        device: where.
-        seconds: to measure, after a warm-up of some steps.
-        patch: side of a clean patch in pixels; of a super-resolution network, of what it gives.
+        preset: preset of the network.
+        mode: one of `MODES`; they are equal on a CPU.
+        batch: number of patches per step.
+        device: device of the model and the batch.
+        seconds: time to measure, after a warm-up of some steps.
+        patch: side of a clean patch in pixels; for super-resolution the side of the output.
         bf16: compute in bfloat16.
     """
     about = {"preset": preset, "mode": mode, "batch": batch, "patch": patch}
@@ -154,7 +154,7 @@ def _finish(device: torch.device) -> None:
 
 
 def peak_tflops(device: torch.device, *, size: int = 8192, seconds: float = 1.0) -> float:
-    """10^12 operations a second of one large bfloat16 product: what the device can do at most."""
+    """10^12 operations per second of a large bfloat16 product: the device's attainable maximum."""
     size = size if device.type == "cuda" else 1024
     a = torch.randn(size, size, device=device, dtype=torch.bfloat16)
     a @ a
@@ -169,7 +169,7 @@ def peak_tflops(device: torch.device, *, size: int = 8192, seconds: float = 1.0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure presets in all modes, a line of JSON each."""
+    """Measure presets in all modes, and print one line of JSON for each."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--preset", action="append", required=True)
     parser.add_argument("--batch-pixels", type=int, default=2**21, help="clean pixels of a step")

@@ -1,4 +1,4 @@
-"""Batches cut from a ring of degraded tiles, which is refreshed while patches are used up."""
+"""Batches from a ring buffer of degraded tiles, which are replaced as their pixels are used."""
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ _STAGED = 8  # tiles on their way to a GPU at the same time
 
 
 class TileLoader:
-    """Keeps a ring filled, by processes or in this one, and cuts batches from it."""
+    """Fills a ring buffer, by worker processes or in this process, and crops batches from it."""
 
     def __init__(
         self,
@@ -29,18 +29,18 @@ class TileLoader:
         reuse: float = 1.0,
         device: torch.device,
     ) -> None:
-        """Fill the ring as far as the first batch needs it.
+        """Fill the buffer as far as the first batch needs it.
 
         Args:
-            source: of the tiles.
-            ring: where they are kept.
-            first: number of the first tile, where no processes draw them.
-            workers: processes that draw the tiles; this process draws them between steps if None.
-            reuse: how often a pixel is used on average, before its tile is replaced.
-            device: of the ring.
+            source: source of the tiles.
+            ring: buffer of the tiles.
+            first: number of the first tile, without worker processes.
+            workers: processes that draw the tiles; if None, this process draws them between steps.
+            reuse: average number of uses of a pixel before its tile is replaced.
+            device: device of the buffer.
 
         Raises:
-            DatasetError: for tiles that cannot be drawn.
+            DatasetError: if tiles cannot be drawn.
         """
         self._source, self._ring = source, ring
         self._workers = workers
@@ -58,28 +58,28 @@ class TileLoader:
 
     @property
     def reuse(self) -> float:
-        """How often a pixel was used so far, on average."""
+        """The average number of uses of a pixel so far."""
         return self._used / (self._ring.taken * self._ring.pixels)
 
     def batch(self, size: int, *, patch: int) -> Batch:
-        """Cut a batch, after new tiles have taken the place of used ones.
+        """Crop a batch, after replacing used tiles by new ones.
 
         Raises:
-            DatasetError: for tiles that cannot be drawn.
+            DatasetError: if tiles cannot be drawn.
         """
         self._refresh()
         self._used += size * patch**2
         return self._ring.batch(size, patch=patch)
 
     def change_pool(self, pool: PackedImages) -> None:
-        """Cut tiles from other photos from now on."""
+        """Switch to other photos for all tiles from now on."""
         if self._workers is None:
             self._source.images.pool = pool
         else:
             self._workers.change_pool(pool)
 
     def close(self) -> None:
-        """End the processes."""
+        """Stop the processes."""
         if self._workers is not None:
             self._workers.close()
 
@@ -117,7 +117,7 @@ class TileLoader:
 
 
 class _Staging:
-    """Pinned memory from which a GPU copies while the process goes on."""
+    """Pinned memory from which a GPU copies asynchronously."""
 
     def __init__(self, shapes: tuple[tuple[int, int, int], tuple[int, int, int]]) -> None:
         self._buffers = [

@@ -1,4 +1,4 @@
-"""A model as a run has trained it, not shipped: from the folder of the run or a weights file."""
+"""A trained model that is not shipped: from the folder of its run or a weights file."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -24,15 +24,16 @@ __all__ = ["contract_of", "read_run", "read_weights_files", "state_of"]
 _CONFIG = "config"
 """Key of the metadata that holds a run's resolved configuration, as YAML."""
 _AVERAGE = "average/"
-"""What the averaged weights are named in a training state, before the names of the parameters."""
+"""Prefix of the averaged weights in a training state, before the names of the parameters."""
 _NO_FILE = "0" * 64
 
 
 def read_run(run: RunFolder) -> Release:
-    """The averaged weights of a run's checkpoint in the network that its configuration describes.
+    """Load the averaged weights of a run's checkpoint into the network of its configuration.
 
     Raises:
-        ReleaseError: for a folder without configuration or checkpoint, or weights that do not fit.
+        ReleaseError: if the folder lacks a configuration or a checkpoint, or the weights do not
+            fit.
     """
     config, checkpoint = state_of(run)
     provenance = {"run": str(run.path), "steps": str(checkpoint.step)}
@@ -40,14 +41,14 @@ def read_run(run: RunFolder) -> Release:
 
 
 def state_of(run: RunFolder, *, best: bool = False) -> tuple[TrainingConfig, Checkpoint]:
-    """What a run was last started with and what it has reached.
+    """Return the configuration that a run was last started with, and its state.
 
     Args:
-        run: the folder.
-        best: the state of the best validation instead of the last one.
+        run: folder of the run.
+        best: return the state of the best validation instead of the last one.
 
     Raises:
-        ReleaseError: for a folder without configuration or checkpoint.
+        ReleaseError: if the folder lacks a configuration or a checkpoint.
     """
     try:
         config, checkpoint = run.config(), (run.best if best else run).load()
@@ -59,16 +60,16 @@ def state_of(run: RunFolder, *, best: bool = False) -> tuple[TrainingConfig, Che
 
 
 def read_weights_files(paths: Sequence[Path]) -> Release:
-    """A model from its file, or from the files of a training state.
+    """Load a model from its file, or from the files of a training state.
 
     Args:
-        paths: one file with a contract in its metadata, as released models are; or one or more
-            that are the parts of a training state: the metadata key ``config`` holds the resolved
+        paths: one file with a contract in its metadata, as released models are; or one or more that
+            are the parts of a training state: the metadata key ``config`` holds the resolved
             configuration as YAML, and the tensors ``average/<parameter>``, of any floating-point
             type, are the averaged weights.
 
     Raises:
-        ReleaseError: for a file that cannot be read or is neither, and for weights that do not fit.
+        ReleaseError: if a file cannot be read or is neither, or if the weights do not fit.
     """
     weights: dict[str, Tensor] = {}
     config: TrainingConfig | None = None
@@ -88,11 +89,11 @@ def read_weights_files(paths: Sequence[Path]) -> Release:
 
 
 def contract_of(config: TrainingConfig, **values: Any) -> ModelContract:
-    """What a run promises: its configuration in terms of a contract.
+    """Return the contract of a run's model.
 
     Args:
-        config: of the run.
-        values: fields of the contract to set, beside or instead of those that follow from it.
+        config: configuration of the run.
+        values: fields of the contract that are added or replaced.
     """
     preset = get_preset(config.preset, config.model)
     given: dict[str, Any] = {
@@ -140,7 +141,7 @@ def _assemble(
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Metadata of a file, and those of its tensors that are averaged weights."""
+    """Read a file's metadata, and those of its tensors that are averaged weights."""
     if not path.is_file():
         raise ReleaseError(f"{path} is not a file")
     try:

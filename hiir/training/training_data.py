@@ -1,4 +1,4 @@
-"""Opens what a run learns from: photos, patches or tiles, archives that arrive later."""
+"""The data of a run: photos, patches or tiles, and archives that arrive later."""
 
 import logging
 import time
@@ -30,10 +30,10 @@ _FIRST_SHARD_S = 600.0  # that the first of them may take
 
 
 class BatchSource(Protocol):
-    """Gives the batches of a run, one after the other."""
+    """Returns the batches of a run, one after the other."""
 
     def next(self, phase: PhaseConfig, *, size: int) -> Batch:
-        """The batch of the next step, on the device: so many of its patches, or fewer."""
+        """Return the next step's batch on the device, with ``size`` patches or fewer."""
         ...
 
 
@@ -43,15 +43,15 @@ class TrainingData:
     def __init__(self, config: TrainingConfig, *, first_tile: int = 0, rank: int = 0) -> None:
         """Open the images, and start the processes that degrade tiles.
 
-        To be called before anything touches a GPU: the processes are forked.
+        Call this before anything initializes a GPU: the processes are forked.
 
         Args:
-            config: of the run.
-            first_tile: number of the first tile that is drawn.
-            rank: of this process among those that share a step.
+            config: configuration of the run.
+            first_tile: number of the first tile.
+            rank: rank of this process among those that share a step.
 
         Raises:
-            DatasetError: for images that cannot be used.
+            DatasetError: if the images cannot be used.
         """
         data = config.data
         self._config = config
@@ -139,11 +139,11 @@ class TrainingData:
     def batches(
         self, position: RunPosition, *, device: torch.device, world: int = 1
     ) -> BatchSource:
-        """What gives the batches from the run's position on.
+        """Return the source of batches, starting at the run's position.
 
         Args:
-            position: of the run; read for each batch.
-            device: of the batches.
+            position: position of the run, read for each batch.
+            device: device of the batches.
             world: number of processes that share a step.
         """
         config, data = self._config, self._config.data
@@ -184,11 +184,11 @@ class TrainingData:
 
     @property
     def reuse(self) -> float | None:
-        """How often a pixel of a tile was used on average; None without tiles."""
+        """The average number of uses of a tile's pixel; None without tiles."""
         return None if self.feed is None else self.feed.reuse
 
     def look_for_shards(self) -> None:
-        """Take in archives that have arrived; called between steps, decodes in a thread."""
+        """Add archives that have arrived; called between steps, decodes in a thread."""
         if self._shards is None or self.feed is None:
             return
         if self._scan is not None:
@@ -202,7 +202,7 @@ class TrainingData:
             self._scan = self._executor.submit(self._shards.scan)
 
     def close(self) -> None:
-        """End threads and processes."""
+        """Stop threads and processes."""
         self._executor.shutdown(cancel_futures=True)
         if self.feed is not None:
             self.feed.close()
@@ -211,7 +211,7 @@ class TrainingData:
 
 
 class _Tiles:
-    """Batches that are cut from tiles."""
+    """Batches that are cropped from tiles."""
 
     def __init__(self, feed: TileLoader) -> None:
         self._feed = feed

@@ -25,22 +25,22 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """Figures of one point of the run."""
+    """The figures of one validation."""
 
     psnr: dict[str, float]
     """Mean PSNR in dB for each degradation, by the protocol of the task."""
     loss: float
-    """Mean of the training's loss over all degradations."""
+    """Mean of the training loss over all degradations."""
 
 
 class Validator:
-    """Restores the centers of some validation images for each degradation."""
+    """Restores the centers of some validation images, for each degradation."""
 
     def __init__(self, config: TrainingConfig, *, device: torch.device) -> None:
         """Read and degrade the crops.
 
         Raises:
-            DatasetError: for images that cannot be used.
+            DatasetError: if the images cannot be used.
         """
         self._device = device
         self._bf16 = config.bf16

@@ -1,7 +1,7 @@
-"""Drawn pictures: what screens, paper and the sky look like, which photos show too little of.
+"""Synthetic pictures of screens, paper and the sky, which photo collections rarely contain.
 
-A network that has seen photos alone shifts saturated flat colors by many levels, softens the edges
-of letters and takes stars for noise: a share of its training is drawn.
+A network that is trained on photos only shifts saturated flat colors by many levels, softens the
+edges of letters and treats stars as noise. A share of its training images is therefore synthetic.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,14 +35,18 @@ PICTURES: Mapping[Draw, float] = MappingProxyType(
         draw_stars: 1,
     }
 )
-"""How often each kind is drawn against the others."""
+"""Relative probability of each kind."""
 
 
 def draw_picture(random: np.random.Generator, side: int) -> Uint8Pixels:
-    """Draw ``(side, side, 3)`` uint8 of one kind; the side in pixels, at least 8.
+    """Draw a synthetic picture ``(side, side, 3)`` uint8 of a random kind.
+
+    Args:
+        random: random generator.
+        side: side in pixels, at least 8.
 
     Raises:
-        ValueError: for a smaller side.
+        ValueError: if the side is smaller.
     """
     if side < 8:
         raise ValueError(f"a drawn picture has a side of at least 8 pixels, not {side}")

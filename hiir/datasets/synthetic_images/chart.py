@@ -10,7 +10,7 @@ __all__ = ["draw_chart"]
 
 
 def draw_chart(random: np.random.Generator, side: int) -> Uint8Pixels:
-    """One chart that fills the picture: ``(side, side, 3)`` uint8."""
+    """Draw one chart that fills the picture: ``(side, side, 3)`` uint8."""
     ground, ink = draw_contrast(random)
     canvas = Canvas(side, ground, smooth=bool(random.random() < 0.7))
     pen, unit = canvas.pen, canvas.scale

@@ -1,4 +1,4 @@
-"""Halftone: gradients that a press prints with dots, in one ink or in four."""
+"""Halftone: gradients printed with dots, in one ink or in four."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ _ANGLES = (15, 75, 0, 45)
 
 
 def draw_halftone(random: np.random.Generator, side: int) -> Uint8Pixels:
-    """A gradient in dots whose size follows the tone: ``(side, side, 3)`` uint8."""
+    """Draw a gradient in dots whose size depends on the tone: ``(side, side, 3)`` uint8."""
     tones = draw_gradient(random, side).astype(np.float64) / 255
     pitch, smooth = random.uniform(3, 10), bool(random.random() < 0.7)
     if random.random() < 0.5:
@@ -35,7 +35,7 @@ def draw_halftone(random: np.random.Generator, side: int) -> Uint8Pixels:
 def _screen(
     tone: npt.NDArray[np.float64], *, pitch: float, angle: float, smooth: bool
 ) -> npt.NDArray[np.float64]:
-    """Ink where the tone is darker than a field of dots, from 0 for ink to 1 for paper."""
+    """Threshold the tone with a pattern of dots: from 0 for ink to 1 for paper."""
     turn = np.radians(angle)
     rows, columns = np.mgrid[: tone.shape[0], : tone.shape[1]]
     u = (np.cos(turn) * columns + np.sin(turn) * rows) * 2 * np.pi / pitch

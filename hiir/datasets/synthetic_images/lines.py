@@ -1,4 +1,4 @@
-"""Line art: drawings of lines that are a pixel wide, or little more."""
+"""Line art: drawings of lines about one pixel wide."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ __all__ = ["draw_lines"]
 
 
 def draw_lines(random: np.random.Generator, side: int) -> Uint8Pixels:
-    """Curves, polygons, hatching and grids in one ink: ``(side, side, 3)`` uint8."""
+    """Draw curves, polygons, hatching and grids in one ink: ``(side, side, 3)`` uint8."""
     ground, ink = draw_contrast(random)
     canvas = Canvas(side, ground, smooth=bool(random.random() < 0.5))
     width = int(random.choice([1, 1, 1, 2, 3]))
@@ -41,7 +41,7 @@ def _stroke(
 
 
 def _curve(random: np.random.Generator, side: int) -> npt.NDArray[np.float64]:
-    """A cubic Bezier curve, as pens and drawing programs leave it."""
+    """A cubic Bezier curve, as drawing programs write it."""
     knots = random.uniform(-0.2 * side, 1.2 * side, (4, 2))
     t = np.linspace(0, 1, 64)[:, None]
     weights = np.concatenate([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3], axis=1)
@@ -68,7 +68,7 @@ def _grid(
 def _hatching(
     canvas: Canvas, random: np.random.Generator, ink: tuple[int, int, int], width: int
 ) -> None:
-    """Parallel lines within a window, as engravings shade."""
+    """Parallel lines within a window, as in engravings."""
     angle, pitch = random.uniform(0, np.pi), random.uniform(3, 12)
     center, reach = random.uniform(0, canvas.side, 2), random.uniform(0.1, 0.5) * canvas.side
     along = np.array([np.cos(angle), np.sin(angle)])

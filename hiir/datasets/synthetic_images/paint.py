@@ -1,4 +1,4 @@
-"""Colors, letters and canvases of drawn pictures."""
+"""Colors, text and canvases of synthetic pictures."""
 
 import string
 from functools import lru_cache
@@ -17,7 +17,7 @@ _MARKS = np.array(list(".,;:!?-()/%&+=@#'\"*<>"))
 
 
 class Canvas:
-    """A picture to draw on, aliased or with smooth edges: those are drawn larger and averaged."""
+    """A picture to draw on, aliased or anti-aliased; the latter is drawn larger and averaged."""
 
     def __init__(self, side: int, paint: Color, *, smooth: bool) -> None:
         self.scale = 4 if smooth else 1
@@ -26,11 +26,11 @@ class Canvas:
         self.pen = ImageDraw.Draw(self._picture)
 
     def at(self, *values: float) -> list[float]:
-        """Coordinates on the picture, given in pixels of the result."""
+        """Convert pixels of the result to coordinates of the canvas."""
         return [value * self.scale for value in values]
 
     def write(self, x: float, y: float, text: str, *, paint: Color, size: int) -> None:
-        """Write with a size in pixels of the result."""
+        """Draw text; the size is in pixels of the result."""
         font = load_font(size * self.scale)
         self.pen.text((x * self.scale, y * self.scale), text, fill=paint, font=font)
 
@@ -40,7 +40,7 @@ class Canvas:
 
 
 def draw_color(random: np.random.Generator) -> Color:
-    """Any color; the corners of the cube and grays are as likely as all between."""
+    """Draw a random color; the corners of the RGB cube and grays have extra probability."""
     match random.integers(3):
         case 0:
             values = random.integers(0, 2, 3) * 255
@@ -53,7 +53,7 @@ def draw_color(random: np.random.Generator) -> Color:
 
 
 def draw_contrast(random: np.random.Generator) -> tuple[Color, Color]:
-    """Background and ink of sufficient contrast; dark on light as often as light on dark."""
+    """Draw a background and an ink of sufficient contrast, dark on light or light on dark."""
     match random.integers(4):
         case 0:
             pair = ((255, 255, 255), (0, 0, 0))
@@ -71,7 +71,7 @@ def draw_contrast(random: np.random.Generator) -> tuple[Color, Color]:
 
 @lru_cache(maxsize=128)
 def load_font(size: int) -> ImageFont.FreeTypeFont:
-    """Pillow's own font with a size in pixels: opening it takes longer than writing a line."""
+    """Load Pillow's built-in font at a size in pixels; cached, because loading is slow."""
     font = ImageFont.load_default(size)
     if not isinstance(font, ImageFont.FreeTypeFont):
         raise TypeError("Pillow was built without FreeType, which draws letters")
@@ -79,7 +79,7 @@ def load_font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def draw_words(random: np.random.Generator, letters: int) -> str:
-    """So many letters and digits, in words, with a mark here and there."""
+    """Draw that number of letters and digits, in words with occasional punctuation."""
     words = []
     while letters > 0:
         length = min(int(random.integers(1, 11)), letters)

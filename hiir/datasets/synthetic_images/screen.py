@@ -19,7 +19,7 @@ Box = tuple[int, int, int, int]
 
 
 def draw_screen(random: np.random.Generator, side: int) -> Uint8Pixels:
-    """Windows of one theme on a desktop: ``(side, side, 3)`` uint8."""
+    """Draw windows of one theme on a desktop: ``(side, side, 3)`` uint8."""
     # A part of a screen that is larger than a patch: windows begin and end outside of it.
     desktop = draw_flat(random, side) if random.random() < 0.7 else draw_gradient(random, side)
     picture = Image.fromarray(desktop)
@@ -91,7 +91,7 @@ def _row(
 
 
 def _icon(pen: ImageDraw.ImageDraw, random: np.random.Generator, box: Box) -> None:
-    """A small sign of two shapes."""
+    """A small icon made of two shapes."""
     for shrink in (0, max(2, (box[2] - box[0]) // 4)):
         inner = (box[0] + shrink, box[1] + shrink, box[2] - shrink, box[3] - shrink)
         if inner[2] <= inner[0] or inner[3] <= inner[1]:
@@ -108,5 +108,5 @@ def _icon(pen: ImageDraw.ImageDraw, random: np.random.Generator, box: Box) -> No
 
 
 def _readable(ground: Color) -> Color:
-    """Black or white, whichever is read more easily on a ground."""
+    """Black or white, whichever has more contrast with the background."""
     return (0, 0, 0) if sum(ground) > 3 * 128 else (255, 255, 255)

@@ -12,12 +12,12 @@ _SHAPES = 12  # at most
 
 
 def draw_flat(random: np.random.Generator, side: int) -> Uint8Pixels:
-    """One color: ``(side, side, 3)`` uint8."""
+    """Draw one color: ``(side, side, 3)`` uint8."""
     return np.full((side, side, 3), draw_color(random), np.uint8)
 
 
 def draw_gradient(random: np.random.Generator, side: int) -> Uint8Pixels:
-    """From one color to another along a line or from a point; in a third of them dithered."""
+    """Draw a linear or radial gradient between two colors, a third of them dithered."""
     y, x = np.mgrid[:side, :side] / side - 0.5
     # Over several patches' length as well: most gradients in pictures are slow.
     reach = random.uniform(0.1, 1.4)
@@ -38,7 +38,7 @@ def draw_gradient(random: np.random.Generator, side: int) -> Uint8Pixels:
 
 
 def draw_shapes(random: np.random.Generator, side: int) -> Uint8Pixels:
-    """Rectangles, ellipses, thick lines and large letters on one another."""
+    """Draw overlapping rectangles, ellipses, thick lines and large letters."""
     # Drawn twice as large, then averaged: edges as renderers draw them.
     picture = Image.new("RGB", (2 * side, 2 * side), draw_color(random))
     draw = ImageDraw.Draw(picture)

@@ -1,4 +1,4 @@
-"""Stars: points of light in the dark, which a denoiser must keep."""
+"""Stars: points of light on a dark sky, which a denoiser must keep."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ __all__ = ["draw_stars"]
 
 
 def draw_stars(random: np.random.Generator, side: int) -> Uint8Pixels:
-    """A dark sky with stars of every brightness, some with a glow: ``(side, side, 3)`` uint8."""
+    """Draw a dark sky with stars, some with a glow: ``(side, side, 3)`` uint8."""
     light = np.full((side, side, 3), random.uniform(0, 0.08, 3))
     rows, columns = np.mgrid[:side, :side]
     if random.random() < 0.5:

@@ -10,9 +10,9 @@ __all__ = ["draw_text"]
 
 
 def draw_text(random: np.random.Generator, side: int) -> Uint8Pixels:
-    """Lines of words in one size, some turned upright, some with colored words or rules.
+    """Draw lines of words in one size, some vertical, some with colored words or rules.
 
-    Half of the pictures are anti-aliased, the others are not. ``(side, side, 3)`` uint8.
+    Half of the pictures are anti-aliased. Returns ``(side, side, 3)`` uint8.
     """
     ground, ink = draw_contrast(random)
     picture = Image.new("RGB", (side, side), ground)

@@ -1,7 +1,7 @@
-"""The degradations with the ranges that their strengths are drawn from, as configurations say them.
+"""The steps of recipes: degradations whose strengths are drawn from configured ranges.
 
-Each step maps ``(H, W, C)`` float32 on the scale of [0, 1] to an image of the same kind and takes
-all random numbers from the generator that it is given.
+Each step maps ``(H, W, C)`` float32 [0, 1] to an image of the same layout and draws all random
+numbers from the generator that it receives.
 """
 
 from hiir.degradations.steps.base import Range

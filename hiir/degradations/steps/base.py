@@ -1,4 +1,4 @@
-"""What every step of a recipe has, and the ranges that its strengths are drawn from."""
+"""The base class of all steps, and functions that draw values from ranges."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil
@@ -30,14 +30,14 @@ def _as_pair(value: Any) -> Any:
 
 def _ordered(value: tuple[float, float]) -> tuple[float, float]:
     if value[0] > value[1]:
-        raise ValueError(f"a range goes from low to high, not from {value[0]} to {value[1]}")
+        raise ValueError(f"a range must go from low to high, not from {value[0]} to {value[1]}")
     return value
 
 
 Range: TypeAlias = Annotated[
     tuple[float, float], BeforeValidator(_as_pair), AfterValidator(_ordered)
 ]
-"""A number, or a pair to draw uniformly between."""
+"""A number, or a pair of bounds to draw uniformly between."""
 
 
 def _as_shares(value: Any) -> Any:
@@ -53,7 +53,7 @@ def _not_empty(value: Mapping[T, float]) -> Mapping[T, float]:
 Shares: TypeAlias = Annotated[
     Mapping[T, PositiveFloat], BeforeValidator(_as_shares), AfterValidator(_not_empty)
 ]
-"""One choice, or a mapping from each choice to how often it is drawn against the others."""
+"""One choice, or a mapping from each choice to its relative probability."""
 
 
 def draw(bounds: tuple[float, float], random: np.random.Generator) -> float:
@@ -62,17 +62,17 @@ def draw(bounds: tuple[float, float], random: np.random.Generator) -> float:
 
 
 def draw_log(bounds: tuple[float, float], random: np.random.Generator) -> float:
-    """Draw a number whose logarithm is uniform; both bounds are above 0."""
+    """Draw a number whose logarithm is uniform; both bounds must be above 0."""
     return float(np.exp(random.uniform(*np.log(bounds))))
 
 
 def draw_integer(bounds: tuple[float, float], random: np.random.Generator) -> int:
-    """Draw a whole number, both bounds included."""
+    """Draw an integer uniformly; both bounds are inclusive."""
     return int(random.integers(int(bounds[0]), int(bounds[1]) + 1))
 
 
 def draw_share(shares: Mapping[T, float], random: np.random.Generator) -> T:
-    """Draw a key of a mapping; a single one takes nothing from the generator."""
+    """Draw a key with its share as the probability; a single key draws no random number."""
     keys = list(shares)
     if len(keys) == 1:
         return keys[0]
@@ -87,50 +87,58 @@ class BaseStep(BaseModel):
 
     @property
     def margin(self) -> int:
-        """Pixels of surroundings that an image must have for its border to be right."""
+        """The border in pixels that an image needs around it for a correct result at its edges."""
         return 0
 
     @property
     def scale(self) -> int:
-        """Pixels of the clean image per pixel of the degraded one, along a side."""
+        """The number of clean pixels per degraded pixel, along a side."""
         return 1
 
     @property
     def views(self) -> int:
-        """Pictures that come out of one, stacked as channels."""
+        """The number of pictures that one image becomes, stacked as channels."""
         return 1
 
     @property
     def turns(self) -> bool:
-        """Whether a degraded image may be mirrored and turned together with its clean one."""
+        """Whether degraded and clean images may be flipped and rotated together."""
         return True
 
     @property
     def least_factor(self) -> float:
-        """Least size that a step of any size, such as `Resize`, gives, where 1 is the input's."""
+        """The smallest factor by which a resizing step, such as `Resize`, can change the size."""
         return 1.0
 
     @property
     def any_size(self) -> bool:
-        """Whether the size of the result is drawn: `Resized` alone may hold such a step."""
+        """Whether the size of the result is random; only `Resized` may contain such a step."""
         return False
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Degrade ``(H, W, C)`` float32 on the scale of [0, 1]; `image` itself stays as it is."""
+        """Degrade one image, without changing it in place.
+
+        Args:
+            image: ``(H, W, C)`` float32, nominally in [0, 1].
+            random: generator that all random numbers are drawn from.
+
+        Returns:
+            ``(H / scale, W / scale, C * views)`` float32.
+        """
         raise NotImplementedError
 
 
 class WeatherStep(BaseStep):
-    """Weather: it falls, and thickens towards the horizon."""
+    """The base class of weather steps: particles fall, and the veil grows towards the horizon."""
 
     @property
     def turns(self) -> bool:
-        """Upright as it is."""
+        """False: weather has an upright direction."""
         return False
 
 
 def total_margin(steps: Sequence[BaseStep]) -> int:
-    """Margin of steps that follow one another, in pixels before the first."""
+    """Return the border in pixels that a sequence of steps needs, before the first of them."""
     needed, size = 0.0, 1.0
     for step in steps:
         needed += step.margin / size

@@ -1,4 +1,4 @@
-"""Blur that is alike all over the picture."""
+"""Blur that is uniform over the picture."""
 
 from typing import Literal
 
@@ -22,7 +22,7 @@ __all__ = ["Blur"]
 
 
 class Blur(BaseStep):
-    """One blur kernel for the whole picture; shapes and shares as Real-ESRGAN draws them."""
+    """Blur with one kernel; shapes and probabilities are those of Real-ESRGAN."""
 
     kind: Literal["blur"] = "blur"
     sigma: Range
@@ -36,9 +36,9 @@ class Blur(BaseStep):
             KernelShape.SINC: 0.1,
         }
     )
-    """One, or how often each."""
+    """One shape, or relative probabilities."""
     size: Range = (7, 21)
-    """Rows and columns of the kernel: an odd number is drawn."""
+    """Rows and columns of the kernel; an odd number is drawn."""
     generalized_beta: Range = (0.5, 4.0)
     """Exponent of a generalized Gaussian."""
     plateau_beta: Range = (1.0, 2.0)
@@ -58,7 +58,7 @@ class Blur(BaseStep):
         for name, (low, high) in limits.items():
             bounds = getattr(self, name)
             if not low <= bounds[0] <= bounds[1] <= high:
-                raise ValueError(f"{name} goes from {low:g} to {high:g} at most, not from {bounds}")
+                raise ValueError(f"{name} must be within {low:g} to {high:g}, not {bounds}")
         return self
 
     @property
@@ -67,7 +67,7 @@ class Blur(BaseStep):
         return int(self.size[1]) // 2
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Blur with one kernel."""
+        """Blur the image with one random kernel."""
         return convolve(image, self._kernel(random), precise=False)
 
     def _kernel(self, random: np.random.Generator) -> npt.NDArray[np.float64]:

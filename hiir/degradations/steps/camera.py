@@ -1,4 +1,4 @@
-"""The noise of cameras, as it looks after their processing."""
+"""Camera noise as it appears after the camera's processing."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -27,38 +27,43 @@ _REACH = 8  # pixels: of demosaicking, and of the widest filter below
 class Camera(BaseStep):
     """Shot and read noise on a sensor, demosaicked and developed, in an 8-bit file.
 
-    The photo is taken back to sensor values (Brooks et al., 2019), gets its noise there and is
-    developed again. What development without noise would change, as in clipped highlights, is not
-    part of the result: it differs from the photo by noise, and in a share by demosaicking.
+    The photo is converted to sensor values (Brooks et al., 2019), receives its noise there and is
+    developed again. Changes that the conversion makes without noise, such as in clipped highlights,
+    are removed from the result: it differs from the photo by noise and, in a share of images, by
+    demosaicking.
 
-    JPEG and resizing are steps of their own. Gray images get the luma of the noise on a gray photo.
+    JPEG and resizing are separate steps. Gray images receive the luma of the noise on a gray photo.
     """
 
     kind: Literal["camera"] = "camera"
     sensor: Sensor = Sensor.CAMERA
     shot: Range | None = None
-    """Variance of the shot noise at full scale, uniform in its logarithm; null is the sensor's."""
+    """Variance of the shot noise at full scale, uniform in its logarithm; null selects the sensor's
+    range.
+    """
     patterns: tuple[BayerPattern, ...] = Field(default=tuple(BayerPattern), min_length=1)
     demosaicked_share: float = Field(default=0.5, ge=0, le=1)
-    """Share of images that keep the errors of demosaicking; of others only the noise has them."""
+    """Share of images that keep the errors of demosaicking; in others only the noise is
+    demosaicked.
+    """
     smoothed_share: float = Field(default=0.5, ge=0, le=1)
-    """Share of images that the camera denoises a little."""
+    """Share of images that the camera denoises slightly."""
     sharpened_share: float = Field(default=0.2, ge=0, le=1)
-    """Share of the others that it sharpens."""
+    """Share of the other images that the camera sharpens."""
 
     @model_validator(mode="after")
     def _in_scale(self) -> "Camera":
         if self.shot is not None and not 0 < self.shot[0] <= self.shot[1] <= 0.1:
-            raise ValueError(f"shot noise is above 0 and at most 0.1, not {self.shot}")
+            raise ValueError(f"shot must be above 0 and at most 0.1, not {self.shot}")
         return self
 
     @property
     def margin(self) -> int:
-        """Reach of demosaicking and of the camera's filters."""
+        """The reach of demosaicking and of the camera's filters."""
         return 2 + _REACH
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Photograph one image."""
+        """Add the noise of one random camera to the image."""
         clean = np.clip(np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image, 0, 1)
         noisy = self._photograph(clean, random)
         if image.shape[2] == 1:
@@ -84,7 +89,7 @@ class Camera(BaseStep):
 def _draw_processing(
     smoothed: float, sharpened: float, random: np.random.Generator
 ) -> Callable[[FloatPixels, float], FloatPixels]:
-    """What the camera does to a noisy photo with this level of noise."""
+    """Draw the processing that the camera applies to a noisy photo with a given noise level."""
     chance, strength = random.random(2)
     radius, chroma_radius, reach = random.uniform((0.6, 0.8, 1), (1.6, 2, 4))
     if chance < smoothed:

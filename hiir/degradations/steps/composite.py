@@ -1,4 +1,4 @@
-"""Steps made of steps: one of several, some in a row, some at another size of the picture."""
+"""Steps that contain other steps: one of several, a sequence, or steps at another size."""
 
 from math import ceil, prod
 from typing import TYPE_CHECKING, Literal
@@ -25,22 +25,22 @@ __all__ = ["Chain", "OneOf", "Resized"]
 
 
 class OneOf(BaseStep):
-    """One of several degradations."""
+    """One of several degradations, drawn for each image."""
 
     kind: Literal["one-of"] = "one-of"
     choices: tuple["Step", ...] = Field(min_length=1)
     weights: tuple[PositiveFloat, ...] | None = None
-    """How often each is drawn against the others; all alike where nothing is said."""
+    """Relative probability of each choice; equal by default."""
 
     @property
     def margin(self) -> int:
-        """The largest of all choices."""
+        """The largest margin of all choices."""
         return max(step.margin for step in self.choices)
 
     @model_validator(mode="after")
     def _of_one_size(self) -> "OneOf":
         if len({(step.scale, step.views) for step in self.choices}) > 1:
-            raise ValueError("choices must give images of one size and one number of views")
+            raise ValueError("all choices must have the same scale and number of views")
         return self
 
     @model_validator(mode="after")
@@ -51,27 +51,27 @@ class OneOf(BaseStep):
 
     @property
     def scale(self) -> int:
-        """That of every choice."""
+        """The scale that all choices share."""
         return self.choices[0].scale
 
     @property
     def views(self) -> int:
-        """That of every choice."""
+        """The number of views that all choices share."""
         return self.choices[0].views
 
     @property
     def least_factor(self) -> float:
-        """The least of all choices."""
+        """The smallest factor of all choices."""
         return min(step.least_factor for step in self.choices)
 
     @property
     def any_size(self) -> bool:
-        """Where one of the choices draws a size."""
+        """Whether any choice draws a random size."""
         return any(step.any_size for step in self.choices)
 
     @property
     def turns(self) -> bool:
-        """Where all choices do."""
+        """Whether all choices allow flips and rotations."""
         return all(step.turns for step in self.choices)
 
     def draw(self, random: np.random.Generator) -> "Step":
@@ -87,57 +87,57 @@ class OneOf(BaseStep):
 
 
 class Chain(BaseStep):
-    """Steps that follow one another, in a share of images; without steps it changes nothing."""
+    """A sequence of steps, applied to a share of the images; without steps it changes nothing."""
 
     kind: Literal["chain"] = "chain"
     steps: tuple["Step", ...]
     share: float = Field(default=1.0, ge=0, le=1)
-    """Of the images that the steps are done to."""
+    """Share of the images to which the steps are applied."""
     shuffled: bool = False
-    """Draw the order of the steps."""
+    """Whether the order of the steps is random."""
 
     @model_validator(mode="after")
     def _of_one_size(self) -> "Chain":
         if (self.share < 1 or self.shuffled) and (self.scale, self.views) != (1, 1):
-            raise ValueError("steps that reduce or give two views are always done, in order")
+            raise ValueError("steps with a scale or two views need share 1 and a fixed order")
         return self
 
     @property
     def margin(self) -> int:
-        """Of all steps; in the order that needs the most."""
+        """The margin of all steps, in the order that needs the largest."""
         if self.shuffled:
             return ceil(sum(step.margin for step in self.steps) / self.least_factor)
         return total_margin(self.steps)
 
     @property
     def scale(self) -> int:
-        """Product of the steps'."""
+        """The product of the scales of the steps."""
         return prod(step.scale for step in self.steps)
 
     @property
     def views(self) -> int:
-        """Product of the steps'."""
+        """The product of the views of the steps."""
         return prod(step.views for step in self.steps)
 
     @property
     def least_factor(self) -> float:
-        """Product of the steps', or 1 where they may be left out and enlarge."""
+        """The product of the steps' factors, at most 1 if the steps may be skipped."""
         least = prod(step.least_factor for step in self.steps)
         return least if self.share == 1 else min(least, 1.0)
 
     @property
     def any_size(self) -> bool:
-        """Where one of the steps draws a size."""
+        """Whether any step draws a random size."""
         return any(step.any_size for step in self.steps)
 
     @property
     def turns(self) -> bool:
-        """Where all steps do."""
+        """Whether all steps allow flips and rotations."""
         return all(step.turns for step in self.steps)
 
     def draw(self, random: np.random.Generator) -> "tuple[Step, ...]":
-        """Draw the steps of one image: all in their order or a drawn one, or none."""
-        # What is always so takes no random number.
+        """Draw the steps for one image: all of them, in the given or a random order, or none."""
+        # A share of 1 draws no random number.
         if self.share < 1 and random.random() >= self.share:
             return ()
         order = random.permutation(len(self.steps)) if self.shuffled else range(len(self.steps))
@@ -151,36 +151,36 @@ class Chain(BaseStep):
 
 
 class Resized(BaseStep):
-    """Steps that are done to the picture at other sizes, which is then given its own size again.
+    """Steps that are applied at another size, after which the image is resized back.
 
-    With ``factor: [1, 2]`` this is a photo that was compressed or got its noise when it was larger.
-    The clean photo is the reduced one: what enlarging and reducing alone would change is taken out.
-    Whatever a larger photo had beyond its detail, reduction would have removed.
+    With ``factor: [1, 2]`` this is a photo that was compressed, or got its noise, when it was
+    larger. The clean photo is the target; the change that enlarging and reducing make on their own
+    is removed. Reduction would have removed any detail that a larger photo has beyond it.
 
-    With ``resize`` among the steps and a ``reduction`` it is the way of a picture that was resized
-    and stored repeatedly, to exactly 1 / reduction of its size.
+    With ``resize`` among the steps and a ``reduction``, it models a picture that was resized and
+    saved repeatedly, and ends at exactly 1 / reduction of its size.
     """
 
     kind: Literal["resized"] = "resized"
     steps: tuple["Step", ...] = Field(min_length=1)
     factor: Range = (1, 1)
-    """Size that the first step sees the picture at, where 1 is its own."""
+    """Size of the picture at the first step, where 1 is its own size."""
     reduction: int = Field(default=1, ge=1, le=8)
     """Pixels of the picture per pixel of the result, along a side."""
     filters: Shares[ResizeFilter] = Field(default={ResizeFilter.BICUBIC: 1.0})
-    """Of the last resizing: one, or how often each."""
+    """Filter of the last resizing: one, or relative probabilities."""
 
     @model_validator(mode="after")
     def _in_scale(self) -> "Resized":
         if not 0.05 <= self.factor[0] <= self.factor[1] <= 8:
-            raise ValueError(f"factor goes from 0.05 to 8 at most, not from {self.factor}")
+            raise ValueError(f"factor must be within 0.05 to 8, not {self.factor}")
         if any(step.scale != 1 or step.views != 1 for step in self.steps):
-            raise ValueError("steps within resized neither reduce by a scale nor give two views")
+            raise ValueError("steps of a resized step must not have a scale or two views")
         return self
 
     @property
     def margin(self) -> int:
-        """Of the steps at the least size, and of resizing before and after them."""
+        """The margin of the steps at the smallest size, and of resizing before and after them."""
         reach = 2 / min(self.factor[0], 1) + 2 * max(self.reduction, 1 / self._least_size)
         return ceil(total_margin(self.steps) / self.factor[0] + reach) + 2
 
@@ -191,7 +191,7 @@ class Resized(BaseStep):
 
     @property
     def turns(self) -> bool:
-        """Where all steps do."""
+        """Whether all steps allow flips and rotations."""
         return all(step.turns for step in self.steps)
 
     @property
@@ -199,17 +199,17 @@ class Resized(BaseStep):
         return self.factor[0] * prod(step.least_factor for step in self.steps)
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Resize, do the steps, resize."""
+        """Resize, apply the steps, and resize to the final size."""
         factor = draw(self.factor, random)
         height, width = (side // self.reduction for side in image.shape[:2])
         kernel = draw_share(self.filters, random)
-        # An overshoot that the steps alone would clip would be taken for damage.
+        # Otherwise an overshoot that only the steps clip would count as a degradation.
         resized = np.clip(resample(image, scaled_shape(image, factor)), 0, 1)
         degraded = resized
         for step in self.steps:
             degraded = step.apply(degraded, random)
         result = resample(degraded, (height, width), kernel=kernel)
         if factor >= 1 and self.reduction == 1 and not any(step.any_size for step in self.steps):
-            # The same way without the steps: what it changes alone is not a degradation.
+            # Resize without the steps too: the change that this makes alone is not a degradation.
             result = image + (result - resample(resized, (height, width), kernel=kernel))
         return np.asarray(np.clip(result, 0, 1), np.float32)

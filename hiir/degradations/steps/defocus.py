@@ -1,4 +1,4 @@
-"""Defocus."""
+"""Defocus blur."""
 
 from typing import Literal
 
@@ -13,44 +13,44 @@ from hiir.imaging import FloatPixels
 
 __all__ = ["Defocus"]
 
-# Pixels of radius that a layer of a defocused scene spans at least, and layers on one side of the
-# focus at most: finer ones are not seen, and take their time.
+# Minimum range of radii in pixels that one layer covers, and maximum number of layers on one side
+# of the focus: finer layers make no visible difference and take longer.
 _LAYER, _LAYERS = 0.75, 8
 
 
 class Defocus(BaseStep):
-    """A lens that is focused on one distance of a random scene."""
+    """Defocus blur of a lens that is focused at one distance of a random scene."""
 
     kind: Literal["defocus"] = "defocus"
     radius: Range
-    """Of the largest disk in the picture, in pixels."""
+    """Radius of the largest disk in the picture, in pixels."""
     objects: int = Field(default=4, ge=0, le=32)
-    """Things before the background, at most."""
+    """Maximum number of objects in front of the background."""
     dual_pixel: bool = False
-    """Give the left and the right view, stacked as channels."""
+    """Whether to return the left and the right view, stacked as channels."""
     highlights: Highlights = (1.0, 1.0)
-    """Light of saturated pixels, where 1 is white; uniform in its logarithm."""
+    """Linear light of saturated pixels, where 1 is white; uniform in its logarithm."""
 
     @property
     def margin(self) -> int:
-        """Reach of the largest disk."""
+        """The radius of the largest disk."""
         return int(self.radius[1]) + 2
 
     @property
     def turns(self) -> bool:
-        """A mirrored left view is a right view."""
+        """False for dual-pixel views: a mirrored left view is a right view."""
         return not self.dual_pixel
 
     @property
     def views(self) -> int:
-        """Left and right, or one."""
+        """2 (left and right) for a dual-pixel sensor, otherwise 1."""
         return 2 if self.dual_pixel else 1
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Blur one scene at one focus."""
+        """Draw a scene and a focus, and blur the image."""
         shape = (image.shape[0], image.shape[1])
         depth = draw_layers(shape, random, objects=int(random.integers(self.objects + 1)))
-        # Some scenes lie wholly out of focus, at one side of it.
+        # Some scenes are entirely out of focus, on one side of it.
         offset = depth - np.float32(random.uniform(-0.3, 1.3))
         largest = max(float(np.abs(offset).max()), 1e-6)
         widest = draw(self.radius, random)

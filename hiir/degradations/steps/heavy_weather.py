@@ -1,4 +1,4 @@
-"""Weather as real photos show it: heavy rain, snowfall, and drops on a window."""
+"""Weather as in real photos: heavy rain, snowfall, and drops on a window."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -16,19 +16,19 @@ __all__ = ["HeavyRain", "Snowfall", "WindowDrops"]
 
 def _share(value: tuple[float, float]) -> tuple[float, float]:
     if not 0 <= value[0] <= value[1] <= 1:
-        raise ValueError(f"a share goes from 0 to 1 at most, not from {value}")
+        raise ValueError(f"a share must be within 0 to 1, not {value}")
     return value
 
 
 def _pixels(value: tuple[float, float]) -> tuple[float, float]:
     if not 0.3 <= value[0] <= value[1] <= 500:
-        raise ValueError(f"sizes go from 0.3 to 500 pixels at most, not from {value}")
+        raise ValueError(f"a size must be within 0.3 to 500 pixels, not {value}")
     return value
 
 
 def _density(value: tuple[float, float]) -> tuple[float, float]:
     if not 0 <= value[0] <= value[1] <= 10:
-        raise ValueError(f"a density goes from 0 to 10 at most, not from {value}")
+        raise ValueError(f"a density must be within 0 to 10, not {value}")
     return value
 
 
@@ -38,32 +38,32 @@ DensityRange: TypeAlias = Annotated[Range, AfterValidator(_density)]
 
 
 class HeavyRain(WeatherStep):
-    """Streaks in several layers, and the veil that they pile up to with depth."""
+    """Rain streaks in several layers, and the veil that they form with depth."""
 
     kind: Literal["heavy-rain"] = "heavy-rain"
     amount: ShareRange = (0.2, 1.0)
-    """Of streaks."""
+    """Amount of streaks."""
     density: DensityRange = (0.0, 2.2)
-    """Of the veil over the depth of the scene."""
+    """Density of the veil over the depth of the scene."""
     length: PixelRange = (8, 80)
-    """Of the nearest streaks in pixels, uniform in its logarithm."""
+    """Length of the nearest streaks in pixels, uniform in its logarithm."""
     width: PixelRange = (0.6, 2.5)
-    """Of the nearest streaks in pixels, uniform in its logarithm."""
+    """Width of the nearest streaks in pixels, uniform in its logarithm."""
     layers: Range = (2, 5)
-    """Distances that streaks fall at: a whole number."""
+    """Number of distances at which streaks fall; an integer."""
     airlight: ShareRange = (0.4, 0.95)
     """Brightness of the veil by day."""
     night_share: float = Field(default=0.15, ge=0, le=1)
-    """Share of images with a dark veil, and streaks that are lit by the scene's own lights."""
+    """Share of images with a dark veil, and streaks that the scene's own lights illuminate."""
 
     @model_validator(mode="after")
     def _in_scale(self) -> "HeavyRain":
         if not 1 <= self.layers[0] <= self.layers[1] <= 12:
-            raise ValueError(f"there are 1 to 12 layers, not {self.layers}")
+            raise ValueError(f"layers must be within 1 to 12, not {self.layers}")
         return self
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Rain on one scene."""
+        """Add heavy rain to the image."""
         layers = draw_rain_layers(
             random,
             amount=draw(self.amount, random),
@@ -86,25 +86,25 @@ class HeavyRain(WeatherStep):
 
 
 class Snowfall(WeatherStep):
-    """Flakes from points to blobs out of focus, and a veil."""
+    """Snowflakes from single points to unfocused blobs, and a veil."""
 
     kind: Literal["snowfall"] = "snowfall"
     amount: ShareRange = (0.2, 1.0)
     size: PixelRange = (1.2, 24)
-    """Diameter of the farthest and of the nearest flakes in pixels."""
+    """Diameters of the farthest and of the nearest flakes in pixels."""
     layers: Range = (3, 7)
-    """Distances that flakes fall at: a whole number."""
+    """Number of distances at which flakes fall; an integer."""
     density: DensityRange = (0.0, 0.8)
-    """Of the veil over the depth of the scene."""
+    """Density of the veil over the depth of the scene."""
 
     @model_validator(mode="after")
     def _in_scale(self) -> "Snowfall":
         if not 1 <= self.layers[0] <= self.layers[1] <= 12:
-            raise ValueError(f"there are 1 to 12 layers, not {self.layers}")
+            raise ValueError(f"layers must be within 1 to 12, not {self.layers}")
         return self
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Let it snow on one scene."""
+        """Add snowfall to the image."""
         # Snow is lit as the scene is: dim at night, white by day.
         light = 0.35 + 0.65 * float(np.quantile(image, 0.95))
         nearest = draw_log((max(self.size[1] / 4, self.size[0]), self.size[1]), random)
@@ -121,32 +121,32 @@ class Snowfall(WeatherStep):
 
 
 class WindowDrops(WeatherStep):
-    """Refracting drops of water on a window that is out of focus."""
+    """Refracting water drops on a window that is out of focus."""
 
     kind: Literal["window-drops"] = "window-drops"
     density: Range = (0.5, 12)
-    """Drops in 100 x 100 pixels, uniform in its logarithm."""
+    """Drops per 100 x 100 pixels, uniform in its logarithm."""
     radius: PixelRange = (2.5, 30)
-    """Of drops in pixels; those of one photo have a range of their own within it."""
+    """Radius of drops in pixels; each photo draws a narrower range within it."""
     defocus: Range = (0, 8)
     """Radius in pixels of the blur of the window."""
     opacity: ShareRange = (0.6, 1.0)
-    """Of a drop; thin water lets some of the scene through."""
+    """Opacity of a drop; thin water transmits some of the scene."""
     dimming: ShareRange = (0.0, 0.35)
-    """Share of the light that a drop loses."""
+    """Share of the light that a drop absorbs."""
 
     @model_validator(mode="after")
     def _in_scale(self) -> "WindowDrops":
         if not 0 < self.density[0] <= self.density[1] <= 50:
-            raise ValueError(f"density is above 0 and at most 50, not {self.density}")
+            raise ValueError(f"density must be above 0 and at most 50, not {self.density}")
         if not 0 <= self.defocus[0] <= self.defocus[1] <= 50:
-            raise ValueError(f"defocus goes from 0 to 50 at most, not from {self.defocus}")
+            raise ValueError(f"defocus must be within 0 to 50, not {self.defocus}")
         return self
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Rain on one window."""
+        """Add drops on a window to the image."""
         least, most = sorted(draw_log(self.radius, random) for _ in range(2))
-        # As much water at least as would be seen, at most what still leaves a picture.
+        # At least a visible amount of water, and at most one that leaves the scene recognizable.
         mean_area = np.pi * least * most
         density = min(draw_log(self.density, random), 0.4e4 / mean_area)
         expected = density * image.shape[0] * image.shape[1] / 1e4

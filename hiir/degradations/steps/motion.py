@@ -1,4 +1,4 @@
-"""Motion blur: of the camera, and of what moves before it."""
+"""Motion blur of the camera, and of an object in front of it."""
 
 from typing import Literal
 
@@ -21,40 +21,44 @@ __all__ = ["Motion", "MovingObject"]
 
 
 class Motion(BaseStep):
-    """A shaking camera."""
+    """Blur by a shaking camera."""
 
     kind: Literal["motion"] = "motion"
     length: Range
-    """Of the path in pixels."""
+    """Length of the path in pixels."""
     jitter: Range = (0.0, 0.7)
-    """Of the hand; 0 moves straight on, as a camera that pans."""
+    """Strength of the hand's random motion; 0 is a straight path, as of a panning camera."""
     gamma: Range = (1.0, 2.2)
-    """Exponent from stored values to light."""
+    """Exponent from stored values to linear light."""
     frames: int | None = Field(default=None, ge=2, le=64)
-    """Of a fast camera, averaged, one of them sharp; null is a shutter that stays open."""
+    """Number of frames of a high-speed camera that are averaged, one of which is the sharp image;
+    null models one long exposure.
+    """
     shutter: Range = (0.2, 1.0)
-    """Share of each frame's time that it is exposed."""
+    """Share of each frame's time during which the shutter is open."""
     sharp: Literal["mean", "middle"] = "mean"
-    """What of the path the clean photo shows: its mean place, or its place at half of the time."""
+    """Position on the path at which the clean photo is: the mean, or the position at half of the
+    exposure.
+    """
     highlights: Highlights = (1.0, 1.0)
-    """Light of saturated pixels, where 1 is white; uniform in its logarithm."""
+    """Linear light of saturated pixels, where 1 is white; uniform in its logarithm."""
 
     @model_validator(mode="after")
     def _open(self) -> "Motion":
         if not 0 < self.shutter[0] <= self.shutter[1] <= 1:
-            raise ValueError(f"a shutter is open from above 0 to 1 at most, not {self.shutter}")
+            raise ValueError(f"shutter must be above 0 and at most 1, not {self.shutter}")
         if self.frames is not None and self.sharp != "mean":
-            raise ValueError("of averaged frames one is sharp: leave out sharp, or frames")
+            raise ValueError("frames and sharp exclude each other: give one of them")
         return self
 
     @property
     def margin(self) -> int:
-        """A path is centered, or its frames are but for one, and it is straight at most."""
+        """The reach of a straight path: half of its length, plus a frame if frames are averaged."""
         frames = self.frames or np.inf
         return int(self.length[1] * (1 / 2 + 1 / frames)) + 2
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Blur along one path."""
+        """Blur the image along one random path."""
         length, jitter = (draw(r, random) for r in (self.length, self.jitter))
         trajectory = draw_trajectory(random, length=length, jitter=jitter)
         if self.frames is not None:
@@ -68,38 +72,38 @@ class Motion(BaseStep):
 
 
 class MovingObject(BaseStep):
-    """A thing that moves along its own path before a background that is still, or nearly so."""
+    """An object that moves along its own path in front of a still, or nearly still, background."""
 
     kind: Literal["moving-object"] = "moving-object"
     length: Range
-    """Of the thing's path in pixels."""
+    """Length of the object's path in pixels."""
     ground_length: Range = (0.0, 2.0)
-    """Of the background's path: the hand that holds the camera."""
+    """Length of the background's path in pixels: the motion of the hand that holds the camera."""
     jitter: Range = (0.0, 0.3)
-    """Of both paths; 0 is a straight line."""
+    """Strength of the random motion on both paths; 0 is a straight line."""
     size: Range = (0.1, 0.4)
-    """Mean radius of the thing as a share of the sides."""
+    """Mean radius of the object as a share of the sides."""
     gamma: Range = (1.8, 2.4)
-    """Exponent from stored values to light."""
+    """Exponent from stored values to linear light."""
     highlights: Highlights = (1.0, 1.0)
-    """Light of saturated pixels, where 1 is white; uniform in its logarithm."""
+    """Linear light of saturated pixels, where 1 is white; uniform in its logarithm."""
 
     @model_validator(mode="after")
     def _in_scale(self) -> "MovingObject":
         if not 0 < self.size[0] <= self.size[1] <= 1:
-            raise ValueError(f"size is above 0 and at most 1, not {self.size}")
+            raise ValueError(f"size must be above 0 and at most 1, not {self.size}")
         for name, value in (("length", self.length), ("ground_length", self.ground_length)):
             if not 0 <= value[0] <= value[1] <= 200:
-                raise ValueError(f"{name} goes from 0 to 200 at most, not from {value}")
+                raise ValueError(f"{name} must be within 0 to 200, not {value}")
         return self
 
     @property
     def margin(self) -> int:
-        """The truth is the middle of each path, which is straight at most."""
+        """Half of the longest paths: the ground truth is the middle of each path."""
         return int(max(self.length[1], self.ground_length[1]) / 2) + 2
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Move one thing."""
+        """Draw an object and both paths, and blur the image."""
         inside = draw_outline((image.shape[0], image.shape[1]), random, size=self.size)
         jitter = draw(self.jitter, random)
         object_path, ground_path = (

@@ -1,4 +1,4 @@
-"""Noise that is drawn on the stored values, and the rounding of a file."""
+"""Noise that is added to the stored values, and rounding as in a file."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -15,18 +15,18 @@ __all__ = ["CorrelatedNoise", "File", "FilmGrain", "Noise", "Poisson"]
 
 
 class File(BaseStep):
-    """Round to 8 bits and clip: the image has been in a file."""
+    """Rounding to 8 bits and clipping, as in a file."""
 
     kind: Literal["file"] = "file"
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:  # noqa: ARG002
-        """Round and clip; draws nothing."""
+        """Round and clip; this draws no random numbers."""
         return np.asarray(as_file(torch.from_numpy(image)).numpy(), np.float32)
 
 
 def _in_scale(value: tuple[float, float]) -> tuple[float, float]:
     if not 0 <= value[0] <= value[1] <= 255:
-        raise ValueError(f"sigma goes from 0 to 255 at most, not from {value}")
+        raise ValueError(f"sigma must be within 0 to 255, not {value}")
     return value
 
 
@@ -41,17 +41,17 @@ class Noise(BaseStep):
     sigma: Sigma
     """Standard deviation on the scale of 255."""
     clip_share: float = Field(default=0.0, ge=0, le=1)
-    """Share of images that are rounded to 8 bits and clipped, as files are."""
+    """Share of images that are rounded to 8 bits and clipped, as in a file."""
     gray_share: float = Field(default=0.0, ge=0, le=1)
     """Share of images with the same noise in all channels."""
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Add noise of one level."""
+        """Add white Gaussian noise of one random level."""
         sigma = draw(self.sigma, random)
         clip = bool(random.random() < self.clip_share)
         generator = torch.Generator().manual_seed(int(random.integers(2**62)))
         clean = torch.from_numpy(np.ascontiguousarray(image))
-        # No draw where none is wanted: such recipes draw what they always drew.
+        # A zero share draws no random number, so that existing recipes keep their random sequence.
         if self.gray_share > 0 and random.random() < self.gray_share:
             noise = add_gaussian_noise(torch.zeros_like(clean[..., :1]), sigma, generator=generator)
             noisy = as_file(clean + noise) if clip else clean + noise
@@ -61,7 +61,7 @@ class Noise(BaseStep):
 
 
 class Poisson(BaseStep):
-    """The noise of counted photons."""
+    """Poisson noise."""
 
     kind: Literal["poisson"] = "poisson"
     strength: Range
@@ -72,17 +72,17 @@ class Poisson(BaseStep):
     @model_validator(mode="after")
     def _positive(self) -> "Poisson":
         if not 0 <= self.strength[0] <= self.strength[1] <= 20:
-            raise ValueError(f"strength goes from 0 to 20 at most, not from {self.strength}")
+            raise ValueError(f"strength must be within 0 to 20, not {self.strength}")
         return self
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Count photons once."""
+        """Add Poisson noise of one random strength."""
         strength, gray = draw(self.strength, random), bool(random.random() < self.gray_share)
         return add_poisson_noise(image, random, strength=strength, gray=gray)
 
 
 class CorrelatedNoise(BaseStep):
-    """Low-pass filtered noise with more of it in color, as processing leaves it."""
+    """Low-pass filtered noise that is stronger in color, as camera processing leaves it."""
 
     kind: Literal["correlated-noise"] = "correlated-noise"
     sigma: Sigma
@@ -90,23 +90,23 @@ class CorrelatedNoise(BaseStep):
     radius: Range = (0.3, 1.5)
     """Standard deviation in pixels of the filter."""
     chroma: Range = (0.5, 3.0)
-    """Deviation of each color axis against that of lightness."""
+    """Standard deviation of each color axis relative to that of lightness."""
     chroma_radius: Range = (1.0, 2.0)
-    """Of the filter for color, in radii of that for lightness."""
+    """Standard deviation of the filter for color, as a multiple of that for lightness."""
     unbalance: float = Field(default=0.3, ge=0, lt=1)
-    """Deviation that red, green and blue differ by from 1, each, at most."""
+    """Maximum difference from 1 of the relative deviations of red, green and blue."""
 
     @model_validator(mode="after")
     def _in_reach(self) -> "CorrelatedNoise":
         if not 0 <= self.radius[0] <= self.radius[1] <= 8:
-            raise ValueError(f"radius goes from 0 to 8 at most, not from {self.radius}")
+            raise ValueError(f"radius must be within 0 to 8, not {self.radius}")
         for name, value in (("chroma", self.chroma), ("chroma_radius", self.chroma_radius)):
             if not 0 <= value[0] <= value[1] <= 8:
-                raise ValueError(f"{name} goes from 0 to 8 at most, not from {value}")
+                raise ValueError(f"{name} must be within 0 to 8, not {value}")
         return self
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Add noise of one level and one grain."""
+        """Add correlated noise of one random level and filter radius."""
         sigma, radius, chroma, ratio = (
             draw(bounds, random)
             for bounds in (self.sigma, self.radius, self.chroma, self.chroma_radius)
@@ -124,28 +124,30 @@ class CorrelatedNoise(BaseStep):
 
 
 class FilmGrain(BaseStep):
-    """The grain of film, strongest in middle tones."""
+    """Film grain, strongest in the middle tones."""
 
     kind: Literal["film-grain"] = "film-grain"
     sigma: Sigma
     """Standard deviation in middle gray on the scale of 255."""
     radius: Range = (0.4, 1.5)
-    """Standard deviation in pixels of the grain's filter."""
+    """Standard deviation in pixels of the grain's low-pass filter."""
     chroma: Range = (0.0, 0.7)
-    """Deviation of each color axis against that of lightness; 0 is black-and-white film."""
+    """Standard deviation of each color axis relative to that of lightness; 0 is black-and-white
+    film.
+    """
 
     @model_validator(mode="after")
     def _in_reach(self) -> "FilmGrain":
         if not 0 <= self.radius[0] <= self.radius[1] <= 8:
-            raise ValueError(f"radius goes from 0 to 8 at most, not from {self.radius}")
+            raise ValueError(f"radius must be within 0 to 8, not {self.radius}")
         return self
 
     @property
     def margin(self) -> int:
-        """Reach of the filter that the local brightness is measured with."""
+        """The reach of the filter that measures local brightness."""
         return 3
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Expose one film."""
+        """Add film grain of one random strength."""
         sigma, radius, chroma = (draw(r, random) for r in (self.sigma, self.radius, self.chroma))
         return add_film_grain(image, random, sigma=sigma, radius=radius, chroma=chroma)

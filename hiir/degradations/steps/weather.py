@@ -1,4 +1,7 @@
-"""Fog, rain, snow and raindrops as the first models learned them; `storm` has heavier ones."""
+"""Fog, rain, snow and raindrops as the first models were trained on.
+
+`heavy_weather` has the steps that match real photos more closely.
+"""
 
 from typing import Literal
 
@@ -14,36 +17,36 @@ __all__ = ["Fog", "Rain", "Raindrops", "Snow"]
 
 
 class Fog(WeatherStep):
-    """A veil that thickens with depth."""
+    """Fog: a veil that grows with depth."""
 
     kind: Literal["fog"] = "fog"
     density: Range
     """Scattering over the depth of the scene."""
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Veil one scene."""
+        """Add fog to the image."""
         depth = draw_relief((image.shape[0], image.shape[1]), random)
         airlight = np.full(image.shape[2], random.uniform(0.7, 1.0), np.float32)
         return add_fog(image, depth, density=draw(self.density, random), airlight=airlight)
 
 
 class Rain(WeatherStep):
-    """Streaks and the fog behind them."""
+    """Rain streaks and the fog behind them."""
 
     kind: Literal["rain"] = "rain"
     amount: Range
     length: Range = (10, 40)
-    """Of near streaks in pixels."""
+    """Length of near streaks in pixels."""
     fog: Range = (0.0, 1.5)
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Rain on one scene."""
+        """Add rain to the image."""
         amount, length, fog = (draw(r, random) for r in (self.amount, self.length, self.fog))
         return add_rain(image, random, amount=amount, length=length, fog=fog)
 
 
 class Raindrops(WeatherStep):
-    """Drops on a window before the lens."""
+    """Raindrops on a window in front of the lens."""
 
     kind: Literal["raindrops"] = "raindrops"
     amount: Range
@@ -52,13 +55,13 @@ class Raindrops(WeatherStep):
     """Diameter of large drops in pixels."""
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Splash one window."""
+        """Add raindrops to the image."""
         amount, size = (draw(r, random) for r in (self.amount, self.size))
         return add_raindrops(image, random, amount=amount, size=size)
 
 
 class Snow(WeatherStep):
-    """Flakes of several scales."""
+    """Snowflakes of several sizes."""
 
     kind: Literal["snow"] = "snow"
     amount: Range
@@ -66,6 +69,6 @@ class Snow(WeatherStep):
     """Diameter of near flakes in pixels."""
 
     def apply(self, image: FloatPixels, random: np.random.Generator) -> FloatPixels:
-        """Snow on one scene."""
+        """Add snow to the image."""
         amount, size = (draw(r, random) for r in (self.amount, self.size))
         return add_snow(image, random, amount=amount, size=size)

@@ -1,4 +1,4 @@
-"""What is wrong with a photo, measured without a network.
+"""Analysis of a photo's defects, without a network.
 
 Begin with `photo_analysis`: the measurements, and what they suggest.
 """

@@ -1,4 +1,4 @@
-"""How visible the blocks of JPEG compression are, also in a file that was saved again without loss.
+"""Visibility of JPEG blocks, also in a file that was saved again without loss.
 
 JPEG transforms blocks of 8 x 8 pixels on their own, so that neighbors differ more across the border
 of two blocks than within one. Provenance: the ratio of these differences, of Wang, Bovik and Evans,
@@ -34,9 +34,9 @@ def measure_blockiness(strips: Sequence[FloatPixels]) -> Measurement:
         strips: each ``(h, W, C)`` float32 [0, 1]; all begin at the same row of a block.
 
     Returns:
-        The ratio, 1 without blocks: the less of both directions, each for the position of the
-        grid at which it is largest. The confidence is that of "there are blocks" or "there are
-        none", whichever the ratio says.
+        The ratio, 1 without blocks: the smaller one of both directions, each for the grid position
+        at which it is largest. The confidence is that of the statement "there are blocks", or of
+        the opposite, depending on the ratio.
     """
     gray = [strip.mean(axis=2) for strip in strips]
     across = np.concatenate([_profile(strip) for strip in gray])
@@ -46,7 +46,7 @@ def measure_blockiness(strips: Sequence[FloatPixels]) -> Measurement:
 
 
 def _profile(gray: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """``(blocks, 8)``: mean differences of neighboring columns, by their place in a block."""
+    """``(blocks, 8)``: mean differences of adjacent columns, by their position in a block."""
     means = np.abs(np.diff(gray, axis=1)).mean(axis=0)
     whole = len(means) // _BLOCK * _BLOCK
     profile: npt.NDArray[np.float32] = means[:whole].reshape(-1, _BLOCK)

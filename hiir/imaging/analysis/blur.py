@@ -1,8 +1,8 @@
-"""How blurred a photo is: a hint only, since a soft scene and a blurred one measure the same.
+"""Blur of a photo: only a hint, because soft and blurred scenes have the same value.
 
 Provenance: Crete, Dolmiere, Ladret and Nicolas, "The blur effect: perception and estimation with a
-new no-reference perceptual blur metric", 2007: blurring takes the more from an image, the sharper
-it was. The same measure is `skimage.measure.blur_effect`, which is no dependency of the service.
+new no-reference perceptual blur metric", 2007: the sharper an image is, the more blurring removes
+from it. The same measure is `skimage.measure.blur_effect`, which is no dependency of the service.
 """
 
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ def measure_blur(strips: Sequence[FloatPixels]) -> Measurement:
     """Measure the blur of strips ``(h, W, C)`` float32 [0, 1].
 
     Returns:
-        0 for sharp to 1 for blurred, of the more blurred direction. Of an image that is one
-        color, or smaller than the box of 11 pixels, 0 with a confidence of 0.
+        0 (sharp) to 1 (blurred), in the more blurred direction. For an image of one color, or one
+        smaller than the box of 11 pixels, 0 with a confidence of 0.
     """
     gray = [strip.mean(axis=2) for strip in strips]
     gray = [plane for plane in gray if min(plane.shape) > _BOX + 2]
@@ -40,7 +40,7 @@ def measure_blur(strips: Sequence[FloatPixels]) -> Measurement:
 
 
 def _of_rows(planes: Sequence[npt.NDArray[np.float32]]) -> float | None:
-    """Share of the gradients along the rows that a box filter leaves; None without gradients."""
+    """Share of the gradients along the rows that a box filter keeps; None without gradients."""
     before = lost = 0.0
     for plane in planes:
         sharp = np.abs(_sobel(plane))

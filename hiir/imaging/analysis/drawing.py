@@ -1,4 +1,4 @@
-"""Whether a picture is a drawing or a screenshot: few colors make up most of it."""
+"""Detection of drawings and screenshots, most of whose pixels have few colors."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ def measure_drawing(strips: Sequence[FloatPixels]) -> Measurement:
 
 
 def _codes(strip: FloatPixels) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
-    """One number for each pixel's color of 8 bits per channel."""
+    """Encode each pixel's color, with 8 bits per channel, as one number."""
     levels = np.rint(strip * 255).astype(np.uint32).reshape(-1, strip.shape[2])
     codes = np.zeros(len(levels), np.uint32)
     for channel in range(levels.shape[1]):

@@ -1,4 +1,4 @@
-"""The quality of a JPEG file, from its quantization table."""
+"""Estimation of the quality of a JPEG file from its quantization table."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -19,14 +19,14 @@ _UNKNOWN = 0.5
 
 
 def read_jpeg_quality(luma_steps: Sequence[int]) -> Measurement:
-    """Find the quality, 1 to 100 on libjpeg's scale, whose table is nearest to a file's.
+    """Find the quality, 1 to 100 on libjpeg's scale, with the table closest to that of a file.
 
     Args:
-        luma_steps: 64 quantization steps of the brightness, row by row.
+        luma_steps: 64 quantization steps of luma, row by row.
 
     Returns:
-        The quality; the confidence is 1 if the tables are the same, and less for encoders with
-        tables of their own.
+        The quality; the confidence is 1 if the tables are equal, and less for encoders with other
+        tables.
     """
     given = np.log(np.maximum(np.array(luma_steps, np.float64), 1))
     distances = np.abs(_known_tables() - given).mean(axis=1)

@@ -1,4 +1,4 @@
-"""A measured value, and how far it can be trusted."""
+"""A measured value and its confidence."""
 
 from dataclasses import dataclass
 
@@ -15,5 +15,5 @@ class Measurement:
 
 
 def ramp(value: float, *, low: float, high: float) -> float:
-    """Return 0 up to `low`, 1 from `high` on, and what lies between in proportion."""
+    """Return 0 up to `low`, 1 from `high` on, and interpolate linearly in between."""
     return min(max((value - low) / (high - low), 0.0), 1.0)

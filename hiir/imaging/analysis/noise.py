@@ -1,14 +1,15 @@
-"""How noisy a photo is, and whether it is noise: fine texture has the same deviation.
+"""Noise level of a photo, and its distinction from texture, which has the same deviation.
 
-Three properties tell noise from texture, each measured in the flattest blocks of 8 x 8 pixels:
+Three properties distinguish noise from texture, each measured in the flattest blocks of 8 x 8
+pixels:
 
-- it is everywhere: the flattest blocks deviate nearly as much as the median one (uniformity);
+- it is uniform: the flattest blocks deviate nearly as much as the median one (uniformity);
 - it is white: neighbors differ as much as pixels two apart, while photos are smooth (whiteness);
-- it is colored: the channels deviate on their own, while textures vary in brightness (color). This
-  is measured at half the resolution, which is what JPEG keeps of colors.
+- it is colored: the channels deviate independently, while textures vary in brightness (color). This
+  is measured at half the resolution, at which JPEG stores colors.
 
 Noise is uniform, and white or colored. JPEG of low quality removes both whiteness and color, so
-that there uniformity alone has to decide, by a higher bound. The bounds were chosen on photos
+that only uniformity, with a higher bound, decides for such files. The bounds were chosen on photos
 without noise and with white Gaussian noise of 10 and 25: docs/13-analysis.md has the figures.
 """
 
@@ -41,8 +42,8 @@ def measure_noise(image: FloatPixels, *, compressed: bool) -> Measurement:
         compressed: whether JPEG of low quality has removed the noise's fine parts and its color.
 
     Returns:
-        The deviation, and the confidence that it is noise and no texture; 0 and 0 for an image
-        without 16 blocks that are neither black nor white.
+        The standard deviation, and the confidence that it is noise rather than texture; 0 and 0 if
+        fewer than 16 blocks are neither black nor white.
     """
     blocks = unclipped_blocks(image)
     if len(blocks) < LEAST_BLOCKS:
@@ -65,7 +66,7 @@ def measure_noise(image: FloatPixels, *, compressed: bool) -> Measurement:
 
 
 def _whiteness(blocks: npt.NDArray[np.float32]) -> float:
-    """Deviation between neighbors against that of pixels two apart: 1 for white noise."""
+    """Ratio of the differences of adjacent pixels and of pixels two apart: 1 for white noise."""
     gray = blocks.mean(axis=-1)
     return _mixed_difference(gray, 1) / (_mixed_difference(gray, 2) + _ROUNDING)
 

@@ -1,9 +1,9 @@
 """The measurements of a photo, and the restoration that they suggest.
 
-Suggestions are timid, because a wrong one harms a photo that was fine: noise counts from a
-deviation of 8 on, JPEG compression up to quality 60 or from a visible grid of blocks on, and
-nothing is suggested for drawings, apart from compression that the file itself declares. Blur is
-never a reason to act.
+Suggestions are conservative, because a wrong one harms a good photo: noise counts from a deviation
+of 8 on, JPEG compression up to quality 60 or from a visible grid of blocks on, and nothing is
+suggested for drawings, apart from compression that the file itself declares. Blur never leads to a
+suggestion.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _CONFIDENT = 0.5
 
 
 class Suggestion(StrEnum):
-    """Tasks that may be suggested, in the order in which they are done."""
+    """Tasks that may be suggested, in the order of their execution."""
 
     JPEG_ARTIFACTS = "jpeg-artifacts"
     DENOISE = "denoise"
@@ -76,7 +76,7 @@ class PhotoAnalysis:
 
     @property
     def suggestions(self) -> tuple[Suggestion, ...]:
-        """Return the tasks that improve the photo, in their order; empty if it is best left."""
+        """Return the tasks that improve the photo, in order; empty if none does."""
         found = {
             Suggestion.JPEG_ARTIFACTS: self.is_compressed,
             Suggestion.DENOISE: self.is_noisy,
@@ -85,7 +85,7 @@ class PhotoAnalysis:
 
     @property
     def confidence(self) -> float:
-        """How sure the suggestion is, 0 to 1: its least certain part, or that of "nothing"."""
+        """Confidence of the suggestion, 0 to 1: that of its least certain part, or of "no task"."""
         parts = [
             *([self._compression_confidence] if self.is_compressed else []),
             *([self.noise.confidence] if self.is_noisy else []),
@@ -113,14 +113,15 @@ class PhotoAnalysis:
 
 
 def analyze_photo(rows: PixelRows, *, luma_steps: Sequence[int] = ()) -> PhotoAnalysis:
-    """Measure a photo of any size, from strips of it.
+    """Measure a photo of any size from strips of it.
 
     Args:
-        rows: ``(H, W, C)`` uint8, uint16 or float32 [0, 1], gray or RGB; it may lie in a file.
+        rows: ``(H, W, C)`` uint8, uint16 or float32 [0, 1], gray or RGB; it may be stored in a
+            file.
         luma_steps: the file's quantization steps if it is a JPEG (`ImageHeader.luma_steps`).
 
     Returns:
-        The measurements, with what they suggest.
+        The measurements and suggestions.
     """
     strips = sample_strips(rows)
     quality = read_jpeg_quality(luma_steps) if len(luma_steps) == 64 else None

@@ -67,7 +67,7 @@ def test_a_damaged_image_is_left_out_by_name_if_that_is_wanted(
         caplog.clear()
         pool = PackedImages.open([folder], cache=cache, min_side=16, skip_corrupt=True)
         assert [pool[number].shape[:2] for number in range(len(pool))] == [(16, 16), (20, 24)]
-        assert "2.png is left out, it cannot be decoded" in caplog.text
+        assert "2.png, which cannot be decoded" in caplog.text
     # The same pack, for somebody who does not want that.
     with pytest.raises(DatasetError, match=r"2\.png cannot be decoded"):
         PackedImages.open([folder], cache=cache, min_side=16)

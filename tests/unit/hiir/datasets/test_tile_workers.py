@@ -55,7 +55,7 @@ def test_a_process_that_dies_is_replaced_and_no_tile_is_lost(pool, caplog) -> No
         rest = collect(workers, 10)
     finally:
         workers.close()
-    assert "ended with code -9; another takes its place" in caplog.text
+    assert "exited with code -9; it is restarted" in caplog.text
     expected = {source(pool).draw(number).degraded.tobytes() for number in range(12)}
     assert {tile.tobytes() for tile in [*first, *rest]} == expected
 

@@ -42,8 +42,8 @@ def test_malvar_needs_no_word(folder: Path) -> None:
         ({}, "say how the images are degraded: --sigma"),
         ({"sigma": 25, "quality": 10}, "give one of --sigma and --quality"),
         ({"pairs": True, "sigma": 25}, "leave out --sigma"),
-        ({"sigma": 300}, "sigma goes from 0 to 255"),
-        ({"quality": 0}, "quality goes from 1 to 100"),
+        ({"sigma": 300}, "sigma must be within 0 to 255"),
+        ({"quality": 0}, "quality must be within 1 to 100"),
         ({"scale": 1}, "greater than or equal to 2"),
     ],
 )
