@@ -83,7 +83,7 @@ def _description(contract: ModelContract) -> Iterator[str]:
         f"{path.stat().st_size / 1e6:.1f} MB, SHA-256 `{contract.sha256[:16]}…` |"
     )
     steps, seed = (contract.provenance.get(key, "?") for key in ("steps", "seed"))
-    yield f"| length | {steps} steps, seed {seed} |"
+    yield f"| training length | {steps} steps, seed {seed} |"
     provenance = {_FORMER_KEYS.get(key, key): value for key, value in contract.provenance.items()}
     for key, title in _PROVENANCE.items():
         yield f"| {title} | {provenance.get(key, 'not stated')} |"
@@ -130,7 +130,7 @@ def _table(contract: ModelContract, figures: list[_Figure]) -> Iterator[str]:
     settings = list(dict.fromkeys(figure.setting for figure in figures))
     published = {setting: _published(contract, figures[0].set, setting) for setting in settings}
     title = next((row.set for rows in published.values() for row in rows), figures[0].set)
-    yield "| " + " | ".join([title, *(setting or "as it is" for setting in settings)]) + " |"
+    yield "| " + " | ".join([title, *(setting or "as provided" for setting in settings)]) + " |"
     yield "|---" * (1 + len(settings)) + "|"
     for baseline in dict.fromkeys(figure.baseline for figure in figures if figure.baseline):
         yield _row(f"{baseline}, measured", settings, _values(figures, baseline))
@@ -151,13 +151,13 @@ def _tiling_table(contract: ModelContract) -> Iterator[str]:
     if not pictures:
         return
     yield ""
-    yield f"| tiles against one piece | {' | '.join(pictures)} |"
+    yield f"| tiled compared with the whole image at once | {' | '.join(pictures)} |"
     yield "|---" * (1 + len(pictures)) + "|"
     found = pictures.values()
     for title, values in (
-        ("step where tiles meet, beyond all others, of 255", [f"{one.seam:+.2f}" for one in found]),
-        ("PSNR between the two", [f"{one.agreement:.1f}" for one in found]),
-        ("largest difference, of 255", [f"{one.difference:.1f}" for one in found]),
+        ("extra step at tile borders, in levels of 255", [f"{one.seam:+.2f}" for one in found]),
+        ("PSNR between the two, in dB", [f"{one.agreement:.1f}" for one in found]),
+        ("largest difference, in levels of 255", [f"{one.difference:.1f}" for one in found]),
     ):
         yield f"| {title} | {' | '.join(values)} |"
 

@@ -38,6 +38,7 @@ TURNS = {
     r"\bhas not enough\b|\bhad not enough\b": "The worker had not enough memory.",
     r"\bworth a look\b|\blook is worth\b": "Seconds until a look is worth it.",
     r"\bmay (?:have|take) \{": "A job may take {limit} seconds.",
+    r"\bheld beside\b": "The drawn was held beside the real pairs.",
 }
 
 
