@@ -95,6 +95,12 @@ topologySpreadConstraints:
 - {name: HIIR_TRITON_URL, value: "{{ include "hiir.name" . }}-triton:8001"}
 - {name: HIIR_MODEL_REPOSITORY, value: /models}
 - {name: MALLOC_ARENA_MAX, value: "2"}
+{{- with .Values.tracing.endpoint }}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }}}
+{{- end }}
+{{- range $name, $value := .Values.tracing.variables }}
+- {name: {{ $name }}, value: {{ $value | quote }}}
+{{- end }}
 {{- range $name, $value := .Values.settings }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}

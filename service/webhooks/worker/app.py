@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from service.jobs.batch_store import BatchStore
 from service.jobs.store import JobStore
 from service.observability.logs import configure_logging
+from service.observability.tracing import exporting_spans
 from service.settings import Settings
 from service.webhooks.secrets import WebhookSecretStore
 from service.webhooks.store import DeliveryStore
@@ -69,4 +70,5 @@ def main() -> None:
     settings = Settings()
     configure_logging(settings)
     os.putenv("RES_OPTIONS", _RESOLVER_OPTIONS)
-    asyncio.run(_run(settings))
+    with exporting_spans("hiir-webhooks"):
+        asyncio.run(_run(settings))
