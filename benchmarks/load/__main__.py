@@ -115,6 +115,10 @@ def count_commands(load: Load) -> float:
     received = (after.bytes_in - before.bytes_in) / _COUNTED_JOBS
     given = (after.bytes_out - before.bytes_out) / _COUNTED_JOBS
     print(f"Redis, bytes a job: {received:.0f} in, {given:.0f} out (photo: {len(load.image)})")
+    for name, pattern in (("record", "hiir:job:*"), ("events", "hiir:events:*")):
+        keys = list(load.redis.scan_iter(pattern))
+        size = sum(load.redis.memory_usage(key) or 0 for key in keys) / max(len(keys), 1)
+        print(f"Redis, memory of the {name} of an ended job: {size:.0f} bytes")
     print(f"Redis, idle: {idle.sent.total() / _IDLE_SECONDS:.1f} commands a second", flush=True)
     return sent
 

@@ -263,6 +263,7 @@ def test_everyone_sees_the_same_models_and_nobody_can_change_them(
 def test_jobs_survive_a_restart_of_redis(services: dict[str, Service]) -> None:
     script = services["redis"]["command"][-1]
     assert {"appendonly yes", "maxmemory-policy noeviction"} <= set(script.splitlines())
+    assert "hash-max-listpack-value 1024" in script.splitlines()  # as in the embedded stack
     assert services["redis"]["volumes"] == ["redis-data:/data"]
 
 
