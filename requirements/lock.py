@@ -18,7 +18,11 @@ from packaging.version import Version
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parent
 # The largest first: the others are parts of it, at the same versions.
-EXTRAS = {"dev": ("embedded", "train", "dev"), "train": ("embedded", "train"), "runtime": ()}
+EXTRAS = {
+    "dev": ("embedded", "otel", "train", "dev"),
+    "train": ("embedded", "otel", "train"),
+    "runtime": ("otel",),
+}
 # What redis asks for on the first releases of 3.11, whichever release resolves.
 OLDER = 'async-timeout==5.0.1 ; python_full_version < "3.11.3"'
 HEADER = "# Written by `make lock` from pyproject.toml; {what}. Do not edit.\n"

@@ -38,6 +38,7 @@ from service.api.routes import (
 )
 from service.api.services import Services
 from service.observability.logs import configure_logging
+from service.observability.tracing import exporting_spans
 from service.redis_connection import refuse_cluster
 from service.schemas.problem import Problem
 from service.settings import RedisDatabase, Settings
@@ -79,7 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         services.metrics.server.start()
         services.sweeper.start()
         feeding = asyncio.create_task(services.feed.run())
-        with services.drain.on_signals():
+        with exporting_spans("hiir-api"), services.drain.on_signals():
             yield
         feeding.cancel()
         services.close()
@@ -90,6 +91,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version="1",
         lifespan=lifespan,
         redirect_slashes=False,
+        # Requests have our own spans and metrics, which know tenants and jobs.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         docs_url=None,  # they load scripts from other servers; see `routes.reference`
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,  # what generated clients call it

@@ -14,12 +14,16 @@ from service.api.admission import caller_of
 from service.api.errors import problem_response
 from service.api.route_table import RouteTable
 from service.errors import ServiceError
-from service.observability.logs import request_context, tenant_context, trace_context
+from service.observability.logs import request_context, tenant_context
 from service.observability.metrics import HttpMetrics
+from service.observability.spans import Span, SpanKind, span
 from service.observability.trace_context import TraceContext
 from service.schemas.view import root_path_context
 
 logger = logging.getLogger(__name__)
+
+_PROBES = frozenset({"/livez", "/readyz"})
+"""Health checks, which come every few seconds: no spans, and lines for failures alone."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -46,25 +50,31 @@ class RequestContext:
         exchange = _Exchange(send, request_id)
         states = headers.getlist("tracestate")
         parent = TraceContext.parse(headers.get("traceparent", ""), states)
-        trace = parent.child() if parent else TraceContext.root()
+        label = self._routes.find(scope).label
         with (
             root_path_context(scope.get("root_path", "")),
             request_context(request_id),
-            trace_context(trace),
+            span(
+                f"{scope['method']} {label}",
+                kind=SpanKind.SERVER,
+                parent=parent,
+                attributes={"http.request.method": scope["method"], "http.route": label},
+                recorded=label not in _PROBES,
+            ) as step,
             self._metrics.in_flight.track_inprogress(),
         ):
             try:
                 await self._app(scope, receive, exchange.send)
             except Exception:
-                shown = _loggable_path(scope, self._routes.find(scope).label)
+                shown = _loggable_path(scope, label)
                 logger.exception("%s %s failed", scope["method"], shown)
                 if exchange.status is not None:
                     raise  # the response has started: the server closes the connection
                 answer = problem_response(ServiceError(), instance=scope["path"])
                 await answer(scope, receive, exchange.send)
             finally:
-                label = self._routes.find(scope).label
                 exchange.log(scope, label)
+                exchange.describe(step, scope)
                 self._metrics.count(label, exchange.status, seconds=exchange.seconds)
 
 
@@ -89,14 +99,24 @@ class _Exchange:
         await self._send(message)
 
     def log(self, scope: Scope, label: str) -> None:
-        # Health checks come every few seconds; only failures are worth a line.
-        quiet = label in {"/livez", "/readyz"} and self.status == 200
+        quiet = label in _PROBES and self.status == 200
         milliseconds = 1000 * self.seconds
         level = logging.DEBUG if quiet else logging.INFO
         what = f"{scope['method']} {_loggable_path(scope, label)} {self.status}"
         caller = caller_of(scope)
         with tenant_context(caller.tenant) if caller else nullcontext():
             logger.log(level, "%s in %.0f ms", what, milliseconds)
+
+    def describe(self, step: Span, scope: Scope) -> None:
+        """Add to the span what is known at its end."""
+        caller = caller_of(scope)
+        step.set({"hiir.request_id": self._request_id})
+        if caller:
+            step.set({"hiir.tenant": caller.tenant})
+        if self.status is not None:  # otherwise the client has disconnected
+            step.set({"http.response.status_code": self.status})
+            if self.status >= 500:
+                step.fail(str(self.status))
 
 
 def _loggable_path(scope: Scope, label: str) -> str:

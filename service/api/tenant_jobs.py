@@ -1,5 +1,6 @@
 """Operations on a tenant's jobs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.errors import JobNotFoundError
@@ -33,6 +34,12 @@ class TenantJobs:
         """Return the job as the API shows it, with its position in the queue."""
         waits = job.status is JobStatus.QUEUED
         return JobView.of(job, queue_position=self.store.turns.position(job.id) if waits else None)
+
+    def views(self, jobs: Sequence[Job]) -> list[JobView]:
+        """Like `view`, for several jobs at once."""
+        waiting = [job.id for job in jobs if job.status is JobStatus.QUEUED]
+        found = dict(zip(waiting, self.store.turns.positions(waiting), strict=True))
+        return [JobView.of(job, queue_position=found.get(job.id)) for job in jobs]
 
     def cancel(self, job: Job, *, purge: bool) -> Job:
         """Cancel a job that has not ended; with `purge`, delete the files of one that has.

@@ -52,6 +52,9 @@ class RedisServer:
             "loglevel": "warning",
             "maxmemory": self.max_memory,
             "maxmemory-policy": "noeviction",
+            # The longest field of a job's record is a list of steps; without it each of the fields
+            # would be an allocation of its own.
+            "hash-max-listpack-value": 1024,
         }
         text = "".join(f"{name} {_quoted(value)}\n" for name, value in options.items())
         self._configuration.unlink(missing_ok=True)

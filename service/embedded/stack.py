@@ -21,6 +21,7 @@ from service.embedded.supervisor import Component, StackError, Supervisor
 from service.embedded.triton import TritonServer, is_triton_ready, unique_shm_prefix
 from service.embedded.triton_release import ensure_tritonserver
 from service.settings import AuthMode, Settings
+from service.settings.tracing import TracingSettings
 
 _PROBE_TIMEOUT_S = 5.0
 _WORKER_GRACE_S = 30.0  # lets a short job finish
@@ -152,6 +153,7 @@ def _triton(settings: StackSettings, addresses: Addresses, console: Console) -> 
         work_dir=settings.data_dir.resolve() / "triton",
         port=addresses.triton_port,
         shm_prefix=unique_shm_prefix(),
+        traces_url=TracingSettings().endpoint,
     )
     return Component(
         name="triton",

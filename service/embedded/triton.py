@@ -29,6 +29,8 @@ _CACHE_DAYS = 30
 # All but `health`, `metadata`, `statistics`, `inference` and `model-config`, which workers compare.
 RESTRICTED_PROTOCOLS = ("shared-memory", "model-repository", "trace", "logging")
 _UNSENDABLE = "Closed"
+TRACE_ENVIRONMENT = {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "1s"}
+"""How long Triton waits for a collector, at its end too; in the format of OpenTelemetry for C++."""
 _instances = itertools.count()
 
 
@@ -41,6 +43,8 @@ class TritonServer:
     work_dir: Path
     port: int
     shm_prefix: str
+    traces_url: str | None = None
+    """Where spans are sent (OTLP over HTTP); none are without it."""
 
     @property
     def url(self) -> str:
@@ -72,6 +76,7 @@ class TritonServer:
             # CPU inference only: do not search for GPU libraries.
             "--pinned-memory-pool-byte-size=0",
             "--log-info=false",
+            *(() if self.traces_url is None else trace_options(self.traces_url)),
         )
 
     def environment(self) -> dict[str, str]:
@@ -84,6 +89,7 @@ class TritonServer:
         return {
             "LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries)),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
+            **({} if self.traces_url is None else TRACE_ENVIRONMENT),
         }
 
     def prepare(self) -> None:
@@ -145,6 +151,22 @@ def restrict_protocols(value: str) -> str:
     which HTTP/2 forbids, so that no call can carry it.
     """
     return f"--grpc-restricted-protocol={','.join(RESTRICTED_PROTOCOLS)}:{_UNSENDABLE}={value}"
+
+
+def trace_options(url: str) -> tuple[str, ...]:
+    """Return the options that send the spans of requests with a `traceparent`.
+
+    Triton records those whatever its rate, and even if their trace is not sampled: the engine sends
+    none then. The rate, one of so many, is for the other requests: practically none.
+    """
+    options = {
+        "mode": "opentelemetry",
+        "level": "TIMESTAMPS",
+        "rate": "2147483647",
+        "opentelemetry,url": url,
+        "opentelemetry,resource": "service.name=hiir-triton",
+    }
+    return tuple(f"--trace-config={name}={value}" for name, value in options.items())
 
 
 def unique_shm_prefix() -> str:

@@ -307,7 +307,8 @@ class TritonEngine:
                 inputs=[tensor],
                 outputs=[InferRequestedOutput(OUTPUT)],
                 callback=partial(_settle, answer),
-                headers=dict(trace.headers) if trace else None,
+                # Triton records every trace that a call names, whatever its flags say.
+                headers=dict(trace.headers) if trace and trace.is_sampled else None,
                 client_timeout=self._settings.tile_seconds,
             )
         with self._lock:

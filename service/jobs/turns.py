@@ -4,6 +4,7 @@ The scripts of the job store put jobs in and take them out. This module reads th
 jobs that were put back for a while.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -52,6 +53,15 @@ class JobTurns:
         """
         with redis_errors():
             return cast("int | None", self._position(keys=[job_key(job_id)], args=[job_id]))
+
+    def positions(self, job_ids: Sequence[str]) -> list[int | None]:
+        """Return the `position` of each job, all in one request to Redis."""
+        if not job_ids:
+            return []
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                self._position(keys=[job_key(job_id)], args=[job_id], client=pipe)
+            return cast("list[int | None]", pipe.execute())
 
     def depth(self, priority: Priority) -> int:
         """Return the number of queued jobs of a priority."""

@@ -68,7 +68,7 @@ def origin_context(
         if request_id:
             contexts.enter_context(request_context(request_id))
         if trace is not None:
-            contexts.enter_context(trace_context(trace.child()))
+            contexts.enter_context(trace_context(trace))
         yield
 
 
@@ -144,3 +144,5 @@ def configure_logging(settings: Settings) -> None:
     # Celery logs each message twice; the job's own lines say more.
     for chatty in ("httpx", "httpcore", "PIL", "celery.app.trace", "celery.worker.strategy"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # It warns of every attempt to reach a collector, then reports the batch that it gives up.
+    logging.getLogger("opentelemetry").setLevel(logging.ERROR)

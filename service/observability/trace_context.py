@@ -15,12 +15,13 @@ _STATE_MEMBER = re.compile(
     r"=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
 )
 _STATE_MEMBERS, _STATE_CHARACTERS = 32, 512
+_SAMPLED = 0x01
 _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceContext:
-    """One span of a trace. The service exports no spans; it passes their ids on."""
+    """The ids of one span of a trace, as they are passed on."""
 
     trace_id: str
     """32 hex digits, the same for the whole trace."""
@@ -30,6 +31,11 @@ class TraceContext:
     """2 hex digits: whether the caller samples the trace."""
     tracestate: str = ""
     """Vendor data to pass on; may be empty."""
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the caller records the trace."""
+        return bool(int(self.flags, 16) & _SAMPLED)
 
     @property
     def traceparent(self) -> str:

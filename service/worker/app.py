@@ -8,7 +8,7 @@ housekeeping.
 import functools
 import uuid
 import warnings
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from celery import Celery, signals
@@ -24,6 +24,7 @@ from service.jobs.queue import JobQueue, build_celery
 from service.jobs.store import JobStore
 from service.observability.logs import configure_logging
 from service.observability.metrics import MetricsServer, WorkMetrics
+from service.observability.tracing import exporting_spans
 from service.redis_connection import refuse_cluster
 from service.settings import RedisDatabase, Settings
 from service.worker.event_loop_heartbeat import connect_event_loop_heartbeat
@@ -62,6 +63,7 @@ def create_worker(settings: Settings) -> Celery:
             pipeline().codec.start()
 
     signals.worker_process_init.connect(start_codec, weak=False)
+    _trace_jobs()
     define_task(app, pipeline)
     connect_event_loop_heartbeat(app, housekeeping.on_event_loop_tick)
     # Celery warns about a deliberate setting on every lost connection (see `jobs.queue`).
@@ -80,6 +82,20 @@ def create_worker(settings: Settings) -> Celery:
     signals.worker_ready.connect(start_metrics, weak=False)
     signals.worker_shutdown.connect(stop_metrics, weak=False)
     return app
+
+
+def _trace_jobs() -> None:
+    """Export the spans of jobs from the processes that run them."""
+    exporting = ExitStack()
+
+    def start(**_: object) -> None:
+        exporting.enter_context(exporting_spans("hiir-worker"))
+
+    def stop(**_: object) -> None:
+        exporting.close()
+
+    signals.worker_process_init.connect(start, weak=False)
+    signals.worker_process_shutdown.connect(stop, weak=False)
 
 
 def _build_housekeeping(

@@ -16,7 +16,6 @@ any other exception                      failed, internal-error
 import errno
 import logging
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
@@ -52,10 +51,12 @@ from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore, Lease, LeaseState
 from service.jobs.stored_image import StoredImage
 from service.limits import MIB
+from service.observability.spans import Span
 from service.settings import Settings
 from service.worker.ended_step import EndedStep, record_throughput
 from service.worker.heartbeat import Heartbeat, JobInterruptedError, StopReason
 from service.worker.housekeeping import DrainFlag
+from service.worker.job_stages import JobStages
 from service.worker.metrics_reporter import QUEUE_STAGE, JobOutcome, ReportOutcome
 from service.worker.preview_storage import Preview, PreviewStorage
 from service.worker.store_retries import StoreRetries
@@ -73,6 +74,7 @@ class Attempt:
         self,
         *,
         lease: Lease,
+        step: Span,
         jobs: JobStore,
         blobs: BlobStore,
         queue: JobQueue,
@@ -83,6 +85,7 @@ class Attempt:
     ) -> None:
         self._lease = lease
         self._job = lease.job
+        self._span = step
         self._jobs = jobs
         self._blobs = blobs
         self._queue = queue
@@ -95,11 +98,9 @@ class Attempt:
         )
         self._store = StoreRetries(settings=settings.jobs, heartbeat=self._heartbeat, drain=drain)
         self.previews = PreviewStorage(lease=lease, jobs=jobs, blobs=blobs, settings=settings.jobs)
-        self._timings: dict[str, float] = {}
+        self._stages = JobStages()
         self._steps: list[EndedStep] = []
         self._tiles_before = 0
-        self._stage = Stage.DECODE
-        self._entered = time.monotonic()
 
     def __enter__(self) -> Self:
         source = self._job.source
@@ -108,6 +109,7 @@ class Attempt:
             *(self._job.task, self._job.attempt, source.format, source.width, source.height),
         )
         self._heartbeat.start()
+        self._stages.begin()
         return self
 
     def __exit__(
@@ -116,6 +118,7 @@ class Attempt:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
+        self._stages.end(kind, error, traceback)
         try:
             if isinstance(error, Exception):
                 self._end(error)
@@ -129,7 +132,7 @@ class Attempt:
 
     def enter(self, stage: Stage) -> None:
         """Start the next stage; raises `JobInterruptedError` if the job must stop."""
-        self._close_stage(stage)
+        self._stages.enter(stage)
         if stage is Stage.ENCODE:
             self._heartbeat.finish_up()
         self._heartbeat.progress = replace(self._heartbeat.progress, stage=stage)
@@ -157,8 +160,7 @@ class Attempt:
         """Record the model of a step that is done, and the seconds of its parts."""
         self._steps.append(EndedStep.of(planned, seconds=sum(parts.values())))
         self._tiles_before += len(planned.tiles)
-        for name, seconds in parts.items():
-            self._timings[name] = round(self._timings.get(name, 0.0) + seconds, 3)
+        self._stages.add(parts)
 
     def is_stopped(self) -> bool:
         """Return whether the job must stop."""
@@ -216,7 +218,7 @@ class Attempt:
                 headers=download_headers(self._job, photo.format),
             )
             shown = self.previews.store_of_result(preview, seconds=self._result_seconds)
-            self._close_stage(Stage.DONE)
+            self._stages.close()
             result = StoredImage(
                 blob=blob,
                 format=photo.format.value,
@@ -227,7 +229,7 @@ class Attempt:
             )
             outcome = Outcome(
                 status=JobStatus.SUCCEEDED,
-                timings=self._timings,
+                timings=self._stages.seconds,
                 progress=self._heartbeat.progress,
                 result=result,
                 preview=shown,
@@ -246,7 +248,7 @@ class Attempt:
             case LeaseState.STOP:
                 raise JobInterruptedError(StopReason.CANCELED)
             case LeaseState.HELD:
-                logger.info("succeeded, %d bytes, %s", size, self._timings)
+                logger.info("succeeded, %d bytes, %s", size, self._stages.seconds)
                 self._release_source(JobStatus.SUCCEEDED)
                 self._publish_batch_turn()
                 with suppress(ServiceError):  # an estimate: the next job updates it
@@ -256,16 +258,21 @@ class Attempt:
                         source=self._job.source,
                         written_format=photo.format.value,
                         written_pixels=width * height,
-                        timings=self._timings,
+                        timings=self._stages.seconds,
                     )
                 self._report_outcome(JobStatus.SUCCEEDED)
 
     def _report_outcome(self, status: JobStatus, code: str = "") -> None:
         job = self._job
-        stages = {name: spent for name, spent in self._timings.items() if name != Stage.RESTORE}
+        stages = {
+            name: spent for name, spent in self._stages.seconds.items() if name != Stage.RESTORE
+        }
         if job.attempt == 1 and job.started_at is not None:
             stages[Stage.QUEUED] = max(job.started_at - job.created_at, 0.0)
         succeeded = status is JobStatus.SUCCEEDED
+        self._span.set({"hiir.status": status.value})
+        if status is JobStatus.FAILED:
+            self._span.fail(code)
         self._report(
             JobOutcome(
                 task=job.task,
@@ -336,8 +343,8 @@ class Attempt:
         self._finish(JobStatus.FAILED, Failure.from_error(error))
 
     def _finish(self, status: JobStatus, failure: Failure | None = None) -> None:
-        self._close_stage(Stage.DONE)
-        outcome = Outcome(status=status, timings=self._timings, failure=failure)
+        self._stages.close()
+        outcome = Outcome(status=status, timings=self._stages.seconds, failure=failure)
         if self._store.retry(lambda: self._jobs.finish(self._lease, outcome)) is LeaseState.HELD:
             logger.info("ended: %s", status.value)
             self.previews.delete()
@@ -354,6 +361,7 @@ class Attempt:
                 self._finish(JobStatus.CANCELED)
             case LeaseState.HELD:
                 logger.info("requeued")
+                self._span.set({"hiir.status": "requeued"})
                 if later:
                     self._publish_batch_turn()
                     return
@@ -391,10 +399,3 @@ class Attempt:
     def _keep_source(self) -> None:
         with suppress(ServiceError):  # otherwise it expires like a queued job's
             self._blobs.touch(self._job.source.blob, seconds=self._result_seconds)
-
-    def _close_stage(self, following: Stage) -> None:
-        if following is self._stage:
-            return
-        now = time.monotonic()
-        self._timings[self._stage.value] = round(now - self._entered, 3)
-        self._stage, self._entered = following, now

@@ -8,8 +8,8 @@ Each step has its own module; `attempt` decides how a job ends whose step fails 
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Self
 
@@ -44,6 +44,7 @@ from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore, Lease
 from service.jobs.unchanged import keeps_file, notes_without_steps
 from service.observability.logs import job_context, origin_context
+from service.observability.spans import Attributes, Span, SpanKind, record_span, span
 from service.settings import Settings
 from service.worker.attempt import Attempt
 from service.worker.housekeeping import DrainFlag
@@ -124,7 +125,8 @@ class Pipeline:
                 traceparent=job.traceparent,
                 tracestate=job.tracestate,
             ),
-            self._attempt(lease) as attempt,
+            _job_span(job, worker) as step,
+            self._attempt(lease, step) as attempt,
         ):
             if lease.store_full:
                 raise StoreFullError("The job store was full for too long; submit it again.")
@@ -225,6 +227,7 @@ class Pipeline:
     ) -> None:
         model = planned.model
         with (
+            span("inference", attributes={"hiir.model": model.name}) as step,
             self.triton.engine(model, served=served) as engine,
             attempt.interrupting(engine.abort),
         ):
@@ -242,7 +245,10 @@ class Pipeline:
             )
             # A server that was replaced meanwhile must not leave an image of two versions.
             engine.confirm_model()
-        attempt.end_step(planned, clock.stop())
+            parts = clock.stop()
+            step.set({"hiir.tiles": len(planned.tiles)})
+            step.set({f"hiir.{part}_seconds": round(spent, 3) for part, spent in parts.items()})
+        attempt.end_step(planned, parts)
 
     def _write(
         self,
@@ -300,9 +306,10 @@ class Pipeline:
             return None
         return Preview(content=target, width=width, height=height)
 
-    def _attempt(self, lease: Lease) -> Attempt:
+    def _attempt(self, lease: Lease, step: Span) -> Attempt:
         return Attempt(
             lease=lease,
+            step=step,
             jobs=self.jobs,
             blobs=self.blobs,
             queue=self.queue,
@@ -321,6 +328,28 @@ class Pipeline:
     @property
     def _limits(self) -> ImageLimits:
         return self.settings.limits.image_limits()
+
+
+@contextmanager
+def _job_span(job: Job, worker: str) -> Iterator[Span]:
+    """Record how long the job has waited, and make the block the span of this attempt."""
+    if job.attempt == 1 and job.started_at is not None:
+        record_span(
+            "queue",
+            began=job.created_at,
+            ended=job.started_at,
+            attributes={"hiir.priority": job.priority.value},
+        )
+    attributes: Attributes = {
+        "hiir.job_id": job.id,
+        "hiir.tenant": job.tenant,
+        "hiir.task": job.task,
+        "hiir.attempt": job.attempt,
+        "hiir.pixels": job.pixels,
+        "hiir.worker": worker,
+    }
+    with span(f"job {job.task}", kind=SpanKind.CONSUMER, attributes=attributes) as step:
+        yield step
 
 
 def _enlarged(region: Region | None, scale: int) -> Region | None:

@@ -16,7 +16,11 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RECORD = ROOT / "docs/adr/0002-dependencies.md"
-LOCKS = {"runtime": (), "train": ("embedded", "train"), "dev": ("embedded", "train", "dev")}
+LOCKS = {
+    "runtime": ("otel",),
+    "train": ("embedded", "otel", "train"),
+    "dev": ("embedded", "otel", "train", "dev"),
+}
 
 OPTIONAL = [extra for extra in PROJECT["optional-dependencies"] if extra not in {"bench", "dev"}]
 
@@ -34,6 +38,11 @@ CARRIED_BY = {
 UNSEEN = {"python-multipart", "tensorboard"}
 # Done without where it is not installed: one format less.
 OPTIONAL_FORMATS = {"pillow-heif"}
+# Several distributions put their modules under one name.
+SHARED = {
+    "google": {"protobuf"},
+    "opentelemetry": {"opentelemetry-exporter-otlp-proto-http", "opentelemetry-sdk"},
+}
 OURS = {"benchmarks", "gpu_server", "hiir", "hiir_client", "service", "tests"}
 INSIDE_TRITON = "triton_python_backend_utils"
 
@@ -60,7 +69,9 @@ def imported_by(*roots: str) -> set[str]:
     modules -= {*sys.stdlib_module_names, *OURS, INSIDE_TRITON}
     owners = importlib.metadata.packages_distributions()
     # What is not installed everywhere is known by the name of its module.
-    return {canonicalize_name(owners.get(module, [module])[0]) for module in modules}
+    shared = set().union(*(SHARED[module] for module in modules & SHARED.keys()))
+    alone = modules - SHARED.keys()
+    return {canonicalize_name(owners.get(module, [module])[0]) for module in alone} | shared
 
 
 def top_level_imports(tree: ast.AST) -> Iterator[str]:
@@ -122,11 +133,11 @@ def test_what_is_carried_comes_with_what_is_asked_for() -> None:
 def test_the_service_without_its_embedded_stack_needs_the_runtime_alone() -> None:
     embedded = imported_by("service/embedded") - imported_by("service/api", "service/worker")
     used = imported_by("service", "hiir/imaging") - embedded
-    assert used - CARRIED_BY.keys() - OPTIONAL_FORMATS <= names()
+    assert used - CARRIED_BY.keys() - OPTIONAL_FORMATS <= names(*LOCKS["runtime"])
 
 
 def test_what_the_tests_import_is_asked_for() -> None:
-    known = names("embedded", "train", "dev") | CARRIED_BY.keys()
+    known = names(*LOCKS["dev"]) | CARRIED_BY.keys()
     assert imported_by("tests", "samples", "requirements") <= known
 
 

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = {"service/settings/__init__.py", "service/embedded/settings.py"}
+SETTINGS = {
+    "service/settings/__init__.py",
+    "service/settings/tracing.py",
+    "service/embedded/settings.py",
+}
 # The API key of the command's user: as an argument it would be visible to other users.
 HAS_A_SECRET = {"hiir/cli/restore.py"}
 # The parent of processes hands its own environment on to them, as a whole, unread.

@@ -96,6 +96,12 @@ topologySpreadConstraints:
 - {name: HIIR_MODEL_REPOSITORY, value: /models}
 - {name: HIIR_MODELS, value: {{ .Values.models.names | toJson | quote }}}
 - {name: MALLOC_ARENA_MAX, value: "2"}
+{{- with .Values.tracing.endpoint }}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }}}
+{{- end }}
+{{- range $name, $value := .Values.tracing.variables }}
+- {name: {{ $name }}, value: {{ $value | quote }}}
+{{- end }}
 {{- range $name, $value := .Values.settings }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}

@@ -87,7 +87,7 @@ def list_jobs(  # noqa: PLR0917 - FastAPI reads them by name
         if position is None or len(found) >= limit:
             break
     return JobList(
-        jobs=[services.jobs.view(job) for job in found],
+        jobs=services.jobs.views(found),
         next_cursor=None if position is None else _write_cursor(position),
     )
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from service.jobs.batch_store import BatchStore
 from service.jobs.store import JobStore
 from service.observability.logs import configure_logging
+from service.observability.tracing import exporting_spans
 from service.redis_connection import refuse_cluster
 from service.settings import RedisDatabase, Settings
 from service.webhooks.secrets import WebhookSecretStore
@@ -71,4 +72,5 @@ def main() -> None:
     configure_logging(settings)
     refuse_cluster(settings.database_url(RedisDatabase.BROKER))
     os.putenv("RES_OPTIONS", _RESOLVER_OPTIONS)
-    asyncio.run(_run(settings))
+    with exporting_spans("hiir-webhooks"):
+        asyncio.run(_run(settings))

@@ -24,6 +24,7 @@ from service.jobs.batch_store import BatchStore
 from service.jobs.job import Job, WebhookEvent
 from service.jobs.store import JobStore
 from service.observability.logs import current_trace, job_context, origin_context, tenant_context
+from service.observability.spans import Span, SpanKind, span
 from service.schemas.batch import BatchView
 from service.schemas.job import JobView
 from service.settings import WebhookSettings
@@ -86,7 +87,7 @@ class WebhookDeliverer:
         if subject is None:  # the record has expired
             await asyncio.to_thread(self._deliveries.settle, delivery, DeliveryStatus.FAILED)
             return
-        with subject.context:
+        with subject.context, _span(delivery) as step:
             request = await asyncio.to_thread(self._prepare, delivery, subject)
             if request is None:
                 logger.info("%s webhook not sent: its address is disabled", delivery.event.value)
@@ -95,6 +96,7 @@ class WebhookDeliverer:
             answer = await self._sender.send(
                 delivery.url, headers=request.headers, body=request.body
             )
+            _describe(step, answer)
             await asyncio.to_thread(self._settle, delivery, answer)
 
     def _find_subject(self, delivery: Delivery) -> _Subject | None:
@@ -162,6 +164,24 @@ class WebhookDeliverer:
         pause = schedule[delivery.tries] * random.uniform(1 - spread, 1 + spread)
         wanted = min(answer.retry_after or 0, _LONGEST_WAIT_SECONDS)
         return DeliveryStatus.PENDING, max(pause, wanted)
+
+
+def _span(delivery: Delivery) -> AbstractContextManager[Span]:
+    return span(
+        f"webhook {delivery.event.value}",
+        kind=SpanKind.CLIENT,
+        attributes={"hiir.webhook_id": delivery.id, "hiir.attempt": delivery.tries + 1},
+    )
+
+
+def _describe(step: Span, answer: Answer) -> None:
+    code = answer.attempt.status_code
+    if code is None:
+        step.fail(answer.attempt.error or "unknown")
+        return
+    step.set({"http.response.status_code": code})
+    if code >= 300:
+        step.fail(str(code))
 
 
 @contextmanager

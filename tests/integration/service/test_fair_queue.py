@@ -427,3 +427,14 @@ def test_share_of_the_queue_before_a_new_job(store: JobStore) -> None:
     create(store, "a", 9, priority=BATCH)
     assert store.turns.share_ahead("a", BATCH) == 1.0
     assert store.turns.share_ahead("b", BATCH) == pytest.approx(1 / 9)
+
+
+def test_positions_of_several_jobs_are_those_of_each(store: JobStore) -> None:
+    many, few = create(store, "a", 3), create(store, "b", 2)
+    running = claim(store).job
+    jobs = [*many, *few]
+    found = store.turns.positions([job.id for job in jobs])
+    assert found == [store.turns.position(job.id) for job in jobs]
+    assert found[[job.id for job in jobs].index(running.id)] is None
+    assert sorted(place for place in found if place is not None) == [0, 1, 2, 3]
+    assert store.turns.positions([]) == []

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -173,7 +174,7 @@ def test_trace_is_handed_on_with_every_tile(
             return super().async_infer(*arguments, headers=headers, **options)
 
     monkeypatch.setattr(triton_module, "InferenceServerClient", Watched)
-    trace = TraceContext.root()
+    trace = replace(TraceContext.root(), flags="01")
     with open_engine() as engine:
         with trace_context(trace):
             futures = [engine.submit(tile(seed=seed)) for seed in range(3)]

@@ -30,6 +30,10 @@ EVERYTHING = {
     "bucket": {"secretName": "hiir-bucket"},
     "models": {"export": {"enabled": True, "target": "gpu"}},
     "settings": {"HIIR_JOBS__RESULT_SECONDS": "7200"},
+    "tracing": {
+        "endpoint": "http://otel-collector.monitoring:4318",
+        "variables": {"OTEL_TRACES_SAMPLER": "parentbased_always_on"},
+    },
     "api": {
         "autoscaling": {"requestsInFlight": 50},
         "service": {"type": "LoadBalancer", "annotations": {"example.org/internal": "true"}},

@@ -16,7 +16,7 @@ from redis import Redis
 
 from service.embedded.ports import choose_port
 from service.embedded.redis import RedisServer, is_redis_ready
-from service.embedded.triton import RESTRICTED_PROTOCOLS
+from service.embedded.triton import RESTRICTED_PROTOCOLS, trace_options
 from service.settings import AuthMode, Settings
 
 ROOT = Path(__file__).parents[3]
@@ -196,6 +196,17 @@ def test_triton_answers_no_http_of_others_and_closes_what_is_not_used(
     assert not value.isascii()  # gRPC forbids it
 
 
+def test_triton_sends_spans_if_it_is_told_to(services: dict[str, Service]) -> None:
+    options = [part for part in services["triton-cpu"]["command"] if "trace-config" in part]
+    assert "--trace-config=level=OFF" in map(interpolate, options)
+    chosen = {
+        "HIIR_TRITON_TRACES": "TIMESTAMPS",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
+    }
+    expected = trace_options("http://collector:4318/v1/traces")
+    assert tuple(interpolate(option, **chosen) for option in options) == expected
+
+
 def test_a_password_is_required(services: dict[str, Service]) -> None:
     with pytest.raises(KeyError, match="HIIR_REDIS_PASSWORD"):
         interpolate(services["api"]["environment"]["HIIR_REDIS_URL"])
@@ -237,12 +248,14 @@ def test_what_the_containers_are_told_is_what_the_settings_read(
     fields = {f"HIIR_{field.upper()}" for field in Settings.model_fields}
     environment = services[name]["environment"]
     told = {name.partition("__")[0] for name in environment}
+    told = {variable for variable in told if not variable.startswith("OTEL_")}  # OpenTelemetry's
     assert told <= fields | {"MALLOC_ARENA_MAX"}  # read by the C library
     assert fields >= {"HIIR_MODELS", "HIIR_MODEL_REPOSITORY"}
     for variable in fields:
         monkeypatch.delenv(variable, raising=False)
     for variable, value in environment.items():
-        monkeypatch.setenv(variable, interpolate(value, HIIR_REDIS_PASSWORD="s3cret"))
+        if value is not None:  # passed on, if it is set where compose runs
+            monkeypatch.setenv(variable, interpolate(value, HIIR_REDIS_PASSWORD="s3cret"))
     settings = Settings()
     assert settings.redis_url.get_secret_value() == "redis://:s3cret@redis:6379"
     assert settings.auth is AuthMode.KEYS
@@ -273,6 +286,7 @@ def test_everyone_sees_the_same_models_and_nobody_can_change_them(
 def test_jobs_survive_a_restart_of_redis(services: dict[str, Service]) -> None:
     script = services["redis"]["command"][-1]
     assert {"appendonly yes", "maxmemory-policy noeviction"} <= set(script.splitlines())
+    assert "hash-max-listpack-value 1024" in script.splitlines()  # as in the embedded stack
     assert services["redis"]["volumes"] == ["redis-data:/data"]
 
 

@@ -49,6 +49,7 @@ def test_it_keeps_every_write_and_evicts_nothing(server: RedisServer) -> None:
         'appendfsync "everysec"',
         'maxmemory "64mb"',
         'maxmemory-policy "noeviction"',
+        'hash-max-listpack-value "1024"',
     } <= set(configuration(server))
 
 

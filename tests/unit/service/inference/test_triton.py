@@ -121,13 +121,15 @@ def test_each_tile_says_which_trace_it_belongs_to(make_contract: MakeContract) -
         settings=SETTINGS,
         served=ServedModel(),
     )
-    trace = replace(TraceContext.root(), tracestate="rojo=1")
+    trace = replace(TraceContext.root(), flags="01", tracestate="rojo=1")
     tile = np.zeros((1, 3, 16, 16), np.float32)
     with trace_context(trace):
         engine.submit(tile).result()
+    with trace_context(replace(trace, flags="00")):  # Triton would record it all the same
+        engine.submit(tile).result()
     engine.submit(tile).result()
     engine.close()
-    assert sent == [{"traceparent": trace.traceparent, "tracestate": "rojo=1"}, None]
+    assert sent == [{"traceparent": trace.traceparent, "tracestate": "rojo=1"}, None, None]
 
 
 @pytest.mark.parametrize(("wanted", "threads"), [(None, 6), (2, 2)])

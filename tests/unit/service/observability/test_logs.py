@@ -72,7 +72,7 @@ def test_what_was_known_of_a_request_is_taken_up_later():
         step = current_trace()
     assert (step.trace_id, step.flags) == (trace.trace_id, trace.flags)
     assert step.headers == {"traceparent": step.traceparent, "tracestate": "a=1,b=2"}
-    assert step.span_id != trace.span_id
+    assert step.span_id == trace.span_id  # that of the request, whose children follow
     with origin_context(tenant="museum", request_id=None, traceparent="broken", tracestate="a=1"):
         assert (current_request_id(), current_trace()) == (None, None)
 
