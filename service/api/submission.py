@@ -24,7 +24,9 @@ from service.errors import (
     JobNotFoundError,
     ServiceError,
 )
+from service.intake.cache_use import CacheUse
 from service.intake.idempotency import Claim, fingerprint_of
+from service.intake.job_request import JobRequest
 from service.intake.photo_parameters import PHOTO_PARAMETERS, negotiate_formats, read_photo_options
 from service.intake.receive import RIGHT_FIELD, Upload, receive_upload, refuse_unknown
 from service.jobs.job import Job, derive_job_id
@@ -58,6 +60,8 @@ class Submission:
     replayed: bool = False
     """Whether it was accepted before, with the same key or id."""
     cancel_on_disconnect: bool = False
+    cache_status: str | None = None
+    """Value of `Cache-Status` (RFC 9211); None for a replayed answer, and without the cache."""
 
 
 async def submit(
@@ -96,6 +100,7 @@ async def submit(
             upload=upload,
             query=query,
             accept=request.headers.get("accept", ""),
+            cache_use=CacheUse.of(request.headers),
             checked=None if repeatable else _read_priority(dict(query)),
         )
         if sender.is_dry_run():
@@ -152,6 +157,7 @@ class _Submitter:
     query: Sequence[tuple[str, str]]
     accept: str
     """Value of the header, which may select formats."""
+    cache_use: CacheUse
     checked: Priority | None
     """The priority of which the service was found able to accept a job before the body was read."""
 
@@ -204,19 +210,9 @@ class _Submitter:
                 raise InvalidParameterError(
                     "A dry run creates no job, and takes no id: send it by POST.", actual="dry_run"
                 )
-            given = dict(self._checked())
-            options = read_photo_options(given)
-            read_webhook(given, self.services.settings.webhooks)
-            read_client_metadata(given)
-            task = read_task(self.services, given)
+            request = self._request("")
             with self._complete(None) as upload:
-                made = self.services.submission.submitter.dry_run(
-                    upload,
-                    task,
-                    options=options,
-                    formats=negotiate_formats(self.accept, options.format),
-                    priority=_read_priority(given),
-                )
+                made = self.services.submission.submitter.dry_run(upload, request)
             return DryRunView.of(made)
 
     def put(self, client_id: str) -> Submission:
@@ -272,37 +268,53 @@ class _Submitter:
     def _accept(
         self, job_id: str, client_id: str | None = None, fingerprint: str | None = None
     ) -> Job:
-        given = dict(self._checked())
-        options, task = read_photo_options(given), read_task(self.services, given)
-        webhook = read_webhook(given, self.services.settings.webhooks)
-        client_metadata = read_client_metadata(given)
+        request = self._request(job_id, client_id, fingerprint)
         with self._complete(job_id) as upload:
-            return self.services.submission.submitter.accept(
-                upload,
-                task,
-                options=options,
-                formats=negotiate_formats(self.accept, options.format),
-                job_id=job_id,
-                tenant=self.tenant,
-                priority=_read_priority(given),
-                client_id=client_id,
-                fingerprint=fingerprint,
-                webhook=webhook,
-                client_metadata=client_metadata,
-            )
+            return self.services.submission.submitter.accept(upload, request)
+
+    def _request(
+        self, job_id: str, client_id: str | None = None, fingerprint: str | None = None
+    ) -> JobRequest:
+        given = dict(self._checked())
+        options = read_photo_options(given)
+        return JobRequest(
+            restoration=read_task(self.services, given),
+            options=options,
+            formats=negotiate_formats(self.accept, options.format),
+            job_id=job_id,
+            tenant=self.tenant,
+            priority=_read_priority(given),
+            client_id=client_id,
+            fingerprint=fingerprint,
+            webhook=read_webhook(given, self.services.settings.webhooks),
+            client_metadata=read_client_metadata(given),
+            cache_use=self.cache_use,
+        )
 
     def _submission(self, job: Job, *, replayed: bool = False) -> Submission:
         # The job is queued in any case: an error would make the client submit it again.
         position: int | None = None
-        with contextlib.suppress(ServiceError):
-            position = self.services.jobs.store.turns.position(job.id)
+        if not job.status.is_terminal:
+            with contextlib.suppress(ServiceError):
+                position = self.services.jobs.store.turns.position(job.id)
         view = JobView.of(job, queue_position=position)
         return self._answer(view, job_id=job.id, replayed=replayed)
 
     def _answer(self, view: JobView, *, job_id: str, replayed: bool) -> Submission:
         return Submission(
-            view=view, job_id=job_id, replayed=replayed, cancel_on_disconnect=self._cancels()
+            view=view,
+            job_id=job_id,
+            replayed=replayed,
+            cancel_on_disconnect=self._cancels(),
+            cache_status=None if replayed else self._cache_status(view),
         )
+
+    def _cache_status(self, view: JobView) -> str | None:
+        if not self.services.submission.submitter.cache.enabled:
+            return None
+        if view.cached:
+            return "hiir; hit"
+        return "hiir; fwd=miss" if self.cache_use.reads else "hiir; fwd=request"
 
     def _checked(self) -> list[tuple[str, str]]:
         """Return the parameters, if they are known and the service can take a job."""

@@ -151,11 +151,14 @@ async def _answer(request: Request, services: Services, made: Submission | DryRu
     headers = {"Location": view.urls.self}
     if made.replayed:
         headers["Idempotent-Replayed"] = "true"
+    if made.cache_status is not None:
+        headers["Cache-Status"] = made.cache_status
     ended = await _wait(request, services, made, wanted) if wanted.wait else None
     if applied := wanted.applied(ended=ended is not None):
         headers["Preference-Applied"] = applied
     if ended is None:
-        headers["Retry-After"] = str(_retry_after(view))
+        if not view.status.is_terminal:
+            headers["Retry-After"] = str(_retry_after(view))
         return JSONResponse(view.model_dump(mode="json"), status_code=202, headers=headers)
     if wanted.wants_image:
         response = await run_in_threadpool(result_response, services, ended, request.headers)
