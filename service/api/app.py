@@ -25,6 +25,7 @@ from service.api.routes import (
     event_streams,
     events,
     health,
+    inference,
     jobs,
     keys,
     links,
@@ -43,6 +44,7 @@ from service.settings import Settings
 
 _ROUTES = (
     jobs,
+    inference,
     analyses,
     keys,
     events,

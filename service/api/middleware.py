@@ -21,6 +21,7 @@ from service.schemas.view import root_path_context
 
 logger = logging.getLogger(__name__)
 
+_HEALTH = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -90,7 +91,7 @@ class _Exchange:
 
     def log(self, scope: Scope, label: str) -> None:
         # Health checks come every few seconds; only failures are worth a line.
-        quiet = label in {"/livez", "/readyz"} and self.status == 200
+        quiet = label in _HEALTH and self.status == 200
         milliseconds = 1000 * self.seconds
         level = logging.DEBUG if quiet else logging.INFO
         what = f"{scope['method']} {_loggable_path(scope, label)} {self.status}"

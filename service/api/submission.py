@@ -26,6 +26,7 @@ from service.errors import (
 )
 from service.intake.cache_use import CacheUse
 from service.intake.idempotency import Claim, fingerprint_of
+from service.intake.inference_request import InferenceHeader, receive_inference
 from service.intake.job_request import JobRequest
 from service.intake.photo_parameters import PHOTO_PARAMETERS, negotiate_formats, read_photo_options
 from service.intake.receive import RIGHT_FIELD, Upload, receive_upload, refuse_unknown
@@ -45,6 +46,8 @@ BATCH_PARAMETERS = (
 )
 PARAMETERS = (*BATCH_PARAMETERS, "priority", "cancel_on_disconnect", "dry_run")
 
+_NOT_OF_INFERENCES = (TASK, TASKS, "dry_run")
+"""The path names the task."""
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _TRUTH = {"true": True, "false": False}
@@ -108,6 +111,30 @@ async def submit(
         if client_id is not None:
             return await services.threads.for_upload(sender.put, client_id)
         return await services.threads.for_upload(sender.post, key)
+
+
+async def submit_inference(
+    request: Request, services: Services, *, tenant: str, task: str
+) -> tuple[Submission, InferenceHeader]:
+    """Receive and queue the image of an inference request, as `submit` does that of a form."""
+    key = read_idempotency_key(request)
+    query = [(TASK, task)]
+    if key is None:
+        await run_in_threadpool(_require_service, services, tenant, dict(query))
+    with services.submission.uploads.take(tenant):
+        received = await receive_inference(
+            headers=request.headers, stream=request.stream(), limits=services.settings.limits
+        )
+        sender = _Submitter(
+            services=services,
+            tenant=tenant,
+            upload=received.upload,
+            query=query,
+            accept="",
+            cache_use=CacheUse.of(request.headers),
+            checked=None if key else Priority.INTERACTIVE,
+        )
+        return await services.threads.for_upload(sender.infer, key), received.header
 
 
 def read_idempotency_key(request: Request) -> str | None:
@@ -182,6 +209,16 @@ class _Submitter:
                     claim, submission.view.model_dump_json()
                 )
             return submission
+
+    def infer(self, key: str | None) -> Submission:
+        """Like `post`, for parameters that all lead to a result."""
+        unfit = [name for name in self.upload.fields if name in _NOT_OF_INFERENCES]
+        if unfit:
+            self.upload.close()
+            raise InvalidParameterError(
+                f"{unfit[0]} is no parameter of an inference request.", actual=unfit[0]
+            )
+        return self.post(key)
 
     def is_dry_run(self) -> bool:
         """Return whether nothing is to be created; raises `InvalidParameterError`."""

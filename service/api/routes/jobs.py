@@ -153,7 +153,9 @@ async def _answer(request: Request, services: Services, made: Submission | DryRu
         headers["Idempotent-Replayed"] = "true"
     if made.cache_status is not None:
         headers["Cache-Status"] = made.cache_status
-    ended = await _wait(request, services, made, wanted) if wanted.wait else None
+    ended = None
+    if wanted.wait:
+        ended = await wait_for_submission(request, services, made, seconds=wanted.wait)
     if applied := wanted.applied(ended=ended is not None):
         headers["Preference-Applied"] = applied
     if ended is None:
@@ -168,15 +170,16 @@ async def _answer(request: Request, services: Services, made: Submission | DryRu
     return response
 
 
-async def _wait(
-    request: Request, services: Services, made: Submission, wanted: Preferences
+async def wait_for_submission(
+    request: Request, services: Services, made: Submission, *, seconds: int
 ) -> Job | None:
+    """Return the job if it ends within `seconds`; cancel it if its client wants that and goes."""
     # The job is accepted, whatever fails here: the client can poll.
     with contextlib.suppress(ServiceError):
         job = await run_in_threadpool(services.jobs.store.get, made.job_id)
         if job is None:
             return None
-        job = await wait_for_end(request, services, job, seconds=wanted.wait or 0)
+        job = await wait_for_end(request, services, job, seconds=seconds)
         if job.status.is_terminal:
             return job
         if made.cancel_on_disconnect and await request.is_disconnected():
