@@ -14,13 +14,13 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from service.api.dependencies import ServicesDependency, TenantDependency, refuse_parameters
+from service.api.inference_openapi import INFERENCE
 from service.api.route_access import Submits, public, requires
 from service.api.routes.jobs import wait_for_submission
 from service.api.routes.results import result_of
 from service.api.services import Services
 from service.api.stored_file import file_response
 from service.api.submission import submit_inference
-from service.api.submission_openapi import INFERENCE
 from service.catalogue.tasks import Task
 from service.errors import JobNotFinishedError, ResultExpiredError
 from service.intake.inference_request import IMAGE, IMAGE_RIGHT, JSON_LENGTH
