@@ -218,7 +218,7 @@ class _Body:
             body += piece
             if len(body) > most:
                 raise BodyTooLargeError(
-                    f"JSON without binary data may have {most} bytes; send the image as binary "
+                    f"JSON without binary data is limited to {most} bytes; send the image as binary "
                     "data.",
                     limit=most,
                     actual=len(body),
