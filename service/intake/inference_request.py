@@ -218,8 +218,8 @@ class _Body:
             body += piece
             if len(body) > most:
                 raise BodyTooLargeError(
-                    f"JSON without binary data is limited to {most} bytes; send the image as binary "
-                    "data.",
+                    f"JSON without binary data is limited to {most} bytes; send the image as "
+                    "binary data.",
                     limit=most,
                     actual=len(body),
                 )
