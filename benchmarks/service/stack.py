@@ -43,8 +43,9 @@ IDENTITY = ModelContract(
     provenance={},
     quality={},
 )
-# One client sends all: it shall not meet the limits of a tenant.
+# One client sends all, and the same photos: it meets neither the limits of a tenant nor its cache.
 _WITHOUT_LIMITS = {
+    "HIIR_CACHE__ENABLED": "false",
     "HIIR_TENANTS__SUBMITS_PER_MINUTE": 10**6,
     "HIIR_TENANTS__BURST": 10**6,
     "HIIR_TENANTS__OPEN_JOBS": 1000,

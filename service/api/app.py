@@ -25,6 +25,7 @@ from service.api.routes import (
     event_streams,
     events,
     health,
+    inference,
     jobs,
     keys,
     links,
@@ -45,6 +46,7 @@ from service.settings import RedisDatabase, Settings
 
 _ROUTES = (
     jobs,
+    inference,
     analyses,
     keys,
     events,

@@ -32,7 +32,9 @@ from service.errors import (
     TooManyRequestsError,
     UnavailableError,
 )
+from service.intake.cache_use import CacheUse
 from service.intake.idempotency import Claim, fingerprint_of
+from service.intake.job_request import JobRequest
 from service.intake.photo_parameters import read_photo_options
 from service.intake.receive import Upload, receive_uploads, refuse_unknown
 from service.jobs.batch import Batch, BatchItem, derive_batch_id, item_job_id
@@ -89,6 +91,7 @@ async def submit_batch(
                 tenant=tenant,
                 uploads=uploads,
                 query=query,
+                cache_use=CacheUse.of(request.headers),
                 checked=not repeatable,
             )
             if client_id is not None:
@@ -110,6 +113,7 @@ class _BatchSubmitter:
     tenant: str
     uploads: Sequence[Upload]
     query: Sequence[tuple[str, str]]
+    cache_use: CacheUse
     checked: bool
     """Whether the service was found able to accept a batch, before the body was read."""
 
@@ -221,23 +225,20 @@ class _BatchSubmitter:
         self, batch_id: str, index: int, upload: Upload, given: dict[str, str], jobs: list[Job]
     ) -> BatchItem:
         """Check and store one file; append its job to `jobs`, unless the file is refused."""
-        task = read_task(self.services, given)
-        options = read_photo_options(given)
-        webhook = read_webhook(given, self.services.settings.webhooks, of_batch=True)
-        metadata = read_client_metadata(given)
+        request = JobRequest(
+            restoration=read_task(self.services, given),
+            options=read_photo_options(given),
+            job_id=item_job_id(batch_id, index),
+            tenant=self.tenant,
+            priority=Priority.BATCH,
+            webhook=read_webhook(given, self.services.settings.webhooks, of_batch=True),
+            client_metadata=read_client_metadata(given),
+            batch_id=batch_id,
+            cache_use=self.cache_use,
+        )
         try:
             self._check_size(upload)
-            job = self.services.submission.submitter.prepare(
-                upload,
-                task,
-                options=options,
-                job_id=item_job_id(batch_id, index),
-                tenant=self.tenant,
-                priority=Priority.BATCH,
-                webhook=webhook,
-                client_metadata=metadata,
-                batch_id=batch_id,
-            )
+            job = self.services.submission.submitter.prepare(upload, request)
         except (TooManyRequestsError, UnavailableError):
             raise  # of the service, not of the file
         except ServiceError as error:

@@ -7,6 +7,7 @@ a page sends its API key as a header.
 CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 CORS_REQUEST_HEADERS = (
     "Authorization",
+    "Cache-Control",
     "Content-Type",
     "Idempotency-Key",
     "If-None-Match",
@@ -21,6 +22,7 @@ CORS_REQUEST_HEADERS = (
 )
 CORS_RESPONSE_HEADERS = (
     "Accept-Ranges",
+    "Cache-Status",
     "Content-Disposition",
     "Content-Range",
     "ETag",

@@ -21,8 +21,11 @@ from service.errors import (
 )
 from service.observability.logs import current_request_id
 from service.schemas.problem import Problem
+from service.schemas.view import to_path
 
 PROBLEM_TYPE = "application/problem+json"
+_INFERENCE = "/v2/"
+"""Prefix of the routes of the Open Inference Protocol, whose errors are `{"error": text}`."""
 
 _BY_STATUS: Mapping[int, type[ServiceError]] = {
     kind.status: kind
@@ -42,9 +45,10 @@ def problem_response(
     if isinstance(error, RangeNotSatisfiableError):
         extra["Content-Range"] = f"bytes */{error.limit}"
     problem = Problem.of(error, instance=instance, request_id=current_request_id() or "")
-    return JSONResponse(
-        problem.model_dump(), status_code=error.status, headers=extra, media_type=PROBLEM_TYPE
-    )
+    content = problem.model_dump()
+    if f"{instance}/".startswith(to_path(_INFERENCE)):  # where clients expect `error`
+        content = {"error": f"{problem.code}: {problem.detail}", **content}
+    return JSONResponse(content, status_code=error.status, headers=extra, media_type=PROBLEM_TYPE)
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -22,8 +22,8 @@ from service.schemas.view import root_path_context
 
 logger = logging.getLogger(__name__)
 
-_PROBES = frozenset({"/livez", "/readyz"})
-"""Health checks, which come every few seconds: no spans, and lines for failures alone."""
+_PROBES = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
+"""Health checks, which come every few seconds: no spans, and log lines only for failures."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 

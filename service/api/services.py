@@ -25,6 +25,7 @@ from service.catalogue.restoration import CHAIN
 from service.catalogue.tasks import TaskCatalogue
 from service.intake.accept import JobSubmitter
 from service.intake.idempotency import IdempotencyStore
+from service.intake.result_cache import ResultCache
 from service.jobs.batch_store import BatchStore
 from service.jobs.blob_stores import open_blob_store
 from service.jobs.event_feed import EventFeed
@@ -33,7 +34,7 @@ from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore
 from service.jobs.uploads import UploadStore
 from service.keys import KeyStore
-from service.observability.metrics import HttpMetrics, JobMetrics, MetricsServer
+from service.observability.metrics import CacheMetrics, HttpMetrics, JobMetrics, MetricsServer
 from service.settings import AuthMode, Settings
 from service.webhooks.secrets import WebhookSecretStore
 from service.webhooks.store import DeliveryStore
@@ -140,6 +141,13 @@ class Services:
                 metrics=job_metrics,
                 limits=settings.limits,
                 lifetimes=settings.jobs,
+                cache=ResultCache(
+                    jobs=jobs,
+                    blobs=blobs,
+                    metrics=CacheMetrics(registry),
+                    enabled=settings.cache.enabled,
+                    names_files=settings.bucket.redirects,
+                ),
             )
         )
         triton = owned(ModelServers(url=settings.triton_url, timeout_seconds=_TRITON_SECONDS))

@@ -24,7 +24,10 @@ from service.errors import (
     JobNotFoundError,
     ServiceError,
 )
+from service.intake.cache_use import CacheUse
 from service.intake.idempotency import Claim, fingerprint_of
+from service.intake.inference_request import InferenceHeader, receive_inference
+from service.intake.job_request import JobRequest
 from service.intake.photo_parameters import PHOTO_PARAMETERS, negotiate_formats, read_photo_options
 from service.intake.receive import RIGHT_FIELD, Upload, receive_upload, refuse_unknown
 from service.jobs.job import Job, derive_job_id
@@ -43,6 +46,8 @@ BATCH_PARAMETERS = (
 )
 PARAMETERS = (*BATCH_PARAMETERS, "priority", "cancel_on_disconnect", "dry_run")
 
+_NOT_OF_INFERENCES = (TASK, TASKS, "dry_run")
+"""The path names the task."""
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _TRUTH = {"true": True, "false": False}
@@ -58,6 +63,8 @@ class Submission:
     replayed: bool = False
     """Whether it was accepted before, with the same key or id."""
     cancel_on_disconnect: bool = False
+    cache_status: str | None = None
+    """Value of `Cache-Status` (RFC 9211); None for a replayed answer, and without the cache."""
 
 
 async def submit(
@@ -96,6 +103,7 @@ async def submit(
             upload=upload,
             query=query,
             accept=request.headers.get("accept", ""),
+            cache_use=CacheUse.of(request.headers),
             checked=None if repeatable else _read_priority(dict(query)),
         )
         if sender.is_dry_run():
@@ -103,6 +111,30 @@ async def submit(
         if client_id is not None:
             return await services.threads.for_upload(sender.put, client_id)
         return await services.threads.for_upload(sender.post, key)
+
+
+async def submit_inference(
+    request: Request, services: Services, *, tenant: str, task: str
+) -> tuple[Submission, InferenceHeader]:
+    """Receive and queue the image of an inference request, as `submit` does that of a form."""
+    key = read_idempotency_key(request)
+    query = [(TASK, task)]
+    if key is None:
+        await run_in_threadpool(_require_service, services, tenant, dict(query))
+    with services.submission.uploads.take(tenant):
+        received = await receive_inference(
+            headers=request.headers, stream=request.stream(), limits=services.settings.limits
+        )
+        sender = _Submitter(
+            services=services,
+            tenant=tenant,
+            upload=received.upload,
+            query=query,
+            accept="",
+            cache_use=CacheUse.of(request.headers),
+            checked=None if key else Priority.INTERACTIVE,
+        )
+        return await services.threads.for_upload(sender.infer, key), received.header
 
 
 def read_idempotency_key(request: Request) -> str | None:
@@ -152,6 +184,7 @@ class _Submitter:
     query: Sequence[tuple[str, str]]
     accept: str
     """Value of the header, which may select formats."""
+    cache_use: CacheUse
     checked: Priority | None
     """The priority of which the service was found able to accept a job before the body was read."""
 
@@ -176,6 +209,16 @@ class _Submitter:
                     claim, submission.view.model_dump_json()
                 )
             return submission
+
+    def infer(self, key: str | None) -> Submission:
+        """Like `post`, for parameters that all lead to a result."""
+        unfit = [name for name in self.upload.fields if name in _NOT_OF_INFERENCES]
+        if unfit:
+            self.upload.close()
+            raise InvalidParameterError(
+                f"{unfit[0]} is no parameter of an inference request.", actual=unfit[0]
+            )
+        return self.post(key)
 
     def is_dry_run(self) -> bool:
         """Return whether nothing is to be created; raises `InvalidParameterError`."""
@@ -204,19 +247,9 @@ class _Submitter:
                 raise InvalidParameterError(
                     "A dry run creates no job, and takes no id: send it by POST.", actual="dry_run"
                 )
-            given = dict(self._checked())
-            options = read_photo_options(given)
-            read_webhook(given, self.services.settings.webhooks)
-            read_client_metadata(given)
-            task = read_task(self.services, given)
+            request = self._request("")
             with self._complete(None) as upload:
-                made = self.services.submission.submitter.dry_run(
-                    upload,
-                    task,
-                    options=options,
-                    formats=negotiate_formats(self.accept, options.format),
-                    priority=_read_priority(given),
-                )
+                made = self.services.submission.submitter.dry_run(upload, request)
             return DryRunView.of(made)
 
     def put(self, client_id: str) -> Submission:
@@ -272,37 +305,53 @@ class _Submitter:
     def _accept(
         self, job_id: str, client_id: str | None = None, fingerprint: str | None = None
     ) -> Job:
-        given = dict(self._checked())
-        options, task = read_photo_options(given), read_task(self.services, given)
-        webhook = read_webhook(given, self.services.settings.webhooks)
-        client_metadata = read_client_metadata(given)
+        request = self._request(job_id, client_id, fingerprint)
         with self._complete(job_id) as upload:
-            return self.services.submission.submitter.accept(
-                upload,
-                task,
-                options=options,
-                formats=negotiate_formats(self.accept, options.format),
-                job_id=job_id,
-                tenant=self.tenant,
-                priority=_read_priority(given),
-                client_id=client_id,
-                fingerprint=fingerprint,
-                webhook=webhook,
-                client_metadata=client_metadata,
-            )
+            return self.services.submission.submitter.accept(upload, request)
+
+    def _request(
+        self, job_id: str, client_id: str | None = None, fingerprint: str | None = None
+    ) -> JobRequest:
+        given = dict(self._checked())
+        options = read_photo_options(given)
+        return JobRequest(
+            restoration=read_task(self.services, given),
+            options=options,
+            formats=negotiate_formats(self.accept, options.format),
+            job_id=job_id,
+            tenant=self.tenant,
+            priority=_read_priority(given),
+            client_id=client_id,
+            fingerprint=fingerprint,
+            webhook=read_webhook(given, self.services.settings.webhooks),
+            client_metadata=read_client_metadata(given),
+            cache_use=self.cache_use,
+        )
 
     def _submission(self, job: Job, *, replayed: bool = False) -> Submission:
         # The job is queued in any case: an error would make the client submit it again.
         position: int | None = None
-        with contextlib.suppress(ServiceError):
-            position = self.services.jobs.store.turns.position(job.id)
+        if not job.status.is_terminal:
+            with contextlib.suppress(ServiceError):
+                position = self.services.jobs.store.turns.position(job.id)
         view = JobView.of(job, queue_position=position)
         return self._answer(view, job_id=job.id, replayed=replayed)
 
     def _answer(self, view: JobView, *, job_id: str, replayed: bool) -> Submission:
         return Submission(
-            view=view, job_id=job_id, replayed=replayed, cancel_on_disconnect=self._cancels()
+            view=view,
+            job_id=job_id,
+            replayed=replayed,
+            cancel_on_disconnect=self._cancels(),
+            cache_status=None if replayed else self._cache_status(view),
         )
+
+    def _cache_status(self, view: JobView) -> str | None:
+        if not self.services.submission.submitter.cache.enabled:
+            return None
+        if view.cached:
+            return "hiir; hit"
+        return "hiir; fwd=miss" if self.cache_use.reads else "hiir; fwd=request"
 
     def _checked(self) -> list[tuple[str, str]]:
         """Return the parameters, if they are known and the service can take a job."""

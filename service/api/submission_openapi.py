@@ -146,6 +146,12 @@ _HEADERS: dict[str, Any] = {
     "Location": {"description": "URL of the job.", **_TEXT},
     "Idempotent-Replayed": {"description": "`true` for a replayed answer.", **_TEXT},
     "Preference-Applied": {"description": "The preferences that were applied.", **_TEXT},
+    "Cache-Status": {
+        "description": "`hiir; hit` if the result is that of an earlier job, `hiir; fwd=miss` if "
+        "there is none, `hiir; fwd=request` if `Cache-Control` declines it (RFC 9211). Absent from "
+        "replayed answers, and where the cache is off.",
+        **_TEXT,
+    },
 }
 _RETRY_AFTER = {"description": "Seconds to wait before polling.", "schema": {"type": "integer"}}
 
@@ -252,6 +258,13 @@ SUBMISSION: dict[str, Any] = {
                 "in": "header",
                 "schema": {"type": "string", "minLength": 1, "maxLength": 255},
                 "description": "Repeated requests with the same key create a single job.",
+            },
+            {
+                "name": "Cache-Control",
+                "in": "header",
+                "schema": {"type": "string"},
+                "description": "`no-cache`: restore the image even if an earlier job has the same "
+                "result. `no-store`: nor is the result used for later requests.",
             },
             {
                 "name": "Prefer",

@@ -9,10 +9,10 @@ job runs although nobody asks for it.
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from hiir.imaging import ImageFormat, ImagingError, PhotoAnalysis, PhotoInfo, PhotoOptions
+from hiir.imaging import ImagingError, PhotoAnalysis, PhotoInfo, PhotoOptions
 from service.capacity.backlog import BacklogMonitor, clamp_retry_after
 from service.capacity.quotas import QuotaStatus, QuotaStore
 from service.catalogue.restoration import Restoration
@@ -28,14 +28,16 @@ from service.errors import (
 )
 from service.intake.check import UploadCheck
 from service.intake.codec_pool import CodecPool
+from service.intake.job_request import JobRequest
 from service.intake.prediction import predict
 from service.intake.receive import Upload
+from service.intake.result_cache import ResultCache, ended_job, unstored
 from service.jobs.batch import Batch, BatchState
 from service.jobs.batch_store import BatchStore
 from service.jobs.blobs import BlobStore
 from service.jobs.creation import Creation
 from service.jobs.dry_run import DryRun
-from service.jobs.job import Job, JobStatus, Webhook
+from service.jobs.job import Job, JobStatus
 from service.jobs.priority import Priority
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore
@@ -64,6 +66,7 @@ class JobSubmitter:
         metrics: JobMetrics,
         limits: Limits,
         lifetimes: JobSettings,
+        cache: ResultCache,
     ) -> None:
         self._jobs = jobs
         self._batches = batches
@@ -74,6 +77,7 @@ class JobSubmitter:
         self._metrics = metrics
         self._limits = limits
         self._lifetimes = lifetimes
+        self.cache = cache
         self._codecs = CodecPool(limits)
 
     def close(self) -> None:
@@ -137,42 +141,14 @@ class JobSubmitter:
                 retry_after=self._backlog.snapshot().retry_after(1),
             )
 
-    def accept(
-        self,
-        upload: Upload,
-        request: Restoration,
-        *,
-        options: PhotoOptions | None = None,
-        formats: Sequence[ImageFormat] = (),
-        job_id: str,
-        tenant: str,
-        priority: Priority = Priority.INTERACTIVE,
-        client_id: str | None = None,
-        fingerprint: str | None = None,
-        webhook: Webhook | None = None,
-        client_metadata: Mapping[str, str] | None = None,
-    ) -> Job:
+    def accept(self, upload: Upload, request: JobRequest) -> Job:
         """Validate the image, store it and queue the job; a failure leaves nothing behind.
 
-        The arguments are those of `prepare`, and so are the errors. Raises also
+        A job whose result is cached has ended already. Raises the errors of `prepare`, and also
         `TooManyJobsError`, `QuotaExceededError` or `QueueUnavailableError`. If a job with this id
         exists, it is returned unchanged.
         """
-        return self._enqueue(
-            self.prepare(
-                upload,
-                request,
-                options=options,
-                formats=formats,
-                job_id=job_id,
-                tenant=tenant,
-                priority=priority,
-                client_id=client_id,
-                fingerprint=fingerprint,
-                webhook=webhook,
-                client_metadata=client_metadata,
-            )
-        )
+        return self._enqueue(self.prepare(upload, request))
 
     def analyze(self, upload: Upload, options: PhotoOptions) -> tuple[PhotoInfo, PhotoAnalysis]:
         """Validate and measure a photo; nothing is stored.
@@ -182,75 +158,71 @@ class JobSubmitter:
         with self._checking(Restoration(name=AUTO, steps=())) as check:
             return check.analyze(upload, options)
 
-    def dry_run(
-        self,
-        upload: Upload,
-        request: Restoration,
-        *,
-        options: PhotoOptions,
-        formats: Sequence[ImageFormat] = (),
-        priority: Priority = Priority.INTERACTIVE,
-    ) -> DryRun:
+    def dry_run(self, upload: Upload, request: JobRequest) -> DryRun:
         """Validate the image as `accept` does, and predict what becomes of it; nothing is stored.
 
         Raises the errors of `UploadCheck` and `StoreUnavailableError`.
         """
-        with self._checking(request) as check:
-            checked = check.run(upload, options, formats)
+        with self._checking(request.restoration) as check:
+            checked = check.run(upload, request.options, request.formats)
             notes = check.codec.notes_on_result(checked.photo, checked.options)
         if not checked.steps:
             notes = notes_without_steps(checked.photo, checked.options, notes)
-        return predict(request, checked, self._backlog.snapshot(), priority=priority, notes=notes)
+        return predict(
+            request.restoration,
+            checked,
+            self._backlog.snapshot(),
+            priority=request.priority,
+            notes=notes,
+            is_cached=self.cache.has(upload, request),
+        )
 
-    def prepare(
-        self,
-        upload: Upload,
-        request: Restoration,
-        *,
-        options: PhotoOptions | None = None,
-        formats: Sequence[ImageFormat] = (),
-        job_id: str,
-        tenant: str,
-        priority: Priority = Priority.INTERACTIVE,
-        client_id: str | None = None,
-        fingerprint: str | None = None,
-        webhook: Webhook | None = None,
-        client_metadata: Mapping[str, str] | None = None,
-        batch_id: str | None = None,
-    ) -> Job:
-        """Validate the image and store it; the job is not created yet.
+    def prepare(self, upload: Upload, request: JobRequest) -> Job:
+        """Validate the image and store it, or take a cached result; the job is not created yet.
 
-        Without a format in the options, and if the image's own is not among `formats`, the result
-        gets the first of them. Raises `ImageError` and the other errors of `UploadCheck`,
-        `StoreFullError` or `StoreUnavailableError`.
+        Raises `ImageError` and the other errors of `UploadCheck`, `StoreFullError` or
+        `StoreUnavailableError`.
         """
-        with self._checking(request) as check:
-            checked = check.run(upload, options or PhotoOptions(), formats)
-        blob = self._store(upload)
+        lifetime = self._lifetimes.result_lifetime(of_batch=request.batch_id is not None)
+        key, cached = self.cache.take(
+            upload, request, seconds=lifetime + self._lifetimes.download_seconds
+        )
+        options = request.options
+        if cached is None:
+            with self._checking(request.restoration) as check:
+                checked = check.run(upload, options, request.formats)
+            source, options = checked.stored(self._store(upload)), checked.options
+            steps = tuple(planned.step for planned in checked.steps)
+            pixels, estimate = checked.restored_pixels, checked.result_estimate
+        else:  # the same file was checked before
+            source, options = unstored(cached.origin.source), cached.origin.options
+            steps, pixels, estimate = cached.origin.steps, 0, 0
         now = self._jobs.now()
         trace = current_trace()
-        return Job(
-            id=job_id,
-            tenant=tenant,
-            priority=priority,
-            client_id=client_id,
-            fingerprint=fingerprint,
-            webhook=webhook,
-            client_metadata=client_metadata or {},
-            batch_id=batch_id,
+        job = Job(
+            id=request.job_id,
+            tenant=request.tenant,
+            priority=request.priority,
+            client_id=request.client_id,
+            fingerprint=request.fingerprint,
+            webhook=request.webhook,
+            client_metadata=request.client_metadata,
+            batch_id=request.batch_id,
             request_id=current_request_id(),
             traceparent=trace.traceparent if trace else None,
             tracestate=(trace.tracestate or None) if trace else None,
-            task=request.name,
-            steps=tuple(planned.step for planned in checked.steps),
+            task=request.restoration.name,
+            steps=steps,
             filename=upload.filename,
-            source=checked.stored(blob),
-            options=checked.options,
-            restored_pixels=checked.restored_pixels,
-            result_estimate=checked.result_estimate,
+            source=source,
+            options=options,
+            restored_pixels=pixels,
+            result_estimate=estimate,
+            cache_key=key,
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
         )
+        return job if cached is None else ended_job(job, cached, result_seconds=lifetime)
 
     def _store(self, upload: Upload) -> Blob:
         seconds = self._lifetimes.input_seconds
@@ -281,13 +253,16 @@ class JobSubmitter:
             self._metrics.count(made.task, JobStatus.QUEUED)
             if made.failure is not None:  # lacks quota or memory
                 self._metrics.count(made.task, made.status, made.failure.code)
+            elif made.cached:
+                self._metrics.count(made.task, made.status)
         return state
 
     def discard(self, jobs: Iterable[Job]) -> None:
-        """Delete the uploads of prepared jobs that were not created."""
+        """Delete the files of prepared jobs that were not created."""
         for job in jobs:
-            with contextlib.suppress(ServiceError):  # otherwise it expires
-                self._blobs.delete(job.source.blob)
+            for image in job.images:
+                with contextlib.suppress(ServiceError):  # otherwise it expires
+                    self._blobs.delete(image.blob)
 
     def _publish_batch(self) -> None:
         """Publish as many turns as batch jobs may run; the end of each publishes another."""
@@ -323,6 +298,7 @@ class JobSubmitter:
             options=job.options,
             restored_pixels=job.restored_pixels,
             result_estimate=job.result_estimate,
+            cache_key=job.cache_key,
             created_at=now,
             expires_at=now + self._lifetimes.record_seconds,
         )
@@ -332,29 +308,35 @@ class JobSubmitter:
             self.discard([again])
             raise
         if made is Creation.TAKEN:
-            return self._existing_job(again, blob)
+            return self._existing_job(again)
         self._publish_batch()
         self._metrics.count(again.task, JobStatus.QUEUED)
         self.discard([job])
         return self._jobs.get(job_id) or again
 
     def _enqueue(self, job: Job) -> Job:
-        """Create and publish a job whose upload is stored; rolls everything back on an error."""
-        blob = job.source.blob
+        """Create and publish a job whose files are stored; rolls everything back on an error."""
         try:
             made = self._jobs.create(job)
             if made is Creation.MADE:
-                self._queue.publish()
+                if not job.cached:
+                    self._queue.publish()
             elif made is not Creation.TAKEN:
                 raise self._refusal(job, made)
         except ServiceError:
-            self._roll_back(job, blob)
+            self._roll_back(job)
             raise
         if made is Creation.TAKEN:
-            return self._existing_job(job, blob)
+            return self._existing_job(job)
         self._metrics.count(job.task, JobStatus.QUEUED)
+        if job.cached:
+            self._metrics.count(job.task, job.status)
         with job_context(job.id):
-            logger.info("accepted %s, %s %s bytes", job.task, job.source.format, blob.size)
+            logger.info(
+                "%s %s, %s %s bytes",
+                *("cached" if job.cached else "accepted", job.task),
+                *(job.source.format, job.source.blob.size),
+            )
         return job
 
     @contextlib.contextmanager
@@ -373,15 +355,13 @@ class JobSubmitter:
             return self.too_many_jobs(quota)
         return quota.quota_exceeded(pixels=job.pixels)
 
-    def _existing_job(self, job: Job, blob: Blob) -> Job:
-        with contextlib.suppress(ServiceError):
-            self._blobs.delete(blob)
+    def _existing_job(self, job: Job) -> Job:
+        self.discard([job])
         return self._jobs.get(job.id) or job
 
-    def _roll_back(self, job: Job, blob: Blob) -> None:
+    def _roll_back(self, job: Job) -> None:
         try:
             self._jobs.discard(job)
         except ServiceError:
-            return  # the job may exist, and would need its upload
-        with contextlib.suppress(ServiceError):
-            self._blobs.delete(blob)
+            return  # the job may exist, and would need its files
+        self.discard([job])

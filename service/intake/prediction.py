@@ -17,8 +17,12 @@ def predict(
     *,
     priority: Priority,
     notes: tuple[Note, ...],
+    is_cached: bool,
 ) -> DryRun:
-    """Return the result's size, tiles, time and wait; `notes` are those of the result."""
+    """Return the result's size, tiles, time and wait; `notes` are those of the result.
+
+    A result that is cached takes neither tiles nor time.
+    """
     photo, region = checked.photo, checked.options.region
     paces = backlog.seconds_per_megapixel
     models = [planned.model for planned in checked.steps]
@@ -51,9 +55,10 @@ def predict(
         format=checked.result_format.value,
         width=width,
         height=height,
-        tiles=sum(len(planned.tiles) for planned in steps),
-        seconds=work.seconds(paces),
-        wait_seconds=backlog.wait_seconds(priority),
-        pixels=checked.restored_pixels,
+        tiles=0 if is_cached else sum(len(planned.tiles) for planned in steps),
+        seconds=0.0 if is_cached else work.seconds(paces),
+        wait_seconds=0.0 if is_cached else backlog.wait_seconds(priority),
+        pixels=0 if is_cached else checked.restored_pixels,
+        cached=is_cached,
         notes=notes,
     )

@@ -147,6 +147,17 @@ async def receive_uploads(
     ]
 
 
+def count_body(
+    headers: Headers, stream: AsyncIterator[bytes], limit: int
+) -> AsyncGenerator[bytes, None]:
+    """Return the stream, which raises `BodyTooLargeError` beyond `limit` bytes.
+
+    Raises it at once if the headers declare more.
+    """
+    _check_declared_length(headers, limit)
+    return _count(stream, limit)
+
+
 def _check_declared_length(headers: Headers, limit: int) -> None:
     declared = headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:

@@ -54,7 +54,7 @@ class BlobStore(ABC):
     def copy(self, blob: Blob, *, seconds: int) -> Blob | None:
         """Store the bytes once more for `seconds`, with an id of its own; None if expired.
 
-        Raises `StoreFullError` and `StoreFaultError`, as `put` and `open` do.
+        Raises `StoreFullError`, as `put` does.
         """
 
     @abstractmethod

@@ -40,8 +40,12 @@ class CreationCall:
         tenants: TenantLimits,
         record_seconds: int,
         result_bytes: int,
+        result_seconds: int,
     ) -> Self:
-        """Build the call for a job within these limits, with this memory for its result."""
+        """Build the call for a job within these limits, with this memory for its result.
+
+        The result of a job that has ended already is kept for `result_seconds`.
+        """
         fields = job.to_fields()
         most = tenants.open_jobs if job.batch_id is None else tenants.open_batch_jobs
         over_quota = QuotaExceededError(
@@ -60,6 +64,7 @@ class CreationCall:
                 *(result_bytes, limits.store_percent, job.batch_id or ""),
                 *(Failure.from_error(error).to_json() for error in (over_quota, store_full)),
                 record_seconds,
+                result_seconds if job.status.is_terminal else 0,
                 *(part for pair in fields.items() for part in pair),
             ],
         )

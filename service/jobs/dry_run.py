@@ -25,5 +25,7 @@ class DryRun:
     """Predicted time until it starts; None without a worker."""
     pixels: int
     """Pixels that count for the quota."""
+    cached: bool
+    """Whether an earlier result would be the answer, without a model and without quota."""
     notes: tuple[Note, ...]
     """Notes that the result would have."""

@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Self
 
-from hiir.imaging import Note, NoteCode, PhotoOptions
+from hiir.imaging import Note, PhotoOptions
 from service.errors import JobFailedError, ServiceError
 from service.jobs.planned_step import Step, steps_from_fields, steps_to_fields
 from service.jobs.priority import Priority
+from service.jobs.record_fields import read_image, read_optional, read_timings, read_warnings
 from service.jobs.stored_image import StoredImage
 
 OPEN_TENANT = "open"
@@ -194,6 +195,10 @@ class Job:
     """Id that the client chose, unique to its tenant; `id` is derived from it."""
     fingerprint: str | None = None
     """Fingerprint of the submission, if the client chose the id."""
+    cache_key: str | None = None
+    """What was asked for, if the result may answer a later submission of the same."""
+    cached: bool = False
+    """Whether the result is that of an earlier job. Then no model was run."""
     webhook: Webhook | None = None
     client_metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
     """The client's own data, not interpreted."""
@@ -238,6 +243,10 @@ class Job:
         maybe = (self.source, self.result, self.source_preview, self.result_preview)
         return tuple(image for image in maybe if image is not None)
 
+    def has_result(self, *, now: float) -> bool:
+        """Return whether the result can be fetched at `now` by Redis's clock."""
+        return self.result is not None and not self.purged and now < self.expires_at
+
     @property
     def keeps_source(self) -> bool:
         """Whether the upload is kept after the job has ended, for a retry."""
@@ -248,6 +257,7 @@ class Job:
         maybe = {
             "client_id": self.client_id,
             "fingerprint": self.fingerprint,
+            "cache_key": self.cache_key,
             "batch_id": self.batch_id,
             "request_id": self.request_id,
             "traceparent": self.traceparent,
@@ -273,7 +283,22 @@ class Job:
             "expires_at": repr(self.expires_at),
             "status": self.status.value,
             "stage": self.progress.stage.value,
+            **(self._cached_fields() if self.cached else {}),
         }
+
+    def _cached_fields(self) -> dict[str, str]:
+        """Return the fields of a job that has ended before it was written."""
+        outcome = Outcome(
+            status=self.status,
+            timings={},
+            result=self.result,
+            preview=self.result_preview,
+            warnings=self.warnings,
+        )
+        fields = {"cached": "1", "finished_at": repr(self.finished_at), **outcome.to_fields()}
+        if self.source_preview is not None:
+            fields["source_preview"] = self.source_preview.to_json()
+        return fields
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str]) -> Self:
@@ -300,19 +325,21 @@ class Job:
             tenant=fields.get("tenant", OPEN_TENANT),
             client_id=fields.get("client_id"),
             fingerprint=fields.get("fingerprint"),
+            cache_key=fields.get("cache_key"),
+            cached="cached" in fields,
             webhook=_webhook(fields),
             priority=Priority.of(fields),
             batch_id=fields.get("batch_id"),
             request_id=fields.get("request_id"),
             traceparent=fields.get("traceparent"),
             tracestate=fields.get("tracestate"),
-            started_at=_optional(fields, "started_at"),
-            finished_at=_optional(fields, "finished_at"),
-            timings=_timings(fields),
-            result=_image(fields, "result"),
-            source_preview=_image(fields, "source_preview"),
-            result_preview=_image(fields, "result_preview"),
-            warnings=_warnings(fields),
+            started_at=read_optional(fields, "started_at"),
+            finished_at=read_optional(fields, "finished_at"),
+            timings=read_timings(fields),
+            result=read_image(fields, "result"),
+            source_preview=read_image(fields, "source_preview"),
+            result_preview=read_image(fields, "result_preview"),
+            warnings=read_warnings(fields),
             failure=Failure.from_json(fields["failure"]) if "failure" in fields else None,
             last_event=fields.get("last_event"),
         )
@@ -366,21 +393,3 @@ def _webhook(fields: Mapping[str, str]) -> Webhook | None:
         return None
     events = tuple(WebhookEvent(event) for event in fields["webhook_events"].split(","))
     return Webhook(url=fields["webhook_url"], events=events)
-
-
-def _image(fields: Mapping[str, str], key: str) -> StoredImage | None:
-    return StoredImage.from_json(fields[key]) if key in fields else None
-
-
-def _optional(fields: Mapping[str, str], key: str) -> float | None:
-    return float(fields[key]) if key in fields else None
-
-
-def _warnings(fields: Mapping[str, str]) -> tuple[Note, ...]:
-    values: Any = json.loads(fields.get("warnings", "[]"))
-    return tuple(Note(code=NoteCode(item["code"]), detail=item["detail"]) for item in values)
-
-
-def _timings(fields: Mapping[str, str]) -> Mapping[str, float]:
-    values: Any = json.loads(fields.get("timings", "{}"))
-    return {str(stage): float(seconds) for stage, seconds in values.items()}

@@ -13,6 +13,11 @@ def held_key(tenant: str) -> str:
     return f"hiir:held:{tenant}"
 
 
+def cached_key(tenant: str, key: str) -> str:
+    """Key of the latest jobs of a tenant that have the same result."""
+    return f"hiir:cached:{tenant}:{key}"
+
+
 def turns_key(priority: Priority) -> str:
     """Key of the turns of the queued jobs of a priority."""
     return f"hiir:turns:{priority}"

@@ -18,7 +18,7 @@ from service.errors import StoreFullError, StoreUnavailableError, WorkerLostErro
 from service.jobs.creation import Creation, CreationCall, creation_keys
 from service.jobs.event_log import EventLog
 from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress
-from service.jobs.keys import held_key, index_key, job_key, slots_key
+from service.jobs.keys import cached_key, held_key, index_key, job_key, slots_key
 from service.jobs.replicas import Replicas
 from service.jobs.scripts import (
     ATTACH,
@@ -147,6 +147,7 @@ class JobStore:
             tenants=self._tenants,
             record_seconds=self._settings.record_seconds,
             result_bytes=job.result_estimate if self._holds_results else 0,
+            result_seconds=self._settings.result_lifetime(of_batch=job.batch_id is not None),
         )
 
     def held(self, tenant: str) -> int:
@@ -172,6 +173,12 @@ class JobStore:
                 pipe.hgetall(job_key(job_id))
             records = cast("list[Mapping[str, str]]", pipe.execute())
         return [Job.from_fields(record) if record else None for record in records]
+
+    def cached(self, key: str, *, tenant: str) -> list[Job]:
+        """Return the latest jobs of the tenant that have succeeded with this `cache_key`."""
+        with redis_errors():
+            ids = cast("list[str]", self._redis.lrange(cached_key(tenant, key), 0, -1))
+        return [job for job in self.get_all(ids) if job is not None]
 
     def newest(
         self, tenant: str, *, before: tuple[float, str] | None, count: int

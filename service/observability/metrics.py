@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Literal, TypeAlias, get_args
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
@@ -18,6 +19,8 @@ from prometheus_client.registry import Collector
 from service.errors import error_types, job_error_types
 from service.jobs.job import JobStatus
 from service.jobs.priority import Priority
+
+CacheOutcome: TypeAlias = Literal["hit", "miss", "bypass"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +49,24 @@ class JobMetrics:
     def count(self, task: str, state: JobStatus, code: str = "") -> None:
         """Count one job; `code` is the code of its failure."""
         self._jobs.labels(task=task, state=state.value, code=code).inc()
+
+
+class CacheMetrics:
+    """Submissions by what the result cache had for them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._results = Counter(
+            "hiir_result_cache_total",
+            "Images submitted, by outcome: hit, miss, or bypass on request.",
+            ("outcome",),
+            registry=registry,
+        )
+        for outcome in get_args(CacheOutcome):
+            self._results.labels(outcome=outcome)
+
+    def count(self, outcome: CacheOutcome) -> None:
+        """Count one image."""
+        self._results.labels(outcome=outcome).inc()
 
 
 class HttpMetrics:

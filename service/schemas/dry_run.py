@@ -32,6 +32,8 @@ class DryRunView(FirstStepView):
     """Predicted time until the job starts; null without a worker."""
     megapixels: float
     """Megapixels that the job would take of the quota of the day."""
+    cached: bool
+    """Whether the result of an earlier job would be the answer: at once, and without quota."""
     warnings: list[WarningView]
     """Changes to the photo other than its restoration."""
 
@@ -48,5 +50,6 @@ class DryRunView(FirstStepView):
             seconds=None if made.seconds is None else round(made.seconds, 3),
             wait_seconds=None if made.wait_seconds is None else round(made.wait_seconds, 3),
             megapixels=made.pixels / 1e6,
+            cached=made.cached,
             warnings=[WarningView(code=note.code, detail=note.detail) for note in made.notes],
         )

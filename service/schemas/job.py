@@ -182,6 +182,8 @@ class JobView(FirstStepView):
     queue_position: int | None
     """Jobs of the same priority before this one; null unless the job is queued."""
     attempt: int
+    cached: bool
+    """Whether the result is that of an earlier job with the same image, parameters and models."""
     cancel_requested: bool
     purged: bool
     """Whether the files were deleted on request."""
@@ -217,6 +219,7 @@ class JobView(FirstStepView):
             priority=job.priority,
             queue_position=queue_position,
             attempt=job.attempt,
+            cached=job.cached,
             cancel_requested=job.cancel_requested,
             purged=job.purged,
             progress=ProgressView.of(job.progress),

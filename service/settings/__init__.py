@@ -245,6 +245,16 @@ class MetricsSettings(BaseModel):
     worker_port: NonNegativeInt = 9465
 
 
+class CacheSettings(BaseModel):
+    """The cache of results."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = True
+    """Whether a tenant that submits the same image and parameters again gets the result that it
+    has already, as long as it has not expired. A request can decline with `Cache-Control`."""
+
+
 class CorsSettings(BaseModel):
     """Which pages of other origins may use the API, with a key."""
 
@@ -312,6 +322,7 @@ class Settings(BaseSettings):
     jobs: JobSettings = JobSettings()
     inference: InferenceSettings = InferenceSettings()
     metrics: MetricsSettings = MetricsSettings()
+    cache: CacheSettings = CacheSettings()
     cors: CorsSettings = CorsSettings()
     webhooks: WebhookSettings = WebhookSettings()
 

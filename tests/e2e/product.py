@@ -20,6 +20,7 @@ from tests.integration.service.stack import ROOT, wait_until
 START_TIMEOUT_S = 180
 # Recovery within seconds, so that tests need not wait for it.
 SHORT_LEASES = {
+    "HIIR_CACHE__ENABLED": "false",  # tests restore the same photo again
     "HIIR_TENANTS__BURST": "1000",
     "HIIR_TENANTS__OPEN_JOBS": "1000",
     "HIIR_JOBS__LEASE_SECONDS": "6",

@@ -126,6 +126,8 @@ class Job:
     queue_position: int | None
     """Jobs of the same priority before this one; None unless the job is queued."""
     attempt: int
+    cached: bool
+    """Whether the result is that of an earlier job with the same image, parameters and models."""
     cancel_requested: bool
     purged: bool
     """Whether the files were deleted on request."""
@@ -181,6 +183,8 @@ class DryRun:
     """Predicted time until the job starts; None without a worker."""
     megapixels: float
     """Megapixels that the job would take of the quota of the day."""
+    cached: bool
+    """Whether the result of an earlier job would be the answer: at once, and without quota."""
     warnings: tuple[Warning, ...]
 
 

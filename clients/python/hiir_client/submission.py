@@ -49,6 +49,8 @@ class BatchOptions(TypedDict, total=False):
     webhook_events: Sequence[WebhookEvent]
     client_metadata: Mapping[str, str]
     """Up to 16 strings, returned with the job and its webhooks."""
+    no_cache: bool
+    """Restore the image even if the service has the result of an earlier job."""
     parameters: Mapping[str, str]
     """Further fields of the form, for parameters that this version does not know."""
 
@@ -77,10 +79,13 @@ def submission(
     Without a `client_id` it carries an idempotency key, so that a retry cannot create a second job.
     """
     files = [file_part(source, filename=filename) for source in sources]
+    headers: dict[str, str] = {}
     fields = {"tasks" if _is_chain(task) else "task": task}
     for name, value in options.items():
         if name == "parameters":
             fields |= dict(options.get("parameters", {}))
+        elif name == "no_cache":
+            headers |= {"Cache-Control": "no-cache"} if value else {}
         elif name == "file_right":
             files.append(file_part(options["file_right"], name=name))
         elif value is not None:
@@ -88,10 +93,11 @@ def submission(
     if dry_run:
         fields["dry_run"] = "true"
     key = idempotency_key or (uuid.uuid4().hex if client_id is None else None)
+    headers |= {} if key is None else {"Idempotency-Key": key}
     return Request(
         method="POST" if client_id is None else "PUT",
         path=path if client_id is None else f"{path}/{quote_id(client_id)}",
-        headers={} if key is None else {"Idempotency-Key": key},
+        headers=headers,
         fields=fields,
         files=_checked(files),
     )

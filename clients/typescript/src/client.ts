@@ -24,6 +24,8 @@ export type JobOptions = {
 } & {
   /** Up to 16 strings, returned with the job and its webhooks. */
   client_metadata?: Record<string, string>;
+  /** Restore the image even if the service has the result of an earlier job. */
+  noCache?: boolean;
 };
 
 export interface SubmitOptions extends JobOptions {
@@ -112,6 +114,10 @@ function named<T extends { task: string }>({ task, ...fields }: T): Record<strin
   return /[,:]/.test(task) ? { tasks: task, ...fields } : { task, ...fields };
 }
 
+function caching(noCache: boolean | undefined): Record<string, string> {
+  return noCache === true ? { "Cache-Control": "no-cache" } : {};
+}
+
 const ENDED = new Set(["succeeded", "failed", "canceled"]);
 const LONGEST_WAIT = 60;
 
@@ -124,10 +130,10 @@ export class Jobs {
 
   /** Submit an image, with a random idempotency key unless one is given. */
   async submit(file: File | Blob, options: SubmitOptions): Promise<Job> {
-    const { idempotencyKey, ...given } = options;
+    const { idempotencyKey, noCache, ...given } = options;
     const fields = named(given);
     const answer = await this.api.POST("/v1/jobs", {
-      headers: { "Idempotency-Key": idempotencyKey ?? randomKey() },
+      headers: { "Idempotency-Key": idempotencyKey ?? randomKey(), ...caching(noCache) },
       body: { file, ...fields } as unknown as Form,
       bodySerializer: () => form([["file", file]], fields),
     });
@@ -136,8 +142,10 @@ export class Jobs {
 
   /** Upload an image and learn what its job would do; nothing is stored or queued. */
   async dryRun(file: File | Blob, options: JobOptions & { task: string }): Promise<DryRun> {
-    const fields = { ...named(options), dry_run: true };
+    const { noCache, ...given } = options;
+    const fields = { ...named(given), dry_run: true };
     const answer = await this.api.POST("/v1/jobs", {
+      headers: caching(noCache),
       body: { file, ...fields } as unknown as Form,
       bodySerializer: () => form([["file", file]], fields),
     });
@@ -261,10 +269,10 @@ export class Batches {
 
   /** Submit several images, each of which becomes a job. */
   async submit(files: readonly (File | Blob)[], options: BatchSubmitOptions): Promise<Batch> {
-    const { idempotencyKey, ...given } = options;
+    const { idempotencyKey, noCache, ...given } = options;
     const fields = named(given);
     const answer = await this.api.POST("/v1/batches", {
-      headers: { "Idempotency-Key": idempotencyKey ?? randomKey() },
+      headers: { "Idempotency-Key": idempotencyKey ?? randomKey(), ...caching(noCache) },
       body: {} as never,
       bodySerializer: () => form(files.map((file) => ["file", file]), fields),
     });

@@ -53,6 +53,8 @@ class RestoreRequest:
     """Side and overlap of the model's tiles, the largest of all models of the task."""
     priority: "Priority | None" = None
     """Priority of the jobs; not one of the fields, because it does not change a result."""
+    no_cache: bool = False
+    """Whether photos are restored even if the service has their results; nor does this."""
 
     @property
     def image_format(self) -> str:
@@ -87,6 +89,11 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
         "--priority",
         choices=("interactive", "batch"),
         help="`batch` for photos that are not urgent: they leave a slot to interactive jobs",
+    )
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="restore photos even if the service has their results from earlier jobs",
     )
     parser.add_argument(
         "--parameter",
@@ -139,6 +146,7 @@ def read_request(options: argparse.Namespace, tasks: Sequence["Task"]) -> Restor
         megapixel_seconds=max(measured, default=None),
         tiling=max(((model.tile, model.overlap) for model in models), default=None),
         priority=options.priority,
+        no_cache=options.no_cache,
     )
 
 
@@ -159,6 +167,7 @@ def _chain(
         models=frozenset(model.sha256 for task in found for model in task.models),
         megapixel_seconds=None,
         priority=options.priority,
+        no_cache=options.no_cache,
     )
 
 

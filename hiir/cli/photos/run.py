@@ -129,6 +129,8 @@ class PhotoRun:
         options: JobOptions = {"parameters": self.request.fields}
         if self.request.priority is not None:
             options["priority"] = self.request.priority
+        if self.request.no_cache:
+            options["no_cache"] = True
         if upload.right is not None:
             options["file_right"] = upload.right
         models = ",".join(sorted(self.request.models))

@@ -145,7 +145,7 @@ export class PhotoPanel extends HTMLElement {
       const total = Object.entries(job.timings ?? {}).filter(([name]) => name !== "queued")
         .filter(([name]) => ["decode", "restore", "encode", "store"].includes(name))
         .reduce((sum, [, spent]) => sum + Number(spent), 0);
-      facts.push(["Time", timeText(total)]);
+      facts.push(["Time", job.cached ? "None: cached from an earlier job" : timeText(total)]);
       facts.push(["Kept until", new Date(job.expires_at).toLocaleTimeString([], { timeStyle: "short" })]);
     }
     for (const warning of job?.warnings ?? []) facts.push(["Note", warning.detail]);

@@ -142,7 +142,8 @@ export class PhotoQueue extends EventTarget {
     photo.enter("uploading");
     try {
       const onProgress = (/** @type {number} */ part) => photo.uploaded(part);
-      photo.update(await this.#api.upload(`v1/jobs/${photo.id}`, form, { onProgress, signal }));
+      await this.#follow(photo,
+        await this.#api.upload(`v1/jobs/${photo.id}`, form, { onProgress, signal }));
       photo.attempts = 0;
     } catch (error) {
       if (!photo.canceled) this.#refuse(photo, error);
@@ -172,8 +173,9 @@ export class PhotoQueue extends EventTarget {
       await this.#check(photo); // the event does not carry the result
       return;
     }
+    const known = photo.ended; // a cached result: its event may have come first
     photo.update(job);
-    if (photo.ended) {
+    if (photo.ended && !known) {
       this.#api.limits.release();
       this.#pump();
     }

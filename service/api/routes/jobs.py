@@ -151,11 +151,16 @@ async def _answer(request: Request, services: Services, made: Submission | DryRu
     headers = {"Location": view.urls.self}
     if made.replayed:
         headers["Idempotent-Replayed"] = "true"
-    ended = await _wait(request, services, made, wanted) if wanted.wait else None
+    if made.cache_status is not None:
+        headers["Cache-Status"] = made.cache_status
+    ended = None
+    if wanted.wait:
+        ended = await wait_for_submission(request, services, made, seconds=wanted.wait)
     if applied := wanted.applied(ended=ended is not None):
         headers["Preference-Applied"] = applied
     if ended is None:
-        headers["Retry-After"] = str(_retry_after(view))
+        if not view.status.is_terminal:
+            headers["Retry-After"] = str(_retry_after(view))
         return JSONResponse(view.model_dump(mode="json"), status_code=202, headers=headers)
     if wanted.wants_image:
         response = await run_in_threadpool(result_response, services, ended, request.headers)
@@ -165,15 +170,16 @@ async def _answer(request: Request, services: Services, made: Submission | DryRu
     return response
 
 
-async def _wait(
-    request: Request, services: Services, made: Submission, wanted: Preferences
+async def wait_for_submission(
+    request: Request, services: Services, made: Submission, *, seconds: int
 ) -> Job | None:
+    """Return the job if it ends within `seconds`; cancel it if its client wants that and goes."""
     # The job is accepted, whatever fails here: the client can poll.
     with contextlib.suppress(ServiceError):
         job = await run_in_threadpool(services.jobs.store.get, made.job_id)
         if job is None:
             return None
-        job = await wait_for_end(request, services, job, seconds=wanted.wait or 0)
+        job = await wait_for_end(request, services, job, seconds=seconds)
         if job.status.is_terminal:
             return job
         if made.cancel_on_disconnect and await request.is_disconnected():

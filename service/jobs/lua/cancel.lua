@@ -15,5 +15,6 @@ elseif status == 'running' then
   if redis.call('HSETNX', KEYS[1], 'cancel_requested', '1') == 1 then emit('status') end
 elseif status and ARGV[3] == '1' then
   redis.call('HSET', KEYS[1], 'purged', '1')
+  forget()
 end
 return status

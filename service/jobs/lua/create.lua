@@ -2,7 +2,8 @@
 -- held jobs.
 -- ARGV: id, created at, prefix of records, source, max open jobs, pixels, max pixels, bytes to
 -- reserve, max percentage of memory, batch or '', failure for the pixels, failure for the memory,
--- lifetime of a failed job, field, value, ...
+-- lifetime of an ended job, lifetime of the result of a job that has ended already or 0, field,
+-- value, ...
 -- Returns 1 if the job was created, now or by an earlier call; 0 if another job has this id; -1 if
 -- the tenant has too many open jobs; -2 if it has used up its pixels; -3 if the store has no room
 -- for the result. A job of a batch is created in any case: one without pixels or memory has failed,
@@ -10,9 +11,12 @@
 if status then return redis.call('HGET', KEYS[1], 'source') == ARGV[4] and 1 or 0 end
 local batch = ARGV[10] ~= ''
 local most = tonumber(ARGV[5])
-if not batch and redis.call('SCARD', KEYS[3]) >= most then return -1 end
+local ended = ARGV[14] ~= '0'
+if not ended and not batch and redis.call('SCARD', KEYS[3]) >= most then return -1 end
 local refused, failure
-if (redis.call('GET', KEYS[4]) or 0) + ARGV[6] > tonumber(ARGV[7]) then
+if ended then -- takes neither pixels nor memory that is not taken yet
+  refused = nil
+elseif (redis.call('GET', KEYS[4]) or 0) + ARGV[6] > tonumber(ARGV[7]) then
   refused, failure = -2, ARGV[11]
 else
   local used, reserved, maximum = memory()
@@ -21,7 +25,7 @@ else
   end
 end
 if refused and not batch then return refused end
-redis.call('HSET', KEYS[1], unpack(ARGV, 14))
+redis.call('HSET', KEYS[1], unpack(ARGV, 15))
 -- Keep the list as short as the records: each new job removes up to two expired ones.
 for _, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, 1)) do
   if redis.call('EXISTS', ARGV[3] .. id) == 0 then redis.call('ZREM', KEYS[2], id) end
@@ -37,6 +41,12 @@ if refused then
   redis.call('EXPIRE', KEYS[1], ARGV[13])
   emit_end()
   return refused
+end
+if ended then
+  redis.call('EXPIRE', KEYS[1], ARGV[13])
+  remember(ARGV[14])
+  emit_end()
+  return 1
 end
 redis.call('HSET', KEYS[1], 'reserved_bytes', ARGV[8])
 redis.call('INCRBY', 'hiir:reserved', ARGV[8])

@@ -10,6 +10,7 @@ redis.call('HSET', KEYS[1], 'status', ARGV[3], 'finished_by', ARGV[2],
   'finished_at', string.format('%.3f', now), 'expires_at', string.format('%.3f', now + ARGV[5]),
   unpack(ARGV, 6))
 end_lease()
+if ARGV[3] == 'succeeded' then remember(ARGV[5]) end
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 emit_end()
 return 1

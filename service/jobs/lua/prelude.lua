@@ -3,8 +3,9 @@
 -- delivery due if the job has a webhook for the event; memory() returns the bytes in use, those
 -- reserved for results, and the maximum (0 if there is none); release() frees what the job has
 -- reserved; start_next() queues the next held job of a tenant's batches; end_lease() takes the job
--- from its worker; emit_end() ends the job's events, frees its tenant's quota and ends its batch if
--- it was the last one. The events are kept for ten minutes from then on.
+-- from its worker; remember() lets later submissions of the same find its result, until forget();
+-- emit_end() ends the job's events, frees its tenant's quota and ends its batch if it was the last
+-- one. The events are kept for ten minutes from then on.
 local this, this_id = KEYS[1], ARGV[1]
 local status = redis.call('HGET', this, 'status')
 local function stamp(at) return string.format('%.3f', at) end
@@ -73,6 +74,21 @@ local function end_lease()
   redis.call('HDEL', this, 'lease')
   redis.call('ZREM', 'hiir:leases', this_id)
   redis.call('SREM', 'hiir:running-batch', this_id)
+end
+local function cache_entry()
+  local tenant, key = unpack(redis.call('HMGET', this, 'tenant', 'cache_key'))
+  return key and 'hiir:cached:' .. tenant .. ':' .. key
+end
+local function remember(seconds)
+  local entry = cache_entry()
+  if not entry then return end
+  redis.call('LPUSH', entry, this_id)
+  redis.call('LTRIM', entry, 0, 3) -- more than one, because the latest may be deleted first
+  if redis.call('TTL', entry) < tonumber(seconds) then redis.call('EXPIRE', entry, seconds) end
+end
+local function forget()
+  local entry = cache_entry()
+  if entry then redis.call('LREM', entry, 0, this_id) end
 end
 local function end_batch(batch)
   local record = 'hiir:batch-state:' .. batch

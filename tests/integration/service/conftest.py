@@ -24,7 +24,7 @@ from service.embedded.triton_release import ensure_tritonserver
 from service.jobs.store import JobStore
 from service.keys import ALL_SCOPES, KeyStore, Scope
 from service.limits import TenantLimits
-from service.settings import AuthMode, JobSettings, Settings
+from service.settings import AuthMode, CacheSettings, JobSettings, Settings
 from service.settings.bucket import BucketSettings
 from tests.integration.service.buckets import keys_in, moto_bucket, whole_bucket
 from tests.integration.service.callers import MakeKey
@@ -40,6 +40,7 @@ from tests.integration.service.stack import Process, Stack, python, ready, wait_
 
 SETTINGS = {
     "HIIR_AUTH": "open",
+    "HIIR_CACHE__ENABLED": "false",  # tests restore the same photo again and again
     "HIIR_LIMITS__PREDICTED_WAIT_SECONDS": "100000",
     "HIIR_TENANTS__SUBMITS_PER_MINUTE": "60000",
     "HIIR_TENANTS__BURST": "10000",
@@ -210,7 +211,7 @@ def make_app(stack: Stack, service_repository: Path) -> Iterator[Callable[..., F
             redis_url=stack.redis_url,
             triton_url=stack.triton_url,
             model_repository=service_repository,
-            **{"auth": AuthMode.OPEN, **changes},
+            **{"auth": AuthMode.OPEN, "cache": CacheSettings(enabled=False), **changes},
         )
         made.append(create_app(settings))
         return made[-1]

@@ -164,3 +164,15 @@ def test_the_keyboard_alone_restores_compares_and_downloads(open_page, tmp_path)
     tab_to("photo-list .open")
     page.keyboard.press("Enter")
     visit.assert_clean()
+
+
+def test_a_photo_that_was_restored_before_says_so(visit, make_api) -> None:
+    opened = visit(make_api(HIIR_CACHE__ENABLED="true") + "/").is_ready()
+    content = write(photo(120, 90, seed=77))
+    for _ in range(2):
+        opened.drop(("twice.png", content))
+        opened.wait_state("succeeded")
+    opened.wait_ended(2)
+    facts = opened.page.locator("photo-panel dl >> text=cached from an earlier job")
+    facts.wait_for()
+    opened.assert_clean()

@@ -146,6 +146,7 @@ def job(status: str = "queued", **more: Any) -> dict[str, Any]:
         "priority": "interactive",
         "queue_position": 0,
         "attempt": 0,
+        "cached": False,
         "cancel_requested": False,
         "purged": False,
         "progress": progress(0),

@@ -111,7 +111,8 @@ def test_a_literal_has_the_values_of_its_enumeration(literal: object, kind: type
 def test_the_options_of_a_submission_are_its_fields(described: dict, options: type) -> None:
     body = described["openapi_extra"]["requestBody"]["content"]["multipart/form-data"]
     fields = body["schema"]["properties"].keys() - OF_ARGUMENTS - NOT_OFFERED
-    assert get_type_hints(options).keys() - {"parameters", "file_right"} == fields - {"file_right"}
+    of_the_client = {"parameters", "file_right", "no_cache"}
+    assert get_type_hints(options).keys() - of_the_client == fields - {"file_right"}
 
 
 def verbs(client: object) -> dict[str, list[str]]:

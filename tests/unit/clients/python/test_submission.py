@@ -69,6 +69,7 @@ def test_a_dry_run_is_a_submission_that_creates_nothing(caller: Caller) -> None:
         "output": {"format": "png", "width": 40, "height": 30},
         "wait_seconds": None,
         "megapixels": 12.5,
+        "cached": False,
         "warnings": [{"code": "bit-depth-changed", "detail": "Eight bits."}],
     }
     service = FakeService([httpx.Response(200, json=plan)])
@@ -80,6 +81,18 @@ def test_a_dry_run_is_a_submission_that_creates_nothing(caller: Caller) -> None:
     assert service.requests[0].method == "POST"
     assert (made.tiles, made.seconds, made.wait_seconds, made.megapixels) == (12, 3.5, None, 12.5)
     assert (made.output.width, made.warnings[0].code) == (40, "bit-depth-changed")
+
+
+def test_a_cached_result_can_be_declined(caller: Caller) -> None:
+    service = FakeService([httpx.Response(202, json=job(cached=True)) for _ in range(3)])
+    for options in ({}, {"no_cache": False}, {"no_cache": True}):
+        made = caller.call(
+            service, lambda client, given=options: client.jobs.submit(b"p", task="denoise", **given)
+        )
+        assert made.cached
+    sent = [request.headers.get("cache-control") for request in service.requests]
+    assert sent == [None, None, "no-cache"]
+    assert "no_cache" not in fields(service.requests[-1])
 
 
 def test_several_tasks_are_one_job(caller: Caller) -> None:

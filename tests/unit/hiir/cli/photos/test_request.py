@@ -85,7 +85,7 @@ def test_a_region_that_is_none_is_refused_before_any_upload(text: str) -> None:
 def test_each_option_is_a_parameter_of_the_api() -> None:
     parser = argparse.ArgumentParser()
     add_parameters(parser)
-    given = {action.dest for action in parser._actions} - {"help", "parameter"}
+    given = {action.dest for action in parser._actions} - {"help", "parameter", "no_cache"}
     assert len(given) > 5
     assert given <= set(PARAMETERS)
 
@@ -94,6 +94,12 @@ def test_every_parameter_of_the_api_can_be_given() -> None:
     names = set(PARAMETERS) - {"task", "tasks"}
     request = read(*(f"--parameter={name}=1" for name in names), task="anything")
     assert set(request.fields) == names
+
+
+def test_declining_cached_results_does_not_change_the_key_of_a_result() -> None:
+    usual, fresh = read("--scale=2"), read("--scale=2", "--no-cache")
+    assert (usual.no_cache, fresh.no_cache) == (False, True)
+    assert usual.key(b"photo") == fresh.key(b"photo")
 
 
 def test_priority_does_not_change_the_key_of_a_result() -> None:

@@ -1,0 +1,50 @@
+"""Bodies of the Open Inference Protocol (KServe v2)."""
+
+from service.schemas.view import View
+
+
+class ServerMetadata(View):
+    """The service as an inference server."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class TensorMetadata(View):
+    """An input or output."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelMetadata(View):
+    """A task as a model."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class OutputTensor(TensorMetadata):
+    """The restored image."""
+
+    parameters: dict[str, int | str]
+    """`binary_data_size` where the image follows the JSON; else `content_type`, `base64`."""
+    data: list[str] | None = None
+
+
+class InferenceResponse(View):
+    """The JSON of a response."""
+
+    model_name: str
+    model_version: str
+    """Versions of the models that have restored the image."""
+    id: str
+    """As in the request."""
+    parameters: dict[str, bool | str]
+    """The job's id, the media type and SHA-256 of the file, and whether it was cached."""
+    outputs: list[OutputTensor]
