@@ -29,8 +29,9 @@ from service.embedded.ports import choose_port
 from service.embedded.redis import RedisServer
 from service.jobs.bucket_blobs import BucketBlobStore
 from service.jobs.job import Job, JobStatus, Outcome
+from service.jobs.lease import LeaseState
 from service.jobs.planned_step import Step
-from service.jobs.store import JobStore, LeaseState
+from service.jobs.store import JobStore
 from service.jobs.stored_image import Blob, StoredImage
 from service.limits import Limits, TenantLimits
 from service.settings import Settings

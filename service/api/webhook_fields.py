@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from service.errors import InvalidParameterError
 from service.jobs.job import JOB_EVENTS, Webhook, WebhookEvent
-from service.settings import WebhookSettings
+from service.settings.webhooks import WebhookSettings
 from service.webhooks.target import WebhookTarget
 
 

@@ -46,7 +46,7 @@ from service.jobs.unchanged import notes_without_steps
 from service.limits import Limits
 from service.observability.logs import current_request_id, current_trace, job_context
 from service.observability.metrics import JobMetrics
-from service.settings import JobSettings
+from service.settings.jobs import JobSettings
 
 logger = logging.getLogger(__name__)
 

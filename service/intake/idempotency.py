@@ -17,7 +17,8 @@ import redis
 
 from service.errors import IdempotencyKeyReusedError, SubmissionInProgressError
 from service.redis_connection import connect, read_lua, redis_errors
-from service.settings import JobSettings, RedisDatabase, Settings
+from service.settings import RedisDatabase, Settings
+from service.settings.jobs import JobSettings
 
 _STALE_SECONDS = 60
 """A submission that has made no progress for this long belongs to a process that died."""

@@ -15,7 +15,8 @@ from service.jobs.keys import job_key
 from service.jobs.scripts import CREATE
 from service.jobs.store import JobStore
 from service.redis_connection import connect, read_lua, redis_errors
-from service.settings import JobSettings, RedisDatabase, Settings
+from service.settings import RedisDatabase, Settings
+from service.settings.jobs import JobSettings
 
 _ENDED = "hiir:ended-batches"
 

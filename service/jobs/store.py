@@ -8,8 +8,6 @@ comes back.
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import cast
 
 import redis
@@ -19,6 +17,7 @@ from service.jobs.creation import Creation, CreationCall, creation_keys
 from service.jobs.event_log import EventLog
 from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress
 from service.jobs.keys import cached_key, held_key, index_key, job_key, slots_key
+from service.jobs.lease import Lease, LeaseState
 from service.jobs.replicas import Replicas
 from service.jobs.scripts import (
     ATTACH,
@@ -35,7 +34,8 @@ from service.jobs.stored_image import StoredImage
 from service.jobs.turns import JobTurns
 from service.limits import Limits, TenantLimits
 from service.redis_connection import connect, redis_errors, redis_time
-from service.settings import JobSettings, RedisDatabase, ReplicaSettings, Settings
+from service.settings import RedisDatabase, ReplicaSettings, Settings
+from service.settings.jobs import JobSettings
 
 LEASES = "hiir:leases"
 WORKERS = "hiir:workers"
@@ -46,24 +46,6 @@ _INTERACTIVE_IN_ROW = 4
 """Interactive jobs that are taken in a row while a batch job could run."""
 _OVERDUE = 2
 """Answer of the claim script for a job that has waited for memory for too long."""
-
-
-class LeaseState(IntEnum):
-    """Reply to a worker's report."""
-
-    LOST = 0
-    HELD = 1
-    STOP = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """The right to work on a job, until it is finished, requeued or expires."""
-
-    job: Job
-    token: str
-    store_full: bool = False
-    """Whether the job has waited for memory for too long, and must end."""
 
 
 class JobStore:

@@ -14,7 +14,7 @@ from service.jobs.keys import job_key, turns_key
 from service.jobs.priority import Priority
 from service.jobs.scripts import AHEAD, DUE, POSITION, TURNS
 from service.redis_connection import redis_errors
-from service.settings import JobSettings
+from service.settings.jobs import JobSettings
 
 _MOST_DUE = 16
 

@@ -5,9 +5,8 @@ nested one. Each composition root (`api.app`, `worker.app`, `webhooks.worker.app
 settings once and passes them on.
 """
 
-import re
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -28,10 +27,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.limits import OPEN_MODE, Limits, TenantLimits
 from service.settings.bucket import BucketSettings
+from service.settings.cors import CorsSettings
+from service.settings.jobs import JobSettings
 from service.settings.redis_address import SentinelAddress
 from service.settings.triton_address import TritonAddresses
-
-_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
+from service.settings.webhooks import WebhookSettings
 
 
 class RedisDatabase(StrEnum):
@@ -58,97 +58,6 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class JobSettings(BaseModel):
-    """Lifetimes, timeouts and intervals of jobs, in seconds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    lease_seconds: PositiveFloat = 30
-    """A worker that does not report for this long loses its job. It reports at least three times as
-    often."""
-
-    interactive_slots: NonNegativeInt = 1
-    """Slots of all workers together that are kept free for interactive jobs. At least one slot runs
-    jobs of priority batch, whatever this is. Give the API and all workers the same value."""
-
-    max_attempts: PositiveInt = 3
-    """Attempts that may end with an expired lease before the job fails with `worker-lost`."""
-
-    reaper_seconds: PositiveFloat = 5
-    """Interval of the reaper, and of the worker's own heartbeat."""
-
-    republish_seconds: PositiveFloat = 30
-    """How long jobs may wait beside free slots before their messages are assumed lost and are
-    published again, and how long a job that cannot run now, because its model differs or there is
-    no disk space, stays out of the queue."""
-
-    input_seconds: PositiveInt = 21_600
-    """How long a job may wait, for a worker or for Triton, and how long its upload is kept until
-    then. A full queue of large images takes a small CPU hours."""
-
-    result_seconds: PositiveInt = 3600
-    """Lifetime of a result."""
-
-    preview_side: Annotated[int, Field(ge=0, le=8192)] = 2048
-    """Longer side, in pixels, of the previews of upload and result; 0 for no previews."""
-
-    download_seconds: PositiveInt = 600
-    """How long the bytes of a result are kept after it has expired, for downloads that are under
-    way."""
-
-    record_seconds: PositiveInt = 86_400
-    """Lifetime of an ended job's record. It exceeds `result_seconds`, so that the API can answer
-    410 instead of 404."""
-
-    idempotency_seconds: PositiveInt = 86_400
-    """Lifetime of an idempotency key."""
-
-    soft_time_limit: PositiveInt = 1800
-    """A job that runs longer fails with `timeout`: 12 megapixels take minutes on a small CPU."""
-
-    hard_time_limit: PositiveInt = 1860
-    """The process of a job that ignores the soft limit is killed; the reaper cleans up."""
-
-    store_retry_seconds: PositiveFloat = 120
-    """How long a worker retries while Redis is down during a job."""
-
-    store_full_seconds: PositiveFloat = 3600
-    """How long a queued job waits while Redis is nearly full, and how long a worker keeps a
-    finished result that does not fit, before the job fails with `store-full`. What filled the store
-    has expired after `result_seconds`. A worker also stops at `soft_time_limit`."""
-
-    model_wait_seconds: PositiveFloat = 3600
-    """How long a job waits, from its first attempt, while Triton and the workers have different
-    versions of its model, before it fails with `model-mismatch`."""
-
-    drain_seconds: PositiveFloat = 15
-    """How long a worker that shuts down keeps working on its jobs before it requeues them.
-
-    Set it to the orchestrator's grace period less half a minute, in which restored images are
-    stored."""
-
-    @property
-    def batch_seconds(self) -> int:
-        """Lifetime of a batch: none of its jobs is kept for longer."""
-        return self.input_seconds + self.record_seconds
-
-    def result_lifetime(self, *, of_batch: bool) -> int:
-        """Return the seconds that a new result is kept.
-
-        One of a batch is kept until the batch has ended, and for `result_seconds` from then on:
-        the end of the batch shortens this lifetime.
-        """
-        return self.result_seconds + (self.input_seconds if of_batch else 0)
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.hard_time_limit <= self.soft_time_limit:
-            raise ValueError("hard_time_limit must be longer than soft_time_limit")
-        if self.record_seconds < self.result_seconds:
-            raise ValueError("record_seconds must not be shorter than result_seconds")
-        return self
-
-
 class InferenceSettings(BaseModel):
     """How tiles are sent to Triton."""
 
@@ -167,58 +76,6 @@ class InferenceSettings(BaseModel):
     fault_seconds: PositiveFloat = 60
     """How long a tile is retried after an internal error of Triton, as happens while one of its
     processes is dead and not yet replaced."""
-
-
-class WebhookSettings(BaseModel):
-    """Delivery of webhooks."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    require_https: bool = True
-
-    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    """Private networks that webhooks may reach; all others are refused."""
-
-    timeout_seconds: PositiveFloat = 10
-    """Timeout of one attempt as a whole, however slowly the receiver answers."""
-
-    retry_seconds: tuple[PositiveFloat, ...] = (5, 30, 120, 600, 1800, 3600, 7200, 14_400)
-    """Delays before the second attempt, the third and so on; after the last one the delivery
-    fails."""
-
-    jitter: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    """Random part of each delay, so that receivers do not get all retries at once after an
-    outage."""
-
-    poll_seconds: PositiveFloat = 0.5
-    """Interval at which due deliveries are polled."""
-
-    in_flight: PositiveInt = 256
-    """Deliveries that one process sends at once."""
-
-    tenant_in_flight: PositiveInt = 32
-    """Deliveries of one tenant that are sent at once."""
-
-    receiver_in_flight: PositiveInt = 8
-    """Deliveries of one tenant to one host and port that are sent at once."""
-
-    breaker_failures: PositiveInt = 5
-    """Attempts in a row without a response after which a receiver is left alone for a while."""
-
-    breaker_seconds: PositiveFloat = 30
-    """For how long; then one delivery is tried. Each failure doubles the time."""
-
-    longest_breaker_seconds: PositiveFloat = 600
-    """Longest time that a receiver is left alone."""
-
-    redeliveries_per_minute: PositiveInt = 30
-    """Redeliveries that a tenant may ask for in a minute."""
-
-    gone_seconds: PositiveInt = 86_400
-    """How long nothing is sent to an address that answered 410, unless its owner asks."""
-
-    rotation_seconds: PositiveInt = 86_400
-    """How long the previous secret signs beside the new one after a rotation."""
 
 
 class ReplicaSettings(BaseModel):
@@ -253,29 +110,6 @@ class CacheSettings(BaseModel):
     enabled: bool = True
     """Whether a tenant that submits the same image and parameters again gets the result that it
     has already, as long as it has not expired. A request can decline with `Cache-Control`."""
-
-
-class CorsSettings(BaseModel):
-    """Which pages of other origins may use the API, with a key."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    origins: tuple[str, ...] = ()
-    """Their origins, such as `https://photos.example.com`; none by default."""
-
-    max_age_seconds: NonNegativeInt = 600
-    """How long a browser remembers the answer to a preflight request."""
-
-    @field_validator("origins")
-    @classmethod
-    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            if not _ORIGIN.fullmatch(origin):
-                raise ValueError(
-                    f"{origin!r} is not an origin: write scheme://host or scheme://host:port, "
-                    "in lowercase and without a path; `*` is not accepted"
-                )
-        return value
 
 
 class Settings(BaseSettings):

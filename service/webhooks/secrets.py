@@ -12,7 +12,8 @@ from typing import cast
 import redis
 
 from service.redis_connection import connect, read_lua, redis_errors
-from service.settings import RedisDatabase, Settings, WebhookSettings
+from service.settings import RedisDatabase, Settings
+from service.settings.webhooks import WebhookSettings
 
 _PREFIX = "whsec_"
 _BYTES = 32

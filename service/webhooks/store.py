@@ -14,7 +14,9 @@ import redis
 from service.errors import TooManyRedeliveriesError
 from service.jobs.job import JOB_EVENTS, Job
 from service.redis_connection import connect, read_lua, redis_errors
-from service.settings import JobSettings, RedisDatabase, Settings, WebhookSettings
+from service.settings import RedisDatabase, Settings
+from service.settings.jobs import JobSettings
+from service.settings.webhooks import WebhookSettings
 from service.webhooks.delivery import (
     Delivery,
     DeliveryAttempt,

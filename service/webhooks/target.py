@@ -18,7 +18,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from service.errors import InvalidWebhookUrlError
-from service.settings import WebhookSettings
+from service.settings.webhooks import WebhookSettings
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

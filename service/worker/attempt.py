@@ -23,11 +23,7 @@ from functools import partial
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from hiir.imaging import (
-    DiskFull,
-    EncodedPhoto,
-    ImagingError,
-)
+from hiir.imaging import DiskFull, EncodedPhoto, ImagingError
 from service.capacity.throughput import ThroughputStore
 from service.errors import (
     DiskFullError,
@@ -45,10 +41,11 @@ from service.errors import (
 from service.jobs.blobs import BlobStore
 from service.jobs.download import download_headers
 from service.jobs.job import Failure, JobStatus, Outcome, Stage
+from service.jobs.lease import Lease, LeaseState
 from service.jobs.planned_step import PlannedStep
 from service.jobs.priority import Priority
 from service.jobs.queue import JobQueue
-from service.jobs.store import JobStore, Lease, LeaseState
+from service.jobs.store import JobStore
 from service.jobs.stored_image import StoredImage
 from service.limits import MIB
 from service.observability.spans import Span

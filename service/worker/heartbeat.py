@@ -15,8 +15,9 @@ from typing import Self
 
 from service.errors import ServiceError
 from service.jobs.job import Progress
-from service.jobs.store import JobStore, Lease, LeaseState
-from service.settings import JobSettings
+from service.jobs.lease import Lease, LeaseState
+from service.jobs.store import JobStore
+from service.settings.jobs import JobSettings
 
 logger = logging.getLogger(__name__)
 

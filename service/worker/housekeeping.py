@@ -13,7 +13,7 @@ from multiprocessing.sharedctypes import RawValue
 
 from service.errors import ServiceError, StoreUnavailableError
 from service.jobs.store import JobStore
-from service.settings import JobSettings
+from service.settings.jobs import JobSettings
 from service.worker.reaper import Reaper
 
 logger = logging.getLogger(__name__)

@@ -39,9 +39,10 @@ from service.intake.codec_pool import build_codec
 from service.jobs.blob_stores import open_blob_store
 from service.jobs.blobs import BlobStore
 from service.jobs.job import Job, Stage
+from service.jobs.lease import Lease
 from service.jobs.planned_step import PlannedStep, Step, plan_steps
 from service.jobs.queue import JobQueue
-from service.jobs.store import JobStore, Lease
+from service.jobs.store import JobStore
 from service.jobs.unchanged import keeps_file, notes_without_steps
 from service.observability.logs import job_context, origin_context
 from service.observability.spans import Attributes, Span, SpanKind, record_span, span

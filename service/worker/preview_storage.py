@@ -12,10 +12,11 @@ from typing import BinaryIO
 from hiir.imaging import ImageFormat
 from service.errors import ServiceError, StoreFullError
 from service.jobs.blobs import BlobStore
-from service.jobs.store import JobStore, Lease, LeaseState
+from service.jobs.lease import Lease, LeaseState
+from service.jobs.store import JobStore
 from service.jobs.stored_image import StoredImage
 from service.limits import MIB
-from service.settings import JobSettings
+from service.settings.jobs import JobSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

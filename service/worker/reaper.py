@@ -15,7 +15,7 @@ from service.jobs.job import Job, JobStatus
 from service.jobs.queue import JobQueue
 from service.jobs.store import JobStore
 from service.observability.logs import job_context
-from service.settings import JobSettings
+from service.settings.jobs import JobSettings
 from service.worker.metrics_reporter import JobOutcome, ReportOutcome
 
 logger = logging.getLogger(__name__)

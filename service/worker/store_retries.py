@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from service.errors import StoreFullError, StoreUnavailableError
-from service.settings import JobSettings
+from service.settings.jobs import JobSettings
 from service.worker.heartbeat import Heartbeat, JobInterruptedError, StopReason
 from service.worker.housekeeping import DrainFlag
 

@@ -27,7 +27,7 @@ from service.observability.logs import current_trace, job_context, origin_contex
 from service.observability.spans import Span, SpanKind, span
 from service.schemas.batch import BatchView
 from service.schemas.job import JobView
-from service.settings import WebhookSettings
+from service.settings.webhooks import WebhookSettings
 from service.webhooks.delivery import Delivery, DeliveryStatus
 from service.webhooks.secrets import WebhookSecretStore
 from service.webhooks.store import DeliveryStore

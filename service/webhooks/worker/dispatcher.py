@@ -5,7 +5,7 @@ import logging
 import time
 
 from service.errors import ServiceError, StoreUnavailableError
-from service.settings import WebhookSettings
+from service.settings.webhooks import WebhookSettings
 from service.webhooks.delivery import Delivery
 from service.webhooks.store import DeliveryStore
 from service.webhooks.worker.deliverer import WebhookDeliverer

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import httpcore
 
 from service.errors import InvalidWebhookUrlError
-from service.settings import WebhookSettings
+from service.settings.webhooks import WebhookSettings
 from service.webhooks.delivery import DeliveryAttempt
 from service.webhooks.target import WebhookTarget
 from service.webhooks.worker.guarded_network import (

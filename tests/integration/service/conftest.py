@@ -24,8 +24,9 @@ from service.embedded.triton_release import ensure_tritonserver
 from service.jobs.store import JobStore
 from service.keys import ALL_SCOPES, KeyStore, Scope
 from service.limits import TenantLimits
-from service.settings import AuthMode, CacheSettings, JobSettings, Settings
+from service.settings import AuthMode, CacheSettings, Settings
 from service.settings.bucket import BucketSettings
+from service.settings.jobs import JobSettings
 from tests.integration.service.buckets import keys_in, moto_bucket, whole_bucket
 from tests.integration.service.callers import MakeKey
 from tests.integration.service.models import (

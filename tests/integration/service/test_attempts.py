@@ -19,11 +19,13 @@ from service.catalogue.models import ModelCatalogue
 from service.errors import ModelMismatchError, StoreUnavailableError
 from service.inference.triton import TritonEngine
 from service.jobs.job import Job, JobStatus
+from service.jobs.lease import LeaseState
 from service.jobs.planned_step import Step
 from service.jobs.redis_blobs import RedisBlobStore
-from service.jobs.store import JobStore, LeaseState
+from service.jobs.store import JobStore
 from service.jobs.stored_image import StoredImage
-from service.settings import InferenceSettings, JobSettings, ReplicaSettings, Settings
+from service.settings import InferenceSettings, ReplicaSettings, Settings
+from service.settings.jobs import JobSettings
 from service.worker.housekeeping import DrainFlag
 from service.worker.metrics_reporter import JobOutcome
 from service.worker.pipeline import Pipeline

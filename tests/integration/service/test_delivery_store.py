@@ -11,7 +11,8 @@ from service.errors import TooManyRedeliveriesError
 from service.jobs.job import Webhook, WebhookEvent
 from service.jobs.store import JobStore
 from service.limits import TenantLimits
-from service.settings import Settings, WebhookSettings
+from service.settings import Settings
+from service.settings.webhooks import WebhookSettings
 from service.webhooks.delivery import Delivery, DeliveryAttempt, DeliveryStatus
 from service.webhooks.store import DeliveryStore
 from tests.integration.service.test_job_store import create

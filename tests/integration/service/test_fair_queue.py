@@ -13,9 +13,10 @@ from service.capacity.load import LoadStore
 from service.embedded.redis import RedisServer
 from service.jobs.creation import Creation
 from service.jobs.job import Job, JobStatus, Outcome
+from service.jobs.lease import Lease, LeaseState
 from service.jobs.planned_step import Step
 from service.jobs.priority import Priority
-from service.jobs.store import JobStore, Lease, LeaseState
+from service.jobs.store import JobStore
 from service.jobs.stored_image import Blob, StoredImage
 from service.jobs.turns import OpenTurns
 from service.limits import TenantLimits

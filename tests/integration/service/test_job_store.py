@@ -11,9 +11,10 @@ from redis import Redis
 
 from service.errors import InputExpiredError, StoreUnavailableError
 from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress, Stage
+from service.jobs.lease import Lease, LeaseState
 from service.jobs.planned_step import Step
 from service.jobs.priority import Priority
-from service.jobs.store import JobStore, Lease, LeaseState
+from service.jobs.store import JobStore
 from service.jobs.stored_image import Blob, StoredImage
 from service.settings import Settings
 

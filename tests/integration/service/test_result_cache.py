@@ -17,8 +17,9 @@ from fastapi import FastAPI
 from service.jobs.bucket_blobs import BucketBlobStore
 from service.keys import Scope
 from service.limits import TenantLimits
-from service.settings import AuthMode, CacheSettings, Settings, WebhookSettings
+from service.settings import AuthMode, CacheSettings, Settings
 from service.settings.bucket import BucketSettings
+from service.settings.webhooks import WebhookSettings
 from tests.integration.service.buckets import environment_of, keys_in
 from tests.integration.service.callers import MakeKey, ask
 from tests.integration.service.receiver import receiving

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from service.settings import WebhookSettings
+from service.settings.webhooks import WebhookSettings
 from service.webhooks.worker.guarded_network import Resolver, ThreadedResolver
 from service.webhooks.worker.sender import Answer, WebhookSender
 from tests.integration.service.receiver import receiving

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from service.api.app import create_app
 from service.api.cors import CORS_REQUEST_HEADERS
-from service.settings import AuthMode, CorsSettings, Settings
+from service.settings import AuthMode, Settings
+from service.settings.cors import CorsSettings
 
 PAGE = "https://photos.example.com"
 

@@ -3,7 +3,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from service.errors import InvalidWebhookUrlError
-from service.settings import WebhookSettings
+from service.settings.webhooks import WebhookSettings
 from service.webhooks.target import WebhookTarget, may_reach
 
 PUBLIC = ["93.184.216.34", "8.8.8.8", "2606:2800:220:1:248:1893:25c8:1946", "64:ff9b::808:808"]

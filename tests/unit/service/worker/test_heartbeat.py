@@ -10,8 +10,8 @@ import pytest
 
 from service.errors import StoreUnavailableError
 from service.jobs.job import Job, Progress, Stage
-from service.jobs.store import Lease, LeaseState
-from service.settings import JobSettings
+from service.jobs.lease import Lease, LeaseState
+from service.settings.jobs import JobSettings
 from service.worker.heartbeat import Heartbeat, StopReason
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from service.errors import StoreUnavailableError
-from service.settings import JobSettings
+from service.settings.jobs import JobSettings
 from service.worker.housekeeping import DrainFlag, WorkerHousekeeping
 
 

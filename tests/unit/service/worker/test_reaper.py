@@ -10,7 +10,7 @@ from service.jobs.job import Job, JobStatus
 from service.jobs.priority import Priority
 from service.jobs.stored_image import Blob
 from service.jobs.turns import OpenTurns
-from service.settings import JobSettings
+from service.settings.jobs import JobSettings
 from service.worker.metrics_reporter import JobOutcome
 from service.worker.reaper import Reaper
 

@@ -3,7 +3,7 @@
 import pytest
 
 from service.jobs.job import JobStatus, WebhookEvent
-from service.settings import WebhookSettings
+from service.settings.webhooks import WebhookSettings
 from service.webhooks.delivery import Delivery, DeliveryAttempt, DeliveryStatus
 from service.webhooks.worker.deliverer import WebhookDeliverer, write_body
 from service.webhooks.worker.sender import Answer
