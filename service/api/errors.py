@@ -20,12 +20,13 @@ from service.errors import (
     UnsupportedMediaTypeError,
 )
 from service.observability.logs import current_request_id
+from service.schemas.inference import InferenceProblem
 from service.schemas.problem import Problem
 from service.schemas.view import to_path
 
 PROBLEM_TYPE = "application/problem+json"
 _INFERENCE = "/v2/"
-"""Prefix of the routes of the Open Inference Protocol, whose errors are `{"error": text}`."""
+"""Prefix of the routes of the Open Inference Protocol."""
 
 _BY_STATUS: Mapping[int, type[ServiceError]] = {
     kind.status: kind
@@ -44,11 +45,11 @@ def problem_response(
         extra["WWW-Authenticate"] = error.challenge
     if isinstance(error, RangeNotSatisfiableError):
         extra["Content-Range"] = f"bytes */{error.limit}"
-    problem = Problem.of(error, instance=instance, request_id=current_request_id() or "")
-    content = problem.model_dump()
-    if f"{instance}/".startswith(to_path(_INFERENCE)):  # where clients expect `error`
-        content = {"error": f"{problem.code}: {problem.detail}", **content}
-    return JSONResponse(content, status_code=error.status, headers=extra, media_type=PROBLEM_TYPE)
+    schema = InferenceProblem if f"{instance}/".startswith(to_path(_INFERENCE)) else Problem
+    problem = schema.of(error, instance=instance, request_id=current_request_id() or "")
+    return JSONResponse(
+        problem.model_dump(), status_code=error.status, headers=extra, media_type=PROBLEM_TYPE
+    )
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -57,9 +57,8 @@ def install_document(app: FastAPI, routes: RouteTable) -> None:
                 for response in operation["responses"].values():
                     response.setdefault("headers", {}).update(_document_limits(wanted))
                 error = operation["responses"]["default"]
-                error["content"] = {
-                    PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}
-                }
+                (problem,) = error["content"].values()
+                error["content"] = {PROBLEM_TYPE: problem}
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way

@@ -1,6 +1,23 @@
 """Bodies of the Open Inference Protocol (KServe v2)."""
 
+from typing import Self
+
+from service.errors import ServiceError
+from service.schemas.problem import Problem
 from service.schemas.view import View
+
+
+class InferenceProblem(Problem):
+    """A problem with the member that clients of this protocol show."""
+
+    error: str
+    """Code and detail."""
+
+    @classmethod
+    def of(cls, error: ServiceError, *, instance: str, request_id: str) -> Self:
+        """Build the problem document of an error."""
+        problem = Problem.of(error, instance=instance, request_id=request_id)
+        return cls(**problem.model_dump(), error=f"{problem.code}: {problem.detail}")
 
 
 class ServerMetadata(View):

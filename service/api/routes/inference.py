@@ -27,6 +27,7 @@ from service.intake.inference_request import IMAGE, IMAGE_RIGHT, JSON_LENGTH
 from service.jobs.job import Job
 from service.keys import Scope
 from service.schemas.inference import (
+    InferenceProblem,
     InferenceResponse,
     ModelMetadata,
     OutputTensor,
@@ -34,7 +35,14 @@ from service.schemas.inference import (
     TensorMetadata,
 )
 
-router = APIRouter(prefix="/v2", tags=["inference"], dependencies=[Depends(refuse_parameters)])
+router = APIRouter(
+    prefix="/v2",
+    tags=["inference"],
+    dependencies=[Depends(refuse_parameters)],
+    responses={
+        "default": {"model": InferenceProblem, "description": "Problem details (RFC 9457)."}
+    },
+)
 
 _VIEWS_CHANNELS = 6
 _LENGTH = struct.Struct("<I")

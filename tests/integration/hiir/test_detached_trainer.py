@@ -124,7 +124,7 @@ def test_the_runs_of_a_plan_share_a_machine_and_come_back(machine: Path, tmp_pat
     for model in MODELS:
         log = (tmp_path / "back" / "logs" / f"{model}.log").read_text()
         assert "Traceback" not in log
-        assert log.count(" in all") == 3
+        assert log.count(" in total") == 3
         run = RunFolder(tmp_path / model)
         config = unpack_run(sorted((tmp_path / "back").glob(f"{model}-*.safetensors")), run)
         checkpoint = run.load()

@@ -12,13 +12,15 @@ def test_every_operation_describes_its_errors_as_they_come(stack: Stack) -> None
     operations = [item for path in document["paths"].values() for item in path.values()]
     assert len(operations) > 10
     for operation in operations:
+        name = "InferenceProblem" if "inference" in operation.get("tags", ()) else "Problem"
         content = operation["responses"]["default"]["content"]
-        schema = {"$ref": "#/components/schemas/Problem"}
+        schema = {"$ref": f"#/components/schemas/{name}"}
         assert content == {"application/problem+json": {"schema": schema}}
         assert operation["summary"]
-    problem = stack.client.get("/v2").json()
-    described = document["components"]["schemas"]["Problem"]["properties"]
-    assert problem.keys() == described.keys()
+    for path, name in (("/v3", "Problem"), ("/v2/repository/index", "InferenceProblem")):
+        problem = stack.client.get(path).json()
+        described = document["components"]["schemas"][name]["properties"]
+        assert problem.keys() == described.keys()
     assert document == stack.client.get("/openapi.json").json()
 
 
@@ -50,7 +52,8 @@ def test_what_needs_a_key_says_so(stack: Stack) -> None:
         for path, operations in document["paths"].items()
         if all(operation.get("security") == [] for operation in operations.values())
     }
-    assert public == {"/livez", "/readyz", "/docs/errors", "/v1/results/{token}"}
+    health = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
+    assert public == {*health, "/docs/errors", "/v1/results/{token}"}
 
 
 def test_operations_have_the_names_that_a_generated_client_gives_them(stack: Stack) -> None:

@@ -118,10 +118,10 @@ def test_archives_that_arrive_later_are_learned_from(
     os.link(first, arrived / first.name)
     run.log = log_and_deliver
     train(config, run)
-    added = [record.message for record in caplog.records if " in all" in record.message]
+    added = [record.message for record in caplog.records if " in total" in record.message]
     assert len(added) == 2
-    assert added[0].startswith("shard-01.tar adds 1 images, 1 in all")
-    assert added[1].startswith("shard-02.tar adds 1 images, 2 in all")
+    assert added[0].startswith("shard-01.tar: added 1 images, 1 in total")
+    assert added[1].startswith("shard-02.tar: added 1 images, 2 in total")
 
 
 @pytest.mark.parametrize("kind", ["muon", "adamw"])
