@@ -30,7 +30,11 @@ def add_degradation_commands(commands: "Commands") -> None:
         "--sheet", type=Path, metavar="OUT.png", help="draw each degradation at three strengths"
     )
     degrade.add_argument(
-        "--image", type=Path, default=_SAMPLE, metavar="FILE", help="photo that the sheet shows"
+        "--image",
+        type=Path,
+        default=_SAMPLE,
+        metavar="FILE",
+        help="photo that the sheet shows (default: the project's sample)",
     )
     degrade.add_argument(
         "--only",

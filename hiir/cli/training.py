@@ -102,7 +102,12 @@ def _add_train(commands: "Commands") -> None:
 
 
 def _add_data(commands: "Commands") -> None:
-    data = add_command(commands, "data", summary="prepare training data")
+    data = add_command(
+        commands,
+        "data",
+        summary="prepare training data",
+        example="hiir data pack denoise-color --output shards",
+    )
     actions = data.add_subparsers(required=True, metavar="ACTION")
     pack = add_command(
         actions,

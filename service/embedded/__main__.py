@@ -129,7 +129,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="hiir up",
         help="start the whole stack and serve until Ctrl-C",
         description="Start Redis, Triton, the workers and the API, and serve until Ctrl-C.",
-        epilog="example: hiir up --port 9000 --worker-concurrency 1",
+        epilog="examples:\n  hiir up --port 9000 --worker-concurrency 1",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     up.set_defaults(run=_up)
     up.add_argument("--host", help="address that the API listens on (default: 127.0.0.1)")
