@@ -32,9 +32,8 @@ def add_degradation_commands(commands: "Commands") -> None:
     degrade.add_argument(
         "--image",
         type=Path,
-        default=_SAMPLE,
         metavar="FILE",
-        help="photo that the sheet shows (default: the project's sample)",
+        help="photo that the sheet shows (default: samples/astronaut.png of the project)",
     )
     degrade.add_argument(
         "--only",
@@ -61,7 +60,7 @@ def _degrade(options: argparse.Namespace) -> int:
     from hiir.imaging import to_unit
 
     if options.sheet is not None:
-        photo = to_unit(np.ascontiguousarray(read_photo(options.image, ColorMode.RGB)))
+        photo = to_unit(np.ascontiguousarray(read_photo(options.image or _SAMPLE, ColorMode.RGB)))
         contact_sheet(photo, seed=options.seed, only=tuple(options.only)).save(options.sheet)
         print(options.sheet)
         return 0
