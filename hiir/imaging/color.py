@@ -1,5 +1,4 @@
-"""Color conversion at the depth of the samples: ICC profiles are applied by lcms, through libvips.
-"""
+"""Color conversion at the depth of the samples: ICC profiles, applied by lcms through libvips."""
 
 import io
 from dataclasses import dataclass

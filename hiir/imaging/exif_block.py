@@ -106,8 +106,7 @@ def collected(
 
 
 def movable(reader: TiffReader, fields: Mapping[int, TiffField]) -> list[NewField]:
-    """Copy the fields of a directory, except values that contain offsets or extend beyond the file.
-    """
+    """Copy the fields of a directory, except values with offsets or beyond the end of the file."""
     copies = []
     for tag, field in fields.items():
         if tag not in _NESTED and field.kind not in _OFFSET_KINDS:
@@ -150,8 +149,7 @@ def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
 
 
 def resolution_fields(order: str, sides: tuple[float, float], unit: int) -> list[NewField]:
-    """Build the fields of a resolution: unit 1 is a ratio of the sides of a pixel, 2 is per inch.
-    """
+    """Build the fields of a resolution: unit 1 is the ratio of a pixel's sides, 2 is per inch."""
     values = [Fraction(side).limit_denominator(_MAX_DENOMINATOR) for side in sides]
     return [
         *(

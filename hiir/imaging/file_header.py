@@ -71,8 +71,7 @@ def _count_frames(image: ImageFile, image_format: ImageFormat) -> int:
 
 
 def _pages(stream: BinaryIO) -> list[int]:
-    """Return the indices of those pages of a TIFF that are photos, and not reduced copies or masks.
-    """
+    """Return the indices of the pages of a TIFF that are photos, not reduced copies or masks."""
     reader, full, count = TiffReader(stream), [], 0
     try:
         for place, page in enumerate(reader.chain()):

@@ -187,7 +187,6 @@ def _trailer_bytes(stream: BinaryIO) -> int:
 
 
 def _first_scan(content: bytes) -> int:
-    """Return the offset of the first scan: earlier segments may contain previews with end markers.
-    """
+    """Return the offset of the first scan; earlier segments may hold previews with end markers."""
     last = deque(read_segments(io.BytesIO(content)), maxlen=1)
     return last[0].end if last else _FIRST_SEGMENT

@@ -1,5 +1,4 @@
-"""Detects files that were compressed without loss in a format that also supports lossy compression.
-"""
+"""Detects lossless files in formats that support both lossless and lossy compression."""
 
 from collections.abc import Callable, Mapping
 from itertools import islice

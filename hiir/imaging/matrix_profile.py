@@ -38,8 +38,7 @@ class Primaries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """Transfer function from sample to light: `(a x + b) ** gamma` from `d` on, and `c x` below it.
-    """
+    """Transfer function from sample to light: `(a x + b) ** gamma` from `d` on, `c x` below it."""
 
     gamma: float
     a: float = 1.0

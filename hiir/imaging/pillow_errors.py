@@ -1,5 +1,4 @@
-"""Translates Pillow's many exceptions to the few of this package; no other module translates them.
-"""
+"""Translates Pillow's many exceptions to the few of this package; no other module does so."""
 
 import struct
 import zlib

@@ -78,8 +78,7 @@ def read_text(stream: BinaryIO, *, keep_gps: bool) -> bytes | None:
 
 
 def left_out(stream: BinaryIO) -> Iterator[str]:
-    """Yield descriptions of chunks that are neither read nor copied, and of data after the image.
-    """
+    """Yield descriptions of chunks that are not read or copied, and of data after the image."""
     end = 0
     names = set()
     for chunk in read_chunks(stream):

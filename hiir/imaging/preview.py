@@ -47,8 +47,7 @@ def write_preview(
 
 
 def _reduce(rows: OutputRows, *, factor: int) -> Image.Image:
-    """Average blocks of `factor` x `factor` pixels; the result is less than twice the wanted size.
-    """
+    """Average blocks of `factor` x `factor` pixels, to less than twice the wanted size."""
     height, width, channels = rows.shape
     factor = max(factor, 1)
     step = factor * max(1, BAND_PIXELS // (width * factor))

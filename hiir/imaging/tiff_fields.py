@@ -94,8 +94,7 @@ class TiffReader:
         return TiffFields(place=place, fields=fields, next_place=next_place)
 
     def below(self, directory: TiffFields | None, tag: int) -> TiffFields | None:
-        """Read the directory that a field of another one refers to; returns None if there is none.
-        """
+        """Read the directory that a field of another one refers to; None if there is none."""
         place = 0 if directory is None else self.number(directory.fields, tag)
         return self.directory(place) if place else None
 
@@ -104,8 +103,7 @@ class TiffReader:
         return self._read(field.place, field.size)
 
     def numbers(self, field: TiffField | None) -> tuple[int, ...]:
-        """Read the first integers of a value; empty if there is no field, or it has another type.
-        """
+        """Read the first integers of a value; empty if there is no field or no integer."""
         if field is None or field.kind not in _INTEGERS:
             return ()
         count = min(field.count, _MAX_NUMBERS)

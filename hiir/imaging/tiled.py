@@ -248,8 +248,7 @@ def _restore_in_order(
 def _blended(
     pixels: Pixels, restored: FloatPixels, contract: ModelContract, strength: float
 ) -> FloatPixels:
-    """Blend the part of a restored tile inside the image; `pixels` are `(h, w, C)` without padding.
-    """
+    """Blend the part of a tile inside the image; `pixels` are `(h, w, C)` without padding."""
     rows, columns = (slice(side * contract.scale) for side in pixels.shape[:2])
     before = _to_float(pixels[..., : contract.output_channels])
     blended = restored.copy()
