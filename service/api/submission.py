@@ -72,8 +72,7 @@ async def submit(
 ) -> Submission | DryRunView:
     """Receive, validate and queue one image, or predict its result (`dry_run`).
 
-    Raises:
-        ServiceError: the errors of `JobSubmitter.accept`.
+    Raises the errors of `JobSubmitter.accept`.
     """
     query = request.query_params.multi_items()
     if RIGHT_FIELD in request.query_params:
@@ -139,11 +138,7 @@ async def submit_inference(
 
 
 def read_idempotency_key(request: Request) -> str | None:
-    """Return the idempotency key, if there is one.
-
-    Raises:
-        IdempotencyKeyInvalidError: if it is not valid.
-    """
+    """Return the idempotency key, if there is one; raises `IdempotencyKeyInvalidError`."""
     key = request.headers.get("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
         raise IdempotencyKeyInvalidError(
@@ -153,20 +148,12 @@ def read_idempotency_key(request: Request) -> str | None:
 
 
 def read_task(services: Services, given: Mapping[str, str]) -> Restoration:
-    """Return the requested tasks.
-
-    Raises:
-        ServiceError: the errors of `read_restoration`.
-    """
+    """Return the requested tasks; raises the errors of `read_restoration`."""
     return read_restoration(services.catalogue.tasks, given)
 
 
 def _read_priority(given: Mapping[str, str]) -> Priority:
-    """Return the priority of a job.
-
-    Raises:
-        InvalidParameterError: if there is no such priority.
-    """
+    """Return the priority of a job; raises `InvalidParameterError`."""
     name = given.get("priority", Priority.INTERACTIVE)
     try:
         return Priority(name)
@@ -234,11 +221,7 @@ class _Submitter:
         return self.post(key)
 
     def is_dry_run(self) -> bool:
-        """Return whether nothing is to be created.
-
-        Raises:
-            InvalidParameterError: if the value of `dry_run` is not valid.
-        """
+        """Return whether nothing is to be created; raises `InvalidParameterError`."""
         try:
             return self._flag("dry_run")
         except InvalidParameterError:
@@ -258,11 +241,7 @@ class _Submitter:
             yield replace(upload, stored=stored)
 
     def try_out(self, client_id: str | None) -> DryRunView:
-        """Predict the result of the upload.
-
-        Raises:
-            InvalidParameterError: if an id is given.
-        """
+        """Predict the result of the upload; raises `InvalidParameterError` if an id is given."""
         with contextlib.closing(self.upload):
             if client_id is not None:
                 raise InvalidParameterError(

@@ -59,8 +59,7 @@ class Backlog:
         return (first + running) / slots
 
     def retry_after(self, ends: float, *, priority: Priority = Priority.BATCH) -> int:
-        """Return the seconds after which `ends` jobs are likely to have ended, for `Retry-After`.
-        """
+        """Return the seconds after which `ends` jobs have probably ended, for `Retry-After`."""
         jobs = self.load.open_jobs
         if priority is Priority.INTERACTIVE:
             load = self.load.of(priority)

@@ -74,8 +74,7 @@ def _translate(error: InferenceServerException) -> InferenceUnavailableError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServersReport:
-    """Answers of the servers: None for a server that is ready, otherwise the reason why it is not.
-    """
+    """Answers of the servers: None for a ready server, otherwise the reason why it is not ready."""
 
     servers: Sequence[str | None]
     """One entry per server, in the order of the setting, or of the sorted addresses of a hostname.

@@ -189,8 +189,7 @@ def _remove_stale_shared_memory() -> None:
 
 
 def _remove_old_files(folder: Path) -> None:
-    """Remove graphs that were compiled long ago; otherwise those of old exports would accumulate.
-    """
+    """Remove graphs that were compiled long ago, so that those of old exports do not accumulate."""
     oldest = time.time() - _CACHE_DAYS * 24 * 3600
     for file in folder.glob("*"):
         if file.stat().st_mtime < oldest:

@@ -63,8 +63,7 @@ class Route:
         self.touch()
 
     def refuse(self, mismatch: ModelMismatchError) -> None:
-        """Record that the server lacks the model or has another version; it is asked again later.
-        """
+        """Record that the server lacks the model or has another version; ask again later."""
         self.mismatch, self._must_check = mismatch, True
         self.blocked_until = time.monotonic() + _MISMATCH_SECONDS
 

@@ -275,8 +275,7 @@ def _check_strength(options: PhotoOptions, model: ModelContract) -> None:
 
 
 def _choose_models(request: Restoration, *, gray: bool, views: int) -> tuple[ModelContract, ...]:
-    """Choose the model of each step: the first step takes the photo, the others a restored image.
-    """
+    """Choose the model of each step: the first takes the photo, the others a restored image."""
     if views > 1 and not request.steps:
         raise NoModelForImageError(
             f"{request.name} takes one view of a scene.", limit=1, actual=views

@@ -92,8 +92,7 @@ class IdempotencyStore:
             self._release(keys=[claim.record], args=[claim.job_id])
 
     def abandon(self, claim: Claim) -> None:
-        """Release the key, unless the submission was answered; the client may retry or change it.
-        """
+        """Release the key, unless it was answered; the client may retry or change the request."""
         with redis_errors():
             self._abandon(keys=[claim.record], args=[claim.job_id])
 

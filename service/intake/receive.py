@@ -240,8 +240,7 @@ def _as_field(value: object) -> str:
 
 
 class _FormParser(MultiPartParser):
-    """Requires the closing boundary: a form without it is truncated, and its last part incomplete.
-    """
+    """Requires the closing boundary: a form without it is truncated in its last part."""
 
     _ended = False
 

@@ -108,8 +108,7 @@ def derive_batch_id(tenant: str, client_id: str) -> str:
 
 
 def item_job_id(batch_id: str, index: int) -> str:
-    """Return the job id of one file; it stays the same if the submission is resumed after a crash.
-    """
+    """Return the job id of one file; it is the same if the submission is resumed after a crash."""
     return hashlib.sha256(f"batch\0{batch_id}\0{index}".encode()).hexdigest()[:32]
 
 

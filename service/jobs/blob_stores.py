@@ -7,8 +7,7 @@ from service.settings import Settings
 
 
 def open_blob_store(settings: Settings) -> BlobStore:
-    """Return the store in the bucket if the settings name a bucket, otherwise the store in Redis.
-    """
+    """Return the store in the bucket if the settings name one, otherwise the store in Redis."""
     if settings.bucket.url is None:
         return RedisBlobStore.from_settings(settings)
     return BucketBlobStore.from_settings(settings)

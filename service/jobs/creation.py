@@ -77,8 +77,7 @@ class CreationCall:
 
 
 def creation_keys(job: Job) -> list[str]:
-    """Return the keys for creating or discarding a job: the job's keys, and its tenant's counters.
-    """
+    """Return the keys for creating or discarding a job: its own, and its tenant's counters."""
     day = int(job.created_at // 86_400)
     kind = "open" if job.batch_id is None else "open-batch"
     return [

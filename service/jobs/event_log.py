@@ -25,8 +25,7 @@ class EventLog:
         self._redis = client
 
     def of_job(self, job_id: str, *, after: str) -> list[JobEvent]:
-        """Return up to 100 events after the one with the id `after`; `0-0` starts at the beginning.
-        """
+        """Return up to 100 events after the id `after`; `0-0` starts at the beginning."""
         found = self._range(_of_job(job_id), after=after)
         return [JobEvent.from_fields(event_id, fields) for event_id, fields in found]
 

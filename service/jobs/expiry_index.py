@@ -17,8 +17,7 @@ _DUE = 1000
 
 
 class ExpiryIndex:
-    """Keys of objects by expiry. Every method raises `StoreUnavailableError` while Redis is down.
-    """
+    """Keys of objects by expiry. Every method raises `StoreUnavailableError` if Redis is down."""
 
     def __init__(self, *, client: redis.Redis) -> None:
         self._redis = client

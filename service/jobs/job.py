@@ -137,10 +137,7 @@ class Progress:
     tiles_done: int = 0
     tiles_total: int = 0
     tile_columns: int = 0
-    """Columns of the tile grid, 0 while unknown.
-
-    Tiles run from left to right and from top to bottom.
-    """
+    """Columns of the tile grid, filled from left to right and top to bottom; 0 while unknown."""
 
     @property
     def tile_rows(self) -> int:
@@ -389,10 +386,7 @@ class Outcome:
 
 
 def derive_job_id(tenant: str, client_id: str) -> str:
-    """Return the store's id for a client's id.
-
-    It includes the tenant, because two tenants may choose the same id.
-    """
+    """Return the store's id for a client's id, which two tenants may both choose."""
     return hashlib.sha256(f"{tenant}\0{client_id}".encode()).hexdigest()[:32]
 
 

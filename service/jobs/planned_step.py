@@ -156,8 +156,7 @@ def result_shape(
 
 
 def _source_of(tiles: TilePlan, size: tuple[int, int], *, scale: int) -> Region:
-    """Return the region that the previous step must restore to fill these tiles, in its own pixels.
-    """
+    """Return the region, in its own pixels, that the previous step must restore for these tiles."""
     height, width = size
     bottom = min(tiles.top + tiles.height, height)
     right = min(tiles.left + tiles.width, width)

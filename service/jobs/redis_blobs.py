@@ -172,8 +172,7 @@ def _checked(chunks: Iterable[bytes], blob: Blob) -> Iterator[bytes]:
 
 
 def _rechunk(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield chunks of equal size, the last one shorter; yields one empty chunk for an empty blob.
-    """
+    """Yield chunks of equal size, the last one shorter; an empty blob has one empty chunk."""
     buffer, yielded = bytearray(), False
     for piece in pieces:
         buffer += piece

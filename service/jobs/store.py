@@ -108,11 +108,8 @@ class JobStore:
         room. A job of a batch is always written: a job over a quota is written as failed, and a job
         over the limit of open jobs is held until another one has ended.
 
-        The record does not expire before the job has ended.
-
-        Raises:
-            StoreUnavailableError: if too few replicas confirm the job. The job then exists: discard
-                it.
+        The record does not expire before the job has ended. Raises `StoreUnavailableError` if too
+        few replicas confirm the job, which then exists: discard it.
         """
         call = self.creation(job)
         with redis_errors():
@@ -170,15 +167,8 @@ class JobStore:
     ) -> tuple[list[Job], tuple[float, str] | None]:
         """Return up to `count` of a tenant's jobs, newest first, and the position of the next page.
 
-        Expired jobs are skipped.
-
-        Args:
-            tenant: the tenant.
-            before: position that the previous call returned; None for the first page.
-            count: maximum number of jobs.
-
-        Returns:
-            The jobs, and the position of the next page; None if there is no next page.
+        Expired jobs are skipped. `before` is the position that the previous call returned, or None
+        for the first page. A returned position of None means that there is no next page.
         """
         edge = "+inf" if before is None else repr(before[0])
         with redis_errors():
@@ -229,9 +219,8 @@ class JobStore:
     def cancel(self, job_id: str, *, purge: bool = True) -> Job | None:
         """Cancel a queued job, stop a running one, or, with `purge`, mark an ended one as purged.
 
-        Returns:
-            The job before this call, which distinguishes the three cases; None if it does not
-            exist.
+        Returns the job before this call, which distinguishes the three cases; None if there is
+        none.
         """
         before = self.get(job_id)
         if before is None:
@@ -249,8 +238,7 @@ class JobStore:
     def claim(self, worker: str) -> Lease | None:
         """Lease the next job to a worker; returns None if no job can be taken.
 
-        Raises:
-            StoreFullError: if the job must wait because Redis is nearly full.
+        Raises `StoreFullError` if the job must wait because Redis is nearly full.
         """
         token = uuid.uuid4().hex
         with redis_errors():
@@ -320,12 +308,8 @@ class JobStore:
     def requeue(self, lease: Lease, *, later: bool = False) -> LeaseState:
         """Put the job back at the head of the queue, without counting the attempt.
 
-        Args:
-            lease: lease of the job.
-            later: keep the job out of the queue for `republish_seconds`.
-
-        Returns:
-            Only `HELD` means that the job was requeued; `STOP` means that it is to be canceled.
+        `later` keeps the job out of the queue for `republish_seconds`. Only `HELD` means that it
+        was requeued; `STOP` means that it is to be canceled.
         """
         with redis_errors():
             state = self._requeue(

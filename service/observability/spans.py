@@ -38,8 +38,7 @@ class Span(Protocol):
         ...
 
     def fail(self, kind: str) -> None:
-        """Mark the step as failed; `kind` is a code or the name of an exception, never free text.
-        """
+        """Mark the step as failed; `kind` is a code or an exception's name, never free text."""
         ...
 
     def end(self, *, at: float | None = None) -> None:
@@ -59,8 +58,7 @@ class SpanRecorder(Protocol):
         attributes: Attributes,
         at: float | None,
     ) -> Span:
-        """Start a span now, or at a time in seconds since the epoch; without a parent it is a root.
-        """
+        """Start a span now, or at a time in seconds since the epoch; a root without a parent."""
         ...
 
 

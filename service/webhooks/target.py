@@ -97,8 +97,7 @@ class WebhookTarget:
 
 
 def may_reach(address: Address, allowed: Sequence[Network]) -> bool:
-    """Return whether requests may go to this address: it must be public, or in an allowed network.
-    """
+    """Return whether requests may go to this address: it is public, or in an allowed network."""
     return all(
         any(part in network for network in allowed)
         or not (

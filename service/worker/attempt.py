@@ -128,11 +128,7 @@ class Attempt:
         return isinstance(error, Exception)
 
     def enter(self, stage: Stage) -> None:
-        """Start the next stage.
-
-        Raises:
-            JobInterruptedError: if the job must stop.
-        """
+        """Start the next stage; raises `JobInterruptedError` if the job must stop."""
         self._stages.enter(stage)
         if stage is Stage.ENCODE:
             self._heartbeat.finish_up()
@@ -172,12 +168,7 @@ class Attempt:
         return self._heartbeat.interrupting(interrupt)
 
     def fetch_source(self, into: BinaryIO) -> None:
-        """Copy the upload into a file.
-
-        Raises:
-            InputExpiredError: if the upload has expired.
-            StoreFaultError: if the stored file is damaged.
-        """
+        """Copy the upload into a file; raises `InputExpiredError` or `StoreFaultError`."""
 
         def fetch() -> None:
             blob = self._job.source.blob
@@ -203,12 +194,9 @@ class Attempt:
     ) -> None:
         """Store the result and end the job; both are retried while Redis is down or full.
 
-        The encoded result is kept during the retries.
-
-        Raises:
-            ResultTooLargeError: if the file exceeds the limit for results.
-            StoreFullError: if the store is still full after `store_full_seconds`.
-            JobInterruptedError: if the lease was lost, or the owner canceled the job.
+        The encoded result is kept during the retries. Raises `ResultTooLargeError` above the limit,
+        `StoreFullError` after `store_full_seconds`, and `JobInterruptedError` if the lease was lost
+        or the owner canceled the job.
         """
         size = content.seek(0, os.SEEK_END)
         if size > self._limits.result_bytes:
@@ -219,8 +207,8 @@ class Attempt:
             )
 
         def hand_over() -> LeaseState:
-            # Each retry repeats both steps, because the first blob may have been lost. The blob
-            # keeps its id, so no second copy is made.
+            # Retries repeat both steps: the first blob may be lost. It keeps its id: no second
+            # copy.
             content.seek(0)
             blob = self._blobs.put(
                 iter(partial(content.read, MIB), b""),
@@ -400,8 +388,8 @@ class Attempt:
     def _publish_batch_turn(self) -> None:
         """Publish a turn for the next batch job, which takes this job's place.
 
-        Turns of batch jobs are dropped while the maximum number of batch jobs is running. Turns of
-        interactive jobs are never dropped.
+        Such turns are dropped while the maximum number of batch jobs runs; interactive ones never
+        are.
         """
         if self._job.priority is Priority.BATCH:
             with suppress(ServiceError):  # otherwise the reaper publishes it

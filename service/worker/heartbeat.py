@@ -92,8 +92,7 @@ class Heartbeat:
         self._thread.join()
 
     def check_soon(self) -> None:
-        """Check for a reason to stop now instead of at the next heartbeat; called after each tile.
-        """
+        """Check for a reason to stop now, not at the next heartbeat; called after each tile."""
         self._wake.set()
 
     def finish_up(self) -> None:

@@ -34,8 +34,7 @@ class JobStages:
         self._spans.enter_context(span(stage.value))
 
     def close(self, following: Stage = Stage.DONE) -> None:
-        """Stop the clock of the current stage once; its span continues and includes what follows.
-        """
+        """Stop the clock of the current stage once; its span goes on, and includes what follows."""
         if following is self._stage:
             return
         now = time.monotonic()
