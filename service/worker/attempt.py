@@ -207,7 +207,7 @@ class Attempt:
             )
 
         def hand_over() -> LeaseState:
-            # Retries repeat both steps: the first blob may be lost. It keeps its id: no second
+            # Both steps on each retry: the first blob may be lost. It keeps its id, so there is no
             # copy.
             content.seek(0)
             blob = self._blobs.put(
@@ -388,8 +388,7 @@ class Attempt:
     def _publish_batch_turn(self) -> None:
         """Publish a turn for the next batch job, which takes this job's place.
 
-        Such turns are dropped while the maximum number of batch jobs runs; interactive ones never
-        are.
+        Turns of batch jobs are dropped while the maximum number runs; interactive ones never are.
         """
         if self._job.priority is Priority.BATCH:
             with suppress(ServiceError):  # otherwise the reaper publishes it
