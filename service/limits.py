@@ -165,7 +165,7 @@ OPEN_MODE: Mapping[str, Mapping[str, int]] = {
 }
 """Defaults that differ in open mode, by the fields of `Settings`.
 
-Everyone on this machine is one tenant there, so quotas would have no purpose, and a folder of photos
-is a normal submission. The limits of the machine still apply: `queue_depth`, the memory of the
-store, and the six hours that a job may wait (`jobs.input_seconds`).
+Everyone on this machine is one tenant there, so quotas would have no purpose, and a folder of
+photos is a normal submission. The limits of the machine still apply: `queue_depth`, the memory of
+the store, and the six hours that a job may wait (`jobs.input_seconds`).
 """
