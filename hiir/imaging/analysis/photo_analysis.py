@@ -31,7 +31,7 @@ _CONFIDENT = 0.5
 
 
 class Suggestion(StrEnum):
-    """Tasks that may be suggested, in the order in which they run."""
+    """Tasks that may be suggested, in the order of their execution."""
 
     JPEG_ARTIFACTS = "jpeg-artifacts"
     DENOISE = "denoise"
