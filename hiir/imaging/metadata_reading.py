@@ -62,7 +62,8 @@ def read_orientation(image: Image.Image) -> Orientation:
 
 
 def stored_orientation(image: Image.Image) -> Orientation | None:
-    """Return how a TIFF was stored, because Pillow rotates it on loading; otherwise None."""
+    """Return how a TIFF was stored, because Pillow rotates it on loading; None for other formats.
+    """
     if not isinstance(image, TiffImageFile):
         return None
     value = image.tag_v2.get(ExifTags.Base.Orientation, UPRIGHT)
@@ -85,7 +86,7 @@ def read_metadata(
         image: the loaded image.
         policy: which metadata to keep.
         stream: file of the image, if it was opened from one.
-        orientation: orientation that is applied to its pixels; by default that of the image.
+        orientation: orientation that is applied to its pixels; None if none is.
     """
     icc_profile, dropped = _read_profile(image)
     if policy is MetadataPolicy.STRIP:

@@ -69,7 +69,7 @@ def _read(source: BinaryIO, kind: str | None) -> tuple[bytes | None, bool]:
 def _read_packet(
     source: BinaryIO, kind: str | None, *, keep_gps: bool
 ) -> tuple[bytes | None, list[str]]:
-    """Return XMP of the first page, and the name of IPTC if the page has it, which is not kept."""
+    """Return the XMP of the first page, and the names of metadata that is not kept."""
     if kind in _NOT_TIFF:
         return None, []
     try:

@@ -105,8 +105,8 @@ class JobStore:
         """Write a new, queued job and reserve memory for its result.
 
         Nothing is written if its id is taken, its tenant has reached a limit, or the store has no
-        room. A job of a batch is always written: a job over a quota is written as failed, and a job
-        over the limit of open jobs is held until another one has ended.
+        room. A job of a batch is always written: one over the daily pixels or without memory is
+        written as failed, and one over the limit of open jobs is held until another one has ended.
 
         The record does not expire before the job has ended. Raises `StoreUnavailableError` if too
         few replicas confirm the job, which then exists: discard it.

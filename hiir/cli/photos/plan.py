@@ -99,7 +99,7 @@ def plan_photo(
     """Return the plan for one photo.
 
     Raises:
-        PhotoPlanError: if its right view does not exist.
+        PhotoPlanError: if the result would replace the photo, or its right view does not exist.
     """
     target = with_format(output / relative, image_format)
     if target.resolve() == source.resolve():
