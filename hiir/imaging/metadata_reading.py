@@ -62,8 +62,7 @@ def read_orientation(image: Image.Image) -> Orientation:
 
 
 def stored_orientation(image: Image.Image) -> Orientation | None:
-    """Return how a TIFF was stored, because Pillow rotates it on loading; None for other formats.
-    """
+    """Return how a TIFF was stored, because Pillow rotates it on loading; else None."""
     if not isinstance(image, TiffImageFile):
         return None
     value = image.tag_v2.get(ExifTags.Base.Orientation, UPRIGHT)
