@@ -1,4 +1,4 @@
-"""The Redis client, and the one translation of its errors, for all stores.
+"""The Redis client and the translation of its errors, for all stores.
 
 With Sentinel, each new connection goes to the primary that the sentinels name at that time. A
 connection whose server died or became a replica is closed and replaced: clients need no restart
@@ -44,13 +44,13 @@ from service.settings.redis_address import SentinelAddress
 _CONNECT_SECONDS = 1.0
 _REPLY_SECONDS = 3.0
 _MAX_CONNECTIONS = 128
-"""More than the threads of a process."""
+"""More than the number of threads in a process."""
 
 _lock = threading.Lock()
 _pools: WeakValueDictionary[tuple[str, bool], redis.ConnectionPool] = WeakValueDictionary()
-"""By URL and whether replies are decoded; a pool lives as long as its clients."""
+"""Pools by URL and by whether replies are decoded; a pool lives as long as its clients."""
 
-# Errors that pass when Redis is back, has loaded its file or has a master again.
+# Temporary errors: they end when Redis is back, has loaded its file, or has a primary again.
 _AWAY = (
     BusyLoadingError,
     ClusterDownError,
@@ -60,7 +60,7 @@ _AWAY = (
     redis.ConnectionError,
     redis.TimeoutError,
 )
-# Refusals without a class in redis-py: the disk is full, or a script runs too long.
+# Errors that have no class in redis-py: the disk is full, or a script runs too long.
 _AWAY_PREFIXES = ("MISCONF", "BUSY", "NOREPLICAS")
 _FAULTS = (
     ChildDeadlockedError,
@@ -74,10 +74,10 @@ _FAULTS = (
 def connect(url: str, *, decode_responses: bool) -> redis.Redis:
     """Return a client with short timeouts; it connects on first use.
 
-    All clients of a process for one database share a bounded pool; a caller that waits for a
-    connection in vain gets a `ConnectionError`. One immediate retry replaces a pooled connection
-    that died with the server. Longer retries are the caller's decision: the API answers 503, a
-    worker keeps trying.
+    All clients of a process for one database share a bounded pool; a caller that waits too long for
+    a connection gets a `ConnectionError`. One immediate retry replaces a pooled connection that
+    died with the server. Longer retries are up to the caller: the API answers 503, and a worker
+    keeps trying.
     """
     with _lock:
         pool = _pools.get((url, decode_responses))
@@ -99,7 +99,7 @@ def connect(url: str, *, decode_responses: bool) -> redis.Redis:
 async def connect_async(
     url: str, *, reply_seconds: float | None = None
 ) -> AsyncIterator[redis.asyncio.Redis]:
-    """Give a client for one event loop; `reply_seconds` limits the wait for each reply."""
+    """Yield a client for one event loop; `reply_seconds` limits the wait for each reply."""
     limits: dict[str, Any] = {
         "socket_connect_timeout": _CONNECT_SECONDS,
         "socket_timeout": reply_seconds,
@@ -131,7 +131,7 @@ def server_options(address: SentinelAddress) -> dict[str, Any]:
 def sentinel_options(address: SentinelAddress) -> dict[str, Any]:
     """Return redis-py's options for the connections to the sentinels themselves.
 
-    A sentinel that does not answer is not tried again: there are others.
+    A sentinel that does not answer is not retried, because there are others.
     """
     return {
         "username": address.sentinel_username,
@@ -161,9 +161,12 @@ def _open_pool(url: str, **options: Any) -> redis.ConnectionPool:
 
 
 def refuse_cluster(url: str) -> None:
-    """Raise `StoreFaultError` if the server runs in cluster mode; a server that is down passes.
+    """Check that the server does not run in cluster mode; a server that is down passes.
 
-    `url` is that of database 0: such a server may have no other one.
+    `url` is that of database 0, because such a server has no other one.
+
+    Raises:
+        StoreFaultError: if it runs in cluster mode.
     """
     client = connect(url, decode_responses=True)
     try:
@@ -182,7 +185,7 @@ def refuse_cluster(url: str) -> None:
 
 
 def redis_time(client: redis.Redis) -> float:
-    """Return the time by Redis's clock, in seconds since the epoch, with `redis_errors`.
+    """Return the time of Redis's clock, in seconds since the epoch; errors are translated.
 
     All times that are compared come from this clock.
     """
@@ -191,7 +194,7 @@ def redis_time(client: redis.Redis) -> float:
 
 
 def seconds_of(time: tuple[int, int]) -> float:
-    """Return a reply to `TIME`, seconds and microseconds, in seconds."""
+    """Convert a reply to `TIME`, seconds and microseconds, to seconds."""
     seconds, microseconds = time
     return seconds + microseconds / 1e6
 

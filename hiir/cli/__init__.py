@@ -1,7 +1,7 @@
-"""The command line `hiir`: one file a group of commands.
+"""The command line `hiir`: one file for each group of commands.
 
-Begin with `main`. Commands import what they need when they run: `hiir up` and `--help` must not
-wait for torch.
+Begin with `main`. Commands import their modules when they run, because `hiir up` and `--help` must
+not wait for torch.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: without the program's name; those of the process unless given.
+        arguments: the arguments without the program's name; by default those of the process.
 
     Returns:
         The exit status: 0, or 1 for an error, which is printed to standard error in one line.
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(given)
     options.given = given
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    for name in ("httpx", "watchfiles"):  # a line for every poll of a job, and for every event
+    for name in ("httpx", "watchfiles"):  # they log every poll of a job, and every file event
         logging.getLogger(name).setLevel(logging.WARNING)
     command: Callable[[argparse.Namespace], int] = options.run
     try:
@@ -48,13 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if not _is_ours(error):
             raise
-        # The message says what was wrong; a traceback would add nothing.
+        # The message says what is wrong; a traceback would add nothing.
         print(f"hiir: {error}", file=sys.stderr)
         return 1
 
 
 def _is_ours(error: Exception) -> bool:
-    """Whether the library raised an error on purpose; any other is a defect."""
+    """Return whether the library raised an error deliberately; any other error is a defect."""
     from hiir.errors import HiirError
     from hiir.imaging import ImagingError
 
@@ -62,7 +62,7 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _become(module: str, *arguments: str) -> int:
-    """Replace this process by a program of the service, which the library does not import."""
+    """Replace this process with a program of the service, which the library does not import."""
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - this Python, no shell
 
 

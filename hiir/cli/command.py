@@ -1,4 +1,4 @@
-"""What every command of `hiir` shares: how it is declared and how its help looks."""
+"""Declaration and help format that all commands of `hiir` share."""
 
 import argparse
 from collections.abc import Callable
@@ -10,7 +10,7 @@ __all__ = ["Commands", "HelpFormatter", "add_command"]
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of examples, and shows the default of every option that has one."""
+    """Keeps the line breaks of examples, and shows the default of every option that has one."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         hidden = (None, False, argparse.SUPPRESS)
@@ -32,12 +32,12 @@ def add_command(
     """Add one command.
 
     Args:
-        commands: the subcommands that it becomes one of.
-        name: as it is typed.
+        commands: the subcommands to add it to.
+        name: name of the command.
         run: called with the parsed options; returns the exit status.
-        summary: one line for the list of commands; without a period.
-        description: the first paragraph of ``--help``; the summary unless given.
-        example: command lines for the end of ``--help``, one a line.
+        summary: one line for the list of commands, without a period.
+        description: the first paragraph of ``--help``; by default the summary.
+        example: command lines for the end of ``--help``, one per line.
     """
     lines = "".join(f"\n  {line}" for line in (example or "").splitlines())
     parser = commands.add_parser(

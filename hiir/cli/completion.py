@@ -1,6 +1,6 @@
-"""The command `hiir completion`: completion of commands and options in a shell.
+"""The command `hiir completion`: shell completion of commands and options.
 
-Commands import what they need when they run.
+Commands import their modules when they run.
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""The command `hiir degrade`: look at degradations, or write degraded pairs.
+"""The command `hiir degrade`: view degradations, or write degraded pairs.
 
-Commands import what they need when they run: `--help` must not wait for torch.
+Commands import their modules when they run, because `--help` must not wait for torch.
 """
 
 import argparse

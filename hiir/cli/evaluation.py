@@ -1,6 +1,6 @@
 """The command `hiir eval`: measure a model, or a classical method, on a test set.
 
-Commands import what they need when they run: `--help` must not wait for torch.
+Commands import their modules when they run, because `--help` must not wait for torch.
 """
 
 import argparse
@@ -240,7 +240,7 @@ def _paper(options: argparse.Namespace) -> int:
 
 
 def _trained(options: argparse.Namespace) -> "Release | None":
-    """The model of a run or of weights files, where one is named instead of a shipped one."""
+    """Return the model of a run or of weights files; None if a shipped model is evaluated."""
     from hiir.evaluation.evaluation_request import RequestError
 
     named = [options.model is not None, options.run_dir is not None, bool(options.weights)]

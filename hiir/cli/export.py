@@ -1,6 +1,6 @@
-"""The command `hiir export`: write the graphs that are served.
+"""The command `hiir export`: write the graphs that Triton serves.
 
-Commands import what they need when they run: `--help` must not wait for torch.
+Commands import their modules when they run, because `--help` must not wait for torch.
 """
 
 import argparse

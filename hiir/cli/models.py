@@ -1,6 +1,6 @@
 """The command `hiir models`: list shipped models and architectures.
 
-Commands import what they need when they run: `--help` must not wait for torch.
+Commands import their modules when they run, because `--help` must not wait for torch.
 """
 
 import argparse

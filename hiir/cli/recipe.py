@@ -1,4 +1,4 @@
-"""A degradation recipe as the command line takes it."""
+"""Parses a degradation recipe of the command line."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ __all__ = ["recipe_from"]
 
 
 def recipe_from(text: str) -> "Recipe":
-    """Read YAML, a YAML file, or ``CONFIG[:LABEL]`` of a shipped configuration."""
+    """Parse YAML, a YAML file, or ``CONFIG[:LABEL]`` of a shipped configuration."""
     from hiir.degradations.recipe import read_recipe
     from hiir.training.experiments import named_recipe
 

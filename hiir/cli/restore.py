@@ -1,6 +1,6 @@
-"""The command `hiir restore`: restore files and folders on a running service, or on one of its own.
+"""The command `hiir restore`: restores files and folders on a running service, or on its own one.
 
-Commands import what they need when they run: `--help` must not wait for the client.
+Commands import their modules when they run, because `--help` must not wait for the client.
 """
 
 import argparse
@@ -27,9 +27,10 @@ __all__ = ["add_restore_commands"]
 _USAGE = 2
 _INTERRUPTED = 128 + signal.SIGINT
 _LONGEST_PAUSE_S = 3600.0
-"""A day's quota may be further away: then the file has failed, with the code of the quota."""
+"""Longest pause for a quota; if a daily quota resets later, the file fails with the quota's code.
+"""
 _RETRIES = 200
-"""For an outage of about 20 minutes."""
+"""Sufficient for an outage of about 20 minutes."""
 _PIPE = Path("-")
 
 
@@ -125,7 +126,11 @@ def _restore(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Raise `PhotoPlanError` for options that do not go together."""
+    """Check for options that cannot be combined.
+
+    Raises:
+        PhotoPlanError: if there are any.
+    """
     if options.jobs < 1:
         raise PhotoPlanError(f"--jobs must be at least 1, not {options.jobs}.")
     if _is_piped(options) and (len(options.input) > 1 or options.watch or options.dry_run):
@@ -161,7 +166,7 @@ def _dry_run(options: argparse.Namespace) -> int:
     key = _api_key()
     url = options.url or running_service(api_key=key)
     request = None
-    if url is not None:  # none is started for the seconds alone
+    if url is not None:  # no service is started just to predict the seconds
         request = read_request(options, find_tasks(url, api_key=key, retries=1))
     region = read_region(options.region)
     return show_estimate(photos, request, region=region, as_json=options.json)
@@ -169,7 +174,7 @@ def _dry_run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _service(options: argparse.Namespace) -> Iterator[tuple["Client", RestoreRequest]]:
-    """Give a client of the service, and what is asked of it."""
+    """Yield a client of the service, and the request."""
     from hiir.cli.photos.local_service import find_tasks, own_service, running_service
     from hiir_client import Client, RetryPolicy
 
@@ -227,7 +232,8 @@ def _restore_all(
 ) -> bool:
     """Restore all photos; returns whether Ctrl-C or SIGTERM has ended the run.
 
-    The photos under way are then finished, and no others are begun; a second signal ends at once.
+    The photos in progress are then finished, and no others are started; a second signal exits at
+    once.
     """
 
     def restore(photo: PlannedPhoto) -> None:
@@ -249,7 +255,7 @@ def _restore_all(
         try:
             pool.shutdown(cancel_futures=is_interrupted)
         except KeyboardInterrupt:
-            # The threads cannot be interrupted; the journal knows what they have done.
+            # The threads cannot be interrupted; the journal has their results.
             sys.stderr.flush()
             os._exit(_INTERRUPTED)
     return is_interrupted
@@ -257,7 +263,7 @@ def _restore_all(
 
 @contextmanager
 def _on_termination() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C."""
+    """Handle SIGTERM like Ctrl-C."""
     handler: Callable[[int, object], None] = lambda *_: _interrupt()  # noqa: E731
     before = signal.signal(signal.SIGTERM, handler)
     try:

@@ -1,6 +1,6 @@
-"""The commands that train: `hiir train`, `data`, `unpack-run` and `release`.
+"""The training commands: `hiir train`, `data`, `unpack-run` and `release`.
 
-Commands import what they need when they run: `--help` must not wait for torch.
+Commands import their modules when they run, because `--help` must not wait for torch.
 """
 
 import argparse

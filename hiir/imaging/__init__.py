@@ -1,7 +1,7 @@
-"""Images without a framework: files, limits, tiles and the contract of a model.
+"""Images without a deep learning framework: files, limits, tiles and the contract of a model.
 
-Shared by training, evaluation and the service, so that all of them run the same tiles.
-Needs the standard library, numpy, Pillow and libvips only.
+Training, evaluation and the service share this package, so that all of them run the same tiles. It
+requires only the standard library, numpy, Pillow and libvips.
 
 A name is imported from its module when it is first used: training needs neither libvips nor the
 codecs, and runs where they are not installed.

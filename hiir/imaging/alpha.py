@@ -1,4 +1,4 @@
-"""Transparency: a model processes only colors; alpha neither influences them nor is changed."""
+"""Transparency: a model processes only colors; alpha neither influences nor is changed by them."""
 
 from typing import Any, cast
 
@@ -9,16 +9,19 @@ from PIL import Image
 from hiir.imaging.pixels import Pixels, white
 
 BLEED_MARGIN = 64
-"""Pixels above and below that say what color a hidden pixel gets: more than a network sees."""
-_KERNEL = 2  # reach of bicubic enlargement, in pixels
+"""Pixels above and below a band that determine the colors of its hidden pixels.
+
+This is more than the receptive field of a network.
+"""
+_KERNEL = 2  # radius of bicubic enlargement, in pixels
 
 
 def bleed(color: Pixels, alpha: Pixels) -> Pixels:
     """Fill fully transparent pixels of `(H, W, C)` with the colors around them; alpha is `(H, W)`.
 
-    The colors under full transparency are arbitrary, often black, and a network would mix them into
-    the visible edge. The visible pixels are averaged on ever coarser grids until every cell has a
-    color; the averages then fill only the transparent pixels.
+    The colors of fully transparent pixels are arbitrary, often black, and a network would mix them
+    into the visible edge. The visible pixels are averaged on ever coarser grids until every cell
+    has a color; the averages then fill only the transparent pixels.
     """
     visible = alpha > 0
     if visible.all() or not visible.any():
@@ -29,7 +32,7 @@ def bleed(color: Pixels, alpha: Pixels) -> Pixels:
 
 
 def _flow(color: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> Pixels:
-    """`(H, W, C)` with every pixel of weight 0 replaced by the mean of its surroundings."""
+    """Return `(H, W, C)` in which every pixel of weight 0 is replaced by the mean around it."""
     if weight.min() > 0 or max(weight.shape) == 1:
         return color
     weighted = _halve(color * weight[..., np.newaxis])
@@ -42,7 +45,7 @@ def _flow(color: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> Pi
 
 
 def _halve(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Sums over 2 x 2 squares; the last line of an odd side counts alone."""
+    """Return the sums over 2 x 2 squares; the last line of an odd side counts only once."""
     for axis in (0, 1):
         values = np.add.reduceat(values, np.arange(0, values.shape[axis], 2), axis=axis)
     return values
@@ -61,7 +64,7 @@ def enlarge_rows(alpha: Any, *, top: int, bottom: int, scale: int) -> Pixels:
     """Return rows `top` to `bottom` (exclusive) of alpha, enlarged bicubically by `scale`.
 
     `alpha` is `(H, W)`, an array or a file of rows. Constant areas stay exactly constant. The rows
-    are the same as in the whole image enlarged at once.
+    are identical to those of the whole image enlarged at once.
     """
     height, width = alpha.shape[:2]
     first, last = top // scale, -(-bottom // scale)

@@ -1,4 +1,4 @@
-"""Bayer mosaics: linear demosaicking as MATLAB's `demosaic`, whole or by rows."""
+"""Bayer mosaics: linear demosaicking like MATLAB's `demosaic`, of a whole image or by rows."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -19,7 +19,7 @@ class MosaicRows(Protocol):
         ...
 
     def __getitem__(self, rows: slice) -> Uint8Pixels | Uint16Pixels:
-        """Return some of the rows."""
+        """Return the rows as `(n, W, 1)`."""
         ...
 
 
@@ -81,9 +81,10 @@ def demosaic_malvar(raw: FloatPixels, pattern: BayerPattern) -> FloatPixels:
     Returns:
         ``(H, W, 3)`` float32 [0, 1], clipped as by MATLAB's integer arithmetic, not rounded.
     """
-    # Mirrored about the outermost pixels, so that the pattern continues.
+    # Mirrored at the outermost pixels, so that the pattern continues.
     padded = np.pad(raw[..., 0], 2, mode="reflect")
-    # Every filter is needed at half of the pixels only: one plane for each of the pattern's four.
+    # Every filter is needed at only half of the pixels: there is one plane for each of the four
+    # positions of the pattern.
     planes = [[np.ascontiguousarray(padded[i::2, j::2]) for j in (0, 1)] for i in (0, 1)]
     full = np.empty((*raw.shape[:2], 3), np.float32)
     for place, color in enumerate(pattern.value):
@@ -112,10 +113,10 @@ def _filter(
     place: tuple[int, int],
     shape: tuple[int, ...],
 ) -> npt.NDArray[np.float32]:
-    """Filter at every second pixel of every second row, from this place on.
+    """Filter at every second pixel of every second row, starting at `place`.
 
     Args:
-        planes: of the padded mosaic: ``planes[i][j]`` is ``[i::2, j::2]`` of it.
+        planes: planes of the padded mosaic: ``planes[i][j]`` is its ``[i::2, j::2]``.
         kernel: ``(5, 5)``.
         place: row and column, 0 or 1, of the first pixel.
         shape: rows and columns of the result.
@@ -131,7 +132,7 @@ def _filter(
 
 
 class DemosaickedRows:
-    """A mosaic that is demosaicked as it is read, so that the whole image is never in memory."""
+    """A mosaic that is demosaicked while it is read, so that the whole image is never in memory."""
 
     dtype = np.dtype(np.float32)
 
@@ -144,7 +145,7 @@ class DemosaickedRows:
     def __getitem__(self, rows: slice) -> FloatPixels:
         """Return rows as `(n, W, 3)` float32 [0, 1], equal to those of the whole mosaic."""
         top, bottom, _ = rows.indices(self.shape[0])
-        # The filters reach two rows far, and the pattern begins in an even one.
+        # The filters reach over two rows, and the pattern begins in an even row.
         first = max(top - top % 2 - 2, 0)
         raw = to_unit(self._mosaic[first : min(bottom + 2, self.shape[0])])
         return demosaic_malvar(raw, self._pattern)[top - first : bottom - first]

@@ -39,9 +39,13 @@ class RowBlender:
         self._tail = self._empty(0)
 
     def add(self, tile: FloatPixels) -> RowBand | None:
-        """Blend the next `(height, width, C)` float32 tile, scaled; return a band if one is final.
+        """Blend the next `(height, width, C)` float32 tile, whose sides are scaled.
 
-        Raises `ValueError` if the tile has another shape, or the plan has no more tiles.
+        Returns:
+            A band of rows if one is final, otherwise None.
+
+        Raises:
+            ValueError: if the tile has another shape, or the plan has no more tiles.
         """
         place = self._place
         if place is None:
@@ -72,7 +76,8 @@ class RowBlender:
         strip, tail = self._strip, self._tail
         shared = len(tail)
         if shared:
-            # Towards the new row, but written into its own strip: the old rows end here.
+            # The blend goes towards the new row but is written to its own strip, because the old
+            # rows end here.
             _lerp_into(tail, strip[:shared], _feather(shared)[:, np.newaxis, np.newaxis])
             strip[:shared] = tail
         rows, scale = self._plan.rows, self._scale
@@ -92,10 +97,10 @@ def _lerp_into(old: FloatPixels, new: FloatPixels, weight: FloatPixels) -> None:
 
 
 def _feather(length: int) -> FloatPixels:
-    """Return `(length,)` weights of the later tile, from 0 to 1 across the overlap.
+    """Return the weights of the later tile across the overlap, `(length,)` from 0 to 1.
 
-    Half a cosine wave over the middle half. The outer quarters belong to one tile only: the pixels
-    closest to a tile's border have the least context.
+    They are half a cosine wave over the middle half. The outer quarters use only one tile, because
+    the pixels closest to a tile's border have the least context.
     """
     position = (np.arange(length) + 0.5) / max(length, 1)
     phase = np.clip(2 * position - 0.5, 0, 1)

@@ -9,9 +9,9 @@ __all__ = ["BLOCK", "LEAST_BLOCKS", "unclipped_blocks"]
 
 BLOCK = 8
 LEAST_BLOCKS = 16
-"""Fewer blocks say nothing about a photo."""
+"""A photo with fewer blocks cannot be measured."""
 
-# Blocks with a larger share of their samples next to black or white do not show their noise.
+# Blocks in which a larger share of the samples is close to black or white do not show their noise.
 _CLIPPED_SHARE = 0.3
 _MARGIN = 2.5 / 255
 
@@ -20,7 +20,7 @@ def unclipped_blocks(image: FloatPixels) -> npt.NDArray[float32]:
     """Cut ``(H, W, C)`` float32 [0, 1] into blocks.
 
     Returns:
-        ``(N, 8, 8, C)``: all whole blocks except those that are mostly black or white.
+        ``(N, 8, 8, C)``: all complete blocks except those that are mostly black or white.
     """
     rows, columns = (side // BLOCK for side in image.shape[:2])
     channels = image.shape[2]

@@ -1,8 +1,8 @@
-"""Camera raw files: the mosaic prepared for demosaicking, and color conversion afterwards.
+"""Camera raw files: the mosaic prepared for demosaicking, and the color conversion afterwards.
 
-LibRaw (rawpy) reads the file. The black level is subtracted, the camera's white balance applied,
-and the sRGB curve applied, because models are trained on photos that have it. The result is a
-mosaic like that of a finished photo, in the colors of the sensor. `Development` converts them to
+LibRaw (rawpy) reads the file. The black level is subtracted, and the camera's white balance and the
+sRGB curve are applied, because models are trained on photos with this curve. The result is a mosaic
+like that of a finished photo, in the colors of the sensor. `Development` converts the colors to
 sRGB once every pixel has all three.
 """
 
@@ -29,10 +29,10 @@ from hiir.imaging.raw_metadata import read_raw_metadata
 from hiir.imaging.raw_signature import camera_raw_name
 
 _BAND_ROWS = 256
-# What LibRaw calls the orientation -> quarter turns against the clock that undo it.
+# LibRaw's code of the orientation -> counterclockwise quarter turns that undo it.
 _TURNS = {0: 0, 3: 2, 5: 1, 6: 3}
 _WHY_DROPPED = "of the camera raw file was left out: it cannot be read, or cannot be moved."
-# XYZ of sRGB's primaries at D65.
+# XYZ of the sRGB primaries at D65.
 _XYZ_OF_SRGB = np.array(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
 )
@@ -43,11 +43,11 @@ class Development:
     """The conversion from a sensor's colors to sRGB."""
 
     matrix: tuple[tuple[float, float, float], ...]
-    """Three rows: light of the sensor's channels to light of sRGB's."""
+    """Three rows that map linear light of the sensor's channels to linear sRGB."""
 
     @classmethod
     def from_rows(cls, rows: Sequence[Sequence[float]]) -> Self:
-        """Read a matrix from a message."""
+        """Parse the matrix of a message."""
         return cls(matrix=tuple((row[0], row[1], row[2]) for row in rows))
 
     def apply(self, pixels: Pixels) -> Pixels:
@@ -58,10 +58,10 @@ class Development:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CameraRaw:
-    """An upright mosaic, as if sampled from a finished photo."""
+    """An upright mosaic, as if it were sampled from a finished photo."""
 
     samples: Uint16Pixels
-    """`(H, W, 1)`, white-balanced, with the curve of sRGB."""
+    """`(H, W, 1)`, white-balanced, with the sRGB curve."""
     pattern: BayerPattern
     development: Development
     info: PhotoInfo
@@ -77,7 +77,7 @@ class RawPhoto:
 
 
 def raw_info(shape: Sequence[int], metadata: ImageMetadata, notes: tuple[Note, ...]) -> PhotoInfo:
-    """Describe the mosaic `(H, W, 1)`; its output format is TIFF by default."""
+    """Return the properties of a mosaic `(H, W, 1)`; its output format is TIFF by default."""
     height, width, channels = shape
     return PhotoInfo(
         header=_header(height, width),
@@ -99,9 +99,15 @@ def read_camera_raw(
 ) -> CameraRaw:
     """Read the sensor samples and the metadata of a raw file; the stream is read from its start.
 
-    The default crop of a DNG is applied. Raises `UnsupportedImageFormat` for any other file and for
-    a camera that LibRaw does not support, `ImageTooLarge` and `ImageTooSmall` before the samples
-    are unpacked, `UnsupportedPixelMode` for a sensor without a Bayer pattern, and `ImageCorrupt`.
+    The default crop of a DNG is applied.
+
+    Raises:
+        UnsupportedImageFormat: if the file is not a camera raw file, or LibRaw does not support its
+            camera.
+        ImageTooLarge: if the image exceeds the limits; raised before the samples are unpacked.
+        ImageTooSmall: if the image is below the limits; raised before the samples are unpacked.
+        UnsupportedPixelMode: if the sensor has no Bayer pattern.
+        ImageCorrupt: if the samples cannot be unpacked.
     """
     import rawpy  # noqa: PLC0415 - a large library, for the few who send such a file
 
@@ -120,7 +126,8 @@ def read_camera_raw(
         with raw:
             check_header(_header(raw.sizes.height, raw.sizes.width), limits)
             width, height = raw.sizes.width, raw.sizes.height
-            # Other cameras have crops too, which may be a choice of the aspect ratio.
+            # Other cameras also have crops, which may be the photographer's choice of an aspect
+            # ratio.
             crop = Box(left=0, top=0, right=width, bottom=height)
             if kind == "DNG":
                 crop = read_default_crop(source, width=width, height=height)
@@ -165,7 +172,11 @@ def _read(raw: Any, crop: Box) -> tuple[Uint16Pixels, BayerPattern, Development]
 
 
 def _colors_of_pattern(raw: Any) -> npt.NDArray[np.str_]:
-    """Return the letters of the 2 x 2 pixels at the top left; raises `UnsupportedPixelMode`."""
+    """Return the letters of the 2 x 2 pixels at the top left.
+
+    Raises:
+        UnsupportedPixelMode: if they are not a Bayer pattern.
+    """
     pattern, description = raw.raw_pattern, raw.color_desc.decode("ascii").lower()
     if pattern is None or pattern.shape != (2, 2) or raw.raw_image_visible.ndim != 2:
         raise UnsupportedPixelMode(
@@ -193,7 +204,7 @@ def _layout_of(raw: Any) -> str:
 
 
 def _turned(colors: npt.NDArray[np.str_], size: tuple[int, int], turns: int) -> BayerPattern:
-    """Return the pattern of the rotated mosaic, found by rotating a small one with equal parity."""
+    """Return the pattern of the rotated mosaic, by rotating a small mosaic of equal parity."""
     small = np.tile(colors, (2, 2))[: 2 + size[0] % 2, : 2 + size[1] % 2]
     return BayerPattern("".join(np.rot90(small, turns)[:2, :2].flat))
 
@@ -205,7 +216,7 @@ def _white_balance(raw: Any) -> npt.NDArray[np.float32]:
         gains = np.array(raw.daylight_whitebalance, np.float32)
     if not (gains[:3] > 0).all():
         return np.ones(4, np.float32)
-    if gains[3] <= 0:  # a second green without a value of its own
+    if gains[3] <= 0:  # the second green has no separate value
         gains[3] = gains[1]
     return np.asarray(gains / gains.min(), np.float32)
 
@@ -216,7 +227,7 @@ def _development(raw: Any) -> Development:
     sensor_of_srgb = sensor_of_xyz @ _XYZ_OF_SRGB
     if not np.isfinite(sensor_of_srgb).all() or abs(np.linalg.det(sensor_of_srgb)) < 1e-6:
         sensor_of_srgb = np.eye(3)
-    # White balance has made white of what is white: each row sums to 1.
+    # The white balance already maps white to white, so each row sums to 1.
     sensor_of_srgb /= sensor_of_srgb.sum(axis=1, keepdims=True)
     rows: list[list[float]] = np.linalg.inv(sensor_of_srgb).tolist()
     return Development.from_rows(rows)

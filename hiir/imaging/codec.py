@@ -1,7 +1,7 @@
 """Reads and writes image files in a separate process, for use in a service.
 
 The functions are those of `decode` and `encode`, but a decoder that crashes, hangs or exhausts
-memory does not affect the caller, pixels are stored in files, and the caller loads neither libvips
+memory does not affect the caller. Pixels are stored in files, and the caller loads neither libvips
 nor Pillow.
 """
 
@@ -37,12 +37,12 @@ from hiir.imaging.photo import DecodedImage, PhotoInfo
 from hiir.imaging.pixel_file import PixelFile
 from hiir.imaging.region import Region
 
-# A process that has served so often, or has once grown so much, is replaced by a fresh one.
+# A process is replaced after this number of requests, or after its memory has grown this much.
 _REQUESTS = 4000
 _PEAK_BYTES = 512 * 1024**2
-# The decoders themselves, their tables, and the bands in work.
+# Memory of the decoders themselves, their tables, and the bands in progress.
 _OWN_BYTES = 512 * 1024**2
-# After its own time is over the process ends itself, should it have been left alone.
+# Seconds after its time limit at which the process ends itself, in case its caller has disappeared.
 _GRACE_SECONDS = 5
 _ENCODING_SECONDS = 3600
 _ENVIRONMENT = {
@@ -57,7 +57,12 @@ class Codec:
     """One process, started when it is needed. Only `kill` may be called from another thread."""
 
     def __init__(self, *, max_bytes: int, decode_seconds: float) -> None:
-        """Limit the memory of one image (in addition to a constant) and the time to decode it."""
+        """Create a codec; its process starts with the first request.
+
+        Args:
+            max_bytes: memory for one image, in addition to a constant.
+            decode_seconds: time to decode one image.
+        """
         self._max_bytes = max_bytes
         self._decode_seconds = decode_seconds
         self._process: subprocess.Popen[bytes] | None = None
@@ -66,11 +71,11 @@ class Codec:
 
     @property
     def pid(self) -> int | None:
-        """Id of the process, if it runs."""
+        """Id of the process; None if it is not running."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Start the process before it is needed: it takes a second to load its libraries."""
+        """Start the process before it is needed, because loading its libraries takes a second."""
         if self._link is None:
             self._start()
 
@@ -85,33 +90,36 @@ class Codec:
             process.wait()
 
     def kill(self) -> None:
-        """Make a current request fail immediately; callable from any thread."""
+        """Make the current request fail immediately; may be called from any thread."""
         process = self._process
         if process is not None:
             process.kill()
 
     def probe(self, source: BinaryIO, frame: int | None = None) -> ImageHeader:
-        """As `hiir.imaging.probe`; `source` is a file that is open on disk."""
+        """Call `hiir.imaging.probe` in the process; `source` is an open file on disk."""
         answer, _ = self._decoding({"operation": "probe", "frame": frame}, source)
         return header_from_json(answer["header"])
 
     def check(self, source: BinaryIO, limits: ImageLimits, options: PhotoOptions) -> PhotoInfo:
-        """Decode the whole file and discard the result; raises what `decode` raises."""
+        """Decode the whole file and discard the result; raises the same errors as `decode`."""
         answer, _ = self._decoding(_decode_request(limits, options, keep=False), source)
         return info_from_json(answer["info"])
 
     def analyze(
         self, source: BinaryIO, limits: ImageLimits, options: PhotoOptions
     ) -> tuple[PhotoInfo, PhotoAnalysis]:
-        """As `check`, and measure the photo as `hiir.imaging.analyze_photo` does."""
+        """Run `check`, and measure the photo like `hiir.imaging.analyze_photo`."""
         request = {**_decode_request(limits, options, keep=False), "operation": "analyze"}
         answer, _ = self._decoding(request, source)
         return info_from_json(answer["info"]), analysis_from_json(answer["analysis"])
 
     def decode(self, source: BinaryIO, limits: ImageLimits, options: PhotoOptions) -> DecodedImage:
-        """Like `hiir.imaging.decode`, into `PixelFile` objects, which the caller closes.
+        """Run `hiir.imaging.decode` into `PixelFile` objects, which the caller closes.
 
-        Also raises `DecodingTimeout`, and `ImageCorrupt` if the file crashes the process.
+        Raises:
+            DecodingTimeout: if decoding exceeds the time limit.
+            ImageCorrupt: if the file crashes the process.
+            ImagingError: the errors of `hiir.imaging.decode`.
         """
         answer, files = self._decoding(_decode_request(limits, options, keep=True), source)
         info = info_from_json(answer["info"])
@@ -124,12 +132,12 @@ class Codec:
         )
 
     def check_raw(self, source: BinaryIO, limits: ImageLimits, options: PhotoOptions) -> PhotoInfo:
-        """As `check`, of a camera raw file; raises what `read_camera_raw` raises."""
+        """Run `check` for a camera raw file; raises the same errors as `read_camera_raw`."""
         answer, _ = self._decoding(_raw_request(limits, options, keep=False), source)
         return info_from_json(answer["info"])
 
     def decode_raw(self, source: BinaryIO, limits: ImageLimits, options: PhotoOptions) -> RawPhoto:
-        """Like `decode`, for a camera raw file: its mosaic, and the processing that follows."""
+        """Decode a camera raw file to its mosaic and the processing that follows."""
         answer, files = self._decoding(_raw_request(limits, options, keep=True), source)
         info = info_from_json(answer["info"])
         pixels = PixelFile(info.shape, info.dtype, fd=files[0])
@@ -142,9 +150,11 @@ class Codec:
     def encode(
         self, pixels: PixelFile, *, like: DecodedImage, options: PhotoOptions, target: BinaryIO
     ) -> EncodedPhoto:
-        """Like `hiir.imaging.encode_to`, into a file that is open on disk.
+        """Run `hiir.imaging.encode_to` into an open file on disk.
 
-        Also raises `CodecFailed`.
+        Raises:
+            CodecFailed: if the process crashes.
+            ImagingError: the errors of `hiir.imaging.encode_to`.
         """
         request = {"operation": "encode", "options": options.to_json()}
         answer = self._encoding(request, pixels, like=like, target=target)
@@ -153,9 +163,13 @@ class Codec:
         )
 
     def notes_on_result(self, photo: PhotoInfo, options: PhotoOptions) -> tuple[Note, ...]:
-        """Return the notes that the result will have; raises `CodecFailed`, `ImagingError`.
+        """Return the notes that the result will have.
 
         This runs in the process because it parses untrusted XMP.
+
+        Raises:
+            CodecFailed: if the process crashes.
+            ImagingError: if the format does not support the options.
         """
         request = {
             "operation": "notes",
@@ -177,9 +191,13 @@ class Codec:
         target: BinaryIO,
         region: Region | None = None,
     ) -> tuple[int, int]:
-        """Like `hiir.imaging.preview.write_preview`, into a file that is open on disk.
+        """Run `hiir.imaging.preview.write_preview` into an open file on disk.
 
-        Returns width and height. Also raises `CodecFailed`.
+        Returns:
+            Width and height of the preview.
+
+        Raises:
+            CodecFailed: if the process crashes.
         """
         options = PhotoOptions(region=region)
         request = {"operation": "preview", "max_side": max_side, "options": options.to_json()}
@@ -206,7 +224,7 @@ class Codec:
         return answer
 
     def _decoding(self, request: Message, source: BinaryIO) -> tuple[Message, list[int]]:
-        source.flush()  # the process sees the file, and not what is still on its way there
+        source.flush()  # The process reads the file, and cannot see buffered writes.
         try:
             return self._ask(request, [source.fileno()], seconds=self._decode_seconds)
         except TimeoutError as error:

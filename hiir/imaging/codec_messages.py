@@ -1,7 +1,6 @@
 """Messages between a codec and its process: JSON and open files over a socket.
 
-They are not pickled: a hostile file may take over the process, whose messages are therefore
-untrusted.
+They are not pickled: a hostile file may take control of the process, so its messages are untrusted.
 """
 
 import base64
@@ -22,7 +21,7 @@ from hiir.imaging.photo import PhotoInfo
 
 _LENGTH = struct.Struct(">I")
 _MAX_FILES = 4
-# ICC, XMP and its extension, EXIF and texts at their largest, in base64, and some words.
+# The maximum size of ICC, XMP and its extension, EXIF and texts in base64, and some overhead.
 _MAX_BYTES = 16 * 1024 * 1024
 _BYTES = ("icc_profile", "exif", "xmp", "extended_xmp", "photoshop", "png_text")
 
@@ -30,14 +29,23 @@ Message = dict[str, Any]
 
 
 def send(link: socket.socket, message: Message, files: list[int]) -> None:
-    """Send a message with open files; raises `OSError` if the connection is closed."""
+    """Send a message with open files.
+
+    Raises:
+        OSError: if the connection is closed.
+    """
     data = json.dumps(message).encode()
     socket.send_fds(link, [_LENGTH.pack(len(data))], files)
     link.sendall(data)
 
 
 def receive(link: socket.socket) -> tuple[Message, list[int]]:
-    """Wait for a message; raises `EOFError` on a closed connection, `TimeoutError` in time."""
+    """Wait for a message.
+
+    Raises:
+        EOFError: if the connection is closed.
+        TimeoutError: if no message arrives in time.
+    """
     start, files, _, _ = socket.recv_fds(link, _LENGTH.size, _MAX_FILES)
     start += _read(link, _LENGTH.size - len(start)) if start else b""
     if not start:
@@ -59,7 +67,7 @@ def _read(link: socket.socket, length: int) -> bytes:
 
 
 def error_to_json(error: ImagingError) -> Message:
-    """An error as values."""
+    """Convert an error to JSON values."""
     return {
         "code": error.code,
         "detail": error.detail,
@@ -69,7 +77,7 @@ def error_to_json(error: ImagingError) -> Message:
 
 
 def error_from_json(values: Message) -> ImagingError:
-    """Read what `error_to_json` made."""
+    """Parse the output of `error_to_json`."""
     for kind in ImagingError.__subclasses__():
         if kind.code == values["code"]:
             return kind(values["detail"], limit=values["limit"], actual=values["actual"])
@@ -77,12 +85,12 @@ def error_from_json(values: Message) -> ImagingError:
 
 
 def header_to_json(header: ImageHeader) -> Message:
-    """A header as values."""
+    """Convert a header to JSON values."""
     return asdict(header)
 
 
 def header_from_json(values: Message) -> ImageHeader:
-    """Read what `header_to_json` made."""
+    """Parse the output of `header_to_json`."""
     return ImageHeader(
         **{
             **values,
@@ -93,7 +101,7 @@ def header_from_json(values: Message) -> ImageHeader:
 
 
 def info_to_json(info: PhotoInfo) -> Message:
-    """What is known of a photo, as values."""
+    """Convert the properties of a photo to JSON values."""
     metadata = {
         name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
         for name, value in asdict(info.metadata).items()
@@ -109,7 +117,7 @@ def info_to_json(info: PhotoInfo) -> Message:
 
 
 def info_from_json(values: Message) -> PhotoInfo:
-    """Read what `info_to_json` made."""
+    """Parse the output of `info_to_json`."""
     metadata = dict(values["metadata"])
     for name in _BYTES:
         if metadata[name] is not None:
@@ -129,12 +137,12 @@ def info_from_json(values: Message) -> PhotoInfo:
 
 
 def analysis_to_json(analysis: PhotoAnalysis) -> Message:
-    """The measurements of a photo, as values."""
+    """Convert the measurements of a photo to JSON values."""
     return asdict(analysis)
 
 
 def analysis_from_json(values: Message) -> PhotoAnalysis:
-    """Read what `analysis_to_json` made."""
+    """Parse the output of `analysis_to_json`."""
     measured: dict[str, Any] = {
         name: None if item is None else Measurement(**item) for name, item in values.items()
     }
@@ -142,10 +150,10 @@ def analysis_from_json(values: Message) -> PhotoAnalysis:
 
 
 def notes_to_json(notes: tuple[Note, ...]) -> list[Message]:
-    """Notes as values."""
+    """Convert notes to JSON values."""
     return [asdict(note) for note in notes]
 
 
 def notes_from_json(values: list[Message]) -> tuple[Note, ...]:
-    """Read what `notes_to_json` made."""
+    """Parse the output of `notes_to_json`."""
     return tuple(Note(code=NoteCode(item["code"]), detail=item["detail"]) for item in values)

@@ -49,10 +49,10 @@ def main(arguments: list[str]) -> None:
     descriptor, limit = (int(argument) for argument in arguments)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # The caller ends this process by closing the socket; a signal is addressed to its parent.
+    # The caller ends this process by closing the socket; signals are meant for its parent.
     for meant_for_parent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(meant_for_parent, signal.SIG_IGN)
-    warnings.simplefilter("ignore")  # Pillow's, on whatever is odd about a file
+    warnings.simplefilter("ignore")  # Pillow warns about anything unusual in a file
     _keep_standard_error_to_ourselves()
     with socket.socket(fileno=descriptor) as link, suppress(EOFError, OSError):
         while True:
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _keep_standard_error_to_ourselves() -> None:
-    """Discard what decoders print about unusual files, which would fill the caller's log."""
+    """Discard messages of decoders about unusual files, which would fill the caller's log."""
     sys.stderr = os.fdopen(os.dup(2), "w")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -101,7 +101,7 @@ def _answer(request: Message, files: Files) -> tuple[Message, Files]:
 
 
 def _disk_is_full(error: OSError, files: Files) -> bool:
-    """Return whether a write failed for lack of space; an encoder does not say why it failed."""
+    """Return whether a write failed for lack of space; encoders do not report the cause."""
     if error.errno in DISK_FULL_ERRNOS:
         return True
     return any(_free_bytes(file) < _LEAST_FREE_BYTES for file in files)
@@ -216,7 +216,7 @@ def _opened_for_writing(
 
 
 def _peak_bytes() -> int:
-    """Return the peak resident set; `getrusage` starts with the parent's, from before `exec`."""
+    """Return the peak resident set; `getrusage` would include the parent's memory before `exec`."""
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
     return int(found[1]) * 1024 if found else 0

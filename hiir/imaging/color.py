@@ -1,4 +1,4 @@
-"""Color conversion at the depth of the samples: through profiles, lcms by way of libvips."""
+"""Color conversion at the depth of the samples: ICC profiles, applied by lcms through libvips."""
 
 import io
 from dataclasses import dataclass
@@ -31,9 +31,9 @@ _INTERPRETATIONS = {
     (3, 16): "rgb16",
     (4, 16): "cmyk",
 }
-# Exponents between which values look like those of sRGB to a network.
+# Between these exponents, the values look like those of sRGB to a network.
 _GAMMAS_LIKE_SRGB = (1.6, 2.9)
-_DATE = slice(24, 36)  # in the header of a profile
+_DATE = slice(24, 36)  # position in the header of a profile
 _SPACES = {1: "GRAY", 3: "RGB ", 4: "CMYK"}
 
 
@@ -42,7 +42,10 @@ class SrgbConversion:
     """Conversion to sRGB from the color space that a profile describes."""
 
     profile: bytes | None
-    """None is a common one for the inks of print, since CMYK has no meaning by itself."""
+    """ICC profile; None for a common profile of printing inks.
+
+    CMYK values have no defined color without a profile.
+    """
 
     def __call__(self, samples: Pixels) -> Pixels:
         """Convert `(H, W, n)` gray, RGB or CMYK samples; gray stays gray, CMYK becomes RGB."""
@@ -67,7 +70,10 @@ class SrgbConversion:
         return cast("Pixels", converted.reshape(height, width, -1)[..., : min(count, 3)])
 
     def is_usable(self, channels: int) -> bool:
-        """Return whether it supports this number of channels; libvips would use another profile."""
+        """Return whether the profile supports this number of channels.
+
+        If it does not, libvips would use another profile.
+        """
         if self.profile is None:
             return channels == 4
         try:
@@ -93,7 +99,7 @@ class TransferConversion:
 
 @cache
 def srgb_profile() -> bytes:
-    """Return an sRGB profile with constant bytes, although lcms writes the time into it."""
+    """Return an sRGB profile with constant bytes, although lcms writes the current time into it."""
     made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     made[_DATE] = PROFILE_DATE
     return bytes(made)
@@ -101,7 +107,7 @@ def srgb_profile() -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColorPlan:
-    """What happens to a photo's colors and its profile."""
+    """The planned conversion of a photo's colors, and its resulting profile."""
 
     conversion: SrgbConversion | TransferConversion | None = None
     profile: bytes | None = None
@@ -147,7 +153,7 @@ def _plan_signal(layout: Layout, signal: ColorSignal, policy: ColorPolicy) -> Co
         detail = f"What the file says of its colors ({signal.source}) is damaged; it was left out."
         return ColorPlan(notes=(Note(code=NoteCode.METADATA_DROPPED, detail=detail),))
     if policy is ColorPolicy.SRGB:
-        # lcms loses dark levels of linear gray, and gray needs no more than a curve.
+        # lcms loses dark levels of linear gray, and gray only needs a curve.
         curve, matrix = (
             TransferConversion(transfer=signal.transfer),
             SrgbConversion(profile=profile),

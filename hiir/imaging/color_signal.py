@@ -1,10 +1,10 @@
-"""Color that a file describes outside an ICC profile.
+"""Color descriptions of a file other than an ICC profile.
 
 cICP, sRGB, gAMA and cHRM     chunks of PNG, in the order of their precedence (PNG third edition)
 nclx                          the color box of AVIF and HEIC (ISO/IEC 23091-2, H.273)
 InteropIndex R03              Adobe RGB, as cameras state it in EXIF by the DCF rules
 
-It is converted to an equivalent profile. PQ and HLG have none, and are rejected.
+A description is converted to an equivalent profile. PQ and HLG have none, and are rejected.
 """
 
 import io
@@ -52,14 +52,14 @@ _PRIMARIES: Mapping[int, Primaries] = {
     12: Primaries(red=(0.680, 0.320), green=(0.265, 0.690), blue=(0.150, 0.060)),
     22: Primaries(red=(0.630, 0.340), green=(0.295, 0.605), blue=(0.155, 0.077)),
 }
-# H.273, table 3. The curves of video cameras are shown by that of sRGB, as browsers do.
+# H.273, table 3. The curves of video cameras are treated as that of sRGB, as browsers do.
 _TRANSFERS: Mapping[int, Transfer] = {
     **dict.fromkeys((1, _UNSPECIFIED, 6, 13, 14, 15), SRGB_TRANSFER),
     4: Transfer(gamma=2.2),
     5: Transfer(gamma=2.8),
     8: Transfer(gamma=1.0),
 }
-_ADOBE_BY_EXIF = 2  # of ColorSpace, which some cameras write instead of an InteropIndex
+_ADOBE_BY_EXIF = 2  # a value of ColorSpace that some cameras write instead of an InteropIndex
 _COLOR_SPACE, _INTEROP_INDEX = 40961, 1
 
 
@@ -70,24 +70,26 @@ class ColorSignal:
     primaries: Primaries
     transfer: Transfer
     source: str
-    """Where it is said, for people: "gAMA and cHRM"."""
+    """Where the file states it, in words: "gAMA and cHRM"."""
     is_explicit: bool = True
-    """Whether someone chose it: encoders of AVIF and HEIC always write one."""
+    """Whether the color space was chosen deliberately: encoders of AVIF and HEIC always write one.
+    """
     precedes_profile: bool = False
-    """Whether it counts more than a profile in the same file."""
+    """Whether it takes precedence over a profile in the same file."""
 
     @property
     def is_srgb(self) -> bool:
-        """Whether it describes sRGB, which is also the default without any description."""
+        """Whether it describes sRGB, which is also the default if there is no description."""
         return self.primaries == BT709 and self.transfer == SRGB_TRANSFER
 
 
 def read_color_signal(
     image: ImageFile, stream: BinaryIO, image_format: ImageFormat
 ) -> ColorSignal | None:
-    """Read the color description of an opened file; None if it has none.
+    """Read the color description of an opened file; returns None if it has none.
 
-    Raises `UnsupportedPixelMode` for PQ, HLG and other curves that no profile describes.
+    Raises:
+        UnsupportedPixelMode: for PQ, HLG and other curves that no profile describes.
     """
     check_profile(image.info.get("icc_profile"))
     signal = None
@@ -103,7 +105,11 @@ def read_color_signal(
 
 
 def check_profile(profile: object) -> None:
-    """Raise `UnsupportedPixelMode` for a profile whose cicp tag is PQ or HLG."""
+    """Check the cicp tag of a profile.
+
+    Raises:
+        UnsupportedPixelMode: if it states PQ or HLG.
+    """
     if not isinstance(profile, bytes) or len(profile) < 132:
         return
     (count,) = struct.unpack_from(">I", profile, 128)

@@ -43,14 +43,16 @@ class ModelContract:
     """The inputs and outputs of a model, and facts about it.
 
     The model maps `(B, input_channels, tile, tile)` to `(B, output_channels, tile * scale, tile *
-    scale)`, float32 in [0, 1], RGB order. Raises `ContractError` on values that contradict each
-    other.
+    scale)`, float32 in [0, 1], RGB order.
+
+    Raises:
+        ContractError: if values contradict each other.
     """
 
     name: str
     """Name in the model repository, kebab-case."""
     task: str
-    """What it restores, kebab-case; the first model of a task has the task's name."""
+    """Kind of restoration, kebab-case; the first model of a task has the task's name."""
     version: str
     """Version of the weights."""
     architecture: str
@@ -60,27 +62,29 @@ class ModelContract:
     input_channels: int
     output_channels: int
     tile: int
-    """Side of the square input, in pixels; the only size the model is served at."""
+    """Side of the square input in pixels; the only size for which the model is served."""
     overlap: int
-    """Input pixels that neighboring tiles share at least."""
+    """Minimum number of input pixels that neighboring tiles share."""
     size_multiple: int
-    """The network works on sides that are multiples of this; divides `tile`."""
+    """Sides of the network's input must be multiples of this; divides `tile`."""
     sha256: str
-    """SHA-256 of the weights file, lower-case hex."""
+    """SHA-256 of the weights file, in lowercase hex."""
     provenance: Mapping[str, str] = field(hash=False)
-    """Where the weights come from: data, seed, code revision, license."""
+    """Origin of the weights: data, seed, code revision, license."""
     quality: Mapping[str, float] = field(hash=False)
     """Measured figures, e.g. `{"cbsd68-sigma25-psnr": 30.4}`."""
     noise_level: bool = False
-    """The last input channel is the noise level, as sigma in the scale of the pixels."""
+    """Whether the last input channel is the noise level: sigma on the scale of the pixels."""
     source: str = "clean"
-    """Files that a model for super-resolution enlarges: `clean` ones that were reduced alone, or
-    `photo`, which are blurred, noisy and compressed as well."""
+    """Kind of files that a super-resolution model enlarges.
+
+    `clean` files were only reduced; `photo` files are also blurred, noisy and compressed.
+    """
     precision: str = "fp32"
-    """What a CPU computes in, where it has it: `fp32`, or `bf16` (bfloat16)."""
+    """Precision in which a CPU computes if it supports it: `fp32` or `bf16` (bfloat16)."""
 
     def __post_init__(self) -> None:
-        # Copies, so that the caller's dictionaries cannot change the contract later.
+        # The dictionaries are copied, so that the caller cannot change the contract later.
         object.__setattr__(self, "provenance", dict(self.provenance))
         object.__setattr__(self, "quality", dict(self.quality))
         for problem, broken in self._rules().items():
@@ -131,10 +135,10 @@ class ModelContract:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, str]) -> "ModelContract":
-        """Parse the result of `to_parameters`; settings of Triton's backends are ignored.
+        """Parse the output of `to_parameters`; settings of Triton's backends are ignored.
 
-        Raises `ContractError` if keys are missing or unknown, or values do not parse or are
-        inconsistent.
+        Raises:
+            ContractError: if keys are missing or unknown, or values are invalid or inconsistent.
         """
         known = {item.name: item for item in fields(cls)}
         optional = {name for name, item in known.items() if item.default is not MISSING}

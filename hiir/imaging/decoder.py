@@ -1,4 +1,4 @@
-"""Decoding to upright pixels: header first, limits before pixels, typed errors only."""
+"""Decoding to upright pixels: header first, limits before pixels, only typed errors."""
 
 import io
 import struct
@@ -48,9 +48,15 @@ from hiir.imaging.tiff_directory import TiffDirectory
 def probe(source: bytes | BinaryIO, frame: int | None = None) -> ImageHeader:
     """Read only the header of a file; a stream is read from its start and rewound.
 
-    Raises `EmptyImage`, `UnsupportedImageFormat`, `ImageTruncated`, `ImageCorrupt`,
-    `FrameNotFound`, and `ImageTooLarge` for a size that Pillow itself rejects. `check_header`
-    checks the limits.
+    `check_header` checks the limits.
+
+    Raises:
+        EmptyImage: if the file is empty.
+        UnsupportedImageFormat: if the format is not supported.
+        ImageTruncated: if the file ends within the header.
+        ImageCorrupt: if the header is damaged.
+        FrameNotFound: if the file has no such frame.
+        ImageTooLarge: if Pillow itself rejects the size.
     """
     given = _as_stream(source)
     try:
@@ -84,8 +90,11 @@ def open_photo(
     """Check the header against `limits`, decode, and yield the photo as requested by `options`.
 
     EXIF's orientation is applied, fully transparent pixels get the colors around them, and CMYK
-    becomes sRGB. Raises what `probe` and `check_header` raise, the latter before any pixel is
-    decoded.
+    becomes sRGB.
+
+    Raises:
+        ImagingError: the errors of `probe` and `check_header`; those of `check_header` are raised
+            before any pixel is decoded.
     """
     given = _as_stream(source)
     image_format = recognize(given)
@@ -94,7 +103,7 @@ def open_photo(
     def bands(photo: Photo) -> Iterator[PhotoBand]:
         waiting = photo.bands()
         while True:
-            # Around the making of a band alone: what its taker does wrong is not the file's fault.
+            # Only making a band is covered: an error of its consumer is not an error of the file.
             with translated(stream, image_format):
                 band = next(waiting, None)
             if band is None:
@@ -107,11 +116,11 @@ def open_photo(
         with translated(stream, image_format):
             header = read_header(image, stream, image_format, options.frame)
             check_header(header, limits, options.frame)
-            is_tiff = image_format is ImageFormat.TIFF  # which stands at its page already
+            is_tiff = image_format is ImageFormat.TIFF  # positioned at its page already
             if options.frame is not None and image.tell() != options.frame and not is_tiff:
                 image.seek(options.frame)
             if header.bit_depth <= 8 or image_format is ImageFormat.PNG:
-                image.load()  # of a deep PNG, too: what stands behind its pixels may be metadata
+                image.load()  # Also done for a deep PNG, because metadata may follow its pixels.
             photo = _describe(image, stream, header, options, damaged)
         yield photo.info, bands(photo)
 
@@ -126,9 +135,9 @@ def _describe(
     """Describe a loaded image as a photo."""
     scale_transparent_level(image, header.bit_depth)
     layout = read_layout(image, mode=header.mode, bit_depth=header.bit_depth)
-    is_turned = header.bit_depth > 8 and header.format is ImageFormat.AVIF  # by its decoder
+    is_turned = header.bit_depth > 8 and header.format is ImageFormat.AVIF  # by the decoder
     orientation = Orientation() if is_turned else read_orientation(image)
-    # A TIFF that Pillow has loaded is upright already, and no longer says how it was.
+    # A TIFF that Pillow has loaded is already upright, and its orientation is no longer available.
     oriented = stored_orientation(image) or orientation
     metadata = read_metadata(image, options.metadata, stream=stream, orientation=oriented)
     signal = read_color_signal(image, stream, header.format)
@@ -136,10 +145,10 @@ def _describe(
     background, channels = None, layout.channels
     if layout.has_alpha and options.background is not None:
         background, channels = _lay_over(options.background, layout)
-    profile = plan.profile if channels == layout.channels else None  # gray's does not suit colors
+    profile = plan.profile if channels == layout.channels else None  # not valid for colors
     exif = metadata.exif
     if exif is not None and plan.conversion is not None and plan.profile == srgb_profile():
-        with suppress(EOFError, struct.error):  # a directory that is damaged says no color space
+        with suppress(EOFError, struct.error):  # a damaged directory states no color space
             exif = as_srgb(exif)
     if header.bit_depth > 8:
         samples = read_deep(stream, image, header.format, layout)
@@ -179,7 +188,7 @@ def _lay_over(background: tuple[int, int, int], layout: Layout) -> tuple[tuple[i
 
 
 def _readable(stream: BinaryIO, image_format: ImageFormat) -> tuple[BinaryIO, tuple[str, ...]]:
-    """Return a rewound file without its damaged metadata, and the names of what was left out."""
+    """Return a rewound file without its damaged metadata, and the names of the removed parts."""
     damaged: tuple[str, ...] = ()
     if image_format is ImageFormat.PNG:
         stream, damaged = png_chunks.without_damaged_chunks(stream)

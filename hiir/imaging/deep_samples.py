@@ -12,8 +12,8 @@ from hiir.imaging.modes import Layout
 from hiir.imaging.pixels import Uint16Pixels
 
 _LEVELS_APART = 4
-# Gray with alpha in 16 bits is the one combination whose directory Pillow does not know, and it is
-# Pillow that reads the metadata. The samples never go through this entry.
+# Pillow, which reads the metadata, cannot open a directory of gray with alpha in 16 bits. This
+# entry lets it open the file; the samples are never read through it.
 for _prefix in (TiffImagePlugin.II, TiffImagePlugin.MM):
     for _kind in (0, 2):
         _key = (_prefix, 1, (1,), 1, (16, 16), (_kind,))
@@ -25,7 +25,8 @@ def read_deep(
 ) -> Uint16Pixels:
     """Read all samples of the current page of `image`, as stored: `(H, W, n)`, straight alpha.
 
-    Raises `OSError` if the file is damaged or has another depth.
+    Raises:
+        OSError: if the file is damaged or has another depth.
     """
     pyvips = libvips()
 
@@ -46,10 +47,10 @@ def read_deep(
     samples = samples.reshape(*samples.shape[:2], -1)
     if samples.shape[2] < len(layout.mode):
         raise OSError("there are fewer samples than the header says")
-    samples = samples[..., : len(layout.mode)]  # a fourth one may have no meaning
+    samples = samples[..., : len(layout.mode)]  # the fourth channel may have no meaning
     if image_format is ImageFormat.AVIF:
         samples = _spread(samples, loaded.get("bits-per-sample"))
-        # The depth in the header of a damaged file may not be that of its samples.
+        # In a damaged file the depth of the header may differ from that of the samples.
         shallow = np.asarray(image.convert("RGB"))
         if abs(samples[..., :3].mean() / 257 - shallow.mean()) > _LEVELS_APART:
             raise OSError("two decoders disagree about the samples")
@@ -57,6 +58,6 @@ def read_deep(
 
 
 def _spread(samples: Uint16Pixels, bits: int) -> Uint16Pixels:
-    """Scale 10 or 12 bits, which libvips shifts up, to the whole range of 16 bits."""
+    """Scale 10 or 12 bits, which libvips shifts to the high bits, to the whole range of 16 bits."""
     levels = np.arange(2**bits) * 65535 / (2**bits - 1)
     return cast("Uint16Pixels", np.rint(levels).astype(np.uint16)[samples >> (16 - bits)])

@@ -1,7 +1,7 @@
-"""The default crop of a DNG: the part of the active area that the camera's maker calls the photo.
+"""The default crop of a DNG: the part of the active area that is the photo.
 
-LibRaw rounds odd origins, and so loses a row or a column; here they are read unchanged (DNG
-specification 1.6, DefaultCropOrigin and DefaultCropSize).
+The manufacturer defines it. LibRaw rounds odd origins, and thereby loses a row or a column; here
+they are read unchanged (DNG specification 1.6, DefaultCropOrigin and DefaultCropSize).
 """
 
 import struct
@@ -15,9 +15,9 @@ _MAX_SUB_PAGES = 16
 
 
 def read_default_crop(source: BinaryIO, *, width: int, height: int) -> Box:
-    """Read the default crop inside an active area of `width` times `height` pixels.
+    """Read the default crop inside an active area of `width` by `height` pixels.
 
-    Without one, or if it exceeds the area, the result is the whole area.
+    The result is the whole area if there is no default crop, or if it exceeds the area.
     """
     whole = Box(left=0, top=0, right=width, bottom=height)
     try:

@@ -28,7 +28,8 @@ _QUALITY = {
     ImageFormat.JPEG: 95,
     ImageFormat.WEBP: 95,
 }
-# Colors at the resolution of the image: half of it is what one sees first of a compressed photo.
+# Chroma has the resolution of the image, because reducing it is the most visible loss of
+# compression.
 _PILLOW_OPTIONS: Mapping[ImageFormat, Mapping[str, Any]] = {
     ImageFormat.AVIF: {"format": "AVIF", "subsampling": "4:4:4"},
     ImageFormat.BMP: {"format": "BMP"},
@@ -43,7 +44,7 @@ class EncodedPhoto:
 
     format: ImageFormat
     notes: tuple[Note, ...]
-    """All that was changed about the photo, from its decoding on."""
+    """All changes to the photo, including those made by decoding."""
 
 
 def encode(pixels: PixelRows, *, like: DecodedImage, options: PhotoOptions | None = None) -> bytes:
@@ -60,13 +61,14 @@ def encode_to(
 
     A gray image stays gray: the channels of a color model's output are averaged. Alpha of a smaller
     size is enlarged. If the options have a region, the pixels are those of the region, `like` is
-    the whole photo, and metadata that only applies to the whole is left out.
+    the whole photo, and metadata that applies only to the whole is left out.
 
     By default JPEG is written at quality 95 without chroma subsampling, WebP at 95, AVIF and HEIC
     at 90, and all other formats without loss.
 
-    Raises `OutputUnsupported` if the format does not support the options, `ImageTooLarge` if it
-    does not support the size.
+    Raises:
+        OutputUnsupported: if the format does not support the options.
+        ImageTooLarge: if the format does not support the size.
     """
     plan = plan_photo(like.info, options)
     rows = OutputRows(pixels, like=like, bit_depth=plan.bit_depth, region=options.region)
@@ -84,7 +86,7 @@ def encode_to(
         case ImageFormat.JPEG if quality is not None:
             write_jpeg(rows, stream, metadata, quality=quality)
         case _:
-            # WebP's default changes colors under full transparency, which is a loss too.
+            # By default WebP changes the colors of fully transparent pixels, which is also a loss.
             lossless = {"lossless": True, "exact": True}
             settings = lossless if plan.is_lossless else {"quality": quality}
             _write_by_pillow(rows, stream, metadata, plan.format, settings)
@@ -99,7 +101,7 @@ def encode_to(
 
 
 class OutputRows:
-    """The samples to write, computed as they are read (a `PixelRows`)."""
+    """The samples to write, computed while they are read (a `PixelRows`)."""
 
     def __init__(
         self,
@@ -123,7 +125,7 @@ class OutputRows:
         self.dtype = np.dtype(np.uint16 if bit_depth == 16 else np.uint8)
 
     def __getitem__(self, rows: slice) -> Pixels:
-        """Return rows `(n, W, C)`; alpha is the last channel."""
+        """Return the rows as `(n, W, C)`; alpha is the last channel."""
         top, bottom, _ = rows.indices(self.shape[0])
         color = change_depth(self._pixels[top:bottom], self.dtype)
         if self._gray and color.shape[2] > 1:
@@ -140,7 +142,7 @@ class OutputRows:
 def written_rows(pixels: PixelRows, *, like: DecodedImage) -> PixelRows:
     """Return `(H, W, C)` pixels as they would be written: one channel for a gray photo.
 
-    The samples keep their depth.
+    The depth of the samples does not change.
     """
     return _GrayRows(pixels) if like.info.gray and pixels.shape[2] > 1 else pixels
 
@@ -158,7 +160,7 @@ class _GrayRows:
 
 
 def _mean(pixels: Pixels) -> Pixels:
-    # In integers: equal channels give exactly their value, and no float64 copy is made.
+    # Computed in integers: equal channels give exactly their value, and no float64 copy is made.
     count = pixels.shape[2]
     total = pixels.sum(axis=2, dtype=np.uint32, keepdims=True)
     mean: Pixels = ((total + count // 2) // count).astype(pixels.dtype)

@@ -1,9 +1,9 @@
 """In-place editing of EXIF blocks: unaffected bytes keep their position.
 
-Maker notes of many cameras hold offsets from the start of the block, and are lost if a block is
-written again in another order. So a field is removed by closing its gap in the directory, and a
-field is added by a new directory behind the block. Piexif and Pillow both write blocks again;
-exiv2's binding is under the GPL.
+Maker notes of many cameras contain offsets from the start of the block, and become unreadable if
+the block is rewritten in another order. A field is therefore removed by closing its gap in the
+directory, and added through a new directory at the end of the block. Piexif and Pillow both rewrite
+blocks; exiv2's binding is under the GPL.
 """
 
 import io
@@ -27,7 +27,7 @@ from hiir.imaging.tiff_fields import (
 
 PREFIX = b"Exif\0\0"
 OWN = 0
-"""Stands for the first directory of a block, which no tag names."""
+"""Key of the first directory of a block, which no tag refers to."""
 MAKER_NOTE = 37500
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _INCH = 282, 283, 296, 2
 _MAX_DENOMINATOR = 1_000_000
@@ -36,12 +36,12 @@ _NESTED = (EXIF_IFD, GPS_IFD, INTEROP_IFD)
 _MOVABLE_MAKER_NOTES = (
     b"Nikon\0\x02", b"FUJIFILM", b"OLYMPUS\0", b"OM SYSTEM", b"Apple iOS\0", b"PENTAX \0",
 )  # fmt: skip
-_OFFSET_KINDS = {13, 16, 17, 18}  # directories, and integers that only BigTIFF has
+_OFFSET_KINDS = {13, 16, 17, 18}  # directories, and integers that exist only in BigTIFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewField:
-    """A field to be written."""
+    """A field to write."""
 
     tag: int
     kind: int
@@ -49,13 +49,13 @@ class NewField:
     data: bytes = b""
     """The value, in the byte order of the block."""
     place: int | None = None
-    """Offset of the value, where the block holds it already."""
+    """Offset of the value, if the block already contains it."""
 
 
 def with_fields(block: bytes | None, fields: Iterable[NewField], *, order: str = "<") -> bytes:
-    """Return a block with more fields in its first directory, which is then its last part.
+    """Return a block with additional fields in its first directory, which is moved to its end.
 
-    `order` is the byte order of a new block; one that exists keeps its own.
+    `order` is the byte order of a new block; an existing block keeps its byte order.
     """
     if block is None:
         data = bytearray(_header(order))
@@ -76,10 +76,16 @@ def with_fields(block: bytes | None, fields: Iterable[NewField], *, order: str =
 def collected(
     source: BinaryIO, *, page: int, keep: Collection[int] | None, leave: Collection[int]
 ) -> tuple[bytes | None, bool]:
-    """Make a block of what a TIFF page says: its own fields, EXIF and GPS, value by value.
+    """Build a block from the metadata of a TIFF page: its own fields, EXIF and GPS, value by value.
 
-    Fields of the page are all but those in `leave`, or only those in `keep`. Also says whether a
-    maker note had to be left out, because it cannot be moved.
+    Args:
+        source: the TIFF file.
+        page: index of the page, from 0.
+        keep: tags of the page's fields to copy; None for all.
+        leave: tags of the page's fields to leave out.
+
+    Returns:
+        The block, and whether a maker note was left out because it cannot be moved.
     """
     reader = TiffReader(source)
     directory = next(item for index, item in enumerate(reader.chain()) if index == page)
@@ -100,7 +106,7 @@ def collected(
 
 
 def movable(reader: TiffReader, fields: Mapping[int, TiffField]) -> list[NewField]:
-    """Copy the fields of a directory, but for values that hold offsets, or lie beyond the file."""
+    """Copy the fields of a directory, except values with offsets or beyond the end of the file."""
     copies = []
     for tag, field in fields.items():
         if tag not in _NESTED and field.kind not in _OFFSET_KINDS:
@@ -115,7 +121,7 @@ def movable(reader: TiffReader, fields: Mapping[int, TiffField]) -> list[NewFiel
 
 
 def joined(order: str, parts: Mapping[int, list[NewField]]) -> bytes | None:
-    """Make a block of the fields of its directories: `OWN`, and nested ones by their tag."""
+    """Build a block from the fields of its directories: `OWN`, and nested ones by their tag."""
     data = bytearray(_header(order))
     own, exif = list(parts.get(OWN, ())), list(parts.get(EXIF_IFD, ()))
     if parts.get(INTEROP_IFD):
@@ -131,7 +137,7 @@ def joined(order: str, parts: Mapping[int, list[NewField]]) -> bytes | None:
 
 
 def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
-    """Return EXIF, with its prefix, that says the resolution; one that says it already stays."""
+    """Return EXIF, with its prefix, that states the resolution; an existing resolution is kept."""
     block = None if exif is None else exif.removeprefix(PREFIX)
     order = "<"
     if block is not None:
@@ -143,7 +149,7 @@ def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
 
 
 def resolution_fields(order: str, sides: tuple[float, float], unit: int) -> list[NewField]:
-    """Make the fields of a resolution: 1 is a ratio of the sides of a pixel, 2 counts per inch."""
+    """Build the fields of a resolution: unit 1 is the ratio of a pixel's sides, 2 is per inch."""
     values = [Fraction(side).limit_denominator(_MAX_DENOMINATOR) for side in sides]
     return [
         *(
@@ -155,7 +161,7 @@ def resolution_fields(order: str, sides: tuple[float, float], unit: int) -> list
 
 
 def integers(order: str, tag: int, kind: int, values: Sequence[int]) -> NewField:
-    """Make a field of integers: SHORT, LONG or, as numerator and denominator, RATIONAL."""
+    """Build a field of integers: SHORT, LONG or, as numerator and denominator, RATIONAL."""
     data = struct.pack(f"{order}{len(values)}{'H' if kind == 3 else 'I'}", *values)
     return NewField(tag=tag, kind=kind, count=len(values) // (2 if kind == 5 else 1), data=data)
 
@@ -175,7 +181,7 @@ def _pointer(data: bytearray, tag: int, fields: list[NewField], order: str) -> N
 
 
 def _append(data: bytearray, fields: list[NewField], order: str) -> int:
-    """Append values and their directory, which the header then names as the first one."""
+    """Append values and their directory, and make it the first directory in the header."""
     table = b""
     for field in sorted(fields, key=lambda item: item.tag):
         value = field.data.ljust(4, b"\0")

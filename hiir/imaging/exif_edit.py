@@ -1,4 +1,4 @@
-"""Changes to an EXIF block in which unaffected bytes keep their position.
+"""Edits of an EXIF block in which unaffected bytes keep their position.
 
 A field is removed by closing its gap in the directory, so that no value moves.
 """
@@ -12,22 +12,24 @@ from hiir.imaging.tiff_fields import EXIF_IFD, GPS_IFD, INTEROP_IFD, RATIONAL, T
 
 _WIDTH, _HEIGHT, _COLOR_SPACE, _INTEROP_INDEX = 40962, 40963, 40961, 1
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT, _INCH, _CENTIMETER = 282, 283, 296, 2, 3
-# Where GeoTIFF says which place on earth a pixel shows.
+# GeoTIFF's fields, which map pixels to positions on the earth.
 _GEOTIFF = frozenset({33550, 33922, 34264, 34735, 34736, 34737})
 _SUBJECT_AREA, _SUBJECT_LOCATION = 37396, 41492
 _THUMBNAIL = ((513, 514), (273, 279))
 
 
 def fields_of(block: bytes) -> frozenset[int]:
-    """Return the tags of the first directory; raises as `damaged_fields` does."""
+    """Return the tags of the first directory; raises the same errors as `damaged_fields`."""
     reader = TiffReader(io.BytesIO(block.removeprefix(PREFIX)))
     return frozenset(reader.directory(reader.first).fields)
 
 
 def damaged_fields(block: bytes) -> frozenset[int]:
-    """Return the tags of the first directory whose values lie beyond the block.
+    """Return the tags of the first directory whose values extend beyond the block.
 
-    Raises `EOFError` and `struct.error` for a directory that does.
+    Raises:
+        EOFError: if the directory itself extends beyond the block.
+        struct.error: if the directory itself extends beyond the block.
     """
     reader = TiffReader(io.BytesIO(block.removeprefix(PREFIX)))
     end = len(block.removeprefix(PREFIX))
@@ -38,10 +40,13 @@ def damaged_fields(block: bytes) -> frozenset[int]:
 def cleaned(
     block: bytes, *, remove: Collection[int], keep_gps: bool, swap_sides: bool
 ) -> bytes | None:
-    """Return a block without thumbnail, stored size and the fields `remove`; None if empty.
+    """Return a block without thumbnail, stored size and the fields `remove`; None if it is empty.
 
-    With `swap_sides` the horizontal and the vertical resolution are exchanged. Raises `EOFError`
-    and `struct.error` for a damaged block.
+    With `swap_sides` the horizontal and the vertical resolution are exchanged.
+
+    Raises:
+        EOFError: if the block is damaged.
+        struct.error: if the block is damaged.
     """
     remove = {*remove, *damaged_fields(block)}
     editor = _Editor(block.removeprefix(PREFIX))
@@ -58,10 +63,13 @@ def cleaned(
 
 
 def without_positions(exif: bytes) -> bytes:
-    """Return EXIF, with its prefix, without what is said of places in the image.
+    """Return EXIF, with its prefix, without positions in the image.
 
-    Those are the subject's area and location, and GeoTIFF's mapping of pixels to the earth. Raises
-    `EOFError` and `struct.error` for a damaged block.
+    These are the subject's area and location, and GeoTIFF's mapping of pixels to the earth.
+
+    Raises:
+        EOFError: if the block is damaged.
+        struct.error: if the block is damaged.
     """
     editor = _Editor(exif.removeprefix(PREFIX))
     for place in editor.nested(EXIF_IFD):
@@ -88,7 +96,7 @@ def resolution_of(block: bytes) -> tuple[float, float] | None:
 
 
 def as_srgb(exif: bytes) -> bytes:
-    """Return EXIF, with its prefix, that says sRGB where it said another color space."""
+    """Return EXIF, with its prefix, in which any other color space is replaced by sRGB."""
     data = bytearray(exif.removeprefix(PREFIX))
     reader = TiffReader(io.BytesIO(data))
     photo = reader.below(reader.directory(reader.first), EXIF_IFD)
@@ -115,16 +123,16 @@ class _Editor:
         return self.reader().first
 
     def reader(self) -> TiffReader:
-        """Read the block as it is now."""
+        """Return a reader of the block in its current state."""
         return TiffReader(io.BytesIO(self.data))
 
     def nested(self, tag: int) -> tuple[int, ...]:
-        """Offset of a directory that the first one names, if it does."""
+        """Offset of a directory that a field of the first one refers to; empty if there is none."""
         reader = self.reader()
         return reader.numbers(reader.directory(reader.first).fields.get(tag))[:1]
 
     def remove(self, place: int, tags: Collection[int]) -> None:
-        """Remove fields from the directory at an offset; their values become unused bytes."""
+        """Remove fields from the directory at offset `place`; their values become unused bytes."""
         (count,) = struct.unpack_from(f"{self._order}H", self.data, place)
         start, end = place + 2, place + 2 + 12 * count
         table = [bytes(self.data[at : at + 12]) for at in range(start, end, 12)]
@@ -136,7 +144,7 @@ class _Editor:
         self.data[start : end + 4] = (b"".join(kept) + rest).ljust(end + 4 - start, b"\0")
 
     def remove_gps(self) -> None:
-        """Remove the directory with the place, and overwrite its values."""
+        """Remove the directory with the geographic position, and overwrite its values."""
         reader = self.reader()
         for place in self.nested(GPS_IFD):
             directory = reader.directory(place)
@@ -146,7 +154,7 @@ class _Editor:
         self.remove(self.first, (GPS_IFD,))
 
     def cut_thumbnail(self) -> None:
-        """Remove the second directory and the preview that it describes."""
+        """Remove the second directory and the thumbnail that it describes."""
         reader = self.reader()
         first = reader.directory(reader.first)
         following = first.next_place

@@ -1,4 +1,4 @@
-"""What an opened file states beyond Pillow's size and mode: frames and bit depth."""
+"""Properties of an opened file that Pillow's size and mode do not contain: frames and bit depth."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,13 +23,16 @@ def read_header(
 ) -> ImageHeader:
     """Describe `image`, which Pillow has opened on `stream` and not loaded.
 
-    A TIFF is described, and left, at the page that `frame` counts, or at the first: each has a size
-    of its own. Reduced copies and masks do not count as pages.
-    Raises `FrameNotFound`, `ImageCorrupt`, and `EOFError` or whatever Pillow raises on a TIFF that
-    is damaged.
+    A TIFF is described, and left, at the page with index `frame`, or at the first: each page has
+    its own size. Reduced copies and masks do not count as pages.
+
+    Raises:
+        FrameNotFound: if there is no such frame.
+        ImageCorrupt: if the header is damaged.
+        Exception: `EOFError` and whatever Pillow raises for a damaged TIFF.
     """
     if isinstance(image, TiffImageFile):
-        # Pillow only warns of a field that it cannot read, which may be the one how to decode.
+        # Pillow only warns about a field that it cannot read, which may be needed for decoding.
         TiffDirectory(stream)
     pages = _pages(stream) if isinstance(image, TiffImageFile) else []
     frames = len(pages) or _count_frames(image, image_format)
@@ -63,12 +66,12 @@ def _read_luma_steps(image: ImageFile, image_format: ImageFormat) -> tuple[int, 
 
 def _count_frames(image: ImageFile, image_format: ImageFormat) -> int:
     if image_format is ImageFormat.JPEG:
-        return 1  # cameras append previews and depth maps (MPO); the photo is the first image
+        return 1  # cameras append previews and depth maps (MPO); the photo is first
     return int(getattr(image, "n_frames", 1))
 
 
 def _pages(stream: BinaryIO) -> list[int]:
-    """Places in the chain of a TIFF's pages that are photos, and not reduced copies or masks."""
+    """Return the indices of the pages of a TIFF that are photos, not reduced copies or masks."""
     reader, full, count = TiffReader(stream), [], 0
     try:
         for place, page in enumerate(reader.chain()):
@@ -82,7 +85,7 @@ def _pages(stream: BinaryIO) -> list[int]:
 
 
 def _read_mode(image: ImageFile) -> str:
-    # Deep gray with alpha is opened as colors.
+    # Deep gray with alpha is opened as color.
     return "LA" if any(tile.args == "LA;16B" for tile in image.tile) else image.mode
 
 
@@ -101,15 +104,15 @@ def _read_bit_depth(image: ImageFile, stream: BinaryIO, image_format: ImageForma
 
 
 def _read_png_bit_depth(image: ImageFile) -> int:
-    # From the layout that the decoder is going to use ("L;4", "RGB;16B"), and not from a fixed
-    # place in the file: a second header chunk may have replaced the first.
+    # The value comes from the layout that the decoder will use ("L;4", "RGB;16B") instead of a
+    # fixed position in the file: a second header chunk may have replaced the first.
     digits = re.search(r"\d+", str(image.tile[0].args))
     return int(digits[0]) if digits else 8
 
 
 def _read_avif_bit_depth(data: bytes) -> int:
-    # The codec configuration box: marker and version, profile and level, then tier, high bit
-    # depth, twelve bit. Color and alpha have one each.
+    # The codec configuration box contains marker and version, profile and level, then tier, high
+    # bit depth, twelve bit. Color and alpha have one box each.
     configurations = [match[1][0] for match in re.finditer(rb"av1C\x81.(.)", data, re.DOTALL)]
     if not configurations:
         raise ImageCorrupt("The AVIF file has no codec configuration.")

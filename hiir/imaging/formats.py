@@ -1,4 +1,4 @@
-"""The supported file formats, which are detected by content, never by name."""
+"""The supported file formats, which are detected by content, never by filename."""
 
 import importlib.util
 from enum import StrEnum
@@ -6,7 +6,7 @@ from functools import cache
 
 
 class ImageFormat(StrEnum):
-    """A file format that is read, and written if it is one of `writable_formats`."""
+    """A file format that can be read; those in `writable_formats` can also be written."""
 
     AVIF = "avif"
     BMP = "bmp"
@@ -23,12 +23,12 @@ class ImageFormat(StrEnum):
 
     @property
     def extension(self) -> str:
-        """Customary file name extension, with its dot."""
+        """Usual filename extension, with its dot."""
         return ".jpg" if self is ImageFormat.JPEG else f".{self.value}"
 
 
 SIGNATURE_BYTES = 64
-"""How much of a file's start `sniff_format` needs."""
+"""Number of bytes at the start of a file that `sniff_format` needs."""
 
 _PREFIXES = {
     (b"\xff\xd8\xff",): ImageFormat.JPEG,
@@ -37,12 +37,12 @@ _PREFIXES = {
     (b"BM",): ImageFormat.BMP,
 }
 _AVIF_BRANDS = {b"avif", b"avis"}
-# HEVC in the same container, as phones write it: one image, or several.
+# HEVC in the same container, as phones write it: a single image, or several.
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis"}
 
 
 def sniff_format(start: bytes) -> ImageFormat | None:
-    """Name the format of a file from its first `SIGNATURE_BYTES`, or None for any other."""
+    """Return the format of a file by its first `SIGNATURE_BYTES`; None if it is not supported."""
     for prefixes, image_format in _PREFIXES.items():
         if start.startswith(prefixes):
             return image_format
@@ -59,13 +59,13 @@ def sniff_format(start: bytes) -> ImageFormat | None:
 
 @cache
 def writable_formats() -> tuple[ImageFormat, ...]:
-    """The formats that this installation writes: HEIC needs the encoder of `pillow-heif`."""
+    """Return the formats that this installation writes; HEIC needs the encoder of `pillow-heif`."""
     has_heif = importlib.util.find_spec("pillow_heif") is not None
     return tuple(item for item in ImageFormat if has_heif or item is not ImageFormat.HEIC)
 
 
 def _brands(start: bytes) -> set[bytes]:
-    """Brands in a file type box: the main one, a version, then all that the file is compatible to.
+    """Return the brands of a file type box: the main brand, a version, then all compatible brands.
 
     The main brand may be a generic one, which HEIC shares.
     """

@@ -45,22 +45,22 @@ class TilePlan:
 
     @property
     def top(self) -> int:
-        """First pixel row that the tiles cover: 0 unless they cover a region."""
+        """First pixel row that the tiles cover; 0 unless they cover a region."""
         return self.rows[0].start
 
     @property
     def left(self) -> int:
-        """First pixel column that the tiles cover: 0 unless they cover a region."""
+        """First pixel column that the tiles cover; 0 unless they cover a region."""
         return self.columns[0].start
 
     @property
     def height(self) -> int:
-        """Pixel rows that the tiles cover."""
+        """Number of pixel rows that the tiles cover."""
         return self.rows[-1].end - self.top
 
     @property
     def width(self) -> int:
-        """Pixel columns that the tiles cover."""
+        """Number of pixel columns that the tiles cover."""
         return self.columns[-1].end - self.left
 
     def pixels_inside(self, *, height: int, width: int) -> int:
@@ -134,7 +134,8 @@ def _spans(length: int, *, tile: int, overlap: int, unit: int) -> tuple[Span, ..
     shared = sum(sizes) - length
     if count == 1:
         return (Span(start=0, size=sizes[0]),)
-    # Rounded up, so that no pair of neighbors shares less than its part, which is whole.
+    # Rounded up, so that every pair of neighbors shares at least its part, a whole number of
+    # pixels.
     return tuple(
         Span(start=sum(sizes[:index]) - _divide_up(shared * index, count - 1), size=size)
         for index, size in enumerate(sizes)

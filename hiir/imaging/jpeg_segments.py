@@ -1,6 +1,7 @@
-"""What a JPEG carries in its segments beside EXIF, XMP, profile and resolution.
+"""Metadata in JPEG segments other than EXIF, XMP, profile and resolution.
 
-Pillow lists the segments; here they become what is copied, and what has to be noted as left out.
+Pillow lists the segments; this module selects those that are copied, and those whose removal is
+noted.
 """
 
 import io
@@ -22,13 +23,13 @@ _MAX_EXTENDED_BYTES = 2 * 1024 * 1024
 _MAX_TEXT_BYTES = 512 * 1024
 _EXTENSION_HEAD = len(XMP_EXTENSION) + 40  # MD5 in hexadecimal, length, offset
 _GUID = re.compile(rb"""HasExtendedXMP\s{0,8}(?:=\s{0,8}["']|>)\s{0,8}([0-9A-Fa-f]{32})""")
-# Read elsewhere, or about the compression that is gone.
+# Read elsewhere, or about the original compression.
 _KNOWN = (b"JFIF", b"JFXX", b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0",
           b"Adobe", b"Ducky", b"MPF\0", XMP_EXTENSION, PHOTOSHOP)  # fmt: skip
 _MARK, _SCAN = 0xFF, 0xDA
 _FIRST_APP, _ADOBE, _COMMENT = 0xE0, 0xEE, 0xFE
-_FIRST_SEGMENT = 2  # behind the start of the image
-_SCAN_START = 4096  # bytes behind which Pillow has read all headers
+_FIRST_SEGMENT = 2  # after the start-of-image marker
+_SCAN_START = 4096  # number of bytes within which Pillow has read all headers
 _MULTI_PICTURE = b"MPF\0"
 _END_OF_IMAGE = b"\xff\xd9"
 
@@ -40,14 +41,14 @@ class JpegSegment:
     code: int
     """Second byte of its marker."""
     place: int
-    """Offset of its marker in the file."""
+    """Offset of the segment's marker in the file."""
     end: int
-    """Offset of what follows it, as its length says."""
+    """Offset of the end of the segment, according to its length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JpegExtras:
-    """Metadata that only JPEG, and partly TIFF, has."""
+    """Metadata that only JPEG, and in part TIFF, supports."""
 
     photoshop: bytes | None = None
     comments: tuple[bytes, ...] = ()
@@ -83,7 +84,7 @@ def read_extras(image: JpegImageFile, xmp: bytes | None) -> JpegExtras:
 
 
 def read_segments(stream: BinaryIO) -> Iterator[JpegSegment]:
-    """Read where the segments before the first scan lie."""
+    """Yield the positions of the segments before the first scan."""
     place = _FIRST_SEGMENT
     while True:
         stream.seek(place)
@@ -96,16 +97,16 @@ def read_segments(stream: BinaryIO) -> Iterator[JpegSegment]:
 
 
 def extension_name(xmp: bytes) -> bytes | None:
-    """Return the MD5, in hexadecimal, by which a packet names its extension."""
+    """Return the MD5, in hexadecimal, with which a packet refers to its extension."""
     found = _GUID.search(xmp)
     return found[1] if found else None
 
 
 def without_damaged_segments(stream: BinaryIO) -> tuple[BinaryIO, tuple[str, ...]]:
-    """Return a JPEG whose segments of metadata can all be read, and the names of those left out.
+    """Return a JPEG in which all metadata segments are readable, and the names of removed ones.
 
-    Pillow refuses a whole file for one that it cannot parse. The stream is the same one if the file
-    can be opened as it is, or not at all.
+    Pillow rejects a whole file because of one segment that it cannot parse. The original stream is
+    returned if the file can be opened as it is, or not at all.
     """
     if _opens(stream):
         return stream, ()
@@ -137,12 +138,12 @@ def _opens(stream: BinaryIO) -> bool:
 
 
 def _is_metadata(code: int) -> bool:
-    # Adobe's segment says how the colors are coded.
+    # Adobe's segment states how the colors are coded.
     return code == _COMMENT or (_FIRST_APP <= code < _FIRST_APP + 16 and code != _ADOBE)
 
 
 def left_out(image: JpegImageFile, stream: BinaryIO) -> Iterator[str]:
-    """Say which parts of a JPEG are not the photo, and do not come back with it."""
+    """Yield descriptions of the parts of a JPEG that are not in the result."""
     if any(data.startswith(_MULTI_PICTURE) for _, data in image.applist):
         yield "further pictures (MPF: previews, gain map or depth map)"
     yield from note_on_trailer(_trailer_bytes(stream), ", such as a video")
@@ -160,7 +161,7 @@ def _is(name: str, data: bytes, number: int, start: bytes) -> bool:
 
 
 def _join(parts: list[bytes], xmp: bytes | None) -> bytes | None:
-    """The extension, if all of it is there and it is the one that the packet names."""
+    """Return the extension, if it is complete and is the one that the packet refers to."""
     name = extension_name(xmp or b"")
     own = [part for part in parts if part[len(XMP_EXTENSION) :][:32] == name]
     if name is None or not own or len(own) != len(parts):
@@ -177,7 +178,7 @@ def _join(parts: list[bytes], xmp: bytes | None) -> bytes | None:
 
 
 def _trailer_bytes(stream: BinaryIO) -> int:
-    """Bytes behind the image: in its scans, FF is followed by 0 or by a marker of a restart."""
+    """Count the bytes after the image. In scans, FF is followed by 0 or by a restart marker."""
     stream.seek(0)
     content = stream.read()
     end = content.find(_END_OF_IMAGE, _first_scan(content))
@@ -186,6 +187,6 @@ def _trailer_bytes(stream: BinaryIO) -> int:
 
 
 def _first_scan(content: bytes) -> int:
-    """Offset of the first scan: the segments before it may hold previews with ends of their own."""
+    """Return the offset of the first scan; earlier segments may hold previews with end markers."""
     last = deque(read_segments(io.BytesIO(content)), maxlen=1)
     return last[0].end if last else _FIRST_SEGMENT

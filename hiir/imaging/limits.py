@@ -18,18 +18,19 @@ class ImageHeader:
 
     format: ImageFormat
     width: int
-    """Pixels; sides are as stored, so that a rotated photo may come out the other way round."""
+    """Width in pixels as stored; a rotated photo may have its sides exchanged in the result."""
     height: int
     frames: int
-    """Frames or pages. TIFF pages are counted to a hundred, each costs a seek."""
+    """Number of frames or pages. TIFF pages are counted up to a hundred, because each needs a seek.
+    """
     mode: str
     """Pillow's name of the pixel mode."""
     bit_depth: int
-    """Bits per sample in the file; Pillow's mode hides more than 8."""
+    """Bits per sample in the file; Pillow's mode does not show more than 8."""
     is_lossless: bool = False
-    """Whether it was compressed without loss in a format that also compresses with loss."""
+    """Whether it was compressed without loss, in a format that supports both."""
     luma_steps: tuple[int, ...] = ()
-    """Quantization steps of a JPEG's brightness, 64 row by row; empty for other formats."""
+    """Quantization steps of a JPEG's luma, 64 row by row; empty for other formats."""
 
     @property
     def pixels(self) -> int:
@@ -49,10 +50,16 @@ class ImageLimits:
 
 
 def check_header(header: ImageHeader, limits: ImageLimits, frame: int | None = None) -> None:
-    """Raise `ImageTooLarge`, `ImageTooSmall`, `TooManyFrames` or `UnsupportedPixelMode`.
+    """Check a header against the limits.
 
-    With a `frame` the file may have any number of them. A frame of an animation is what the ones
-    before it have left, so that their pixels count too.
+    If a `frame` is given, the file may have any number of frames. A frame of an animation is built
+    on those before it, so their pixels also count.
+
+    Raises:
+        ImageTooLarge: if it has too many pixels, or a side is too long.
+        ImageTooSmall: if a side is too short.
+        TooManyFrames: if it has several frames, and no `frame` is given.
+        UnsupportedPixelMode: if the mode or depth is not supported.
     """
     longest, shortest = max(header.width, header.height), min(header.width, header.height)
     if shortest < limits.min_side:
@@ -101,10 +108,10 @@ def check_header(header: ImageHeader, limits: ImageLimits, frame: int | None = N
 
 
 def codec_bytes(header: ImageHeader) -> int:
-    """Memory that decoding or encoding takes at its peak, beside a constant.
+    """Return the peak memory for decoding or encoding in bytes, without a constant part.
 
-    The decoders hold the whole image: Pillow in up to 4 bytes for each pixel, libvips in up to 4
-    samples of 2. What is made of it, they are asked for in bands.
+    The decoders hold the whole image: Pillow uses up to 4 bytes per pixel, libvips up to 4 samples
+    of 2 bytes. All further processing is done in bands.
     """
     if header.format is ImageFormat.AVIF and header.bit_depth > 8:
         return header.pixels * 16  # both decoders, and a copy

@@ -1,4 +1,4 @@
-"""Recognize files that were compressed without loss in a format that also compresses with loss."""
+"""Detects lossless files in formats that support both lossless and lossy compression."""
 
 from collections.abc import Callable, Mapping
 from itertools import islice
@@ -10,13 +10,16 @@ from hiir.imaging.nclx import read_nclx
 from hiir.imaging.webp_chunks import read_kinds
 
 _MAX_SEGMENTS = 10_000
-_LOSSLESS_FRAMES = {0xC3, 0xC7, 0xCB, 0xCF}  # of JPEG, ISO/IEC 10918-1 table B.1
+_LOSSLESS_FRAMES = {0xC3, 0xC7, 0xCB, 0xCF}  # markers of JPEG, ISO/IEC 10918-1 table B.1
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _WEBP = {b"VP8L", b"VP8 "}
 
 
 def is_lossless(stream: BinaryIO, image_format: ImageFormat) -> bool:
-    """Return whether WebP (VP8L), JPEG (lossless process), AVIF or HEIC (identity matrix) is."""
+    """Return whether a file of WebP (VP8L), JPEG (lossless process), AVIF or HEIC is lossless.
+
+    AVIF and HEIC count as lossless if they use the identity matrix.
+    """
     check = _CHECKS.get(image_format)
     return check is not None and check(stream)
 

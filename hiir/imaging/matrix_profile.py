@@ -1,7 +1,8 @@
-"""ICC profiles made of primaries and a transfer function: what files say of color without one.
+"""Builds ICC profiles from primaries and a transfer function.
 
-A matrix profile of ICC.1:2010 (version 4.3), for RGB or gray. Pillow's ImageCms makes profiles of
-sRGB, Lab and XYZ only.
+They are for files that describe their color in this way. The result is a matrix profile of
+ICC.1:2010 (version 4.3), for RGB or gray. Pillow's ImageCms creates only profiles of sRGB, Lab and
+XYZ.
 """
 
 import struct
@@ -11,11 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 Point = tuple[float, float]
-"""x and y of CIE 1931."""
+"""Chromaticity x and y of CIE 1931."""
 
 D65: Point = (0.3127, 0.3290)
 PROFILE_DATE = struct.pack(">6H", 2024, 1, 1, 0, 0, 0)
-"""Of every profile that is made here, so that the same photo gives the same file."""
+"""Date of every profile that is built here.
+
+It is constant, so that the same photo gives the same file.
+"""
 _D50_XYZ = (0.9642, 1.0, 0.8249)
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
@@ -24,7 +28,7 @@ _BRADFORD = np.array(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Primaries:
-    """The colors of the three channels and of white."""
+    """The chromaticities of the three channels and of white."""
 
     red: Point
     green: Point
@@ -34,7 +38,7 @@ class Primaries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """From sample to light: `(a x + b) ** gamma` from `d` on, and `c x` below it."""
+    """Transfer function from sample to light: `(a x + b) ** gamma` from `d` on, `c x` below it."""
 
     gamma: float
     a: float = 1.0
@@ -43,12 +47,12 @@ class Transfer:
     d: float = 0.0
 
     def to_light(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Turn samples in [0, 1] of any shape into light in [0, 1]."""
+        """Convert samples in [0, 1] of any shape to light in [0, 1]."""
         curved = np.maximum(self.a * values + self.b, 0) ** self.gamma
         return np.where(values >= self.d, curved, self.c * values)
 
     def from_light(self, light: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Turn light in [0, 1] of any shape into samples in [0, 1]."""
+        """Convert light in [0, 1] of any shape to samples in [0, 1]."""
         curved = (np.maximum(light, 0) ** (1 / self.gamma) - self.b) / self.a
         return np.where(light >= self.c * self.d, curved, light / self.c)
 
@@ -61,7 +65,11 @@ ADOBE_TRANSFER = Transfer(gamma=563 / 256)
 
 
 def matrix_profile(primaries: Primaries, transfer: Transfer, *, gray: bool) -> bytes:
-    """Make a display profile; raises `ValueError` for primaries that span no colors."""
+    """Build a display profile.
+
+    Raises:
+        ValueError: if the primaries do not span a color space.
+    """
     tags = {
         b"desc": _text("Colors as the file described them"),
         b"cprt": _text("No copyright, use freely"),
@@ -86,7 +94,7 @@ def matrix_profile(primaries: Primaries, transfer: Transfer, *, gray: bool) -> b
 def _to_pcs(
     primaries: Primaries,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """XYZ of the channels under D50, and the adaptation of white that leads there."""
+    """Return XYZ of the channels under D50, and the chromatic adaptation of white to D50."""
     points = (primaries.red, primaries.green, primaries.blue, primaries.white)
     if any(y <= 0 or not np.isfinite((x, y)).all() for x, y in points):
         raise ValueError("a primary has no light")

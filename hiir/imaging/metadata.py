@@ -7,7 +7,7 @@ from hiir.imaging.exif_block import with_resolution
 from hiir.imaging.formats import ImageFormat
 from hiir.imaging.xmp import without_extension
 
-# Metadata is the sender's data: bounded, and passed on without being interpreted.
+# Metadata is untrusted: its size is limited, and it is passed on without being interpreted.
 MAX_EXIF_BYTES = 65_533  # one JPEG segment
 MAX_ICC_BYTES = 4 * 1024 * 1024
 MAX_PHOTOSHOP_BYTES = 512 * 1024
@@ -28,7 +28,7 @@ METADATA_NAMES = {
     "xmp": "XMP",
 }
 _COMMON = frozenset({"dpi", "exif", "icc_profile", "xmp"})
-# AVIF, HEIC and WebP have no resolution of their own, but EXIF has one.
+# AVIF, HEIC and WebP have no native resolution, but EXIF can state one.
 _CAN_HOLD = {
     ImageFormat.AVIF: _COMMON,
     ImageFormat.BMP: frozenset({"dpi"}),
@@ -47,21 +47,21 @@ class ImageMetadata:
 
     icc_profile: bytes | None = None
     exif: bytes | None = None
-    """With its prefix; without orientation (it is applied), thumbnail and stored size."""
+    """EXIF with its prefix, without orientation (which is applied), thumbnail and stored size."""
     xmp: bytes | None = None
     extended_xmp: bytes | None = None
-    """What `xmp` names by its MD5 and had no room for in one segment of a JPEG."""
+    """Part of the XMP that does not fit one segment of a JPEG; `xmp` refers to it by its MD5."""
     dpi: tuple[float, float] | None = None
     pixel_aspect: tuple[int, int] | None = None
-    """Pixels along the same length, horizontally and vertically, where they are not square."""
+    """Horizontal and vertical pixels per equal length, if pixels are not square; otherwise None."""
     photoshop: bytes | None = None
-    """Photoshop's resources, IPTC among them."""
+    """Photoshop's resources, including IPTC."""
     comments: tuple[bytes, ...] = ()
     """Comment segments of a JPEG."""
     png_text: bytes | None = None
-    """Chunks of text and of time, as they were in a PNG."""
+    """Text and time chunks of a PNG, unchanged."""
     dropped: tuple[str, ...] = ()
-    """What was there and is not kept, by the names of `METADATA_NAMES`."""
+    """Metadata that the file had and that is not kept, by the names of `METADATA_NAMES`."""
 
     def fitting(self, target: ImageFormat) -> "ImageMetadata":
         """Return the part that a format supports; the rest is listed as dropped."""

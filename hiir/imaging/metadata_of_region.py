@@ -1,4 +1,4 @@
-"""Metadata of a part of a photo, without what only applies to the whole."""
+"""Metadata of a part of a photo, without metadata that applies only to the whole."""
 
 import struct
 from dataclasses import replace
@@ -11,11 +11,11 @@ from hiir.imaging.xmp import without_positions as xmp_without_positions
 
 
 def metadata_of_region(metadata: ImageMetadata) -> ImageMetadata:
-    """Return what of a photo's metadata is true of a part of it.
+    """Return the metadata that is also valid for a part of the photo.
 
-    EXIF and XMP lose their places in the image and its sizes. Left out and named in `dropped` is
-    what can hold such places and cannot be changed: the extension of XMP, and of Photoshop's
-    resources all but IPTC. The same holds for a block that is damaged.
+    Positions in the image and its sizes are removed from EXIF and XMP. Metadata that can contain
+    such positions but cannot be edited is left out and named in `dropped`: the extension of XMP,
+    and all of Photoshop's resources except IPTC. The same applies to a damaged block.
     """
     exif, xmp = metadata.exif, metadata.xmp
     dropped = [name for name in ("extended_xmp",) if metadata.extended_xmp is not None]

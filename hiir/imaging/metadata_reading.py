@@ -35,8 +35,8 @@ from hiir.imaging.xmp import (
 )
 
 _MAX_DPI = 65_535
-# Tags that describe the layout of the file they came from (a TIFF mixes them with the rest), that
-# are carried on their own (ICC, XMP, IPTC), or that turning the pixels has made untrue.
+# Tags that describe the layout of the original file (which TIFF mixes with the others), that are
+# carried separately (ICC, XMP, IPTC), or that are wrong once the pixels are rotated.
 _LAYOUT_TAGS = frozenset(
     {
         254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 280, 281,
@@ -62,7 +62,7 @@ def read_orientation(image: Image.Image) -> Orientation:
 
 
 def stored_orientation(image: Image.Image) -> Orientation | None:
-    """How a TIFF was stored, which Pillow turns by itself when it loads one; None for others."""
+    """Return how a TIFF was stored, because Pillow rotates it on loading; else None."""
     if not isinstance(image, TiffImageFile):
         return None
     value = image.tag_v2.get(ExifTags.Base.Orientation, UPRIGHT)
@@ -76,11 +76,16 @@ def read_metadata(
     stream: BinaryIO | None = None,
     orientation: Orientation | None = None,
 ) -> ImageMetadata:
-    """The metadata of a loaded image that is to be kept once its pixels are upright.
+    """Read the metadata of a loaded image that is kept once its pixels are upright.
 
-    `stream` is the file of an image that was opened from one, `orientation` what is applied to its
-    pixels. Unreadable or oversized metadata is dropped and named: the photo is not refused for it.
-    What `policy` leaves out is not named, since it was asked for.
+    Unreadable or oversized metadata is dropped and named; it does not make the photo invalid.
+    Metadata that `policy` removes is not named, since its removal was requested.
+
+    Args:
+        image: the loaded image.
+        policy: which metadata to keep.
+        stream: file of the image, if it was opened from one.
+        orientation: orientation that is applied to its pixels; None if none is.
     """
     icc_profile, dropped = _read_profile(image)
     if policy is MetadataPolicy.STRIP:
@@ -99,7 +104,7 @@ def read_metadata(
     elif isinstance(image, TiffImageFile) and stream is not None:
         extras = _read_tiff_extras(image, stream)
     if extras.extended_xmp is not None and not keep_gps:
-        # Its MD5 is its name, so that it cannot be changed without a change of the packet.
+        # Its name is its MD5, so it cannot be changed without changing the packet.
         extras = replace(extras, extended_xmp=None, dropped=(*extras.dropped, "extended_xmp"))
     if xmp is not None and extras.extended_xmp is None:
         xmp = without_extension(xmp)
@@ -123,7 +128,7 @@ def _read_profile(image: Image.Image) -> tuple[bytes | None, list[str]]:
     profile = image.info.get("icc_profile")
     is_broken = isinstance(image, JpegImageFile) and any(
         data.startswith(b"ICC_PROFILE\0") for _, data in image.applist
-    )  # Pillow leaves out one whose segments do not fit together
+    )  # Pillow omits a profile whose segments are inconsistent
     if profile and not _is_icc_profile(profile):
         profile, is_broken = None, True
     if profile:
@@ -144,7 +149,7 @@ def _read_exif(
         else:
             block = _exif_block(image)
         if block:
-            # A block may repeat, in fields of TIFF, what has a place of its own in the file.
+            # A block may repeat, in TIFF fields, metadata that the file stores separately.
             if damaged_fields(block) - _LAYOUT_TAGS or fields_of(block) & _EMBEDDED_TAGS:
                 dropped.append("exif_field")
             block = cleaned(block, remove=_LAYOUT_TAGS, keep_gps=keep_gps, swap_sides=swap_sides)
@@ -158,7 +163,7 @@ def _read_exif(
 def _exif_block(image: Image.Image) -> bytes | None:
     exif = image.info.get("exif")
     if exif is None and isinstance(text := image.info.get(_EXIF_AS_TEXT), str):
-        exif = bytes.fromhex("".join(text.split("\n")[3:]))  # as ImageMagick writes it
+        exif = bytes.fromhex("".join(text.split("\n")[3:]))  # in the format of ImageMagick
     if isinstance(exif, Image.Exif):
         exif = exif.tobytes()
     return exif.removeprefix(PREFIX) if isinstance(exif, bytes) else None
@@ -177,15 +182,15 @@ def _read_xmp(image: Image.Image, *, keep_gps: bool) -> tuple[bytes | None, list
 def _read_resolution(
     image: Image.Image, *, swap_sides: bool
 ) -> tuple[tuple[float, float] | None, tuple[int, int] | None, list[str]]:
-    """Pixels per inch, and the ratio of a pixel's sides where only that is known."""
+    """Read pixels per inch, or the ratio of a pixel's sides if only that is stated."""
     dpi, aspect = image.info.get("dpi"), image.info.get("aspect")
     if isinstance(image, JpegImageFile) and image.info.get("jfif_unit", 0) == 0:
-        # Pillow takes 72 where neither JFIF nor EXIF says a resolution.
+        # Pillow assumes 72 if neither JFIF nor EXIF states a resolution.
         aspect, dpi = image.info.get("jfif_density"), None
     elif isinstance(image, TiffImageFile):
         aspect = _whole_ratio(image.info.get("resolution"))
         if not all(tag in image.tag_v2 for tag in _SIDES_OF_RESOLUTION):
-            dpi = None  # Pillow takes 1
+            dpi = None  # Pillow would assume 1
     if aspect and (not _is_resolution(aspect) or aspect[0] == aspect[1]):
         aspect = None
     if dpi is None and aspect is None:
@@ -237,7 +242,11 @@ def _read_tiff_extras(image: TiffImageFile, stream: BinaryIO) -> JpegExtras:
 
 
 def clean_xmp(xmp: object, *, keep_gps: bool) -> bytes:
-    """The packet as it is true of the restored photo; raises `XmpDamaged`."""
+    """Return the packet adapted to the restored photo.
+
+    Raises:
+        XmpDamaged: if the packet cannot be edited safely.
+    """
     if not isinstance(xmp, bytes) or len(xmp) > MAX_XMP_BYTES:
         raise XmpDamaged
     upright = without_lost_parts(without_orientation(xmp))

@@ -12,25 +12,25 @@ from hiir.imaging.formats import ImageFormat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """How the samples of a file are worked on, and written back."""
+    """How the samples of a file are processed, and written back."""
 
     channels: int
     """1 for gray, 3 for RGB."""
     has_alpha: bool = False
     expanded: bool = False
-    """Whether it is written in more bits than it came in: a palette is looked up."""
+    """Whether the result has more bits than the file, because a palette is expanded."""
     is_cmyk: bool = False
-    """Whether the stored samples are inks, which a color profile makes RGB."""
+    """Whether the stored samples are inks, which a color profile converts to RGB."""
 
     @property
     def mode(self) -> str:
-        """Pillow's name of it, before inks have become colors."""
+        """Pillow's name of the layout, before inks are converted to colors."""
         color = "CMYK" if self.is_cmyk else {1: "L", 3: "RGB"}[self.channels]
         return color + "A" * self.has_alpha
 
 
-# Pillow's mode of the file -> ours. What is not here is refused: LAB and YCbCr are internal
-# conversions, not file modes in use; I and F have no known range.
+# Pillow's mode of the file -> ours. Other modes are rejected: LAB and YCbCr are internal
+# conversions rather than file modes in use; I and F have no known range.
 _LAYOUTS: Mapping[str, Layout] = {
     "1": Layout(channels=1, expanded=True),
     "CMYK": Layout(channels=3, is_cmyk=True),
@@ -48,7 +48,7 @@ _DEEP_FORMATS: Mapping[ImageFormat, tuple[int, ...]] = {
     ImageFormat.PNG: (16,),
     ImageFormat.TIFF: (16,),
 }
-# Pillow calls gray of 16 bits by the order of bytes.
+# Pillow's names of 16-bit gray include the byte order.
 _DEEP_LAYOUTS: Mapping[str, Layout] = {
     **{mode: _LAYOUTS[mode] for mode in ("CMYK", "L", "LA", "RGB", "RGBA", "RGBX")},
     **dict.fromkeys(("I;16", "I;16B", "I;16L"), _LAYOUTS["L"]),
@@ -56,7 +56,11 @@ _DEEP_LAYOUTS: Mapping[str, Layout] = {
 
 
 def check_mode(mode: str, *, bit_depth: int, image_format: ImageFormat) -> None:
-    """Raise `UnsupportedPixelMode` unless the table has it."""
+    """Check that the table has the mode.
+
+    Raises:
+        UnsupportedPixelMode: if it does not.
+    """
     if bit_depth > 8 and bit_depth not in _DEEP_FORMATS.get(image_format, ()):
         raise UnsupportedPixelMode(
             f"The image has {bit_depth} bits per sample. Up to 8 are supported, 16 in PNG and "
@@ -75,7 +79,7 @@ def check_mode(mode: str, *, bit_depth: int, image_format: ImageFormat) -> None:
 
 
 def read_layout(image: Image.Image, *, mode: str, bit_depth: int) -> Layout:
-    """The layout of a loaded image, whose file has this mode and depth."""
+    """Return the layout of a loaded image, whose file has this mode and depth."""
     if bit_depth > 8:
         found = _DEEP_LAYOUTS[mode]
         transparent = "transparency" in image.info
@@ -91,7 +95,7 @@ def read_layout(image: Image.Image, *, mode: str, bit_depth: int) -> Layout:
 
 
 def scale_transparent_level(image: Image.Image, bit_depth: int) -> None:
-    """Bring a gray PNG's transparent level to 8 bits: Pillow scales the samples, but not it."""
+    """Scale a gray PNG's transparent level to 8 bits; Pillow scales only the samples."""
     level = image.info.get("transparency")
     if image.mode == "L" and isinstance(level, int):
         largest = 2**bit_depth - 1
@@ -99,9 +103,9 @@ def scale_transparent_level(image: Image.Image, bit_depth: int) -> None:
 
 
 def _has_gray_palette(image: Image.Image) -> bool:
-    """Tell an indexed black-and-white photo, so that a color model cannot tint it.
+    """Return whether an indexed photo is black and white, so that a color model cannot tint it.
 
-    Not where a profile comes with it: that is one for colors, and has to stay true.
+    An image with a profile is not treated as gray: its profile is for colors, and must stay valid.
     """
     if image.mode != "P" or image.info.get("icc_profile"):
         return False

@@ -14,11 +14,11 @@ class Nclx:
     primaries: int
     transfer: int
     matrix: int
-    """0 is the identity: RGB is coded as it is."""
+    """Matrix coefficients; 0 is the identity, which means that RGB is coded directly."""
 
 
 def read_nclx(stream: BinaryIO) -> Nclx | None:
-    """Read the first color box of a file; None if there is none."""
+    """Read the first color box of a file; returns None if there is none."""
     stream.seek(0)
     found = _BOX.search(stream.read())
     if found is None:

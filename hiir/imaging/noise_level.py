@@ -13,7 +13,7 @@ from hiir.imaging.pixels import FloatPixels, PixelRows, to_unit
 __all__ = ["MAX_NOISE_LEVEL", "RowsWithLevel", "append_level"]
 
 MAX_NOISE_LEVEL = 75.0
-"""Highest level that networks learn, on the scale of 255."""
+"""Highest level that networks are trained for, on the scale of 255."""
 
 
 def append_level(image: FloatPixels, level: float) -> FloatPixels:
@@ -25,7 +25,7 @@ def append_level(image: FloatPixels, level: float) -> FloatPixels:
 class RowsWithLevel:
     """Rows of an image with a plane that holds the noise level (a `PixelRows`).
 
-    The rows are float32: eight bits would round the level to whole numbers.
+    The rows are float32, because eight bits would round the level to whole numbers.
     """
 
     def __init__(self, rows: PixelRows, level: float, *, channels: int) -> None:

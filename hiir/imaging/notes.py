@@ -1,4 +1,4 @@
-"""Notes for clients: how a photo was changed besides its restoration."""
+"""Notes for clients: how a photo was changed in addition to its restoration."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Notes on what decoding changed about a photo, or left out of it."""
+"""Notes on parts of a photo that decoding changed or left out."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -20,14 +20,14 @@ from hiir.imaging.xmp import speaks_of_lost_parts
 
 _SAMPLES_PER_PIXEL = 277
 _TIFF_PARTS = {330: "images in sub-pages", 37724: "Photoshop's layers"}
-# What pillow-heif says of a HEIC file's further images.
+# Names that pillow-heif gives to the further images of a HEIC file.
 _OTHER_IMAGES = {"aux": "auxiliary images, such as a gain map", "depth_images": "a depth map"}
 
 
 def notes_on_layout(
     header: ImageHeader, layout: Layout, orientation: Orientation, frame: int | None
 ) -> Iterator[Note]:
-    """Say which frame was taken, how it was turned, and whether it has other samples now."""
+    """Yield notes on the selected frame, its rotation, and a change of its samples."""
     if frame is not None and header.frames > 1:
         detail = f"Frame {frame} of {header.frames} was taken; the others are left out."
         yield Note(code=NoteCode.FRAME_SELECTED, detail=detail)
@@ -40,7 +40,7 @@ def notes_on_layout(
 
 
 def notes_on_metadata(metadata: ImageMetadata, damaged: tuple[str, ...]) -> Iterator[Note]:
-    """Say what of the metadata was left out, and which parts were damaged."""
+    """Yield notes on metadata that was left out, and on damaged parts."""
     for name in metadata.dropped:
         detail = f"{METADATA_NAMES[name]} {_WHY.get(name, _DAMAGED)}, and was left out."
         yield Note(code=NoteCode.METADATA_DROPPED, detail=detail)
@@ -59,7 +59,7 @@ _WHY = {
 def notes_on_parts(
     image: ImageFile, stream: BinaryIO, layout: Layout, policy: MetadataPolicy
 ) -> Iterator[Note]:
-    """Say what else the file held: further pictures, a video, segments, channels."""
+    """Yield notes on other content of the file: further pictures, a video, segments, channels."""
     parts = [] if policy is MetadataPolicy.STRIP else [*_other_parts(image, stream)]
     if parts:
         detail = f"The file held more than the photo, which was left out: {'; '.join(parts)}."
@@ -86,7 +86,7 @@ def _other_parts(image: ImageFile, stream: BinaryIO) -> Iterator[str]:
 
 
 def notes_on_background(background: tuple[int, ...] | None) -> Iterator[Note]:
-    """Say that the photo is opaque now."""
+    """Yield a note if the photo was made opaque."""
     if background is not None:
         detail = "Transparency was replaced by the background."
         yield Note(code=NoteCode.ALPHA_FLATTENED, detail=detail)

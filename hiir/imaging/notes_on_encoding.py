@@ -1,4 +1,4 @@
-"""Notes on what writing changes about a photo, or leaves out of it."""
+"""Notes on parts of a photo that encoding changes or leaves out."""
 
 from collections.abc import Iterator
 
@@ -12,9 +12,10 @@ from hiir.imaging.photo import PhotoInfo
 
 
 def notes_on_result(photo: PhotoInfo, options: PhotoOptions) -> tuple[Note, ...]:
-    """Return all notes that the result is going to have, from the decoding of the photo on.
+    """Return all notes that the result will have, including those on decoding.
 
-    Raises what `plan_photo` raises.
+    Raises:
+        ImagingError: the errors of `plan_photo`.
     """
     plan = plan_photo(photo, options)
     _, dropped = written_metadata(photo, options, plan.format)
@@ -24,7 +25,7 @@ def notes_on_result(photo: PhotoInfo, options: PhotoOptions) -> tuple[Note, ...]
 def written_metadata(
     photo: PhotoInfo, options: PhotoOptions, target: ImageFormat
 ) -> tuple[ImageMetadata, tuple[Note, ...]]:
-    """Return what of the metadata a file of the photo, or of its region, gets, and what not."""
+    """Return the metadata of the output file, of the photo or its region, and notes on the rest."""
     whole = own = photo.metadata
     if options.region is not None:
         own = metadata_of_region(whole)
@@ -45,7 +46,7 @@ def written_metadata(
 
 
 def notes_on_plan(photo: PhotoInfo, plan: OutputPlan, options: PhotoOptions) -> Iterator[Note]:
-    """Say in which way the file that is written is not of the kind that was sent."""
+    """Yield notes on how the output file differs in kind from the uploaded one."""
     header = photo.header
     if options.format is None and plan.format is not header.format:
         detail = (

@@ -12,7 +12,7 @@ Color = tuple[int, int, int]
 
 
 class MetadataPolicy(StrEnum):
-    """The metadata that is written into the restored file.
+    """The metadata that is written to the restored file.
 
     The color profile defines the meaning of the pixels; all policies keep it.
     """
@@ -34,23 +34,24 @@ class PhotoOptions:
     """Options for one photo; the defaults change as little as possible."""
 
     format: ImageFormat | None = None
-    """None is the format that was sent."""
+    """Output format; None for the format of the input."""
     quality: int | None = None
-    """1 to 100, for JPEG, WebP, AVIF and HEIC."""
+    """1 to 100, for JPEG, WebP, AVIF and HEIC; None for the default."""
     lossless: bool = False
-    """Write WebP without loss, also if it came with loss; PNG, TIFF and BMP always are."""
+    """Write WebP without loss, even if the input was lossy; PNG, TIFF and BMP are always lossless.
+    """
     bit_depth: int | None = None
-    """8 or 16 bits per sample; None is as sent, where the format can hold it."""
+    """8 or 16 bits per sample; None for that of the input, if the format supports it."""
     metadata: MetadataPolicy = MetadataPolicy.KEEP
     color: ColorPolicy = ColorPolicy.PRESERVE
     background: Color | None = None
-    """What shows through transparency, which is then gone: 8-bit red, green, blue."""
+    """8-bit red, green and blue that replace transparency; None to keep it."""
     frame: int | None = None
-    """Which frame or page of a file that has several, counted from 0."""
+    """Index of the frame or page to restore, counted from 0, for a file that has several."""
     strength: int = 100
-    """0 to 100: the share of the restoration, in percent; the rest is the photo as it came."""
+    """0 to 100: the share of the restoration, in percent; the rest is the original photo."""
     region: Region | None = None
-    """The part of the upright photo that is restored and written; None is all of it."""
+    """The part of the upright photo to restore and write; None for the whole photo."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the values that differ from the defaults, for JSON."""
@@ -60,7 +61,7 @@ class PhotoOptions:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Parse the result of `to_json`."""
+        """Parse the output of `to_json`."""
         readers: dict[str, Callable[[Any], Any]] = {
             "format": ImageFormat,
             "metadata": MetadataPolicy,

@@ -1,7 +1,8 @@
-"""EXIF's eight orientations, applied to an image that is read piece by piece.
+"""EXIF's eight orientations, applied to an image that is read in pieces.
 
-A stored image is turned upright by mirroring, and for 5 to 8 by exchanging rows and columns. So a
-few rows of the upright image are a few rows or columns of the stored one: no second copy is made.
+A stored image is made upright by mirroring and, for 5 to 8, by exchanging rows and columns. A few
+rows of the upright image are therefore a few rows or columns of the stored one, and no second copy
+is made.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ UPRIGHT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """Part of a stored image, in pixels; `right` and `bottom` lie outside."""
+    """Part of a stored image, in pixels; `right` and `bottom` are exclusive."""
 
     left: int
     top: int
@@ -26,26 +27,26 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """One of EXIF's orientations; any other number counts as 1, upright."""
+    """One of EXIF's orientations; any other number is treated as 1, upright."""
 
     value: int = UPRIGHT
 
     @property
     def is_upright(self) -> bool:
-        """Whether nothing is to be done."""
+        """Whether the stored image is already upright."""
         return not 2 <= self.value <= 8
 
     @property
     def swaps_sides(self) -> bool:
-        """Whether the upright image is as wide as the stored one is high."""
+        """Whether the width of the upright image is the height of the stored one."""
         return 5 <= self.value <= 8
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of the upright image."""
+        """Return width and height of the upright image."""
         return (height, width) if self.swaps_sides else (width, height)
 
     def stored_box(self, top: int, bottom: int, *, width: int, height: int) -> Box:
-        """Where rows `top` to before `bottom` of the upright image lie in the stored one."""
+        """Return the stored part with rows `top` to `bottom` (exclusive) of the upright image."""
         match self.value:
             case 3 | 4:
                 return Box(left=0, top=height - bottom, right=width, bottom=height - top)
@@ -57,7 +58,7 @@ class Orientation:
                 return Box(left=0, top=top, right=width, bottom=bottom)
 
     def turn(self, stored: _Samples) -> _Samples:
-        """A view of `(h, w, ...)` stored samples that is upright."""
+        """Return an upright view of `(h, w, ...)` stored samples."""
         if self.swaps_sides:
             stored = stored.swapaxes(0, 1)  # type: ignore[assignment]
         if self.value in {3, 4, 7, 8} and not self.swaps_sides:

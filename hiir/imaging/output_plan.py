@@ -1,4 +1,4 @@
-"""The output file of a photo, chosen before any work is done for it."""
+"""The output file of a photo, chosen before any of it is processed."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,15 @@ _WITH_QUALITY = (ImageFormat.JPEG, ImageFormat.WEBP, ImageFormat.AVIF, ImageForm
 _LOSSLESS = (ImageFormat.PNG, ImageFormat.TIFF, ImageFormat.BMP, ImageFormat.WEBP)
 _DEEP = (ImageFormat.PNG, ImageFormat.TIFF)
 _BY_STRIPS = (ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.TIFF)
-# AVIF itself allows 65536; readers built on libavif take half of it. HEVC's levels end there too.
+# AVIF itself allows 65536; readers based on libavif accept half of it. HEVC's levels have the same
+# limit.
 _MAX_SIDE = {
     ImageFormat.AVIF: 32_768,
     ImageFormat.HEIC: 16_384,
     ImageFormat.JPEG: 65_500,
     ImageFormat.WEBP: 16_383,
 }
-# Their offsets and sizes have 32 bits; some room is for headers and metadata.
+# Their offsets and sizes have 32 bits; some space is reserved for headers and metadata.
 _MAX_BYTES = {ImageFormat.BMP: 2**32 - 2**20, ImageFormat.TIFF: 2**32 - 2**23}
 _WITHOUT_ALPHA = (ImageFormat.JPEG, ImageFormat.BMP)
 
@@ -32,7 +33,7 @@ class OutputPlan:
     format: ImageFormat
     bit_depth: int
     is_lossless: bool
-    """Whether it is written without loss, in a format that can do both."""
+    """Whether it is written without loss, in a format that supports both."""
 
     @property
     def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
@@ -43,8 +44,10 @@ class OutputPlan:
 def plan_photo(photo: PhotoInfo, options: PhotoOptions, *, scale: int = 1) -> OutputPlan:
     """Choose the output file for a photo, or a region of it, enlarged by `scale`.
 
-    Raises `OutputUnsupported` if the format does not support an option, or transparency without a
-    background, and `ImageTooLarge` if it does not support the result's size.
+    Raises:
+        OutputUnsupported: if the format does not support an option, or transparency without a
+            background.
+        ImageTooLarge: if the format does not support the result's size.
     """
     target = options.format or _own_format(photo)
     if photo.has_alpha and target in _WITHOUT_ALPHA:
@@ -85,9 +88,16 @@ def plan_photo(photo: PhotoInfo, options: PhotoOptions, *, scale: int = 1) -> Ou
 
 
 def check_output_size(target: ImageFormat, *, width: int, height: int, sample_bytes: int) -> None:
-    """Raise `ImageTooLarge` if a format cannot hold an image of so many pixels.
+    """Check the size of an image against the limits of a format.
 
-    `sample_bytes` are the bytes of one pixel without compression.
+    Args:
+        target: the format.
+        width: width in pixels.
+        height: height in pixels.
+        sample_bytes: bytes of one pixel without compression.
+
+    Raises:
+        ImageTooLarge: if the image exceeds a limit.
     """
     side, limit = max(width, height), _MAX_SIDE.get(target)
     if limit is not None and side > limit:
@@ -106,7 +116,7 @@ def check_output_size(target: ImageFormat, *, width: int, height: int, sample_by
 
 
 def _own_format(photo: PhotoInfo) -> ImageFormat:
-    """The photo's format, or what stands for it where that one is read and not written."""
+    """Return the photo's format, or its substitute if the format can be read but not written."""
     own = photo.header.format
     if own in writable_formats():
         return own
@@ -114,10 +124,10 @@ def _own_format(photo: PhotoInfo) -> ImageFormat:
 
 
 def encoding_bytes(target: ImageFormat, pixels: int) -> int:
-    """Memory that writing so many pixels takes at its peak, beside a constant.
+    """Return the peak memory for writing `pixels` pixels in bytes, without a constant part.
 
-    PNG, JPEG and TIFF are written by strips; Pillow takes the whole image, and its encoders as
-    much again.
+    PNG, JPEG and TIFF are written in strips; for other formats Pillow holds the whole image, and
+    its encoders need as much again.
     """
     if target in _BY_STRIPS:
         return 0

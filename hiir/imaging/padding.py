@@ -11,10 +11,10 @@ _Pixels = TypeVar("_Pixels", bound=npt.NDArray[Any])
 def pad_to(image: _Pixels, height: int, width: int) -> _Pixels:
     """Return `(H, W, C)` pixels of at least this size; the same array if it is large enough.
 
-    Rows are added below and columns to the right, so that the original stays at the origin and is
-    cropped back by plain slicing. They are reflected: unlike replicated pixels they look like the
-    image to the network (texture and noise go on), and unlike symmetric ones they do not put two
-    equal noise samples side by side. NumPy reflects again where a side is shorter than its padding,
+    Rows are added below and columns to the right, so that the original stays at the origin and can
+    be cropped by slicing. The padding is reflected: in contrast to replicated pixels it has the
+    texture and noise of the image, and in contrast to symmetric padding it does not put two equal
+    noise samples next to each other. NumPy reflects again if a side is shorter than its padding,
     and repeats a side of one pixel.
     """
     missing_rows = max(height - image.shape[0], 0)

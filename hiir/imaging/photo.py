@@ -21,10 +21,10 @@ from hiir.imaging.pixel_file import PixelFile
 from hiir.imaging.pixels import PixelRows, Pixels
 
 BAND_PIXELS = 1_000_000
-"""Pixels of a band, about: what is made of one takes some ten bytes for each."""
+"""Approximate number of pixels in a band; processing takes about ten bytes for each."""
 
 ReadBox: TypeAlias = Callable[[Box], Pixels]
-"""Gives part of the stored image as `(h, w, n)` samples, alpha the last."""
+"""Function that returns part of the stored image as `(h, w, n)` samples, with alpha as the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class PhotoInfo:
 
     @property
     def bit_depth(self) -> int:
-        """8 or 16: the type of the samples, uint8 or uint16; 10 and 12 bits are worked on as 16."""
+        """8 or 16: the type of the samples, uint8 or uint16; 10 and 12 bits are processed as 16."""
         return 16 if self.header.bit_depth > 8 else 8
 
     @property
@@ -62,7 +62,7 @@ class DecodedImage:
     pixels: PixelRows
     """`(H, W, C)` uint8 or uint16; C is 1 for gray, 3 for RGB."""
     alpha: PixelRows | None
-    """`(H, W)`, the largest level is opaque; None where the image has no alpha."""
+    """`(H, W)`, where the largest level is opaque; None if the image has no alpha."""
 
     def close(self) -> None:
         """Close the files that may hold the pixels."""
@@ -84,20 +84,20 @@ class PhotoBand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photo:
-    """An opened photo, and what becomes of its stored samples."""
+    """An opened photo, and the conversion of its stored samples."""
 
     info: PhotoInfo
     read: ReadBox
     stored: tuple[int, int]
-    """Width and height of what is read."""
+    """Width and height of the stored image."""
     layout: Layout
     orientation: Orientation
     conversion: SrgbConversion | TransferConversion | None
     background: tuple[int, ...] | None
-    """C levels of 8 bits to lay it over; None for a photo that is opaque, or stays transparent."""
+    """C levels of 8 bits to composite the photo over; None if it is opaque or stays transparent."""
 
     def bands(self) -> Iterator[PhotoBand]:
-        """All rows from top to bottom."""
+        """Yield all rows from top to bottom."""
         height, width, _ = self.info.shape
         step = max(BAND_PIXELS // width, 1)
         for top in range(0, height, step):
@@ -106,8 +106,8 @@ class Photo:
     def _band(self, top: int, bottom: int) -> PhotoBand:
         if not self.layout.has_alpha:
             return PhotoBand(top=top, color=self._convert(self._rows(top, bottom)), alpha=None)
-        # What surrounds the band has a say in what its hidden pixels look like; and on one grid, so
-        # that a band does not show where it begins.
+        # The surroundings of a band influence the colors of its hidden pixels. They are aligned to
+        # one grid, so that the borders of bands are not visible.
         low = max(top // BLEED_MARGIN - 1, 0) * BLEED_MARGIN
         high = min((bottom // BLEED_MARGIN + 2) * BLEED_MARGIN, self.info.shape[0])
         samples = self._rows(low, high)
@@ -128,12 +128,12 @@ class Photo:
 
 
 def boxes_of_array(samples: Pixels) -> ReadBox:
-    """Read from `(H, W, n)` samples in memory."""
+    """Return a reader of `(H, W, n)` samples in memory."""
     return lambda box: samples[box.top : box.bottom, box.left : box.right]
 
 
 def boxes_of_pillow(image: Image.Image, layout: Layout) -> ReadBox:
-    """Read from a loaded image, each part converted to the layout."""
+    """Return a reader of a loaded image that converts each part to the layout."""
 
     def read(box: Box) -> Pixels:
         part = image.crop((box.left, box.top, box.right, box.bottom))

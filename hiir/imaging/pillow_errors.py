@@ -1,4 +1,4 @@
-"""Pillow's many exceptions become this package's few: the only place that translates them."""
+"""Translates Pillow's many exceptions to the few of this package; no other module does so."""
 
 import struct
 import zlib
@@ -13,8 +13,8 @@ from hiir.imaging.formats import ImageFormat
 from hiir.imaging.truncation import ends_early
 from hiir.imaging.unsupported_samples import unsupported_samples
 
-# Whatever its parsers let through on hostile bytes. Warnings are here because they are raised
-# where a process turns them into errors.
+# All exceptions that Pillow's parsers let through for hostile bytes. Warnings are included because
+# a process may turn them into errors.
 PILLOW_ERRORS = (
     ArithmeticError,
     AssertionError,
@@ -34,10 +34,13 @@ PILLOW_ERRORS = (
 
 @contextmanager
 def translated(stream: BinaryIO, image_format: ImageFormat) -> Iterator[None]:
-    """Raise what anything that Pillow raises means.
+    """Translate any exception that Pillow raises in the block.
 
-    `UnsupportedPixelMode` for samples that no decoder reads, else `ImageTruncated`, `ImageCorrupt`
-    or `ImageTooLarge`.
+    Raises:
+        UnsupportedPixelMode: for samples that no decoder reads.
+        ImageTruncated: if the file ends too early.
+        ImageTooLarge: if the image does not fit into memory, or exceeds Pillow's limit.
+        ImageCorrupt: in all other cases.
     """
     name = image_format.name
     try:

@@ -12,20 +12,24 @@ import numpy.typing as npt
 from hiir.imaging.pixels import Pixels
 
 DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""Errors of a write to a disk, or to the quota of a user, that has no room left."""
+"""Errors of a write to a disk that is full, or to a user's exhausted disk quota."""
 
 
 class PixelFile:
     """`(H, W, C)` or `(H, W)` samples that are read and written by rows (a `PixelRows`).
 
-    The file has no name and ends with the last who has it open. It lies in the system's folder
-    for temporary files (`TMPDIR`), and rows that were never written are 0.
+    The file has no name and is removed when the last process closes it. It is in the system's
+    folder for temporary files (`TMPDIR`), and rows that were never written are 0.
     """
 
     def __init__(
         self, shape: tuple[int, ...], dtype: npt.DTypeLike, *, fd: int | None = None
     ) -> None:
-        """Make a file, or take over one that is open as `fd`; raises `OSError` on a full disk."""
+        """Create a file, or take over one that is open as `fd`.
+
+        Raises:
+            OSError: if the disk is full.
+        """
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self._row_bytes = int(np.prod(shape[1:])) * self.dtype.itemsize
@@ -33,7 +37,8 @@ class PixelFile:
             with tempfile.TemporaryFile() as file:
                 fd = os.dup(file.fileno())
             try:
-                # Before the work, which would be wasted: a full disk is detected here.
+                # The space is allocated first, so that a full disk is detected before any work is
+                # done.
                 os.posix_fallocate(fd, 0, shape[0] * self._row_bytes)
             except OSError:
                 os.close(fd)
@@ -52,11 +57,11 @@ class PixelFile:
         self.close()
 
     def close(self) -> None:
-        """Give the file up."""
+        """Close the file."""
         os.close(self.fd)
 
     def __getitem__(self, rows: slice) -> Pixels:
-        """Rows as an array of their own."""
+        """Return the rows as a new array."""
         top, bottom, _ = rows.indices(self.shape[0])
         samples = np.empty((max(bottom - top, 0), *self.shape[1:]), self.dtype)
         if samples.size:

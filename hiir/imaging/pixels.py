@@ -13,7 +13,7 @@ Uint8Pixels: TypeAlias = npt.NDArray[np.uint8]
 Uint16Pixels: TypeAlias = npt.NDArray[np.uint16]
 FloatPixels: TypeAlias = npt.NDArray[np.float32]
 Pixels: TypeAlias = npt.NDArray[Any]
-"""uint8 or uint16 samples: the type says how deep they are, and never their values."""
+"""uint8 or uint16 samples: the type determines the depth, never the values."""
 
 _Sample = TypeVar("_Sample", np.uint8, np.uint16)
 
@@ -28,11 +28,11 @@ class PixelRows(Protocol):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the samples."""
+        """Type of the samples."""
         ...
 
     def __getitem__(self, rows: slice, /) -> Any:
-        """Rows as an array; no step."""
+        """Return the rows as an array; a step is not supported."""
         ...
 
 
@@ -40,7 +40,7 @@ class WritableRows(PixelRows, Protocol):
     """An image that is also written by rows."""
 
     def __setitem__(self, rows: slice, samples: Any, /) -> None:
-        """Write rows of the image's type; no step."""
+        """Write rows of the image's type; a step is not supported."""
         ...
 
 
@@ -65,7 +65,7 @@ def from_unit(values: FloatPixels, dtype: Any) -> Pixels:
 
 
 def change_depth(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:
-    """The same levels in the other type of sample, rounded where it is the smaller one."""
+    """Convert samples to the other type, with rounding if it is the smaller one."""
     if pixels.dtype == dtype:
         return pixels
     if dtype == np.uint16:
@@ -74,7 +74,11 @@ def change_depth(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:
 
 
 def white(dtype: np.dtype[Any]) -> int:
-    """The largest level; raises `ValueError` for any type but uint8 and uint16."""
+    """Return the largest level of a type.
+
+    Raises:
+        ValueError: for any type but uint8 and uint16.
+    """
     if dtype not in (np.uint8, np.uint16):
         raise ValueError(f"samples must be uint8 or uint16, not {dtype}")
     return int(np.iinfo(dtype).max)

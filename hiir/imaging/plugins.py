@@ -1,6 +1,6 @@
-"""The parser of each format: Pillow's own, chosen by content from an explicit list.
+"""The parser of each format: Pillow's parsers, chosen by content from an explicit list.
 
-Not through `Image.open`: so no other parser is ever reached, and an image's true size is known and
+`Image.open` is not used: no other parser can be reached, and an image's true size is known and
 compared with `ImageLimits` before anything is decoded, without Pillow's process-wide bomb setting.
 """
 
@@ -22,14 +22,15 @@ from hiir.imaging.raw_signature import camera_raw_name
 
 
 def enable_heif() -> None:
-    """Let Pillow write HEIC, by the optional package."""
+    """Enable writing HEIC in Pillow, with the optional package."""
     from pillow_heif import register_heif_opener  # noqa: PLC0415
 
     register_heif_opener()
 
 
 def _open_heif(stream: BinaryIO) -> ImageFile:
-    # Late: it loads libheif. Where the encoder's package is installed, one libheif does both.
+    # Imported here because it loads libheif. If the encoder's package is installed, one libheif
+    # does both.
     has_encoder = ImageFormat.HEIC in writable_formats()
     package = import_module("pillow_heif") if has_encoder else import_module("pi_heif")
     image: ImageFile = package.HeifImageFile(stream)
@@ -48,10 +49,12 @@ PLUGINS: Mapping[ImageFormat, Callable[[BinaryIO], ImageFile]] = {
 
 
 def recognize(stream: BinaryIO) -> ImageFormat:
-    """The format of a stream, which is left at its start.
+    """Return the format of a stream, which is left at its start.
 
-    Raises `EmptyImage` or `UnsupportedImageFormat`, the latter for a camera raw file too: its first
-    page is a preview, which is not the photo.
+    Raises:
+        EmptyImage: if the stream is empty.
+        UnsupportedImageFormat: if the format is not supported. This includes camera raw files,
+            whose first page is only a preview of the photo.
     """
     stream.seek(0)
     start = stream.read(SIGNATURE_BYTES)

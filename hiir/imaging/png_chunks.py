@@ -1,4 +1,4 @@
-"""The chunks of a PNG file, for what Pillow does not read: cICP, and chunks that are copied."""
+"""The chunks of a PNG file that Pillow does not read: cICP, and chunks that are copied."""
 
 import io
 import struct
@@ -11,24 +11,24 @@ from hiir.imaging.trailer import PADDING, note_on_trailer
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNK_BYTES = 8 * 1024 * 1024
-"""Of an ancillary chunk; a larger one counts as damaged."""
+"""Maximum size of an ancillary chunk; a larger one counts as damaged."""
 _MAX_CHUNKS = 100_000
-_MAX_EXPANDED_BYTES = 1024 * 1024  # what Pillow allows for one text
+_MAX_EXPANDED_BYTES = 1024 * 1024  # Pillow's limit for one text
 _PART_OF_IMAGE = {b"tRNS", b"acTL", b"fcTL", b"fdAT"}
 _TEXT = {b"tEXt", b"zTXt", b"iTXt", b"tIME"}
-# XMP and EXIF are read as such.
+# XMP and EXIF are read separately.
 _OTHER_TEXT = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0", b"Raw profile type ")
 _READ = {
     b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP",
     b"pHYs", b"eXIf", b"acTL", b"fcTL", b"fdAT", b"bKGD", b"hIST", b"sBIT", b"sPLT",
 }  # fmt: skip
-# Pillow, which reads these, refuses the file for fewer.
+# Minimum sizes: Pillow, which reads these chunks, rejects the file if one is shorter.
 _LEAST_BYTES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PngChunk:
-    """One chunk; `data` is empty for those of pixels, which are skipped."""
+    """One chunk; `data` is empty for pixel chunks, which are skipped."""
 
     kind: bytes
     place: int
@@ -36,11 +36,11 @@ class PngChunk:
     size: int
     data: bytes
     is_valid: bool
-    """Whether the checksum is right and the size allowed."""
+    """Whether the checksum is right and the size is allowed."""
 
 
 def read_chunks(stream: BinaryIO) -> Iterator[PngChunk]:
-    """Read the chunks that are not pixels, up to the end of the image or of the file."""
+    """Yield the chunks other than pixels, up to the end of the image or of the file."""
     place = len(SIGNATURE)
     for _ in range(_MAX_CHUNKS):
         stream.seek(place)
@@ -60,9 +60,10 @@ def read_chunks(stream: BinaryIO) -> Iterator[PngChunk]:
 
 
 def read_text(stream: BinaryIO, *, keep_gps: bool) -> bytes | None:
-    """Copy the chunks of text and time: all but XMP and what ImageMagick keeps of other files.
+    """Copy text and time chunks.
 
-    Without `keep_gps` texts are left out whose name has `GPS` in it, such as `exif:GPSLatitude`.
+    XMP is left out, and so is the metadata that ImageMagick keeps of other formats. Without
+    `keep_gps`, texts whose name contains `GPS` are left out, such as `exif:GPSLatitude`.
     """
     kept = [
         pack_chunk(chunk.kind, chunk.data)
@@ -77,7 +78,7 @@ def read_text(stream: BinaryIO, *, keep_gps: bool) -> bytes | None:
 
 
 def left_out(stream: BinaryIO) -> Iterator[str]:
-    """Say which chunks are neither read nor copied, and what follows the image."""
+    """Yield descriptions of chunks that are not read or copied, and of data after the image."""
     end = 0
     names = set()
     for chunk in read_chunks(stream):
@@ -97,10 +98,11 @@ def _is_foreign(text: bytes) -> bool:
 
 
 def without_damaged_chunks(stream: BinaryIO) -> tuple[BinaryIO, tuple[str, ...]]:
-    """Return a PNG whose ancillary chunks can all be read, and the names of those left out.
+    """Return a PNG in which all ancillary chunks are readable, and the names of removed ones.
 
-    Pillow refuses a whole file for a wrong checksum in its comment. The stream is the same one if
-    nothing is damaged; transparency (tRNS) and animations are part of the image, and stay.
+    Pillow rejects a whole file because of a wrong checksum in a comment. The original stream is
+    returned if nothing is damaged. Transparency (tRNS) and animations are part of the image, and
+    are kept.
     """
     damaged = [chunk for chunk in read_chunks(stream) if _is_damaged(chunk)]
     if not damaged:
@@ -150,5 +152,5 @@ def _expands(data: bytes) -> bool:
 
 
 def pack_chunk(kind: bytes, data: bytes) -> bytes:
-    """Write a chunk: length, kind, data and checksum."""
+    """Return a chunk as bytes: length, kind, data and checksum."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

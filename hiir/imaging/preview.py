@@ -1,4 +1,4 @@
-"""Small copies of photos that every browser shows: WebP, 8 bits, sRGB."""
+"""Small copies of photos that every browser can display: WebP, 8 bits, sRGB."""
 
 from typing import BinaryIO
 
@@ -14,7 +14,7 @@ from hiir.imaging.region import Region
 
 _QUALITY = 82
 _METHOD = 0
-"""Effort of the encoder. On noise the default, 4, takes twice as long, for larger files."""
+"""Effort of the encoder. On noise, the default of 4 takes twice as long and gives larger files."""
 
 
 def write_preview(
@@ -27,10 +27,12 @@ def write_preview(
 ) -> tuple[int, int]:
     """Write upright `(H, W, C)` uint8 or uint16 pixels as WebP of at most `max_side` pixels a side.
 
-    The pixels are those of the photo `like`, or of a `region` of it.
+    The pixels are those of the photo `like`, or of a `region` of it. The colors are converted to
+    sRGB by the profile of `like`; its alpha is kept. Only bands of the pixels and the reduced image
+    are in memory.
 
-    The colors become sRGB by the profile of `like`; its alpha is kept. Only bands of the pixels and
-    the reduced image are in memory. Returns width and height of what was written.
+    Returns:
+        Width and height of the preview.
     """
     rows = OutputRows(pixels, like=like, bit_depth=8, region=region)
     height, width, _ = rows.shape
@@ -45,7 +47,7 @@ def write_preview(
 
 
 def _reduce(rows: OutputRows, *, factor: int) -> Image.Image:
-    """Average `factor` x `factor` pixels, which leaves less than twice the wanted size."""
+    """Average blocks of `factor` x `factor` pixels, to less than twice the wanted size."""
     height, width, channels = rows.shape
     factor = max(factor, 1)
     step = factor * max(1, BAND_PIXELS // (width * factor))

@@ -1,4 +1,4 @@
-"""Quantization tables of JPEG files, scaled by quality as libjpeg does it."""
+"""Quantization tables of JPEG files, scaled by quality in the same way as libjpeg."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -10,27 +10,27 @@ __all__ = ["QuantizationTables", "quantization_tables"]
 
 
 class QuantizationTables(StrEnum):
-    """Tables that encoders start from."""
+    """Base tables of encoders."""
 
     STANDARD = "standard"
-    """ITU-T T.81, annex K: libjpeg's, and with other scales for color most cameras'."""
+    """ITU-T T.81, annex K: libjpeg's, and, with other scales for color, those of most cameras."""
     MOZJPEG = "mozjpeg"
-    """Robidoux's, for luma and color alike: the default of mozjpeg."""
+    """Robidoux's table, for both luma and color: the default of mozjpeg."""
     PSNR_HVS = "psnr-hvs"
-    """Tuned for the metric PSNR-HVS-M; mozjpeg's fourth."""
+    """Tuned for the metric PSNR-HVS-M; mozjpeg's fourth table."""
     FLAT = "flat"
-    """16 for every frequency; mozjpeg's first."""
+    """16 for every frequency; mozjpeg's first table."""
 
 
 def quantization_tables(
     tables: QuantizationTables, *, quality: int, chroma_quality: int
 ) -> list[list[int]]:
-    """Tables for luma and for color: 64 steps each, row by row, from 1 to 255.
+    """Return tables for luma and for color: 64 steps each, row by row, from 1 to 255.
 
     Args:
-        tables: to scale.
-        quality: for luma, 1 to 100, on libjpeg's scale.
-        chroma_quality: for color.
+        tables: the base tables.
+        quality: quality of luma, 1 to 100, on libjpeg's scale.
+        chroma_quality: quality of color, 1 to 100.
     """
     luma, chroma = _TABLES[tables]
     return [_scaled(luma, quality), _scaled(chroma, chroma_quality)]
@@ -85,7 +85,7 @@ _PSNR_HVS = _table(
 )
 _FLAT = np.full(64, 16, np.int64)
 
-# Luma, color. For color, mozjpeg's fourth differs from the standard one by little.
+# Luma, color. For color, mozjpeg's fourth table differs little from the standard one.
 _TABLES = {
     QuantizationTables.STANDARD: (_STANDARD_LUMA, _STANDARD_CHROMA),
     QuantizationTables.MOZJPEG: (_ROBIDOUX, _ROBIDOUX),

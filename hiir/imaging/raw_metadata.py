@@ -1,4 +1,7 @@
-"""EXIF of camera raw files: maker, model, date, lens and place, from where each kind keeps them."""
+"""EXIF of camera raw files: maker, model, date, lens and position.
+
+Each format stores them in a different place.
+"""
 
 import io
 import re
@@ -16,13 +19,13 @@ from hiir.imaging.pillow_errors import PILLOW_ERRORS
 from hiir.imaging.tiff_fields import EXIF_IFD, GPS_IFD, TiffReader
 from hiir.imaging.xmp import XmpDamaged
 
-# Of the many fields that describe the sensor's samples, those that a developed photo has too:
-# description, maker, model, software, date, artist, copyright.
+# Many fields describe the sensor's samples; a developed photo also has these: description, maker,
+# model, software, date, artist, copyright.
 _KEPT = frozenset({270, 271, 272, 305, 306, 315, 33432})
 _UPRIGHT = frozenset({274})
 _XMP, _IPTC, _PHOTOSHOP = 700, 33723, 34377
 _NOT_TIFF = (None, "RAF", "CR3", "CRW", "MRW", "X3F")
-_JPEG_PLACE = 84  # in a RAF file: offset of a JPEG preview, which has the EXIF block
+_JPEG_PLACE = 84  # in a RAF file: offset of a JPEG preview, which contains the EXIF block
 _CR3_PARTS = {b"CMT1": OWN, b"CMT2": EXIF_IFD, b"CMT4": GPS_IFD}
 _CR3_HEAD = 256 * 1024
 
@@ -30,7 +33,7 @@ _CR3_HEAD = 256 * 1024
 def read_raw_metadata(
     source: BinaryIO, kind: str | None, policy: MetadataPolicy, profile: bytes
 ) -> ImageMetadata:
-    """Read what a camera raw file says beside its samples; `profile` is that of the result.
+    """Read the metadata of a camera raw file; `profile` is that of the result.
 
     EXIF that cannot be read is named in `dropped`.
     """
@@ -66,7 +69,7 @@ def _read(source: BinaryIO, kind: str | None) -> tuple[bytes | None, bool]:
 def _read_packet(
     source: BinaryIO, kind: str | None, *, keep_gps: bool
 ) -> tuple[bytes | None, list[str]]:
-    """XMP of the first page, and whether IPTC stands beside it, which is not carried."""
+    """Return the XMP of the first page, and the names of metadata that is not kept."""
     if kind in _NOT_TIFF:
         return None, []
     try:
@@ -90,7 +93,7 @@ def _read_raf(source: BinaryIO) -> bytes | None:
 
 
 def _read_cr3(source: BinaryIO) -> tuple[bytes | None, bool]:
-    """Join the blocks of a CR3 file: each holds one directory, with offsets of its own."""
+    """Join the blocks of a CR3 file, each of which has one directory with its own offsets."""
     source.seek(0)
     head = source.read(_CR3_HEAD)
     parts, orders, lost_note = {}, set(), False

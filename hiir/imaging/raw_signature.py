@@ -1,4 +1,4 @@
-"""Recognize camera raw files by content: most of them are TIFF files whose first page is a preview.
+"""Detects camera raw files by content: most are TIFF files whose first page is a preview.
 
 A file is camera raw if it has a `DNGVersion`, if one of its pages or sub-pages holds the samples of
 a color filter array (TIFF/EP) or linear raw samples (DNG), or if the first page is a reduced image
@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from hiir.imaging.tiff_fields import SUB_IFDS, TiffFields, TiffReader
 
-# Place and bytes; what CR2 has at its place follows the header of a TIFF.
+# Offset and bytes; the signature of CR2 follows the header of a TIFF.
 _SIGNATURES = {
     (0, b"FUJIFILMCCD-RAW"): "RAF",
     (0, b"IIU\0"): "RW2",
@@ -31,7 +31,7 @@ _BY_MAKER = {"NIKON": "NEF", "SONY": "ARW", "PENTAX": "PEF", "RICOH": "PEF", "CA
 
 
 def camera_raw_name(stream: BinaryIO) -> str | None:
-    """Name the kind of a camera raw file, such as `DNG`; None for any other file.
+    """Return the name of a camera raw format, such as `DNG`; None for any other file.
 
     The stream is left at its start.
     """
@@ -40,7 +40,7 @@ def camera_raw_name(stream: BinaryIO) -> str | None:
     try:
         return _name(stream, start)
     except EOFError:
-        return None  # a damaged TIFF, which its own parser describes better
+        return None  # a damaged TIFF, whose parser gives a better error
     finally:
         stream.seek(0)
 

@@ -19,15 +19,20 @@ class Region:
     height: int
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` if the rectangle has no pixels, or starts at a negative position."""
+        """Check the rectangle.
+
+        Raises:
+            ValueError: if it has no pixels, or starts at a negative position.
+        """
         if min(self.left, self.top) < 0 or min(self.width, self.height) < 1:
             raise ValueError(f"a region has a side without pixels or a negative place: {self}")
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `left,top,width,height`, whole numbers of up to six digits, as `str` writes them.
+        """Parse `left,top,width,height`, whole numbers of up to six digits, as written by `str`.
 
-        Raises `ValueError` for any other text, and for a rectangle without pixels.
+        Raises:
+            ValueError: for any other text, and for a rectangle without pixels.
         """
         found = _TEXT.fullmatch(text)
         if found is None:
@@ -37,12 +42,12 @@ class Region:
 
     @property
     def right(self) -> int:
-        """The first column beyond it."""
+        """First column to the right of the rectangle."""
         return self.left + self.width
 
     @property
     def bottom(self) -> int:
-        """The first row below it."""
+        """First row below the rectangle."""
         return self.top + self.height
 
     @property
@@ -51,7 +56,7 @@ class Region:
         return self.width * self.height
 
     def scaled(self, scale: int) -> Self:
-        """Return the rectangle in an image that is enlarged by a whole number."""
+        """Return the rectangle in an image that is enlarged by an integer factor."""
         return type(self)(
             left=self.left * scale,
             top=self.top * scale,
@@ -64,5 +69,5 @@ class Region:
         return self.right <= width and self.bottom <= height
 
     def __str__(self) -> str:
-        """Return `left,top,width,height`, the form that the API takes."""
+        """Return `left,top,width,height`, the form that the API accepts."""
         return f"{self.left},{self.top},{self.width},{self.height}"

@@ -1,7 +1,7 @@
-"""PNG and JPEG, encoded by libvips strip by strip, with their metadata set in front byte for byte.
+"""PNG and JPEG, encoded by libvips in strips, with the metadata inserted byte for byte.
 
-libvips writes metadata too, but by its own reading of it; here the bytes that came are those that
-are sent back. It also takes 16 bits, which Pillow does not, and a tenth of the memory.
+libvips would also write metadata, but only as it interprets it; here the original bytes are
+returned. In contrast to Pillow it supports 16 bits, and it needs a tenth of the memory.
 """
 
 import struct
@@ -17,7 +17,7 @@ from hiir.imaging.pixels import PixelRows
 from hiir.imaging.png_chunks import pack_chunk
 
 _BAND_PIXELS = 1_000_000
-# By bytes of a sample: its name, and what gray and colors of it are called.
+# By bytes per sample: its name, and libvips's names for gray and color.
 _KINDS = {1: ("uchar", "b-w", "srgb"), 2: ("ushort", "grey16", "rgb16")}
 _PNG_HEADER = 33  # signature and IHDR
 _PNG_RESOLUTION = 21  # pHYs, which libvips always writes
@@ -27,12 +27,12 @@ _ICC_BYTES = 65_519
 _EXTENSION_BYTES = 65_400
 _PHOTOSHOP_BYTES = _SEGMENT_BYTES - len(PHOTOSHOP)
 _INCH_IN_METRES = 0.0254
-# Of the nine levels of deflate the one from which on files hardly shrink and time grows.
+# The level of deflate above which files hardly shrink while the time grows.
 _COMPRESSION = 3
 
 
 def write_png(rows: PixelRows, stream: BinaryIO, metadata: ImageMetadata) -> None:
-    """Write `(H, W, 1..4)` uint8 or uint16 samples: gray or RGB, an even count has alpha."""
+    """Write `(H, W, 1..4)` uint8 or uint16 samples: gray or RGB; an even count includes alpha."""
     chunks = _png_chunks(metadata)
     _write(
         rows,
@@ -82,7 +82,7 @@ def _write(rows: PixelRows, output: "_Splice", save: Callable[[Any, Any], None])
 
 
 class _Splice:
-    """Passes on a file as it is written, with `insert` after its first bytes instead of `skip`."""
+    """Passes on a file as it is written, and replaces `skip` bytes near its start by `insert`."""
 
     def __init__(self, stream: BinaryIO, *, after: int, insert: bytes, skip: int) -> None:
         self._stream = stream
@@ -92,7 +92,7 @@ class _Splice:
         self.error: Exception | None = None
 
     def write(self, data: bytes) -> int:
-        """Take the next bytes; an error is kept, since it cannot pass through libvips."""
+        """Write the next bytes; an error is stored, because it cannot propagate through libvips."""
         try:
             if self._start is None:
                 self._stream.write(data)
@@ -111,7 +111,7 @@ class _Splice:
 
 def _jpeg_segments(metadata: ImageMetadata) -> bytes:
     x, y = metadata.dpi or metadata.pixel_aspect or (1, 1)
-    unit = 0 if metadata.dpi is None else 1  # 0 is a ratio of the sides of a pixel
+    unit = 0 if metadata.dpi is None else 1  # 0 means a ratio of the sides of a pixel
     density = struct.pack(">BHH", unit, *(min(max(round(side), 1), 65_535) for side in (x, y)))
     segments = [_segment(0xE0, b"JFIF\0\1\1" + density + b"\0\0")]
     if metadata.exif is not None:
@@ -132,7 +132,10 @@ def _jpeg_segments(metadata: ImageMetadata) -> bytes:
 
 
 def _extension(xmp: bytes, extended: bytes) -> list[bytes]:
-    """The extension of a packet in segments: its MD5, its length, the place of the part."""
+    """Return the segments of a packet's extension.
+
+    Each has the MD5 of the extension, its length, and the offset of the part.
+    """
     head = XMP_EXTENSION + (extension_name(xmp) or b"")
     return [
         _segment(
@@ -163,7 +166,7 @@ def _png_chunks(metadata: ImageMetadata) -> bytes:
     if metadata.exif is not None:
         chunks.append(pack_chunk(b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")))
     if metadata.xmp is not None:
-        # An international text, not compressed, in no language, under no other name.
+        # An international text chunk: not compressed, without language or translated keyword.
         chunks.append(pack_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
     if metadata.png_text is not None:
         chunks.append(metadata.png_text)

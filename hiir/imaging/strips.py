@@ -1,4 +1,4 @@
-"""Strips of a photo of any size, from which it is measured."""
+"""Strips of a photo of any size, which measurements are made on."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ __all__ = ["STRIP_ROWS", "sample_strips"]
 
 STRIP_ROWS = 64
 _GRID = 8
-"""Strips begin at multiples of it: the side of the blocks that JPEG transforms."""
+"""Strips begin at multiples of this: the side of the blocks that JPEG transforms."""
 _PIXELS = 2_000_000
 
 
@@ -19,10 +19,10 @@ def sample_strips(rows: PixelRows) -> list[FloatPixels]:
     """Read about two megapixels, in strips that are spread evenly over a photo.
 
     Args:
-        rows: ``(H, W, C)`` uint8, uint16 or float32 [0, 1], which may lie in a file.
+        rows: ``(H, W, C)`` uint8, uint16 or float32 [0, 1], which may be stored in a file.
 
     Returns:
-        Strips ``(64, W, C)`` float32 on the scale of [0, 1]; of a small photo the whole,
+        Strips ``(64, W, C)`` float32 on the scale of [0, 1]; for a small photo the whole image,
         ``(H, W, C)``.
     """
     height, width, _ = rows.shape

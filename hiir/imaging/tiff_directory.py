@@ -1,6 +1,6 @@
-"""How far a TIFF reaches by its own word: its fields, and the strips or tiles of its pixels.
+"""The extent of a TIFF file according to its directory: its fields, and its strips or tiles.
 
-Read by numpy in a few operations, since the number of fields and of strips is the sender's choice.
+numpy reads them in a few operations, since the sender chooses the number of fields and strips.
 """
 
 import io
@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from hiir.imaging.tiff_fields import SIZES
 
-# By type of field; 0 for types that do not exist.
+# Size by type of field; 0 for types that do not exist.
 _SIZES = np.array([SIZES.get(kind, 0) for kind in range(max(SIZES) + 2)])
 _INTEGERS = (3, 4, 16)
 # Tags of offsets and of byte counts: strips, tiles.
 _PIXELS = ((273, 279), (324, 325))
-# Without these the pixels cannot be decoded, or are decoded wrongly: sizes, layout, compression,
-# palette, places, predictor, alpha, tables of JPEG, subsampling.
+# Without these fields the pixels cannot be decoded, or are decoded wrongly: sizes, layout,
+# compression, palette, offsets, predictor, alpha, JPEG tables, subsampling.
 _DECODING = frozenset(
     {
         254, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 284, 290, 291, 292, 293,
@@ -30,14 +30,15 @@ _DECODING = frozenset(
 class TiffDirectory:
     """The first directory of a TIFF file.
 
-    Raises `EOFError` if any of what says how to decode the pixels lies beyond the end.
+    Raises:
+        EOFError: if a field that is needed to decode the pixels extends beyond the end of the file.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._length = stream.seek(0, io.SEEK_END)
         order = "<" if self._read(0, "u1")[0] == ord("I") else ">"
-        wider = self._read(2, f"{order}u2")[0] == 43  # BigTIFF: the same fields with more room
+        wider = self._read(2, f"{order}u2")[0] == 43  # BigTIFF: the same fields, larger sizes
         start, number, self._width = (8, 8, 8) if wider else (4, 2, 4)
         short, wide = f"{order}u2", f"{order}u{self._width}"
         directory = int(self._read(start, wide)[0])
@@ -46,7 +47,7 @@ class TiffDirectory:
         self._order = order
         self._place = directory + number
         self._fields = self._read(self._place, layout, entries)
-        # In float64: a hostile count may be too large for any product of integers.
+        # float64, because the product of hostile counts may exceed any integer type.
         sizes = self._fields["count"].astype(np.float64)
         sizes *= _SIZES[self._fields["type"].clip(max=len(_SIZES) - 1)]
         self._outside = sizes > self._width
@@ -55,10 +56,14 @@ class TiffDirectory:
         if not tags.isdisjoint(_DECODING):
             raise EOFError
         self.damaged = tuple(sorted(tags))
-        """Tags of metadata that lies beyond the end of the file."""
+        """Tags of metadata that extends beyond the end of the file."""
 
     def lacks_pixels(self) -> bool:
-        """Whether a strip or a tile ends, by its word, beyond the file; raises `EOFError`, too."""
+        """Return whether a strip or a tile extends beyond the end of the file.
+
+        Raises:
+            EOFError: if their offsets or sizes do.
+        """
         for offsets, counts in _PIXELS:
             starts, sizes = self._numbers(offsets), self._numbers(counts)
             shared = min(len(starts), len(sizes))

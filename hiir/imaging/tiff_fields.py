@@ -1,6 +1,6 @@
-"""Fields of TIFF directories as raw bytes, so that metadata can be copied and not rebuilt.
+"""Fields of TIFF directories as raw bytes, so that metadata can be copied instead of rebuilt.
 
-Pillow decodes values and writes them again by its own choice of types, which moves maker notes.
+Pillow decodes values and writes them again with types that it chooses, which moves maker notes.
 EXIF blocks and many camera raw formats are TIFF files too.
 """
 
@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 EXIF_IFD, GPS_IFD, INTEROP_IFD, SUB_IFDS = 34665, 34853, 40965, 330
 SHORT, LONG, RATIONAL = 3, 4, 5
-# TIFF 6.0 and BigTIFF: bytes of one value by type of field.
+# TIFF 6.0 and BigTIFF: size of one value in bytes, by type of field.
 SIZES: Mapping[int, int] = dict(
     zip((*range(1, 14), 16, 17, 18), (1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 8, 8, 8), strict=True)
 )
@@ -27,26 +27,26 @@ class TiffField:
 
     tag: int
     kind: int
-    """Type of the field, as TIFF 6.0 numbers them."""
+    """Type of the field, as numbered in TIFF 6.0."""
     count: int
     place: int
     """Offset of the value in the file."""
 
     @property
     def size(self) -> int:
-        """Bytes of the value."""
+        """Size of the value in bytes."""
         return self.count * SIZES[self.kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TiffFields:
-    """The fields of one directory by tag; those of unknown types are left out."""
+    """The fields of one directory by tag; fields of unknown types are left out."""
 
     place: int
     """Offset of the directory."""
     fields: Mapping[int, TiffField]
     next_place: int
-    """Offset of the next directory in the chain; 0 after the last."""
+    """Offset of the next directory in the chain; 0 after the last one."""
 
 
 class TiffReader:
@@ -62,7 +62,7 @@ class TiffReader:
         self.first = self._integer(8 if self.is_big else 4, self._width)
 
     def chain(self) -> Iterator[TiffFields]:
-        """Read the directories of the pages, the first ones if they are many."""
+        """Yield the directories of the pages; only the first ones if there are many."""
         place, seen = self.first, set[int]()
         while place and place not in seen and len(seen) < _MAX_DIRECTORIES:
             seen.add(place)
@@ -94,7 +94,7 @@ class TiffReader:
         return TiffFields(place=place, fields=fields, next_place=next_place)
 
     def below(self, directory: TiffFields | None, tag: int) -> TiffFields | None:
-        """Read the directory that a field of another one names; None if there is none."""
+        """Read the directory that a field of another one refers to; None if there is none."""
         place = 0 if directory is None else self.number(directory.fields, tag)
         return self.directory(place) if place else None
 
@@ -103,7 +103,7 @@ class TiffReader:
         return self._read(field.place, field.size)
 
     def numbers(self, field: TiffField | None) -> tuple[int, ...]:
-        """Read the first integers of a value; empty for no field, or one of another type."""
+        """Read the first integers of a value; empty if there is no field or no integer."""
         if field is None or field.kind not in _INTEGERS:
             return ()
         count = min(field.count, _MAX_NUMBERS)
@@ -111,7 +111,7 @@ class TiffReader:
         return struct.unpack(f"{self.order}{count}{_INTEGERS[field.kind]}", data)
 
     def number(self, fields: Mapping[int, TiffField], tag: int, default: int = 0) -> int:
-        """Read the first integer of a field, if there is one."""
+        """Read the first integer of a field; returns `default` if there is no such field."""
         return next(iter(self.numbers(fields.get(tag))), default)
 
     def _integer(self, place: int, width: int) -> int:

@@ -1,8 +1,9 @@
-"""Write a compressed TIFF around an EXIF block that stays where its offsets count from.
+"""Writes a compressed TIFF around an EXIF block, whose offsets stay valid.
 
-The block is the beginning of the file: its maker note, camera settings and place keep their
-offsets, and its first directory is replaced by one behind it that describes the pixels too.
-Pillow's encoder by libtiff knows no nested directories, and its plain one no compression.
+The block is the beginning of the file: its maker note, camera settings and position keep their
+offsets. Its first directory is replaced by one at the end, which also describes the pixels.
+Pillow's encoder through libtiff does not support nested directories, and its plain one has no
+compression.
 """
 
 import io
@@ -32,7 +33,7 @@ _PHOTOMETRIC_GRAY, _PHOTOMETRIC_RGB = 1, 2
 def write_tiff(rows: PixelRows, stream: BinaryIO, metadata: ImageMetadata) -> None:
     """Write `(H, W, 1..4)` uint8 or uint16 samples to an empty stream: one page, deflate, lossless.
 
-    Gray or RGB; where the count of samples is even, the last is straight alpha.
+    The samples are gray or RGB; if their number is even, the last one is straight alpha.
     """
     height, width, count = rows.shape
     rows_per_strip = max(_STRIP_BYTES // (width * count * rows.dtype.itemsize), 1)
@@ -89,10 +90,11 @@ def _bytes(tag: int, kind: int, data: bytes) -> NewField:
 
 
 def _compress(rows: PixelRows, rows_per_strip: int, order: str) -> Iterator[bytes]:
-    ordered = rows.dtype.newbyteorder("<" if order == "<" else ">")  # as the directory says
+    ordered = rows.dtype.newbyteorder("<" if order == "<" else ">")  # as the directory states
     for top in range(0, rows.shape[0], rows_per_strip):
         samples = rows[top : top + rows_per_strip]
         strip = samples.copy()
-        # Each sample but a row's first becomes its difference from the one before, modulo its size.
+        # Each sample except the first of a row becomes its difference from the previous one, modulo
+        # its size.
         strip[:, 1:] -= samples[:, :-1]
         yield zlib.compress(strip.astype(ordered, copy=False).tobytes())

@@ -1,6 +1,6 @@
-"""Restore an image of any size in tiles.
+"""Restores an image of any size in tiles.
 
-Bounded memory: float32 rows of two tile heights at most; input and output may lie in files.
+Memory is bounded: at most float32 rows of two tile heights; input and output may be files.
 """
 
 from collections import deque
@@ -27,7 +27,7 @@ from hiir.imaging.pixels import (
 from hiir.imaging.region import Region
 from hiir.imaging.strength import blend
 
-# A constant output is accepted where the input's means over a grid of cells say it is flat.
+# A constant output is accepted if the means of the input over a grid of cells show that it is flat.
 _GRID = 8
 _FLAT_RANGE = 0.1
 _LEVEL_TOLERANCE = 0.25
@@ -76,10 +76,12 @@ def restore_tiled(
     At most `in_flight` tiles are submitted and not yet blended. `on_progress(done, total)` counts
     tiles, starting with `(0, total)`; `should_stop` is called before each tile is awaited.
 
-    Raises `TilingCanceled` if `should_stop` returns true, `ModelOutputInvalid` if an output tile is
-    invalid, and whatever the engine's futures raise; pending tiles are canceled first. Raises
-    `ValueError` if image or output do not fit the contract, if the image does not have the whole
-    region, if the strength is not in [0, 1], or if the model does not support it.
+    Raises:
+        TilingCanceled: if `should_stop` returns true.
+        ModelOutputInvalid: if an output tile is invalid.
+        ValueError: if image or output do not fit the contract, if the image does not contain the
+            whole region, if the strength is not in [0, 1], or if the model does not support it.
+        Exception: whatever the engine's futures raise; pending tiles are canceled first.
     """
     wanted = restored_shape(image.shape, contract, region)
     if output.shape != wanted:
@@ -115,9 +117,9 @@ def tiles_of(
     any_size: bool,
     region: Region | None = None,
 ) -> TilePlan:
-    """Return the tiles of an image `(H, W, C)`, or those of them that a region needs.
+    """Return the tiles of an image `(H, W, C)`, or only those that a region needs.
 
-    Unless an engine takes tiles of `any_size`, an image smaller than a tile is padded to one.
+    An image smaller than a tile is padded to one, unless the engine accepts tiles of `any_size`.
     """
     plan = plan_tiles(
         height=shape[0],
@@ -140,11 +142,11 @@ def restore_bands(
     strength: float = 1.0,
     region: Region | None = None,
 ) -> Generator[RowBand, None, None]:
-    """Yield the restored rows from top to bottom as `restore_tiled` would, but in float32.
+    """Yield the restored rows from top to bottom like `restore_tiled`, but in float32.
 
     The image is uint8, uint16, or float32 nominally in [0, 1], which unclipped noise may exceed;
     one row of tiles is read at a time. A color model receives gray as three equal channels. Rows
-    are cropped to the image or the region and not clipped. Raises the same errors.
+    are cropped to the image or the region, and not clipped. The errors are the same.
     """
     _check_input(image, contract, in_flight)
     height, width, _ = image.shape
@@ -163,7 +165,7 @@ def restore_bands(
         should_stop=should_stop,
         strength=strength,
     )
-    with closing(tiles):  # cancels what is in flight if anything here raises
+    with closing(tiles):  # cancels tiles in flight if anything here raises
         on_progress(0, len(plan))
         for done, tile in enumerate(tiles, start=1):
             band = blender.add(tile)
@@ -173,7 +175,7 @@ def restore_bands(
 
 
 def _cropped(band: RowBand, region: Region, *, left: int, scale: int) -> Iterator[RowBand]:
-    """Yield the part of a band inside the region; what lies beyond the image is padding.
+    """Yield the part of a band inside the region; everything beyond the image is padding.
 
     The band's columns begin with the image's column `left`.
     """
@@ -234,7 +236,7 @@ def _restore_in_order(
             _check_output(result, pixels[..., : contract.image_channels], contract)
             restored = result[0].transpose(1, 2, 0)
             if strength < 1:
-                # Without the padding, next to which the enlargement would have other values.
+                # The padding is removed first, because it would influence the enlargement.
                 inside = pixels[: image.shape[0] - tile.top, : image.shape[1] - tile.left]
                 restored = _blended(inside, restored, contract, strength)
             yield restored
@@ -246,7 +248,7 @@ def _restore_in_order(
 def _blended(
     pixels: Pixels, restored: FloatPixels, contract: ModelContract, strength: float
 ) -> FloatPixels:
-    """Blend what of a restored tile is the image's; `pixels` are `(h, w, C)` without padding."""
+    """Blend the part of a tile inside the image; `pixels` are `(h, w, C)` without padding."""
     rows, columns = (slice(side * contract.scale) for side in pixels.shape[:2])
     before = _to_float(pixels[..., : contract.output_channels])
     blended = restored.copy()
@@ -295,10 +297,10 @@ def _check_output(result: FloatPixels, source: Pixels, contract: ModelContract) 
 
 
 def _may_become_flat(source: Pixels, level: float) -> bool:
-    """Distinguish the right output for a noisy but flat `(h, w, C)` tile from a constant one.
+    """Return whether a constant output may be right for a `(h, w, C)` tile that is noisy but flat.
 
-    Blank paper or a clipped sky may well come back as one value. Then the input has that level,
-    and no structure is left in the means over the cells of a coarse grid, where noise averages out.
+    Blank paper or a clipped sky may become a single value. The input then has that level, and no
+    structure remains in its means over the cells of a coarse grid, in which noise averages out.
     """
     high, wide = (max(side // _GRID, 1) for side in source.shape[:2])
     down, across = len(source) // high, source.shape[1] // wide

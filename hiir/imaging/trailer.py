@@ -1,4 +1,4 @@
-"""What follows an image in its file, such as the video of a motion photo."""
+"""Data after an image in its file, such as the video of a motion photo."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,6 @@ _LEAST_BYTES = 64  # more than padding
 
 
 def note_on_trailer(size: int, example: str = "") -> Iterator[str]:
-    """Say that bytes behind the image were left out, if they are more than padding."""
+    """Yield a note that bytes after the image were left out, if they are more than padding."""
     if size >= _LEAST_BYTES:
         yield f"{size} bytes behind the image{example}"

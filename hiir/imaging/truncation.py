@@ -1,8 +1,8 @@
-"""Tell a file that ends too early from one that is broken inside.
+"""Distinguishes a file that ends too early from one that is damaged inside.
 
-Pillow's messages do not separate the two for every format. Each format says in its own structure
-where it ends; that is only looked at once decoding has failed, since a decoder is more lenient
-than its specification (a JPEG may lack its end marker and still have all pixels).
+Pillow's messages do not separate the two for every format. The structure of each format shows where
+it ends. It is checked only after decoding has failed, since decoders are more lenient than the
+specifications (a JPEG may lack its end marker and still have all pixels).
 """
 
 import io
@@ -17,12 +17,12 @@ _TAIL = 64 * 1024
 
 
 def ends_early(stream: BinaryIO, image_format: ImageFormat) -> bool:
-    """Return whether the structure of a file of `image_format` goes on beyond its last byte."""
+    """Return whether the structure of a file of `image_format` extends beyond its last byte."""
     length = stream.seek(0, io.SEEK_END)
     try:
         return _CHECKS[image_format](stream, length)
     except (EOFError, struct.error):
-        return True  # not even the length fields are there
+        return True  # not even the length fields are present
 
 
 def _jpeg(stream: BinaryIO, length: int) -> bool:
@@ -50,7 +50,7 @@ def _boxes(stream: BinaryIO, length: int) -> bool:
         if size == 1:
             (size,) = _unpack(stream, position + 8, ">Q")
         if size < 8:
-            return False  # 0 means "to the end of the file", less is broken
+            return False  # 0 means "to the end of the file"; less is damaged
         position += size
     return position > length
 

@@ -1,7 +1,7 @@
-"""Tell a file whose samples no decoder here can read from one that is damaged.
+"""Distinguishes a file whose samples no decoder here can read from one that is damaged.
 
-Pillow and libvips raise the same errors for both. What a file says about its samples is looked at
-once decoding has failed: if it is one of the kinds that are not supported, that is the reason.
+Pillow and libvips raise the same errors for both. The file's description of its samples is checked
+after decoding has failed: if it is a kind that is not supported, that is the reason.
 """
 
 import io
@@ -16,7 +16,7 @@ from hiir.imaging.tiff_fields import TiffField, TiffReader
 _WIDTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES = 256, 258, 259, 262, 277
 _EXTRA_SAMPLES, _SAMPLE_FORMAT = 338, 339
 _FORMATS = {2: "signed integers", 3: "floating point", 5: "complex integers", 6: "complex numbers"}
-# Photometric interpretation: samples of color, and name.
+# Photometric interpretation: number of color samples, and name.
 _COLORS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}
 _COLOR_NAMES = {
     4: "transparency mask", 8: "CIELAB", 9: "ICCLAB", 10: "ITULAB", 32844: "LogL", 32845: "LogLuv",
@@ -26,7 +26,7 @@ _COMPRESSIONS = {
     34887: "LERC", 50000: "ZSTD", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL",
     34676: "SGI Log", 34677: "SGI Log",
 }  # fmt: skip
-# Read for 8 bits alone.
+# Supported for 8 bits only.
 _SHALLOW = {6, 50000, 50001}
 _NEVER = set(_COMPRESSIONS) - _SHALLOW
 _SUPPORTED = "1, 2, 4, 8 or 16 bits, unsigned"
@@ -36,7 +36,10 @@ _MAX_SEGMENTS = 10_000
 
 
 def unsupported_samples(stream: BinaryIO, image_format: ImageFormat) -> UnsupportedPixelMode | None:
-    """Describe the samples of a file that cannot be decoded; None if they are supported."""
+    """Return an error that describes the samples of a file that cannot be decoded.
+
+    Returns None if the samples are supported.
+    """
     check = _CHECKS.get(image_format)
     try:
         return None if check is None else check(stream)

@@ -1,4 +1,4 @@
-"""The chunks of a WebP file (RIFF), for what Pillow does not say about them."""
+"""The chunks of a WebP file (RIFF), for information that Pillow does not provide."""
 
 import io
 import struct
@@ -13,7 +13,7 @@ _KNOWN = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF"
 
 
 def read_kinds(stream: BinaryIO) -> Iterator[bytes]:
-    """Read the kinds of the chunks, those inside of the frames of an animation too."""
+    """Yield the kinds of the chunks, including those inside the frames of an animation."""
     end = _end(stream)
     place = _HEADER
     for _ in range(_MAX_CHUNKS):
@@ -27,7 +27,7 @@ def read_kinds(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def left_out(stream: BinaryIO) -> Iterator[str]:
-    """Say which chunks are not known, and what follows the file."""
+    """Yield descriptions of unknown chunks, and of data after the file."""
     names = {kind.decode("ascii", "replace") for kind in read_kinds(stream) if kind not in _KNOWN}
     if names:
         yield f"chunks ({', '.join(sorted(names))})"

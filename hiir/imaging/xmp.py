@@ -1,4 +1,7 @@
-"""What has to leave an XMP packet: the applied orientation, a place, and parts that are gone."""
+"""Removes parts of an XMP packet.
+
+These are the applied orientation, a geographic position, and references to lost parts.
+"""
 
 import re
 from collections.abc import Callable
@@ -6,7 +9,7 @@ from fnmatch import fnmatchcase
 from xml.dom import minidom
 from xml.parsers.expat import ExpatError
 
-# Every repetition is short, or a packet could be made that takes minutes to search.
+# Every repetition is short; otherwise a packet could be made that takes minutes to search.
 _ORIENTATION = re.compile(
     rb"""\s?tiff:Orientation\s{0,8}=\s{0,8}(?:"[^"]{0,99}"|'[^']{0,99}')"""
     rb"|<tiff:Orientation\b[^>]{0,99}>[^<]{0,99}</tiff:Orientation>"
@@ -15,13 +18,13 @@ _EXTENSION = re.compile(
     rb"""\s?xmpNote:HasExtendedXMP\s{0,8}=\s{0,8}(?:"[^"]{0,99}"|'[^']{0,99}')"""
     rb"|<xmpNote:HasExtendedXMP\b[^>]{0,99}>[^<]{0,99}</xmpNote:HasExtendedXMP>"
 )
-# Every name of EXIF's own for a place begins with it; the other is the web's vocabulary for one.
+# All EXIF names for a geographic position begin with this; the other is the W3C vocabulary for one.
 _GPS = "GPS"
 _GEO_NAMESPACE = "http://www.w3.org/2003/01/geo/wgs84_pos#"
 _CAMERA = "http://ns.google.com/photos/1.0/camera/"
 _VIDEO = ("MotionPhoto", "MicroVideo")
-# Names that say where something is in the image, how large the image is, or that show it: a name
-# that ends with a star stands for all that begin with it.
+# Names that describe a position in the image, its size, or its content: a name that ends with a
+# star stands for all names that begin with it.
 _OF_POSITIONS = {
     "http://iptc.org/std/Iptc4xmpExt/2008-02-29/": ("ImageRegion",),
     "http://ns.adobe.com/camera-raw-settings/1.0/": ("Crop*", "HasCrop", "RedEye*", "Retouch*"),
@@ -43,29 +46,36 @@ _OF_PARTS = (
 
 
 class XmpDamaged(Exception):  # noqa: N818 - said of a packet, which is then left out
-    """The packet is not XML that can be changed safely."""
+    """The packet is not XML that can be edited safely."""
 
 
 def without_orientation(xmp: bytes) -> bytes:
-    """The packet without `tiff:Orientation`; whatever else it holds stays byte for byte."""
+    """Return the packet without `tiff:Orientation`; everything else stays byte for byte."""
     return _ORIENTATION.sub(b"", xmp)
 
 
 def without_extension(xmp: bytes) -> bytes:
-    """The packet without the name of an extension that is left out."""
+    """Return the packet without the reference to an extension that is left out."""
     return _EXTENSION.sub(b"", xmp)
 
 
 def without_gps(xmp: bytes) -> bytes:
-    """The packet without any place; raises `XmpDamaged` for a packet that does not parse."""
+    """Return the packet without any geographic position.
+
+    Raises:
+        XmpDamaged: if the packet cannot be parsed.
+    """
     return _without(xmp, _is_place)
 
 
 def without_lost_parts(xmp: bytes) -> bytes:
-    """The packet without what it says of parts of the file that do not come back.
+    """Return the packet without references to parts of the file that are not in the result.
 
-    Those are the video of a motion photo, the gain map of an HDR photo, and their directories.
-    A packet that says nothing of them stays byte for byte. Raises `XmpDamaged`.
+    These are the video of a motion photo, the gain map of an HDR photo, and their directories. A
+    packet without such references stays byte for byte.
+
+    Raises:
+        XmpDamaged: if the packet cannot be parsed.
     """
     if not speaks_of_lost_parts(xmp):
         return xmp
@@ -73,10 +83,13 @@ def without_lost_parts(xmp: bytes) -> bytes:
 
 
 def without_positions(xmp: bytes) -> bytes:
-    """The packet without what is only true of the whole image, for a part of it.
+    """Return the packet without metadata that is valid only for the whole image.
 
-    Regions of faces and other things, sizes, crops, panoramas and thumbnails. A packet that says
-    nothing of them stays byte for byte. Raises `XmpDamaged`.
+    This is for a part of the image, and removes regions of faces and other objects, sizes, crops,
+    panoramas and thumbnails. A packet without such metadata stays byte for byte.
+
+    Raises:
+        XmpDamaged: if the packet cannot be parsed.
     """
     names = {name.rstrip("*") for group in _OF_POSITIONS.values() for name in group}
     namespaces = [space for space, group in _OF_POSITIONS.items() if group == ("*",)]
@@ -87,7 +100,7 @@ def without_positions(xmp: bytes) -> bytes:
 
 
 def speaks_of_lost_parts(xmp: object) -> bool:
-    """Whether a packet has a name of the vocabularies for a video or a gain map."""
+    """Return whether a packet uses a vocabulary for a video or a gain map."""
     if not isinstance(xmp, bytes):
         return False
     is_of_camera = _CAMERA.encode() in xmp and any(name.encode() in xmp for name in _VIDEO)
@@ -97,8 +110,8 @@ def speaks_of_lost_parts(xmp: object) -> bool:
 def _without(xmp: bytes, is_removed: Callable[[minidom.Element | minidom.Attr], bool]) -> bytes:
     """Remove elements and attributes from a packet.
 
-    It is read as XML, since prefixes and quotes are the writer's choice. A packet never has a
-    document type, through which XML becomes dangerous to read.
+    The packet is parsed as XML, since the writer chooses prefixes and quotes. A packet must not
+    have a document type, which would make parsing dangerous.
     """
     if b"<!DOCTYPE" in xmp.replace(b"\0", b""):
         raise XmpDamaged
@@ -142,5 +155,5 @@ def _is_of_lost_part(node: minidom.Element | minidom.Attr) -> bool:
     if namespace == _CAMERA:
         return (node.localName or "").startswith(_VIDEO)
     if isinstance(node, minidom.Attr) and node.name.startswith("xmlns"):
-        return node.value.startswith(_OF_PARTS)  # a name of a vocabulary that is not used now
+        return node.value.startswith(_OF_PARTS)  # a declaration that is now unused
     return namespace.startswith(_OF_PARTS)

@@ -1,4 +1,4 @@
-"""Authentication and authorization, from the headers of a request alone."""
+"""Authentication and authorization, based only on the headers of a request."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Caller:
 
     tenant: str
     key_id: str | None
-    """None where no keys are required."""
+    """Id of the API key; None if no keys are required."""
 
 
 class Access:
@@ -32,11 +32,18 @@ class Access:
         self._mode = mode
 
     def admit(self, connection: Connection, *, wanted: Scope | None) -> Caller:
-        """Return the caller of a request that requires the scope `wanted`.
+        """Return the caller of a request.
 
-        With None any valid key is enough. Raises `ForeignRequestError` in open mode, otherwise
-        `KeyMissingError`, `KeyInvalidError`, `ScopeMissingError`, and `StoreUnavailableError` if
-        the keys cannot be read.
+        Args:
+            connection: the request.
+            wanted: the required scope; with None any valid key is sufficient.
+
+        Raises:
+            ForeignRequestError: in open mode, if the request comes from another machine or page.
+            KeyMissingError: if a key is required and missing.
+            KeyInvalidError: if the key is not valid.
+            ScopeMissingError: if the key lacks the scope.
+            StoreUnavailableError: if the keys cannot be read.
         """
         if self._mode is AuthMode.OPEN:
             _require_loopback(connection)
@@ -53,12 +60,14 @@ class Access:
 
 
 def _require_loopback(connection: Connection) -> None:
-    """Raise `ForeignRequestError` unless the request comes from this machine.
+    """Check that the request comes from this machine, whatever address the server is bound to.
 
-    That holds whatever address the server is bound to. Pages of other sites in a local browser are
-    refused too: their `Host` differs (DNS rebinding), or `Sec-Fetch-Site` or `Origin` says so. Some
-    browsers send no `Sec-Fetch-Site`, but `Origin` comes with every form and script that could
-    change something.
+    Requests from pages of other sites in a local browser are also refused: their `Host` differs
+    (DNS rebinding), or `Sec-Fetch-Site` or `Origin` reveals them. Some browsers send no
+    `Sec-Fetch-Site`, but every form or script that could change something sends `Origin`.
+
+    Raises:
+        ForeignRequestError: if it does not.
     """
     headers = Headers(scope=connection)
     client = (connection.get("client") or ("", 0))[0]

@@ -1,8 +1,8 @@
 """Authentication, authorization and quotas, before the body is read.
 
 This is ASGI middleware because a FastAPI dependency runs only after a whole form was received.
-Public routes, health checks above all, need no key and have no limits. A request that no route
-takes is answered here, with 404, 405 or the path's methods: nothing behind it is reached.
+Public routes such as health checks need no key and have no limits. A request that matches no route
+is answered here, with 404, 405 or the path's methods, and goes no further.
 """
 
 from contextlib import suppress
@@ -31,7 +31,7 @@ _INSTANCE_CHARACTERS = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Decision:
-    """The caller, its quota, and the error that refuses the request, if any."""
+    """The caller, its quota, and the error that refuses the request, if there is one."""
 
     caller: Caller | None = None
     quota: QuotaStatus | None = None
@@ -125,12 +125,12 @@ class AdmissionMiddleware:
     def _refusal(self, quota: QuotaStatus, rule: AccessRule, scope: Scope) -> ServiceError | None:
         if quota.wait:
             return quota.rate_limited()
-        # A repeated request may find its job; the body decides.
+        # A repeated request may find its existing job; that depends on the body.
         if rule.submits in _IDENTIFIED or "idempotency-key" in Headers(scope=scope):
             return None
         if rule.submits is Submits.ANALYSIS:
             return None
-        # Jobs of batches are counted separately, and so are presigned uploads.
+        # Jobs of batches and presigned uploads are counted separately.
         if not quota.free_jobs and rule.submits is Submits.JOB:
             return self._submitter.too_many_jobs(quota)
         return quota.quota_exceeded() if quota.is_spent else None

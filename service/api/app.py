@@ -69,8 +69,11 @@ _ROUTES = (
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application, by default with settings from the environment.
 
-    Raises `ModelRepositoryError` if there is nothing to serve, and pydantic's `ValidationError` for
-    invalid settings. On a Redis in cluster mode it does not start.
+    A Redis in cluster mode makes the startup of the application fail.
+
+    Raises:
+        ModelRepositoryError: if there are no models to serve.
+        ValidationError: if pydantic rejects the settings.
     """
     settings = settings or Settings()
     configure_logging(settings)
@@ -93,11 +96,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version="1",
         lifespan=lifespan,
         redirect_slashes=False,
-        # Requests have our own spans and metrics, which know tenants and jobs.
+        # Requests have this service's own spans and metrics, which include tenants and jobs.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         docs_url=None,  # they load scripts from other servers; see `routes.reference`
         redoc_url=None,
-        generate_unique_id_function=lambda route: route.name,  # what generated clients call it
+        generate_unique_id_function=lambda route: route.name,  # the name in generated clients
         responses={
             "default": {
                 "model": Problem,
@@ -138,7 +141,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _documentation(app: FastAPI) -> list[Route]:
-    """Return FastAPI's own route of the OpenAPI document, which is public."""
+    """Return FastAPI's route of the OpenAPI document, which is public."""
     routes = [route for route in app.routes if isinstance(route, Route)]
     for route in routes:
         public(route.endpoint)

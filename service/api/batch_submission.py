@@ -1,8 +1,8 @@
-"""Submit a batch: each file becomes a job or is refused with a reason.
+"""Submits a batch: each file becomes a job, or is refused with a reason.
 
 All files are checked and stored first. Then the batch and its jobs are created in one transaction:
-a process that is killed before leaves no job, and one that is killed after leaves all of them; a
-request with the same idempotency key or id finds them.
+a process that is killed before it leaves no job, and one that is killed after it leaves all of
+them; a request with the same idempotency key or id finds them.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ from service.jobs.priority import Priority
 from service.schemas.batch import BatchView
 
 _ORDER_SECONDS = 1e-6
-"""Difference of the creation times of two jobs, which puts them in the order of the files."""
+"""Difference between the creation times of two jobs, which keeps them in the order of the files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class BatchSubmission:
 
     view: BatchView
     replayed: bool = False
-    """Whether it was accepted before, with the same idempotency key or id."""
+    """Whether the batch was accepted before, with the same idempotency key or id."""
 
 
 async def submit_batch(
@@ -60,8 +60,11 @@ async def submit_batch(
 ) -> BatchSubmission:
     """Receive, validate and queue several images.
 
-    Errors of single files are part of the batch, unless no file is valid. Errors of the form or its
-    fields, and those that keep the service from accepting any file, are raised.
+    Errors of single files become part of the batch, unless no file is valid.
+
+    Raises:
+        ServiceError: errors of the form or its fields, and errors because of which no file can be
+            accepted.
     """
     query = request.query_params.multi_items()
     refuse_unknown([name for name, _ in query], known=BATCH_PARAMETERS)
@@ -70,7 +73,7 @@ async def submit_batch(
         raise InvalidJobIdError(
             "A batch id has 1 to 128 letters, digits, dots, dashes and underscores."
         )
-    # A repeated request is answered whatever the state of the service: see `_create`.
+    # A repeated request is answered in any state of the service: see `_create`.
     repeatable = key is not None or client_id is not None
     if not repeatable:
         declared = request.headers.get("content-length", "")
@@ -115,7 +118,7 @@ class _BatchSubmitter:
     query: Sequence[tuple[str, str]]
     cache_use: CacheUse
     checked: bool
-    """Whether the service was found able to accept a batch, before the body was read."""
+    """Whether the service was able to accept a batch before the body was read."""
 
     def post(self, key: str | None) -> BatchSubmission:
         """Create a batch; with a key, only if the key is new."""
@@ -161,14 +164,14 @@ class _BatchSubmitter:
             if found.fingerprint != fingerprint:
                 raise taken
             return BatchSubmission(view=self._view(found), replayed=True)
-        finally:  # the batch's own record decides from now on
+        finally:  # from here on the batch's own record is authoritative
             with contextlib.suppress(ServiceError):  # otherwise it becomes stale
                 self.services.submission.idempotency.abandon(claim)
 
     def _claimed(self, claim: Claim) -> tuple[BatchView, bool]:
-        """Create the batch of a claim, or find the one that an interrupted request has created.
+        """Create the batch of a claim, or return the one that an interrupted request created.
 
-        The claim is given up only if it is certain that no job exists.
+        The claim is abandoned only if it is certain that no job exists.
         """
         store, idempotency = self.services.batches.store, self.services.submission.idempotency
         try:
@@ -216,7 +219,7 @@ class _BatchSubmitter:
             return BatchView.of(submitter.create_batch(batch, jobs))
         except BaseException:
             with contextlib.suppress(ServiceError):
-                # The reply to the transaction may be lost.
+                # The reply to the transaction may have been lost.
                 if self.services.batches.store.get(batch_id) is None:
                     submitter.discard(jobs)
             raise
@@ -240,7 +243,7 @@ class _BatchSubmitter:
             self._check_size(upload)
             job = self.services.submission.submitter.prepare(upload, request)
         except (TooManyRequestsError, UnavailableError):
-            raise  # of the service, not of the file
+            raise  # an error of the service rather than of the file
         except ServiceError as error:
             return BatchItem(filename=upload.filename, refusal=Failure.from_error(error))
         jobs.append(job.at(job.created_at + index * _ORDER_SECONDS))

@@ -1,6 +1,6 @@
 """Deletes the objects of expired blobs from the bucket, in a thread of the API.
 
-Every API process has one; that they sweep at the same time does no harm. Workers cannot: see
+Every API process has one; concurrent sweeps are harmless. Workers cannot sweep: see
 `service.jobs.bucket_blobs`.
 """
 
@@ -17,7 +17,7 @@ _CLOSE_SECONDS = 2.0
 
 
 class BlobSweeper:
-    """Sweeps a bucket at an interval; does nothing for Redis, whose expired keys go anyway."""
+    """Sweeps a bucket at an interval; does nothing for Redis, which removes expired keys itself."""
 
     def __init__(self, blobs: BlobStore, *, seconds: float) -> None:
         self._bucket = blobs if isinstance(blobs, BucketBlobStore) else None
@@ -32,7 +32,7 @@ class BlobSweeper:
             self._thread.start()
 
     def close(self) -> None:
-        """Stop, and wait for a request that is under way, but not for a bucket that hangs."""
+        """Stop, and wait for a request in progress, but not for a bucket that does not answer."""
         self._closed.set()
         if self._thread.ident is not None:
             self._thread.join(_CLOSE_SECONDS)
@@ -45,7 +45,7 @@ class BlobSweeper:
     def _sweep(self, bucket: BucketBlobStore) -> int:
         try:
             deleted = bucket.sweep()
-        except ServiceError as error:  # the next turn makes up for it
+        except ServiceError as error:  # the next sweep deletes these objects
             if not self._failing:
                 logger.warning("cannot delete expired objects: %s", error.detail, exc_info=error)
             self._failing = True

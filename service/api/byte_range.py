@@ -1,7 +1,7 @@
 """Range requests: `Range`, `If-Range` and `If-None-Match` (RFC 9110).
 
-A single range is served. Several ranges or a malformed header are ignored, as the RFC requires, and
-the response is the whole file.
+Only single ranges are served. As the RFC requires, several ranges or a malformed header are
+ignored, and the response is the whole file.
 """
 
 import re
@@ -37,13 +37,14 @@ class ByteRange:
 def wanted_range(headers: Headers, *, size: int, etag: str) -> ByteRange | None:
     """Return the requested range, or None for the whole file.
 
-    Raises `RangeNotSatisfiableError` for a range that starts after the end of the file.
+    Raises:
+        RangeNotSatisfiableError: if the range starts after the end of the file.
     """
     found = _SINGLE.fullmatch(headers.get("range", "").strip())
     if found is None or not any(found.groups()):
         return None
     if headers.get("if-range", etag) != etag:
-        return None  # another file's, or a date, which results do not have
+        return None  # the tag of another file, or a date, which results do not have
     first, last = found.groups()
     if not first:
         start, stop = max(size - int(last), 0), size
@@ -57,6 +58,6 @@ def wanted_range(headers: Headers, *, size: int, etag: str) -> ByteRange | None:
 
 
 def is_unchanged(headers: Headers, etag: str) -> bool:
-    """Return whether `If-None-Match` matches, so that the client has the file already."""
+    """Return whether `If-None-Match` matches, so that the client already has the file."""
     given = headers.get("if-none-match", "")
     return given.strip() == "*" or etag in _TAG.findall(given)

@@ -9,9 +9,13 @@ _MAX_KEYS, _MAX_KEY, _MAX_VALUE, _MAX_BYTES = 16, 64, 512, 4096
 
 
 def read_client_metadata(fields: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the metadata, a JSON object of strings; raises `InvalidParameterError`.
+    """Parse the metadata, a JSON object whose values are strings.
 
-    At most 16 keys of up to 64 characters, values of up to 512, and 4096 bytes in total.
+    It may have up to 16 keys of up to 64 characters, values of up to 512 characters, and 4096 bytes
+    in total.
+
+    Raises:
+        InvalidParameterError: if it is not such an object, or exceeds a limit.
     """
     text = fields.get("client_metadata")
     if text is None:

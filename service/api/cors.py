@@ -1,6 +1,6 @@
-"""What pages of other origins may send and read, where an operator allows their origins.
+"""CORS: requests that pages of other origins may send, if an operator allows their origins.
 
-Starlette's middleware does the work. Credentials are never allowed: the service has no cookies, and
+Starlette's middleware implements it. Credentials are never allowed: the service has no cookies, and
 a page sends its API key as a header.
 """
 

@@ -1,7 +1,7 @@
 """FastAPI dependencies that routes share.
 
-They are coroutines because FastAPI calls a plain function in a thread, which takes longer than they
-do.
+They are coroutines because FastAPI calls plain functions in a thread, which would take longer than
+the functions themselves.
 """
 
 from collections.abc import Awaitable, Callable
@@ -22,15 +22,19 @@ async def get_services(request: Request) -> Services:
 
 
 async def get_tenant(request: Request) -> str:
-    """Return the caller's tenant, as `AdmissionMiddleware` determined it."""
+    """Return the caller's tenant, as determined by `AdmissionMiddleware`."""
     caller = caller_of(request.scope)
-    if caller is None:  # the route was made public by mistake
+    if caller is None:  # the route was declared public by mistake
         raise KeyMissingError("This request requires an API key.")
     return caller.tenant
 
 
 async def refuse_parameters(request: Request) -> None:
-    """Raise `UnknownParameterError` for any query parameter."""
+    """Check that the request has no query parameters.
+
+    Raises:
+        UnknownParameterError: if there is one.
+    """
     refuse_unknown([name for name, _ in request.query_params.multi_items()], known=())
 
 

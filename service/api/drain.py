@@ -1,8 +1,8 @@
 """Graceful shutdown of an API process.
 
-It first reports not ready, so that load balancers stop sending requests. After a pause, open event
-streams and long polls end, and then the server stops. By default it would stop accepting at once
-and wait for the last of them.
+It first reports that it is not ready, so that load balancers stop sending requests. After a pause,
+open event streams and long polls end, and then the server stops. By default, the server would stop
+accepting connections at once, and wait for the last request.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ class Drain:
     def on_signals(self) -> Iterator[None]:
         """Intercept the stop signals, and pass them to the server's handlers after the pause."""
         if threading.current_thread() is not threading.main_thread():
-            yield  # part of another process, as in tests
+            yield  # inside another process, for example in tests
             return
         loop = asyncio.get_running_loop()
         before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
         def stop(number: int) -> None:
             self.is_draining = self.is_stopping = True
-            loop.call_soon_threadsafe(self._on_stop)  # in the event loop, not in the signal handler
+            loop.call_soon_threadsafe(self._on_stop)  # in the event loop, not in the handler
             handler = before[signal.Signals(number)]
             if callable(handler):
                 handler(number, None)

@@ -1,4 +1,4 @@
-"""Converts every error, the framework's included, to a problem document (RFC 9457)."""
+"""Converts every error, including those of the framework, to a problem document (RFC 9457)."""
 
 from collections.abc import Mapping
 
@@ -66,7 +66,7 @@ def _on_service_error(request: Request, error: Exception) -> Response:
 
 
 def _on_os_error(request: Request, error: Exception) -> Response:
-    """Answer for an upload that did not fit on the disk; any other error is internal."""
+    """Answer for an upload that exceeds the disk space; any other error is internal."""
     if not isinstance(error, OSError) or error.errno not in DISK_FULL_ERRNOS:
         raise error
     full = DiskFullError("There is no disk space left for uploads; try again later.")

@@ -1,4 +1,4 @@
-"""Server-sent events out of the event feed, for the streams of a job, a batch and a tenant."""
+"""Server-sent events from the event feed, for the streams of a job, a batch and a tenant."""
 
 import re
 import time
@@ -25,7 +25,7 @@ _EVENT_ID = re.compile(r"\d{1,20}-\d{1,20}")
 
 
 def describe_events(kinds: Sequence[str], *, data: str) -> dict[str, Any]:
-    """Return the content of a response in the OpenAPI document: a stream of such events."""
+    """Return the OpenAPI description of a response that is a stream of such events."""
     event = {
         "type": "object",
         "description": "An event of the stream.",
@@ -41,28 +41,32 @@ def describe_events(kinds: Sequence[str], *, data: str) -> dict[str, Any]:
 
 
 class OrderedEvent(Protocol):
-    """An event with its place in one stream."""
+    """An event with its position in one stream."""
 
     @property
     def id(self) -> str:
-        """Increases from event to event of the stream."""
+        """Event id; increases from event to event of the stream."""
 
     @property
     def position(self) -> tuple[int, int]:
-        """The id as two numbers."""
+        """The id as two numbers, which can be compared."""
 
 
 E = TypeVar("E", bound=OrderedEvent)
 
 
 def require_event_id(text: str) -> None:
-    """Raise `InvalidParameterError` unless `text` can be the id of an event."""
+    """Check that `text` can be the id of an event.
+
+    Raises:
+        InvalidParameterError: if it cannot.
+    """
     if not _EVENT_ID.fullmatch(text):
         raise InvalidParameterError("Last-Event-ID must be the id of an event.", actual=text)
 
 
 def stream_response(events: AsyncIterator[str]) -> StreamingResponse:
-    """Return a response that no cache and no proxy holds back."""
+    """Return a response that caches and proxies do not buffer."""
     return StreamingResponse(
         events,
         media_type="text/event-stream",
@@ -71,7 +75,7 @@ def stream_response(events: AsyncIterator[str]) -> StreamingResponse:
 
 
 def event_text(event_id: str, kind: str, data: str) -> str:
-    """Return one event as it is sent; `data` is a single line."""
+    """Return one event in the format of the stream; `data` must be a single line."""
     return f"id: {event_id}\nevent: {kind}\ndata: {data}\n\n"
 
 
@@ -86,10 +90,18 @@ async def follow(
 ) -> AsyncIterator[str]:
     """Yield the text of each event after `after`; a stream holds no thread and no connection.
 
-    `events` were read already. `read` returns some of the stored events after an id, none after the
-    last one, and runs in a thread. `write` returns the text of an event, which may be empty, and
-    whether the stream ends with it. The stream also ends when the server stops and while the store
-    is not available: the client then reconnects with its last event id.
+    The stream also ends when the server stops and while the store is unavailable: the client then
+    reconnects with its last event id.
+
+    Args:
+        services: the application's services.
+        listening: context manager that yields the listener of new events.
+        events: events that were already read.
+        after: id of the event after which the stream begins.
+        read: returns some of the stored events after an id, none after the last one; runs in a
+            thread.
+        write: returns the text of an event, which may be empty, and whether the stream ends with
+            it.
     """
     ping_seconds = services.settings.limits.ping_seconds
     last, sent_at = after, time.monotonic()

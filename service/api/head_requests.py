@@ -1,4 +1,4 @@
-"""`HEAD` for every `GET`: the route runs and its body is dropped (RFC 9110, section 9.3.2)."""
+"""`HEAD` for every `GET`: the route runs, and its body is dropped (RFC 9110, section 9.3.2)."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Answers of the HTTP parser as problems: `uvicorn --http service.api.http_protocol:HttpProtocol`.
+"""Errors of the HTTP parser as problems: `uvicorn --http service.api.http_protocol:HttpProtocol`.
 
 A request that uvicorn cannot parse never reaches the application; its answer would be plain text.
 """
@@ -13,7 +13,7 @@ from service.errors import ClientError, InvalidRequestError, UrlTooLongError
 from service.schemas.problem import Problem
 
 _PARSED_URL_BYTES = 65_535
-"""The parser's own limit (`http_parser_parse_url`)."""
+"""Maximum URL length of the parser itself (`http_parser_parse_url`)."""
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -35,7 +35,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _refusal(self, message: str) -> ClientError:
-        size = len(getattr(self, "url", b""))  # absent before the first request has begun
+        size = len(getattr(self, "url", b""))  # absent until the first request begins
         if size > _PARSED_URL_BYTES:
             return UrlTooLongError(
                 f"The URL has at least {size} bytes; the limit is {_PARSED_URL_BYTES}.",

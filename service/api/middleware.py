@@ -23,7 +23,7 @@ from service.schemas.view import root_path_context
 logger = logging.getLogger(__name__)
 
 _PROBES = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
-"""Health checks, which come every few seconds: no spans, and log lines only for failures."""
+"""Health checks, which arrive every few seconds: no spans, and log lines only for failures."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -31,7 +31,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 class RequestContext:
     """Gives each request an id and a trace span, logs it and counts it.
 
-    A valid `X-Request-Id` of the client is kept, and its trace is continued; both are sent back.
+    A valid `X-Request-Id` of the client is kept, and its trace is continued; the response contains
+    both.
     """
 
     def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, routes: RouteTable) -> None:
@@ -108,7 +109,7 @@ class _Exchange:
             logger.log(level, "%s in %.0f ms", what, milliseconds)
 
     def describe(self, step: Span, scope: Scope) -> None:
-        """Add to the span what is known at its end."""
+        """Add attributes to the span that are known only at its end."""
         caller = caller_of(scope)
         step.set({"hiir.request_id": self._request_id})
         if caller:
@@ -120,6 +121,6 @@ class _Exchange:
 
 
 def _loggable_path(scope: Scope, label: str) -> str:
-    """Return the path; of one that gives access by itself, only the template of its route."""
+    """Return the path; if the path itself grants access, return only the template of its route."""
     path: str = scope["path"]
     return label if "{token}" in label else path

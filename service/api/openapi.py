@@ -1,7 +1,7 @@
-"""The OpenAPI document: FastAPI's own, corrected.
+"""The OpenAPI document: FastAPI's document with corrections.
 
-A response model gets the media type of its route in FastAPI's document, but problems have their
-own. Authentication is added, because it happens before routing.
+FastAPI gives a response model the media type of its route, but problems have a different one.
+Authentication is added, because it happens before routing.
 """
 
 from typing import Any
@@ -40,7 +40,7 @@ _QUOTA = {
 
 
 def install_document(app: FastAPI, routes: RouteTable) -> None:
-    """Install the corrected document; `routes` has the scope of each operation."""
+    """Install the corrected document; `routes` provides the scope of each operation."""
     made_by_fastapi = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Client preferences: `Prefer` (RFC 7240), and an image or JSON by `Accept`."""
+"""Client preferences: `Prefer` (RFC 7240), and the choice of image or JSON by `Accept`."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Preferences:
 
     respond_async: bool = False
     wait: int | None = None
-    """Whole seconds, limited to what the service allows."""
+    """Whole seconds, limited to the maximum of the service."""
     wants_image: bool = False
 
     @classmethod
@@ -35,14 +35,14 @@ class Preferences:
         )
 
     def applied(self, *, ended: bool) -> str | None:
-        """Return the value of `Preference-Applied`, for a job that ended in time or did not."""
+        """Return the value of `Preference-Applied`, depending on whether the job ended in time."""
         waited = [] if self.wait is None else [f"wait={self.wait}"]
         went_on = ["respond-async"] if self.respond_async and not ended else []
         return ", ".join(went_on + waited) or None
 
 
 def _wants_image(accept: str) -> bool:
-    """Return whether an image is preferred to JSON; a client that accepts anything gets JSON."""
+    """Return whether an image is preferred to JSON; a client that accepts everything gets JSON."""
     image, other = 0.0, 0.0
     for item in accept.lower().split(","):
         media_type, _, parameters = (part.strip() for part in item.partition(";"))

@@ -1,6 +1,7 @@
-"""Metrics of the whole service, read from Redis on every scrape.
+"""Metrics of the whole service, read from Redis at every scrape.
 
-Every API process reports the same values: aggregate them by `max by (priority, task)`, not by sum.
+Every API process reports the same values: aggregate them by `max by (priority, task)` instead of a
+sum.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +24,7 @@ class QueueMetrics(Collector):
         self._tasks = tuple(tasks)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauges; if Redis is down, only that."""
+        """Yield the gauges; if Redis is down, only the gauge that says so."""
         up = "Whether Redis answers."
         try:
             backlog, percent = self._backlog.snapshot(), self._jobs.memory_percent()
@@ -57,7 +58,8 @@ class QueueMetrics(Collector):
         self, name: str, about: str, values: Mapping[Priority, Mapping[str, float]]
     ) -> GaugeMetricFamily:
         family = GaugeMetricFamily(name, about, labels=("priority", "task"))
-        # Every task always has a series: alerts must tell an empty queue from a missing value.
+        # Every task always has a series, so that alerts can distinguish an empty queue from a
+        # missing value.
         for priority, by_task in values.items():
             for task in sorted({*self._tasks, *by_task}):
                 family.add_metric((priority.value, task), by_task.get(task, 0))

@@ -1,8 +1,8 @@
 """Rate limit headers: the `RateLimit` fields of the IETF draft, and the older single fields.
 
 `RateLimit-Policy` and `RateLimit` describe three quotas: submissions (a bucket of `burst`), jobs
-that have not ended, and megapixels of a day. The older fields, which most clients know, describe
-submissions only.
+that have not ended, and megapixels per day. The older fields, which most clients understand,
+describe only submissions.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def policy_headers(limits: TenantLimits) -> Mapping[str, str]:
 
 
 def quota_headers(quota: QuotaStatus) -> Mapping[str, str]:
-    """Return the headers with what the client has left."""
+    """Return the headers with the client's remaining quotas."""
     submits, refill = int(quota.tokens), quota.refill_seconds
     left = (
         f'"submits";r={submits};t={refill}',

@@ -1,7 +1,7 @@
-"""The API reference as one HTML page, made of the OpenAPI document.
+"""The API reference as one HTML page, generated from the OpenAPI document.
 
-Without scripts and without files of other servers, so that it works offline and under a strict
-content security policy. Every operation has a `curl` command to copy.
+It uses no scripts and no files of other servers, so that it works offline and with a strict content
+security policy. Every operation has a `curl` command to copy.
 """
 
 import base64
@@ -57,7 +57,7 @@ _SAMPLE_VALUES = {"file": "@samples/astronaut_sigma25.png", "task": "denoise"}
 
 
 def render_reference(document: Node, *, base_url: str, with_key: bool, root_path: str = "") -> str:
-    """Return the page; examples send requests to `base_url`, with a key or without one."""
+    """Return the page; its examples send requests to `base_url`, with or without a key."""
     operations = [
         (path, method, item[method])
         for path, item in document["paths"].items()
@@ -98,7 +98,7 @@ def render_reference(document: Node, *, base_url: str, with_key: bool, root_path
 
 
 def example(path: str, method: str, operation: Node, *, base_url: str, with_key: bool) -> str:
-    """Return a `curl` command for an operation; names in braces are to be replaced."""
+    """Return a `curl` command for an operation; names in braces must be replaced."""
     words = ["curl"]
     if method != "get":
         words += ["-X", method.upper()]
@@ -181,7 +181,7 @@ def _fields(schema: Node) -> Iterator[tuple[str, str, str]]:
 
 
 def _type(schema: Node) -> str:
-    """Return a type in HTML."""
+    """Return a type as HTML."""
     if "$ref" in schema:
         name = escape(schema["$ref"].rpartition("/")[2])
         return f'<a href="#schema-{name}">{name}</a>'
@@ -215,7 +215,7 @@ def _prose(text: str) -> str:
 
 
 def _table(title: str, rows: list[tuple[str, str, str]]) -> str:
-    """Return a table of names (text), types and descriptions (HTML); nothing without rows."""
+    """Return a table of names (text), types and descriptions (HTML); empty if there are no rows."""
     if not rows:
         return ""
     body = "".join(

@@ -1,4 +1,4 @@
-"""Bounds the time of a request body, and ends the connection of a refusal with an unread body."""
+"""Limits the time of a request body, and closes the connection after refusing an unread body."""
 
 import asyncio
 import time
@@ -14,11 +14,11 @@ _ERRORS = 400
 
 
 class RequestBody:
-    """Middleware that lets `receive` raise `BodyTooSlowError` once the client's time is used up.
+    """Middleware whose `receive` raises `BodyTooSlowError` once the client's time is used up.
 
-    A slow body holds an upload slot for as long as it lasts. A client has `body_grace_seconds`, and
-    one more second for every `body_bytes_per_second` bytes that it has sent. Only time in which the
-    server waits for the client counts. The limit ends with the body, or with the start of the
+    A slow body holds an upload slot until it is complete. A client has `body_grace_seconds`, and
+    one more second for every `body_bytes_per_second` bytes that it has sent. Only the time in which
+    the server waits for the client counts. The limit ends with the body, or with the start of the
     response.
     """
 
@@ -58,7 +58,11 @@ class _Body:
         self._has_answer = False
 
     async def receive(self) -> Message:
-        """Return the next message; raises `BodyTooSlowError`."""
+        """Return the next message.
+
+        Raises:
+            BodyTooSlowError: if the client's time is used up.
+        """
         if self._has_answer or not self._has_more:
             return await self._receive()
         limits = self._limits
@@ -84,6 +88,6 @@ class _Body:
         if message["type"] == "http.response.start":
             self._has_answer = True
             if self._has_more and message["status"] >= _ERRORS:
-                # Otherwise the server would read and drop the rest of the body.
+                # Otherwise the server would read and discard the rest of the body.
                 MutableHeaders(scope=message)["Connection"] = "close"
         await self._send(message)

@@ -1,4 +1,4 @@
-"""A batch's results as a ZIP archive, streamed chunk by chunk."""
+"""A batch's results as a ZIP archive, streamed in chunks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(slots=True)
 class ResultsArchive:
-    """An archive of known length that is read once."""
+    """An archive of known length that can be read once."""
 
     _stream: ZipStream = field(default_factory=lambda: ZipStream(sized=True))
 
@@ -33,12 +33,19 @@ class ResultsArchive:
     def of(
         cls, state: BatchState, blobs: BlobStore, *, now: float, partial: bool = False
     ) -> "ResultsArchive":
-        """Build the archive of all available results and a manifest of all files.
+        """Build the archive of all available results, and a manifest of all files.
 
-        `now` is the time by Redis's clock. With `partial`, the batch need not have ended.
+        Images are stored uncompressed, because compression would not shrink them.
 
-        Images are stored uncompressed, as compression would not shrink them. Raises
-        `BatchNotFinishedError`, or `ResultExpiredError` if all results have expired.
+        Args:
+            state: the batch and its jobs.
+            blobs: the store of the results.
+            now: the time of Redis's clock.
+            partial: whether the batch may still have jobs that have not ended.
+
+        Raises:
+            BatchNotFinishedError: if it has, and `partial` is not set.
+            ResultExpiredError: if all results have expired.
         """
         if not state.ended and not partial:
             left = sum(job is not None and not job.status.is_terminal for job in state.jobs)
@@ -69,14 +76,14 @@ class ResultsArchive:
     def _add(
         self, index: int, item: BatchItem, job: Job, blobs: BlobStore, now: float
     ) -> str | None:
-        """Add a result and return its filename, or None if it has expired."""
+        """Add a result and return its filename; None if it has expired."""
         result = job.result
         pieces = None
         if result is not None and not job.purged and job.expires_at > now:
             pieces = blobs.open(result.blob)
         if result is None or pieces is None:
             return None
-        # The number makes the name unique and keeps the order.
+        # The number makes the name unique and preserves the order.
         stem = PurePath(item.filename or "photo").stem
         name = f"{index:03d}-{stem}-restored{result.extension}"
         self._stream.add(pieces, name, size=result.blob.size)

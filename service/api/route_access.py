@@ -1,6 +1,6 @@
-"""What a route requires of its callers, declared at the route.
+"""The requirements of a route on its callers, declared at the route.
 
-The decorators mark endpoints, and `RouteTable` finds the rule of the route that the router would
+The decorators mark endpoints, and `RouteTable` finds the rule of the route that the router will
 choose. An endpoint without a mark requires `Scope.ADMIN`: an undeclared route is closed.
 """
 
@@ -16,17 +16,17 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 class Submits(StrEnum):
-    """What a route creates; `AdmissionMiddleware` applies the tenant's quotas to it."""
+    """Kind of resource that a route creates; `AdmissionMiddleware` applies the tenant's quotas."""
 
     JOB = "job"
     IDENTIFIED_JOB = "identified-job"
-    """A job under the client's own id: a repeated request finds the same job."""
+    """A job under an id that the client chose: a repeated request finds the same job."""
     BATCH = "batch"
     IDENTIFIED_BATCH = "identified-batch"
     UPLOAD = "upload"
-    """A presigned upload, which takes no place among the tenant's jobs."""
+    """A presigned upload, which does not count as one of the tenant's jobs."""
     ANALYSIS = "analysis"
-    """Nothing: the request counts as a submission, and not as a job."""
+    """No resource: the request counts as a submission, but not as a job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class AccessRule:
     """The requirements of one route."""
 
     scope: Scope | None
-    """None for a public route: no key is read, no quota applies."""
+    """Required scope; None for a public route, which reads no key and applies no quota."""
     submits: Submits | None = None
 
 
@@ -48,7 +48,7 @@ def public(endpoint: Endpoint) -> Endpoint:
 
 
 def requires(scope: Scope, *, submits: Submits | None = None) -> Callable[[Endpoint], Endpoint]:
-    """Declare the scope that a route requires, and what it creates."""
+    """Declare the scope that a route requires, and the resource that it creates."""
 
     def declare(endpoint: Endpoint) -> Endpoint:
         setattr(endpoint, _MARK, AccessRule(scope=scope, submits=submits))
@@ -58,6 +58,6 @@ def requires(scope: Scope, *, submits: Submits | None = None) -> Callable[[Endpo
 
 
 def rule_of(endpoint: object) -> AccessRule:
-    """Return the declared rule of an endpoint, or `Scope.ADMIN` if it has none."""
+    """Return the declared rule of an endpoint; `Scope.ADMIN` if none is declared."""
     rule: AccessRule = getattr(endpoint, _MARK, _UNDECLARED)
     return rule

@@ -1,8 +1,8 @@
 """Finds the route of a request exactly as the router will, before the router runs.
 
-Admission, metrics, `HEAD`, `OPTIONS` and `Allow` all depend on it. Matching is left to the routes
-themselves, so that a root path (`uvicorn --root-path`, or a mounted application) and encoded
-characters mean the same to all of them.
+Admission, metrics, `HEAD`, `OPTIONS` and `Allow` all depend on it. The routes themselves do the
+matching, so that a root path (`uvicorn --root-path`, or a mounted application) and encoded
+characters have the same meaning everywhere.
 """
 
 from collections.abc import Iterable
@@ -16,17 +16,17 @@ from service.api.route_access import AccessRule, rule_of
 
 _NO_ROUTE = "none"
 _REMEMBERED = 256
-"""Requests at once, of which each asks for its route several times."""
+"""Number of requests whose match is cached, since each looks up its route several times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteMatch:
-    """What the table knows of a request."""
+    """Result of matching a request."""
 
     label: str = _NO_ROUTE
-    """Template of the path for metrics, never the client's text."""
+    """Template of the path, for metrics; never text of the client."""
     rule: AccessRule | None = None
-    """None if no route has this path and method."""
+    """Rule of the route; None if no route has this path and method."""
     methods: frozenset[str] = frozenset()
     """Methods of the path, for `Allow`; empty if no route has this path."""
 
@@ -73,8 +73,8 @@ class RouteTable:
 def canonical(scope: Scope) -> Scope:
     """Return the request with its path free of trailing slashes.
 
-    The router would answer such a path with a redirect: a client would send its image twice, and
-    would be counted twice.
+    The router would answer such a path with a redirect: a client would send its image twice, and be
+    counted twice.
     """
     path: str = scope["path"]
     return {**scope, "path": path.rstrip("/") or "/"} if path.endswith("/") else scope

@@ -55,7 +55,7 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionServices:
-    """What turns an upload into a job."""
+    """Services that turn an upload into a job."""
 
     submitter: JobSubmitter
     idempotency: IdempotencyStore
@@ -82,7 +82,7 @@ class ApiMetrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """One field for each group of routes, and their common settings."""
+    """One field for each group of routes, and the settings that they share."""
 
     settings: Settings
     access: Access
@@ -105,7 +105,11 @@ class Services:
 
     @classmethod
     def build(cls, settings: Settings) -> "Services":
-        """Build everything without connecting; raises `ModelRepositoryError`."""
+        """Build all services without connecting.
+
+        Raises:
+            ModelRepositoryError: if the model repository cannot be served.
+        """
         resources = ExitStack()
 
         def owned(resource: T) -> T:
@@ -126,7 +130,7 @@ class Services:
         )
         quotas = owned(QuotaStore.from_settings(settings))
         keys = owned(KeyStore.from_settings(settings))
-        # In open mode there is one tenant, which shares with no other.
+        # In open mode there is only one tenant, so nothing has to be shared.
         shares = settings.tenants if settings.auth is AuthMode.KEYS else settings.limits
         registry = CollectorRegistry()
         job_metrics = JobMetrics(registry, tasks=tasks.names)

@@ -1,7 +1,7 @@
 """The files of the web page, read once and sent from memory.
 
-They have no names with hashes, because nothing builds them: a browser asks again each time, and
-receives 304 for what it has.
+Their names contain no hashes, because there is no build step: a browser revalidates them each time,
+and receives 304 if they have not changed.
 """
 
 import gzip
@@ -44,12 +44,16 @@ class PageFile:
     media_type: str
     content: bytes
     gzipped: bytes | None
-    """The content for clients that accept gzip; None where that saves nothing."""
+    """The content for clients that accept gzip; None if compression saves nothing."""
     etag: str
 
     @classmethod
     def of(cls, name: str, content: bytes) -> Self:
-        """Build the file; raises `KeyError` for a type that the page does not have."""
+        """Build the file.
+
+        Raises:
+            KeyError: if the page has no files of this type.
+        """
         suffix = PurePath(name).suffix
         return cls(
             media_type=_MEDIA_TYPES[suffix],
@@ -60,7 +64,7 @@ class PageFile:
 
 
 def load_page() -> Mapping[str, PageFile]:
-    """Read all files of the page; a name that is not among them does not exist."""
+    """Read all files of the page, by name."""
     return {
         item.name: PageFile.of(item.name, item.read_bytes())
         for item in files("service.api").joinpath("page").iterdir()

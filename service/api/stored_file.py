@@ -9,7 +9,10 @@ from service.api.threads import Threads
 from service.limits import MIB
 
 _WHOLE_BYTES = MIB
-"""Streams hold as much of a file in memory at once, and take a thread for each piece of it."""
+"""Largest file that is sent as a whole.
+
+A stream holds as much in memory, and takes a thread for each piece.
+"""
 
 
 def file_response(
@@ -21,9 +24,13 @@ def file_response(
     headers: Mapping[str, str],
     status_code: int = 200,
 ) -> Response:
-    """Return a small file as a whole, and stream a larger one; reads, so call it in a thread.
+    """Return a small file as a whole, and stream a larger one.
 
-    Raises the errors of reading a small file. Those of a larger one end its connection.
+    It reads the file, so call it in a thread. Errors while a larger file is read end its
+    connection.
+
+    Raises:
+        ServiceError: errors of reading a small file.
     """
     headers = {**headers, "Content-Length": str(size)}
     if size <= _WHOLE_BYTES:

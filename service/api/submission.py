@@ -1,4 +1,4 @@
-"""Submit a single image, idempotently by key (POST) or id (PUT)."""
+"""Submits a single image, idempotently by key (POST) or id (PUT)."""
 
 import contextlib
 import re
@@ -47,7 +47,7 @@ BATCH_PARAMETERS = (
 PARAMETERS = (*BATCH_PARAMETERS, "priority", "cancel_on_disconnect", "dry_run")
 
 _NOT_OF_INFERENCES = (TASK, TASKS, "dry_run")
-"""The path names the task."""
+"""Fields that an inference request may not have, because its path names the task."""
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _TRUTH = {"true": True, "false": False}
@@ -55,22 +55,22 @@ _TRUTH = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """An accepted job, and how to answer."""
+    """An accepted job, and how to answer the request."""
 
     view: JobView
     job_id: str
-    """The store's id."""
+    """Id of the job in the store."""
     replayed: bool = False
-    """Whether it was accepted before, with the same key or id."""
+    """Whether the job was accepted before, with the same key or id."""
     cancel_on_disconnect: bool = False
     cache_status: str | None = None
-    """Value of `Cache-Status` (RFC 9211); None for a replayed answer, and without the cache."""
+    """Value of `Cache-Status` (RFC 9211); None for a replayed answer, or if the cache is off."""
 
 
 async def submit(
     request: Request, services: Services, *, tenant: str, client_id: str | None = None
 ) -> Submission | DryRunView:
-    """Receive, validate and queue one image, or say what would become of it (`dry_run`).
+    """Receive, validate and queue one image, or predict its result (`dry_run`).
 
     Raises the errors of `JobSubmitter.accept`.
     """
@@ -86,7 +86,7 @@ async def submit(
         raise InvalidJobIdError(
             "A job id has 1 to 128 letters, digits, dots, dashes and underscores."
         )
-    # A repeated request is answered whatever the state of the service: see `_Submitter._accept`.
+    # A repeated request is answered in any state of the service: see `_Submitter._accept`.
     repeatable = key is not None or client_id is not None
     if not repeatable:
         await run_in_threadpool(_require_service, services, tenant, dict(query))
@@ -116,7 +116,7 @@ async def submit(
 async def submit_inference(
     request: Request, services: Services, *, tenant: str, task: str
 ) -> tuple[Submission, InferenceHeader]:
-    """Receive and queue the image of an inference request, as `submit` does that of a form."""
+    """Receive and queue the image of an inference request, as `submit` does for a form."""
     key = read_idempotency_key(request)
     query = [(TASK, task)]
     if key is None:
@@ -164,7 +164,7 @@ def _read_priority(given: Mapping[str, str]) -> Priority:
 
 
 def _require_service(services: Services, tenant: str, given: Mapping[str, str]) -> None:
-    """Refuse what can be refused before the body is read."""
+    """Refuse requests that can be refused before the body is read."""
     if TASKS in given:
         read_task(services, given)
     elif TASK in given:
@@ -183,10 +183,10 @@ class _Submitter:
     upload: Upload
     query: Sequence[tuple[str, str]]
     accept: str
-    """Value of the header, which may select formats."""
+    """Value of the `Accept` header, which may select formats."""
     cache_use: CacheUse
     checked: Priority | None
-    """The priority of which the service was found able to accept a job before the body was read."""
+    """Priority for which the service was able to accept a job before the body was read."""
 
     def post(self, key: str | None) -> Submission:
         """Create a job; with a key, only if the key is new."""
@@ -211,7 +211,7 @@ class _Submitter:
             return submission
 
     def infer(self, key: str | None) -> Submission:
-        """Like `post`, for parameters that all lead to a result."""
+        """Create a job like `post`, for parameters that always lead to a result."""
         unfit = [name for name in self.upload.fields if name in _NOT_OF_INFERENCES]
         if unfit:
             self.upload.close()
@@ -230,7 +230,7 @@ class _Submitter:
 
     @contextlib.contextmanager
     def _complete(self, job_id: str | None) -> Iterator[Upload]:
-        """Give the block the upload with its file, fetched from the bucket if it is there."""
+        """Yield the upload with its file, which is fetched from the bucket if necessary."""
         upload = self.upload
         if upload.upload_id is None:
             yield upload
@@ -241,7 +241,7 @@ class _Submitter:
             yield replace(upload, stored=stored)
 
     def try_out(self, client_id: str | None) -> DryRunView:
-        """Say what would become of the upload; raises `InvalidParameterError` for an id."""
+        """Predict the result of the upload; raises `InvalidParameterError` if an id is given."""
         with contextlib.closing(self.upload):
             if client_id is not None:
                 raise InvalidParameterError(
@@ -273,13 +273,13 @@ class _Submitter:
                 if known.fingerprint != fingerprint:
                     raise taken
                 return self._submission(known, replayed=True)
-            finally:  # the job's own record decides from now on
+            finally:  # from here on the job's own record is authoritative
                 self._abandon(claim)
 
     def _replay(self, job_id: str, answer: str) -> Submission:
         try:
             view = JobView.model_validate_json(answer)
-        except ValidationError:  # written by another release: show the job as it is now
+        except ValidationError:  # written by another release: show the job in its current state
             job = self.services.jobs.store.get(job_id)
             if job is None:
                 raise JobNotFoundError("The job of this idempotency key has expired.") from None
@@ -287,7 +287,7 @@ class _Submitter:
         return self._answer(view, job_id=job_id, replayed=True)
 
     def _claimed(self, claim: Claim) -> Job:
-        """Accept the job; the claim is given up only if it is certain that no job exists."""
+        """Accept the job; the claim is abandoned only if it is certain that no job exists."""
         try:
             return self._accept(claim.job_id)
         except BaseException:
@@ -354,7 +354,7 @@ class _Submitter:
         return "hiir; fwd=miss" if self.cache_use.reads else "hiir; fwd=request"
 
     def _checked(self) -> list[tuple[str, str]]:
-        """Return the parameters, if they are known and the service can take a job."""
+        """Return the parameters, checked, if the service can accept a job."""
         given = self._given()
         refuse_unknown([name for name, _ in given], known=PARAMETERS)
         self._cancels()
@@ -393,7 +393,7 @@ class _Submitter:
 
 
 def _formats_of(accept: str) -> tuple[str, ...]:
-    """Like `negotiate_formats`, without its error, which is raised on acceptance."""
+    """Return the result of `negotiate_formats`, whose errors are raised later, on acceptance."""
     try:
         return negotiate_formats(accept)
     except ServiceError:

@@ -20,7 +20,11 @@ class TenantBatches:
     blobs: BlobStore
 
     def find(self, batch_id: str, *, tenant: str) -> Batch:
-        """Return the tenant's batch with this public id; raises `BatchNotFoundError`."""
+        """Return the tenant's batch with this public id.
+
+        Raises:
+            BatchNotFoundError: if there is none.
+        """
         for candidate in (batch_id, derive_batch_id(tenant, batch_id)):
             batch = self.store.get(candidate)
             if batch is not None and batch.tenant == tenant and batch.public_id == batch_id:
@@ -34,10 +38,13 @@ class TenantBatches:
         return self.store.state(batch)
 
     def retry_failed(self, batch: Batch) -> tuple[BatchState, int]:
-        """Queue the batch's failed jobs again; returns its state then and how many were queued.
+        """Queue the batch's failed jobs again.
 
-        Several requests at once queue each job once: the id of the new job is derived from the old
-        one, and the batch is replaced only if it has not changed meanwhile.
+        Concurrent requests queue each job only once: the id of the new job is derived from the old
+        one, and the batch is replaced only if it has not changed in the meantime.
+
+        Returns:
+            The batch's new state, and the number of jobs that were queued.
         """
         for _ in range(_TRIES):
             items = list(batch.items)

@@ -20,10 +20,14 @@ class TenantJobs:
     metrics: JobMetrics
 
     def find(self, job_id: str, *, tenant: str) -> Job:
-        """Return the tenant's job with this public id; raises `JobNotFoundError`."""
+        """Return the tenant's job with this public id.
+
+        Raises:
+            JobNotFoundError: if there is none.
+        """
         for candidate in (job_id, derive_job_id(tenant, job_id)):
             job = self.store.get(candidate)
-            # A job with a client's id cannot be found by its internal id.
+            # A job with a client's id must not be found by its internal id.
             if job is not None and job.tenant == tenant and job.public_id == job_id:
                 return job
         raise JobNotFoundError(
@@ -31,20 +35,23 @@ class TenantJobs:
         )
 
     def view(self, job: Job) -> JobView:
-        """Return the job as the API shows it, with its position in the queue."""
+        """Return the job as the API represents it, with its position in the queue."""
         waits = job.status is JobStatus.QUEUED
         return JobView.of(job, queue_position=self.store.turns.position(job.id) if waits else None)
 
     def views(self, jobs: Sequence[Job]) -> list[JobView]:
-        """Like `view`, for several jobs at once."""
+        """Return the `view` of several jobs."""
         waiting = [job.id for job in jobs if job.status is JobStatus.QUEUED]
         found = dict(zip(waiting, self.store.turns.positions(waiting), strict=True))
         return [JobView.of(job, queue_position=found.get(job.id)) for job in jobs]
 
     def cancel(self, job: Job, *, purge: bool) -> Job:
-        """Cancel a job that has not ended; with `purge`, delete the files of one that has.
+        """Cancel a job that has not ended; with `purge`, delete the files of a job that has.
 
-        Returns the job as it was before. The worker stops a running job and deletes its files.
+        The worker stops a running job and deletes its files.
+
+        Returns:
+            The job before this call.
         """
         before = self.store.cancel(job.id, purge=purge) or job
         never_ran = before.status in {JobStatus.QUEUED, JobStatus.CANCELED}

@@ -1,7 +1,7 @@
-"""Threads for blocking calls, a number of their own for each kind of work.
+"""Threads for blocking calls, with a separate limit for each kind of work.
 
-Everything else shares the framework's threads. Uploads that wait for a codec, slow downloads and
-thousands of event streams must not take those from short requests.
+All other calls share the framework's threads. Uploads that wait for a codec, slow downloads and
+thousands of event streams must not take threads from short requests.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable

@@ -1,4 +1,4 @@
-"""Limits the number of request bodies that are received at once, in all and of one tenant."""
+"""Limits the number of request bodies that are received concurrently, in total and per tenant."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from service.errors import ServerBusyError, TooManyUploadsError
 
 
 class UploadSlots:
-    """A fixed number of slots; a request that finds none is refused, not queued."""
+    """A fixed number of slots; a request that finds no free slot is refused instead of queued."""
 
     def __init__(self, count: int, *, tenant_share: int) -> None:
         self._count = count
@@ -19,8 +19,11 @@ class UploadSlots:
     def take(self, tenant: str) -> Iterator[None]:
         """Hold a slot for the block.
 
-        Raises `ServerBusyError` if no slot is free, and `TooManyUploadsError` if the tenant holds
-        its share. Call it from the event loop only: it is not locked.
+        Call it only from the event loop, because it does not lock.
+
+        Raises:
+            ServerBusyError: if no slot is free.
+            TooManyUploadsError: if the tenant holds its share.
         """
         if self._taken.total() >= self._count:
             raise ServerBusyError(

@@ -1,4 +1,4 @@
-"""Long polling: wait for the end of a job."""
+"""Long polling: waits for the end of a job."""
 
 import time
 
@@ -15,8 +15,11 @@ _DISCONNECT_SECONDS = 1.0
 async def wait_for_end(request: Request, services: Services, job: Job, *, seconds: float) -> Job:
     """Wait up to `seconds` for the job to end, and return its current state.
 
-    Returns early if the client disconnects or the process shuts down. A waiting client holds no
-    thread and asks Redis for nothing. Raises `StoreUnavailableError`.
+    It returns early if the client disconnects or the process shuts down. A waiting client holds no
+    thread, and causes no requests to Redis.
+
+    Raises:
+        StoreUnavailableError: if Redis does not answer.
     """
     deadline = time.monotonic() + seconds
     with services.feed.listen(job.id) as listener:

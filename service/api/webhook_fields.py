@@ -11,9 +11,11 @@ from service.webhooks.target import WebhookTarget
 def read_webhook(
     fields: Mapping[str, str], settings: WebhookSettings, *, of_batch: bool = False
 ) -> Webhook | None:
-    """Return the webhook of a job, or of a batch and its jobs.
+    """Parse the webhook of a job, or of a batch and its jobs.
 
-    Raises `InvalidWebhookUrlError` or `InvalidParameterError`.
+    Raises:
+        InvalidWebhookUrlError: if the URL is not valid or not allowed.
+        InvalidParameterError: if an event is not known.
     """
     url, events = fields.get("webhook_url"), fields.get("webhook_events")
     if url is None:

@@ -1,4 +1,4 @@
-"""Capacity: the quotas of a tenant, and the load and readiness of the whole service.
+"""Capacity: the quotas of each tenant, and the load and readiness of the whole service.
 
-Begin with `quotas` (one tenant) and `backlog` (all work that is waiting).
+Begin with `quotas` (one tenant) and `backlog` (all waiting work).
 """

@@ -1,6 +1,6 @@
 """The work that is queued or running, and how long it will take.
 
-Read before each submission and on each scrape of the metrics; cached for one second.
+It is read before each submission and at each scrape of the metrics, and cached for one second.
 """
 
 import math
@@ -20,19 +20,25 @@ _LONGEST_PAUSE_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """The state of the service at one time."""
+    """The queued and running work of the service at one time."""
 
     load: Load
     seconds_per_megapixel: Mapping[str, float]
-    """By the SHA-256 of the weights."""
+    """Measured seconds per megapixel, by the SHA-256 of the weights."""
     interactive_slots: int
-    """Slots that batch jobs leave free."""
+    """Slots that batch jobs must leave free."""
 
     def wait_seconds(self, priority: Priority, *, share: float = 1.0) -> float | None:
-        """Predicted wait of a new job; None if there is no worker.
+        """Predict the wait of a new job, in seconds.
 
-        `share` is the share of the queued jobs of this priority that come before it, 0 to 1. A
-        model that has not restored anything yet counts as 0, so this is a lower bound.
+        A model that has not restored anything yet counts as 0, so this is a lower bound.
+
+        Args:
+            priority: priority of the job.
+            share: share of the queued jobs of this priority that come before it, 0 to 1.
+
+        Returns:
+            The seconds; None if there is no worker.
         """
         slots = self.load.slots
         if not slots:
@@ -47,13 +53,13 @@ class Backlog:
             return max((first + others) / slots, first / batch_slots)
         running = self._seconds(batch.running_pixels)
         free = slots - batch.running
-        # Until the batch jobs end, only the other slots take interactive jobs.
+        # Until the batch jobs end, only the other slots can take interactive jobs.
         if free > 0 and batch.running and first / free <= running / batch.running:
             return first / free
         return (first + running) / slots
 
     def retry_after(self, ends: float, *, priority: Priority = Priority.BATCH) -> int:
-        """Return the seconds after which `ends` jobs may have ended, for `Retry-After`."""
+        """Return the seconds after which `ends` jobs have probably ended, for `Retry-After`."""
         jobs = self.load.open_jobs
         if priority is Priority.INTERACTIVE:
             load = self.load.of(priority)
@@ -71,7 +77,7 @@ class Backlog:
 
 
 def clamp_retry_after(seconds: float) -> int:
-    """Clamp a `Retry-After` to between one second and one hour."""
+    """Clamp a `Retry-After` to the range from one second to one hour."""
     return min(max(math.ceil(seconds), 1), _LONGEST_PAUSE_SECONDS)
 
 

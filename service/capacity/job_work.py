@@ -1,4 +1,4 @@
-"""What of a job takes time, and how long it is going to take by what earlier jobs have taken."""
+"""The parts of a job that take time, and a prediction of it from the durations of earlier jobs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hiir.imaging import TilePlan
 
 _LEAST_PIXELS = 1_000_000
-"""A file of fewer pixels takes about as long as one of so many."""
+"""A file with fewer pixels takes about as long as one with this number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,19 +15,19 @@ class TileWork:
 
     model_sha256: str
     any_size: bool
-    """Whether the model is served for tiles of any size."""
+    """Whether the model's server accepts tiles of any size."""
     pixels: int
-    """Pixels of all tiles, with those that they share and those of the padding."""
+    """Pixels of all tiles, including overlaps and padding."""
 
     @property
     def name(self) -> str:
-        """Name under which `ThroughputStore` keeps the average."""
+        """Name under which `ThroughputStore` keeps the average of these tiles."""
         return tiles_name(self.model_sha256, any_size=self.any_size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobWork:
-    """The parts of a job. Their names are those under which `ThroughputStore` keeps averages."""
+    """The parts of a job, named as in `ThroughputStore`."""
 
     steps: tuple[TileWork, ...]
     read_format: str
@@ -39,7 +39,7 @@ class JobWork:
 
     @property
     def parts(self) -> tuple[tuple[str, int], ...]:
-        """Name and pixels of each step's tiles, of reading and of writing."""
+        """Name and number of pixels of each part: the tiles of each step, reading, and writing."""
         return (
             *((step.name, step.pixels) for step in self.steps),
             (f"read:{self.read_format}", max(self.read_pixels, _LEAST_PIXELS)),
@@ -47,10 +47,14 @@ class JobWork:
         )
 
     def seconds(self, paces: Mapping[str, float]) -> float | None:
-        """Predict the seconds from start to end; None before a model's first job.
+        """Predict the seconds from start to end.
 
-        `paces` are seconds per megapixel, by the name of the part; a file's format without any
-        counts as 0.
+        Args:
+            paces: seconds per megapixel, by the name of the part. A format that is missing counts
+                as 0.
+
+        Returns:
+            The seconds; None before the first job of a model.
         """
         if any(step.name not in paces for step in self.steps):
             return None
@@ -58,7 +62,7 @@ class JobWork:
 
 
 def tiles_name(model_sha256: str, *, any_size: bool) -> str:
-    """Return the name of the average over tiles of a model."""
+    """Return the name of the average over the tiles of a model."""
     return f"tiles:{'any' if any_size else 'fixed'}:{model_sha256}"
 
 

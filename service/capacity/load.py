@@ -18,13 +18,13 @@ class PriorityLoad:
 
     running: int = 0
     depth: Mapping[str, int] = field(default_factory=dict, hash=False)
-    """Queued jobs by task; tasks without any are left out."""
+    """Queued jobs by task; tasks without queued jobs are omitted."""
     oldest_age: Mapping[str, float] = field(default_factory=dict, hash=False)
     """Seconds that the oldest queued job has waited, by task."""
     queued_pixels: Mapping[str, float] = field(default_factory=dict, hash=False)
     """Pixels of queued jobs, by the SHA-256 of the weights."""
     running_pixels: Mapping[str, float] = field(default_factory=dict, hash=False)
-    """Pixels left to restore of running jobs, by the SHA-256 of the weights."""
+    """Pixels that running jobs have left to restore, by the SHA-256 of the weights."""
 
     @property
     def waiting(self) -> int:
@@ -37,7 +37,7 @@ class Load:
     """The load of each priority, and the live workers."""
 
     slots: int
-    """Jobs that the live workers can run at once."""
+    """Number of jobs that the live workers can run concurrently."""
     by_priority: Mapping[Priority, PriorityLoad]
 
     def of(self, priority: Priority) -> PriorityLoad:
@@ -51,7 +51,7 @@ class Load:
 
 
 class LoadStore:
-    """A read-only view of the job store."""
+    """Reads the load from the job store; changes nothing."""
 
     def __init__(self, *, client: redis.Redis) -> None:
         self._redis = client
@@ -68,9 +68,10 @@ class LoadStore:
         self._redis.close()
 
     def snapshot(self) -> Load:
-        """Read the load; the time that it takes does not depend on the length of the queue.
+        """Read the load, in a time that does not depend on the length of the queue.
 
-        Raises `StoreUnavailableError` while Redis is down.
+        Raises:
+            StoreUnavailableError: while Redis is down.
         """
         with redis_errors():
             slots, queued, pixels, running = cast("tuple[int, Any, Any, Any]", self._script())

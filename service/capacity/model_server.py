@@ -1,4 +1,4 @@
-"""Triton's health over gRPC, its only open port: the servers' own readiness and each model's."""
+"""Triton's health over gRPC, its only open port: the readiness of servers and of models."""
 
 import logging
 import threading
@@ -15,7 +15,7 @@ from service.settings.triton_address import TritonAddresses
 logger = logging.getLogger(__name__)
 
 _RECONNECT = (
-    # gRPC's default backoff grows to minutes, and a recovered server would go unnoticed.
+    # gRPC's default backoff grows to minutes, during which a recovered server would not be noticed.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 1000),
@@ -23,7 +23,7 @@ _RECONNECT = (
 
 
 class ModelServer:
-    """One server's health; it connects on first use, and reconnects by itself."""
+    """The health of one server; connects on first use, and reconnects automatically."""
 
     def __init__(self, *, url: str, timeout_seconds: float) -> None:
         self._url = url
@@ -32,14 +32,22 @@ class ModelServer:
         self._connecting = threading.Lock()
 
     def is_ready(self) -> bool:
-        """Return whether the server is ready; raises `InferenceUnavailableError` if not heard."""
+        """Return whether the server is ready.
+
+        Raises:
+            InferenceUnavailableError: if it does not answer.
+        """
         try:
             return bool(self._connected().is_server_ready(client_timeout=self._timeout))
         except InferenceServerException as error:
             raise _translate(error) from error
 
     def serves(self, model: str) -> bool:
-        """Return whether a model is ready; raises `InferenceUnavailableError`."""
+        """Return whether a model is ready.
+
+        Raises:
+            InferenceUnavailableError: if the server does not answer.
+        """
         try:
             return bool(self._connected().is_model_ready(model, client_timeout=self._timeout))
         except InferenceServerException as error:
@@ -66,16 +74,17 @@ def _translate(error: InferenceServerException) -> InferenceUnavailableError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServersReport:
-    """What was heard from the servers: None for one that is ready, else the reason why not."""
+    """Answers of the servers: None for a ready server, otherwise the reason why it is not ready."""
 
     servers: Sequence[str | None]
-    """In the order of the setting, or of the sorted addresses of a name."""
+    """One entry per server, in the order of the setting, or of the sorted addresses of a hostname.
+    """
     missing: str | None
-    """Why jobs cannot run; None if each model is served by a server that is ready."""
+    """Why jobs cannot run; None if every model is served by a server that is ready."""
 
 
 class ModelServers:
-    """The health of all servers of a setting; one that is ready suffices."""
+    """The health of all configured servers; one ready server suffices."""
 
     def __init__(self, *, url: str, timeout_seconds: float) -> None:
         self._addresses = TritonAddresses.parse(url)
@@ -84,7 +93,7 @@ class ModelServers:
         self._problems: dict[str, str | None] = {}
 
     def report(self, models: Sequence[str]) -> ServersReport:
-        """Ask all servers at once, which takes no longer than the slowest one."""
+        """Ask all servers concurrently, which takes as long as the slowest answer."""
         addresses = self._addresses.resolve()
         if not addresses:
             return ServersReport(servers=(), missing="has no address")
@@ -120,8 +129,8 @@ class ModelServers:
 
 
 def _models_of(server: ModelServer, models: Sequence[str]) -> tuple[list[str], str | None]:
-    """Return which models a server has, and None or why it can take no tiles."""
-    # Server readiness first: models stay "ready" after their processes have died.
+    """Return the models that a server has, and why it cannot take tiles (None if it can)."""
+    # Server readiness is checked first: models stay "ready" after their processes have died.
     try:
         if not server.is_ready():
             return [], "is not ready"

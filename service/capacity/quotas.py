@@ -1,4 +1,4 @@
-"""Quotas of a tenant: a token bucket of submissions, jobs at once, megapixels a day.
+"""Quotas of a tenant: a token bucket of submissions, open jobs, and megapixels per day.
 
 The bucket is a short script: the maintained libraries count requests in windows, which allow no
 burst, and a bucket on Redis's clock needs no coordination between API processes. Jobs and
@@ -24,9 +24,9 @@ class QuotaStatus:
 
     limits: TenantLimits
     tokens: float
-    """Submissions that are possible at once."""
+    """Number of submissions that are possible immediately."""
     wait: float
-    """Seconds until the requested submission is allowed; 0 if it is."""
+    """Seconds until the requested submission is allowed; 0 if it is allowed now."""
     open_jobs: int
     """Jobs that have not ended."""
     pixels: int
@@ -42,17 +42,17 @@ class QuotaStatus:
 
     @property
     def free_jobs(self) -> int:
-        """Jobs that may be added now."""
+        """Number of jobs that can be added now."""
         return max(self.limits.open_jobs - self.open_jobs, 0)
 
     @property
     def free_megapixels(self) -> int:
-        """Whole megapixels that are left today."""
+        """Whole megapixels that remain today."""
         return max(self.limits.megapixels_per_day - math.ceil(self.pixels / 1e6), 0)
 
     @property
     def is_spent(self) -> bool:
-        """Whether no megapixels are left today."""
+        """Whether no megapixels remain today."""
         return self.pixels >= 1e6 * self.limits.megapixels_per_day
 
     def rate_limited(self) -> RateLimitError:
@@ -65,7 +65,7 @@ class QuotaStatus:
         )
 
     def too_many_jobs(self, *, pause: int) -> TooManyJobsError:
-        """Return the error for a job over the limit; one may end after `pause` seconds."""
+        """Return the error for a job over the limit; an open job may end after `pause` seconds."""
         most = self.limits.open_jobs
         return TooManyJobsError(
             f"At most {most} jobs may be queued or running at once.",
@@ -105,11 +105,11 @@ class QuotaStore:
 
     @property
     def limits(self) -> TenantLimits:
-        """The limits of each tenant."""
+        """Limits of each tenant."""
         return self._limits
 
     def consume(self, tenant: str) -> QuotaStatus:
-        """Take one submission from the bucket; the status has a `wait` if none is left."""
+        """Take one submission from the bucket; the status has a `wait` if the bucket is empty."""
         return self._read(tenant, wanted=1)
 
     def snapshot(self, tenant: str) -> QuotaStatus:

@@ -1,6 +1,6 @@
 """Whether jobs can run now: Redis with memory, Triton with every model, and at least one worker.
 
-Checked by the readiness route and before each upload; cached for two seconds.
+The state is checked by the readiness route and before each upload, and cached for two seconds.
 """
 
 import threading
@@ -17,11 +17,11 @@ _FRESH_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadinessReport:
-    """The state of each component: None if it is ready, else the reason why not."""
+    """The state of each component: None if it is ready, otherwise the reason why it is not."""
 
     problems: Mapping[str, str | None]
     tritons: Sequence[str | None] = ()
-    """The state of each Triton server in the same way; one that is ready suffices."""
+    """The state of each Triton server in the same form; one ready server suffices."""
 
     @property
     def ready(self) -> bool:
@@ -65,15 +65,19 @@ class Readiness:
                         "worker": self._probe_worker(),
                     },
                 )
-                # Counted from the answer, because probing an absent server is slow.
+                # The lifetime is counted from the answer, because probing a missing server is slow.
                 self._asked_at = self._clock()
             return self._report
 
     def require_servers(self) -> None:
-        """Raise `StoreUnavailableError` or `InferenceUnavailableError` if no job can be accepted.
+        """Check that jobs can be accepted.
 
-        A missing worker does not count: the queue keeps the job until there is one. A full store is
-        refused with more detail where memory is reserved.
+        A missing worker is no error, because the queue keeps jobs until there is one. A full store
+        is refused with more detail where memory is reserved.
+
+        Raises:
+            StoreUnavailableError: if Redis is not ready.
+            InferenceUnavailableError: if Triton is not ready.
         """
         problems = self.report().problems
         if problems["redis"] is not None:

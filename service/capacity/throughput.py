@@ -1,7 +1,7 @@
-"""Seconds per megapixel on this installation: moving averages in Redis.
+"""Measured seconds per megapixel of this installation: moving averages in Redis.
 
-Workers record them after each job; the API shows those of the models, and predicts how long a job
-takes (`job_work`). A model that has not run yet has none.
+Workers record them after each job; the API reports those of the models, and predicts from them how
+long a job takes (`job_work`). A model that has not run yet has no average.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,15 @@ from service.settings import RedisDatabase, Settings
 _KEY = "hiir:paces"
 _NEWEST_SHARE = 0.2
 _FASTER_SHARE = 0.5
-"""Of a part that took less than expected: the first one has loaded a model, or started a process,
-which must not count for long."""
+"""Weight of a measurement that is faster than the average.
+
+A first measurement includes loading a model or starting a process, which must not dominate for
+long.
+"""
 
 
 class ThroughputStore:
-    """Seconds per input megapixel, by the SHA-256 of the weights: new weights start again.
+    """Seconds per input megapixel, by the SHA-256 of the weights, so that new weights start afresh.
 
     Every method raises `StoreUnavailableError` while Redis is down.
     """
@@ -52,9 +55,14 @@ class ThroughputStore:
     ) -> None:
         """Record the seconds that the parts of a job took, in one command.
 
-        `image_pixels` are those of each step's image, counted once; `steps` are its seconds.
+        Args:
+            work: the parts.
+            image_pixels: pixels of each step's image, counted once.
+            steps: seconds of each step.
+            read: seconds of reading.
+            written: seconds of writing.
         """
-        # A model may have been served in another way before.
+        # A model may have been served with other tile sizes before.
         outdated = [
             tiles_name(step.model_sha256, any_size=not step.any_size) for step in work.steps
         ]
@@ -67,7 +75,7 @@ class ThroughputStore:
             self._script(keys=[_KEY], args=[_NEWEST_SHARE, len(outdated), *outdated, *paces])
 
     def all(self) -> Mapping[str, float]:
-        """Return the seconds per megapixel by name; a model without a job has none."""
+        """Return the seconds per megapixel by name; a model that has not run yet is missing."""
         with redis_errors():
             means = cast("Mapping[str, str]", self._redis.hgetall(_KEY))
         return {name: float(mean) for name, mean in means.items()}

@@ -1,4 +1,4 @@
-"""Catalogue: the models in the model repository, and the tasks that they do.
+"""Catalogue: the models in the model repository, and the tasks that they perform.
 
 Begin with `tasks`, which chooses the model for an image.
 """

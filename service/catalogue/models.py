@@ -1,6 +1,6 @@
 """The served models: their contracts, read from the model repository.
 
-Only the schema of `config.pbtxt` comes from Triton's client; nothing connects to a server.
+Only the schema of `config.pbtxt` comes from Triton's client; no server is contacted.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -31,7 +31,7 @@ class ModelCatalogue:
         self._contracts: dict[str, ModelContract] = {}
         self._precisions = precisions or {}
         self._refreshed: dict[str, str] = {}
-        """The text that each contract was last read from."""
+        """Text from which each contract was last read."""
         for contract in contracts:
             if contract.name in self._contracts:
                 raise ModelRepositoryError(f"two models are named {contract.name}")
@@ -39,11 +39,11 @@ class ModelCatalogue:
 
     @classmethod
     def read(cls, repository: Path, *, names: Collection[str] = ()) -> "ModelCatalogue":
-        """Read `<model>/config.pbtxt` of the named models, or of all.
+        """Read `<model>/config.pbtxt` of the named models, or of all models.
 
         Raises:
-            ModelRepositoryError: for a repository without models, a name that it does not have, and
-                a file that is invalid.
+            ModelRepositoryError: if the repository has no models, lacks a named model, or a file is
+                invalid.
         """
         paths = sorted(repository.glob("*/config.pbtxt"))
         if not paths:
@@ -78,9 +78,9 @@ class ModelCatalogue:
     def refresh(self, name: str) -> ModelContract | None:
         """Read a model's configuration again, and return its contract.
 
-        So workers follow an update of the repository without a restart. A configuration that is
-        missing or invalid, as while it is being replaced, leaves the contract as it was. A file
-        that has not changed is not parsed again.
+        Workers thereby follow an update of the repository without a restart. If the configuration
+        is missing or invalid, for example while it is being replaced, the contract stays as it is.
+        A file that has not changed is not parsed again.
         """
         if self._repository is not None:
             path = self._repository / name / "config.pbtxt"
@@ -92,7 +92,7 @@ class ModelCatalogue:
         return self.get(name)
 
     def precision(self, name: str) -> str:
-        """Return the precision that a model computes in: `fp32` unless configured otherwise."""
+        """Return the precision in which a model computes: `fp32` unless configured otherwise."""
         return self._precisions.get(name, "fp32")
 
 
@@ -129,7 +129,7 @@ def _read_contract(path: Path, config: ModelConfig) -> ModelContract:
 
 
 def _precision(config: ModelConfig) -> str:
-    """Return `fp16` if a GPU accelerator is configured for it, `bf16` for OpenVINO's hint."""
+    """Return `fp16` if a GPU accelerator is configured for it, or `bf16` for OpenVINO's hint."""
     accelerators = config.optimization.execution_accelerators.gpu_execution_accelerator
     modes = {accelerator.parameters.get("precision_mode") for accelerator in accelerators}
     if "FP16" in modes:

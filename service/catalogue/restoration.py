@@ -1,4 +1,4 @@
-"""What a client asks for: one task, several in order, or those that the analysis suggests.
+"""A requested restoration: one task, several in order, or the tasks that the analysis suggests.
 
 task=denoise                                        one step
 tasks=jpeg-artifacts,denoise:25,super-resolution:2  a chain of steps
@@ -13,29 +13,29 @@ from service.catalogue.tasks import AUTO, TASK_PARAMETERS, Task, TaskCatalogue, 
 from service.errors import InvalidParameterError, MissingTaskError
 
 CHAIN = "chain"
-"""Name of several tasks as one job."""
+"""Name of a job with several tasks."""
 TASK, TASKS = "task", "tasks"
 _MAX_STEPS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restoration:
-    """Tasks to be done one after the other, for any image."""
+    """Tasks that run one after the other, for any image."""
 
     name: str
     """Name of the task, `auto` or `chain`."""
     steps: tuple[TaskRequest, ...]
     choices: tuple[TaskRequest, ...] = ()
-    """Of `auto`: the tasks that an analysis may suggest."""
+    """For `auto`: the tasks that an analysis may suggest."""
 
     @property
     def is_auto(self) -> bool:
-        """Whether the steps are still to be suggested by an analysis."""
+        """Whether an analysis has yet to suggest the steps."""
         return bool(self.choices)
 
     @property
     def scale(self) -> int:
-        """Upscaling factor of all steps together, along each side."""
+        """Upscaling factor of all steps combined, along each side."""
         scale = 1
         for step in self.steps:
             scale *= step.scale
@@ -47,7 +47,7 @@ class Restoration:
         return bool(self.steps) and self.steps[0].task.takes_mosaics
 
     def following(self, suggestions: Sequence[Suggestion]) -> "Restoration":
-        """Return the restoration with the steps that an analysis suggests, maybe none."""
+        """Return the restoration with the steps that an analysis suggests, which may be none."""
         steps = [
             choice for task in suggestions for choice in self.choices if choice.task.name == task
         ]
@@ -57,8 +57,11 @@ class Restoration:
 def read_restoration(tasks: TaskCatalogue, given: Mapping[str, str]) -> Restoration:
     """Parse `task` with its parameters, or `tasks`.
 
-    Raises `MissingTaskError`, `UnknownTaskError`, the errors of `Task.request`, and
-    `InvalidParameterError` for both at once, and for a chain that cannot be done.
+    Raises:
+        MissingTaskError: if neither is given.
+        UnknownTaskError: if there is no task with that name.
+        InvalidParameterError: if both are given, or a chain is not possible.
+        ServiceError: the errors of `Task.request`.
     """
     if TASKS in given:
         return _chain(tasks, given)
@@ -103,7 +106,7 @@ def _chain(tasks: TaskCatalogue, given: Mapping[str, str]) -> Restoration:
 
 
 def _step(tasks: TaskCatalogue, item: str) -> TaskRequest:
-    """Parse `task` or `task:value`; the value is that of the task's first parameter."""
+    """Parse `task` or `task:value`; the value belongs to the task's first parameter."""
     name, separator, value = item.partition(":")
     task: Task = tasks.find(name)
     if task.name == AUTO:

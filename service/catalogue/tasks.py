@@ -1,7 +1,7 @@
-"""The tasks, and the choice of the model that does a task for an image.
+"""The tasks, and the choice of the model that performs a task for an image.
 
-A client names a task and sends a photo. The photo (gray or color, one view or two) and the task's
-parameters determine the model, by the models' contracts.
+A client names a task and sends a photo. The properties of the photo (gray or color, one view or
+two) and the task's parameters determine the model, according to the models' contracts.
 """
 
 import re
@@ -21,10 +21,10 @@ from service.errors import (
 
 SCALE, SOURCE, PATTERN, NOISE_LEVEL = "scale", "source", "pattern", "noise_level"
 TASK_PARAMETERS = (SCALE, SOURCE, PATTERN, NOISE_LEVEL)
-"""Parameters of single tasks, as opposed to those of every job."""
+"""Parameters of specific tasks, in contrast to those of every job."""
 
 AUTO = "auto"
-"""The noise level that the service estimates itself, and the task that it chooses itself."""
+"""Value with which the service estimates the noise level, or chooses the task, itself."""
 
 _DECIMAL = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
 _CHANNELS = {1: "gray images", 3: "color images", 6: "two views in color"}
@@ -82,7 +82,7 @@ _MOSAIC = "demosaic"
 
 
 def takes_mosaics(model: ModelContract) -> bool:
-    """Return whether a model takes sensor mosaics: one color in each pixel."""
+    """Return whether a model takes sensor mosaics, which have one color per pixel."""
     return model.task == _MOSAIC
 
 
@@ -92,14 +92,14 @@ class Parameter:
 
     name: str
     values: tuple[str, ...]
-    """All allowed values; words beside the numbers, where numbers are allowed."""
+    """All allowed values; if numbers are allowed, the words that are allowed in addition."""
     required: bool
     numbers: tuple[float, float] | None = None
-    """Lowest and highest of the numbers that are allowed too."""
+    """Lowest and highest number that are also allowed; None if numbers are not allowed."""
 
     @property
     def allowed(self) -> str:
-        """What is allowed, in words."""
+        """Description of the allowed values."""
         known = ", ".join(self.values)
         if self.numbers is None:
             return known
@@ -107,7 +107,11 @@ class Parameter:
         return f"{known} or {lowest:g} to {highest:g}"
 
     def check(self, value: str) -> str:
-        """Return the value, a number in its shortest form; raises `InvalidParameterError`."""
+        """Validate a value, and return it; a number is returned in its shortest form.
+
+        Raises:
+            InvalidParameterError: if the value is not allowed.
+        """
         if value in self.values:
             return value
         number = _number(value)
@@ -127,7 +131,7 @@ class Task:
     name: str
     summary: str
     models: tuple[ModelContract, ...]
-    """Of models that do the same, the preferred one comes first."""
+    """Models of the task; if several are equivalent, the preferred one comes first."""
 
     @property
     def scales(self) -> tuple[int, ...]:
@@ -136,7 +140,7 @@ class Task:
 
     @property
     def takes_mosaics(self) -> bool:
-        """Whether the task takes sensor mosaics: one color in each pixel."""
+        """Whether the task takes sensor mosaics, which have one color per pixel."""
         return any(takes_mosaics(model) for model in self.models)
 
     @property
@@ -155,7 +159,7 @@ class Task:
             return ()
         scales = tuple(map(str, self.scales))
         scale = Parameter(name=SCALE, values=scales, required=len(scales) > 1)
-        # In the order in which the models are preferred.
+        # The order is that in which the models are preferred.
         sources = tuple(dict.fromkeys(model.source for model in self.models))
         if len(sources) == 1:
             return (scale,)
@@ -164,8 +168,10 @@ class Task:
     def request(self, given: Mapping[str, str]) -> "TaskRequest":
         """Parse the parameters of the task.
 
-        Raises `MissingParameterError`, `InvalidParameterError`, or `UnknownParameterError` for a
-        parameter of another task.
+        Raises:
+            MissingParameterError: if a required parameter is missing.
+            InvalidParameterError: if a value is not allowed.
+            UnknownParameterError: if a parameter belongs to another task.
         """
         accepted = ", ".join(parameter.name for parameter in self.parameters) or "none"
         for name in given:
@@ -209,7 +215,11 @@ class TaskRequest:
         return int(self.parameters.get(SCALE, self.task.scales[0]))
 
     def check_source(self) -> None:
-        """Raise `InvalidParameterError` for a source that this scale has no model for."""
+        """Check that this scale has a model for the source.
+
+        Raises:
+            InvalidParameterError: if it has none.
+        """
         source = self.parameters.get(SOURCE)
         fitting = sorted({model.scale for model in self.task.models if model.source == source})
         if source is None or self.scale in fitting:
@@ -228,9 +238,12 @@ class TaskRequest:
         return None if pattern is None else BayerPattern(pattern.lower())
 
     def choose_model(self, *, gray: bool, views: int = 1) -> ModelContract:
-        """Choose the model for an image; raises `NoModelForImageError`.
+        """Choose the model for an image.
 
-        A gray image goes to a gray model, or as three equal channels to a color model.
+        A gray image is sent to a gray model, or as three equal channels to a color model.
+
+        Raises:
+            NoModelForImageError: if no model takes this kind of image.
         """
         wanted = (views, 3 * views) if gray else (3 * views,)
         models = [
@@ -264,8 +277,8 @@ class TaskRequest:
 class TaskCatalogue:
     """The tasks of a model repository.
 
-    A model whose contract names no task of the API becomes a task of its own. Every model can also
-    be requested by its own name.
+    A model whose contract names no task of the API becomes a separate task. Every model can also be
+    requested by its own name.
     """
 
     def __init__(self, models: ModelCatalogue) -> None:
@@ -284,11 +297,16 @@ class TaskCatalogue:
         return tuple(self._tasks)
 
     def get(self, name: str) -> Task | None:
-        """Return the task with this name; None if no model does it."""
+        """Return the task with this name; None if no model performs it."""
         return self._tasks.get(name)
 
     def find(self, name: str | None) -> Task:
-        """Find a task by its name or a model's; raises `MissingTaskError` or `UnknownTaskError`."""
+        """Find a task by its name or by the name of a model.
+
+        Raises:
+            MissingTaskError: if `name` is None.
+            UnknownTaskError: if there is no such task or model.
+        """
         known = ", ".join(self._tasks)
         if not name:
             raise MissingTaskError(f"The request must name a task: {known}.", limit=known)
@@ -303,7 +321,7 @@ class TaskCatalogue:
 
 
 def _number(text: str) -> float | None:
-    """The number that a plain decimal says; None for anything else."""
+    """Parse a plain decimal number; returns None for any other text."""
     return float(text) if _DECIMAL.fullmatch(text) else None
 
 
@@ -320,7 +338,7 @@ def _auto(suggestible: Iterable[Task]) -> Task:
 
 
 def _tasks(models: Iterable[ModelContract]) -> Iterator[Task]:
-    # The model that is named for its task comes before larger or newer ones.
+    # The model that is named after its task comes before larger or newer ones.
     left = sorted(models, key=lambda model: (model.name != model.task, model.name))
     for kind in _TASK_SPECS:
         fitting = tuple(model for model in left if model.task in kind.restores)

@@ -67,7 +67,7 @@ def _up(settings: StackSettings, console: Console, options: argparse.Namespace) 
         return 0
 
     status = run_stack(settings, console=console, work=work, verbose=options.verbose)
-    if status is None:  # stopped by a signal, the normal end of serving
+    if status is None:  # stopped by a signal, as is normal for a server
         return _INTERRUPTED if options.once else 0
     return status
 
@@ -102,14 +102,14 @@ async def _restore(
 
 
 def _hiir() -> str:
-    """Return what to type for `hiir`, which is usually not on the path."""
+    """Return the command for `hiir`, which is usually not on the path."""
     program = Path(sys.executable).with_name("hiir")
     here = Path.cwd()
     return str(program.relative_to(here) if program.is_relative_to(here) else program)
 
 
 def _running_api(settings: StackSettings) -> str:
-    """Return the API's address of the stack that runs on the data directory."""
+    """Return the API's address of the stack that uses the data directory."""
     path = settings.data_dir / "stack.json"
     try:
         return str(json.loads(path.read_text())["api_url"])

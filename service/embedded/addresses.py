@@ -1,4 +1,4 @@
-"""Addresses of the servers of one stack: configured ones, or free local ports."""
+"""Addresses of the servers of one stack: configured addresses, or free local ports."""
 
 import secrets
 from dataclasses import dataclass
@@ -24,16 +24,16 @@ class Addresses:
     host: str
     port: int
     redis_url: SecretStr
-    """With the password."""
+    """URL of Redis, including the password."""
     redis_port: int | None
-    """None for an external Redis."""
+    """Port of Redis; None for an external Redis."""
     redis_password: SecretStr
-    """Of a Redis that this stack starts; a new one each time."""
+    """Password of a Redis that this stack starts; it is new at each start."""
     triton_url: str
     triton_port: int | None
-    """None for an external Triton."""
+    """gRPC port of Triton; None for an external Triton."""
     metrics_ports: tuple[int, int]
-    """Of the API and of the worker."""
+    """Metrics ports of the API and of the worker."""
 
     @property
     def api_url(self) -> str:
@@ -49,10 +49,11 @@ class Addresses:
 
     @classmethod
     def choose(cls, settings: StackSettings) -> Self:
-        """Use the configured addresses, and choose free ports for the rest.
+        """Use the configured addresses, and choose free ports for the others.
 
-        Raises `StackError` if a configured port is taken, the host is not one of this machine, or a
-        configured address has the wrong form.
+        Raises:
+            StackError: if a configured port is in use, the host does not belong to this machine, or
+                a configured address has the wrong form.
         """
         taken = {_API_PORT, _REDIS_PORT, _TRITON_PORT}
         taken |= {_API_METRICS_PORT, _WORKER_METRICS_PORT}
@@ -80,7 +81,7 @@ class Addresses:
 
 
 def _near(default: int, taken: set[int], host: str = "127.0.0.1") -> int:
-    """Return the default port, or the next free one that is no other server's default."""
+    """Return the default port, or the next free port that is not another server's default."""
     taken.discard(default)
     try:
         return choose_port(default, taken=taken, host=host)

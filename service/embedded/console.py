@@ -14,7 +14,7 @@ class Console:
     width: int = 8
 
     def line(self, name: str, text: str) -> None:
-        """Write one line; errors are ignored, as the terminal may be closed."""
+        """Write one line; errors are ignored, because the terminal may be closed."""
         with contextlib.suppress(OSError):  # shutdown must continue without a terminal
             self.stream.write(f"{name:<{self.width}} | {text}\n")
             self.stream.flush()

@@ -13,19 +13,26 @@ class PortTakenError(Exception):
 
 
 def reserve(host: str, port: int) -> bool:
-    """Reserve a free port for this process; False if another process has it.
+    """Reserve a free port for this process; returns False if another process has it.
 
-    A server needs seconds until it listens: two stacks that start at once must not choose the same
-    port. Raises `OSError` if the host is not one of this machine.
+    A server takes seconds until it listens, and two stacks that start at the same time must not
+    choose the same port.
+
+    Raises:
+        OSError: if the host does not belong to this machine.
     """
     return is_free(host, port) and _claim(port) is not None
 
 
 def is_free(host: str, port: int) -> bool:
-    """Return whether the port can be bound; raises `OSError` for a host of another machine."""
+    """Return whether the port can be bound.
+
+    Raises:
+        OSError: if the host does not belong to this machine.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # Ignore lingering connections of a stopped server; only a listener takes the port.
+        # Lingering connections of a stopped server are ignored; only a listener occupies the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -39,7 +46,13 @@ def is_free(host: str, port: int) -> bool:
 def choose_port(wanted: int, *, taken: set[int], host: str = "127.0.0.1") -> int:
     """Return `wanted` or the next free port above it, and add it to `taken`.
 
-    `taken` holds the ports of this process's other servers. Raises `PortTakenError`.
+    Args:
+        wanted: the preferred port.
+        taken: ports of this process's other servers.
+        host: the host to bind to.
+
+    Raises:
+        PortTakenError: if no port near `wanted` is free.
     """
     last = min(wanted + _TRIES, 65_536)
     for port in range(wanted, last):
@@ -51,9 +64,9 @@ def choose_port(wanted: int, *, taken: set[int], host: str = "127.0.0.1") -> int
 
 @functools.cache
 def _claim(port: int) -> socket.socket | None:
-    """Hold a lock for the port; None if another of our processes holds it.
+    """Hold a lock for the port; returns None if another process of an embedded stack holds it.
 
-    The lock is a socket in Linux's abstract namespace: it needs no file and ends with the process.
+    The lock is a socket in Linux's abstract namespace: it needs no file, and ends with the process.
     """
     claim = socket.socket(socket.AF_UNIX)
     try:

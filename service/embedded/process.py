@@ -1,4 +1,4 @@
-"""A child process in its own process group, which ends as a whole."""
+"""A child process in its own process group, which is ended as a whole."""
 
 import asyncio
 import contextlib
@@ -31,13 +31,16 @@ class ChildProcess:
         on_line: Callable[[str], None],
         death_signal: signal.Signals = signal.SIGTERM,
     ) -> "ChildProcess":
-        """Start `command`; each line of its output goes to `on_line`.
+        """Start `command`; each line of its output is passed to `on_line`.
 
-        The child receives `death_signal` when this process dies for any reason. Linux ties that to
-        the calling thread, so call this from the main thread. Raises `OSError` if it cannot be
-        started.
+        The child receives `death_signal` when this process dies for any reason. Linux ties the
+        signal to the calling thread, so this must be called from the main thread.
+
+        Raises:
+            OSError: if the command cannot be started.
         """
-        # Our own pipe: with asyncio's, `wait` would last until every descendant has closed it.
+        # The pipe is created here: with asyncio's pipe, `wait` would last until every descendant
+        # has closed it.
         output, childs_end = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -46,7 +49,7 @@ class ChildProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=childs_end,
                 stderr=childs_end,
-                start_new_session=True,  # the supervisor passes Ctrl-C on
+                start_new_session=True,  # the supervisor forwards Ctrl-C
                 preexec_fn=_dies_with_parent(death_signal),
             )
         except BaseException:
@@ -65,7 +68,7 @@ class ChildProcess:
         """Wait for the process, kill its remaining group, and return the exit status."""
         status = await self._process.wait()
         self.kill()
-        # A descendant that left the group may keep the pipe open.
+        # A descendant that has left the group may keep the pipe open.
         await asyncio.wait([self._pump], timeout=_LAST_WORDS_S)
         return status
 
@@ -86,7 +89,7 @@ class ChildProcess:
 
 
 def _dies_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
-    # Prepare everything here: little is safe between fork and exec.
+    # Everything is prepared here, because few calls are safe between fork and exec.
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     return functools.partial(_set_death_signal, prctl, int(death_signal), os.getpid())
 
@@ -98,7 +101,7 @@ def _set_death_signal(prctl: Callable[[int, int], int], number: int, parent: int
 
 
 async def _pump_lines(output: int, on_line: Callable[[str], None]) -> None:
-    """Pass on whole lines; `readline` raises on a line longer than its buffer."""
+    """Pass on whole lines; asyncio's `readline` would raise on a line longer than its buffer."""
     stream = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(output, "rb", buffering=0)

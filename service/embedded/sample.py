@@ -1,4 +1,4 @@
-"""Restores the bundled sample through the running service, and measures the gain."""
+"""Restores the bundled sample through the running service, and measures the gain in PSNR."""
 
 import asyncio
 import io
@@ -25,7 +25,7 @@ class SampleError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleReport:
-    """Result for one sample; PSNR in dB against the clean crop."""
+    """Result for the sample; PSNR in dB against the clean crop."""
 
     result: Path
     psnr_before: float
@@ -34,7 +34,7 @@ class SampleReport:
 
     @property
     def good(self) -> bool:
-        """Whether the gain is large enough for the model."""
+        """Whether the gain is as large as expected for the model."""
         return self.psnr_after - self.psnr_before >= WANTED_GAIN_DB
 
     def __str__(self) -> str:
@@ -51,8 +51,9 @@ async def restore_sample(
 ) -> SampleReport:
     """Submit the noisy sample, wait, and save the result in `out_dir`.
 
-    Raises `SampleError` if the service refuses it, fails or takes too long, or if the sample is
-    missing.
+    Raises:
+        SampleError: if the service refuses the sample, fails or takes too long, or if the sample is
+            missing.
     """
     noisy, clean = _load(samples / _NOISY), _load(samples / _CLEAN)
     started = time.monotonic()
@@ -79,7 +80,7 @@ async def restore_sample(
 
 
 def psnr(reference: NDArray[np.uint8], image: NDArray[np.uint8]) -> float:
-    """Peak signal-to-noise ratio in dB of two 8-bit images of equal shape."""
+    """Return the peak signal-to-noise ratio in dB of two 8-bit images of equal shape."""
     if reference.shape != image.shape:
         raise SampleError(f"the result has shape {image.shape}, expected {reference.shape}")
     error = np.mean(np.square(reference.astype(np.float64) - image))
@@ -115,7 +116,7 @@ def _load(path: Path) -> bytes:
 
 
 def _decode(content: bytes) -> NDArray[np.uint8]:
-    """Return `(H, W, 3)` uint8 RGB pixels."""
+    """Decode an image to `(H, W, 3)` uint8 RGB pixels."""
     try:
         with Image.open(io.BytesIO(content)) as image:
             return np.asarray(image.convert("RGB"))

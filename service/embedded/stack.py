@@ -25,10 +25,10 @@ from service.settings.tracing import TracingSettings
 
 _PROBE_TIMEOUT_S = 5.0
 _WORKER_GRACE_S = 30.0  # lets a short job finish
-# glibc gives each thread an arena, whose free memory no other thread can use; with two arenas a
+# glibc gives each thread an arena, whose free memory other threads cannot use. With two arenas, a
 # server's memory stops growing after its first jobs.
 _ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
-# Celery warns a worker that runs as root; under `hiir up` the user has chosen to be root.
+# Celery warns if a worker runs as root; under `hiir up` that is the user's choice.
 _NO_ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
 _WHO_MAY = {
     AuthMode.OPEN: "open mode: anyone on this machine can use the API without a key",
@@ -43,13 +43,18 @@ def run_stack(
     work: Callable[[Addresses], Awaitable[int]],
     verbose: bool = False,
 ) -> int | None:
-    """Run the stack around `work`; returns its exit status, or None after a signal.
+    """Run the stack around `work`.
 
     Unless `verbose`, the output of Redis and Triton is shown only if they fail, and the other
-    components log warnings and errors only, unless `HIIR_LOG_LEVEL` is set.
+    components log only warnings and errors, unless `HIIR_LOG_LEVEL` is set.
 
-    Raises `StackError` or `TritonUnavailableError` if the stack cannot start or stay up, and
-    pydantic's `ValidationError` for settings that its children would refuse.
+    Returns:
+        The exit status of `work`, or None after a signal.
+
+    Raises:
+        StackError: if the stack cannot start or keep running.
+        TritonUnavailableError: if the embedded Triton is not available on this machine.
+        ValidationError: if pydantic rejects settings of the child processes.
     """
     with _sole_owner(settings.data_dir):
         return asyncio.run(_run(settings, console, work, verbose))
@@ -87,10 +92,10 @@ async def _run(
 def _components(
     settings: StackSettings, addresses: Addresses, console: Console, *, verbose: bool = False
 ) -> tuple[Component, ...]:
-    """Return the components in the order of their start; none depends on a later one."""
+    """Return the components in the order in which they start; none depends on a later one."""
     environment = {
         **_ALLOCATOR,
-        "HIIR_DRAIN_SECONDS": "0",  # no load balancer has to notice
+        "HIIR_DRAIN_SECONDS": "0",  # there is no load balancer to notify
         "HIIR_LOG_LEVEL": "INFO" if verbose else "WARNING",
         "PYTHONWARNINGS": _NO_ROOT_WARNING,
         **os.environ,
@@ -179,7 +184,8 @@ def _worker(settings: StackSettings, environment: Mapping[str, str]) -> Componen
         ),
         environment=environment,
         stop_grace_s=_WORKER_GRACE_S,
-        # A worker without servers would wait for them on shutdown; the lease covers its job.
+        # A worker without servers would wait for them on shutdown; the expiry of its lease requeues
+        # its job.
         death_signal=signal.SIGKILL,
     )
 
@@ -197,8 +203,8 @@ def _webhooks(environment: Mapping[str, str]) -> Component:
 
 
 async def _is_started() -> bool:
-    # Workers listen on no port. The API starts last, and its readiness requires a heartbeat of the
-    # worker. Nothing has to wait for the webhook worker.
+    # Workers listen on no port. The API starts last, and is ready only after the worker's
+    # heartbeat. No component has to wait for the webhook worker.
     return True
 
 
@@ -220,7 +226,7 @@ def _api(addresses: Addresses, environment: Mapping[str, str]) -> Component:
             *("--host", addresses.host, "--port", str(addresses.port)),
             *("--http", "service.api.http_protocol:HttpProtocol"),
             "--no-access-log",  # the API writes its own access log, with request ids
-            # Longer than a proxy's idle timeout, shorter than the grace period.
+            # Longer than a proxy's idle timeout, and shorter than the grace period.
             *("--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "5"),
         ),
         environment=environment,
@@ -228,7 +234,7 @@ def _api(addresses: Addresses, environment: Mapping[str, str]) -> Component:
 
 
 def _require_models(repository: Path) -> None:
-    """Report missing models before Triton does."""
+    """Report missing models before Triton would."""
     configs = sorted(repository.glob("*/config.pbtxt"))
     if not configs:
         raise StackError(f"{repository} contains no model (no */config.pbtxt)")

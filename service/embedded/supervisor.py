@@ -1,7 +1,7 @@
 """Starts components in order, restarts them when they fail, and stops them in reverse order.
 
-The children end with the supervisor: on a signal or an error by `stop`, after `kill -9` by the
-death signal of each child.
+The children end with the supervisor: `stop` ends them on a signal or an error, and the death signal
+of each child after `kill -9`.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from service.embedded.process import ChildProcess
 _POLL_S = 0.1
 _REPORT_EVERY_S = 10.0
 _KEPT_LINES = 50
-"""Lines of a quiet component that are kept, to be shown if it fails."""
+"""Number of output lines of a quiet component that are kept, and shown if it fails."""
 
 
 class StackError(Exception):
@@ -30,17 +30,17 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One server: how to start, probe, heal and stop it."""
+    """One server: how to start, probe, repair and stop it."""
 
     name: str
     address: str
-    """Empty for a component that listens on no port."""
+    """Address that is displayed; empty for a component that listens on no port."""
     is_ready: Callable[[], Awaitable[bool]]
     quiet: bool = False
-    """Show its output only if it fails."""
+    """Whether its output is shown only if it fails."""
 
     command: tuple[str, ...] = ()
-    """Empty for an external server, which is only probed once."""
+    """Command line; empty for an external server, which is only probed once."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     before_start: Callable[[], None] = _nothing
@@ -50,7 +50,10 @@ class Component:
     death_signal: signal.Signals = signal.SIGTERM
 
     is_healthy: Callable[[int], Awaitable[bool]] | None = None
-    """Called with the process id at intervals; without it a running process counts as healthy."""
+    """Health check that is called with the process id at intervals.
+
+    If it is None, a running process counts as healthy.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +65,10 @@ class RestartPolicy:
     first_delay_s: float = 0.2
     probe_every_s: float = 1.0
     unhealthy_limit: int = 3
-    """Consecutive failed probes after which a running process is replaced."""
+    """Consecutive failed probes after which a running process is restarted."""
 
     def delay_s(self, restarts: int) -> float:
-        """Pause before the next start; doubles with each restart in the window."""
+        """Return the seconds before the next start; doubles with each restart in the window."""
         return float(self.first_delay_s * 2**restarts)
 
 
@@ -90,10 +93,11 @@ class Supervisor:
         self._stopping = False
 
     async def run(self, work: Callable[[], Awaitable[int]]) -> int:
-        """Start all components, run `work`, stop everything; returns the result of `work`.
+        """Start all components, run `work`, and stop everything; returns the result of `work`.
 
-        Raises `StackError` if a component does not start or keeps dying, and
-        `asyncio.CancelledError` after `interrupt`.
+        Raises:
+            StackError: if a component does not start, or keeps failing.
+            asyncio.CancelledError: after `interrupt`.
         """
         self._task = asyncio.current_task()
         try:
@@ -161,7 +165,11 @@ class Supervisor:
             self._console.line(component.name, kept.popleft())
 
     async def _wait_ready(self, component: Component, title: str) -> None:
-        """Probe until the component is ready; raises `StackError` if it ends or takes too long."""
+        """Probe until the component is ready.
+
+        Raises:
+            StackError: if it ends or takes too long.
+        """
         started = time.monotonic()
         next_report = _REPORT_EVERY_S
         child = self._children.get(component.name)
@@ -185,7 +193,11 @@ class Supervisor:
             ended.cancel()
 
     async def _keep(self, component: Component) -> None:
-        """Restart the component when it ends or is unhealthy; raises `StackError` on giving up."""
+        """Restart the component whenever it ends or is unhealthy.
+
+        Raises:
+            StackError: if it fails too often.
+        """
         restarts: deque[float] = deque()
         while True:
             reason = await self._until_broken(component)
@@ -231,7 +243,7 @@ class Supervisor:
                 return f"failed {failures} health checks in a row"
 
     async def _end(self, component: Component) -> None:
-        """Kill a broken child: its shutdown is not worth the wait."""
+        """Kill a broken child without waiting for a clean shutdown."""
         child = self._children[component.name]
         child.kill()
         await child.wait()

@@ -23,14 +23,16 @@ from service.embedded.triton_release import TritonRelease, TritonUnavailableErro
 _SHM_DIR = Path("/dev/shm")  # noqa: S108 - where Triton's Python backend puts its regions
 _SHM_MARK = "triton_hiir"
 _SHM_NAME = re.compile(rf"{_SHM_MARK}_(?P<pid>\d+)_(?P<started>\d+)_")
-_EXIT_TIMEOUT_S = 5  # Triton waits for all of it if a stub is dead
+_EXIT_TIMEOUT_S = 5  # Triton waits this long in full if a stub is dead
 _PROBE_TIMEOUT_S = 5.0
 _CACHE_DAYS = 30
-# All but `health`, `metadata`, `statistics`, `inference` and `model-config`, which workers compare.
+# All protocols except `health`, `metadata`, `statistics`, `inference` and `model-config`, which
+# workers compare.
 RESTRICTED_PROTOCOLS = ("shared-memory", "model-repository", "trace", "logging")
 _UNSENDABLE = "Closed"
 TRACE_ENVIRONMENT = {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "1s"}
-"""How long Triton waits for a collector, at its end too; in the format of OpenTelemetry for C++."""
+"""How long Triton waits for a collector, also when it ends; in the format of OpenTelemetry for C++.
+"""
 _instances = itertools.count()
 
 
@@ -44,7 +46,7 @@ class TritonServer:
     port: int
     shm_prefix: str
     traces_url: str | None = None
-    """Where spans are sent (OTLP over HTTP); none are without it."""
+    """URL to which spans are sent (OTLP over HTTP); None to send no spans."""
 
     @property
     def url(self) -> str:
@@ -52,12 +54,12 @@ class TritonServer:
         return f"127.0.0.1:{self.port}"
 
     def command(self) -> tuple[str, ...]:
-        """Command line: gRPC on this machine, for inference and health alone.
+        """Command line: gRPC on this machine, only for inference and health.
 
-        Web pages can send requests to a local HTTP port, and Triton 2.51's can be crashed by one
-        request (CVE-2025-23310): it is off, with that of the metrics. A client that may load a
-        model may upload its files, and so run its own code: that, shared memory, traces and
-        logging are off or restricted.
+        Web pages can send requests to a local HTTP port, and a single request can crash that of
+        Triton 2.51 (CVE-2025-23310). HTTP is therefore off, and so is the metrics port. A client
+        that may load a model may also upload its files, and thereby run its own code: loading,
+        shared memory, traces and logging are off or restricted.
         """
         return (
             str(self.release.server),
@@ -73,7 +75,7 @@ class TritonServer:
             restrict_protocols(secrets.token_hex(16)),
             f"--backend-config=python,shm-region-prefix-name={self.shm_prefix}",
             f"--exit-timeout-secs={_EXIT_TIMEOUT_S}",
-            # CPU inference only: do not search for GPU libraries.
+            # Only CPU inference is used: do not search for GPU libraries.
             "--pinned-memory-pool-byte-size=0",
             "--log-info=false",
             *(() if self.traces_url is None else trace_options(self.traces_url)),
@@ -82,8 +84,8 @@ class TritonServer:
     def environment(self) -> dict[str, str]:
         """Environment that makes Triton's Python stub use this interpreter and its packages.
 
-        From Python 3.11 on the stub ignores `PYTHONPATH` and `PYTHONHOME`, but finds its home, even
-        that of a virtual environment, through the first `python3` on `PATH`.
+        Since Python 3.11 the stub ignores `PYTHONPATH` and `PYTHONHOME`, but finds its home,
+        including that of a virtual environment, through the first `python3` on `PATH`.
         """
         libraries = [self.release.libraries, *_python_library_dirs()]
         return {
@@ -95,14 +97,15 @@ class TritonServer:
     def prepare(self) -> None:
         """Create the backend directory, and remove the shared memory of dead servers.
 
-        Raises `TritonUnavailableError` if this Python cannot run the backend.
+        Raises:
+            TritonUnavailableError: if this Python cannot run the backend.
         """
         _require_openvino()
         _require_python_library()
         self.remove_shared_memory()
         _remove_stale_shared_memory()
         shutil.rmtree(self._backends, ignore_errors=True)
-        # Copies, not links: Triton refuses a file that "escapes backend directory".
+        # The files are copied, because Triton refuses a link that "escapes backend directory".
         python = self._backends / "python"
         shutil.copytree(self.release.python_backend, python)
         shutil.copy(self.release.stub(sysconfig.get_python_version()), python)
@@ -119,7 +122,7 @@ class TritonServer:
         return await is_triton_ready(self.url)
 
     async def is_healthy(self, pid: int) -> bool:
-        """Return whether the server with this process id can still infer.
+        """Return whether the server with this process id can still run inference.
 
         Triton does not notice or restart a stub that was killed: it stays "ready" while every
         request fails. The zombie child process reveals it.
@@ -137,7 +140,7 @@ class TritonServer:
 
 
 async def is_triton_ready(url: str) -> bool:
-    """Ask over gRPC whether a server is ready, or one of several."""
+    """Ask over gRPC whether the server is ready; if the address has several, one suffices."""
     servers = ModelServers(url=url, timeout_seconds=_PROBE_TIMEOUT_S)
     with contextlib.closing(servers):
         return (await asyncio.to_thread(servers.report, ())).missing is None
@@ -146,9 +149,9 @@ async def is_triton_ready(url: str) -> bool:
 def restrict_protocols(value: str) -> str:
     """Return the option that closes all protocols that the service does not use.
 
-    Triton compares a header of each call with a fixed value. Command lines can be read by every
-    user of the machine, so the value is no secret; but the header's name has an uppercase letter,
-    which HTTP/2 forbids, so that no call can carry it.
+    Triton compares a header of each call with a fixed value. Every user of the machine can read
+    command lines, so the value is not secret; but the header's name has an uppercase letter, which
+    HTTP/2 forbids, so that no call can carry it.
     """
     return f"--grpc-restricted-protocol={','.join(RESTRICTED_PROTOCOLS)}:{_UNSENDABLE}={value}"
 
@@ -156,8 +159,9 @@ def restrict_protocols(value: str) -> str:
 def trace_options(url: str) -> tuple[str, ...]:
     """Return the options that send the spans of requests with a `traceparent`.
 
-    Triton records those whatever its rate, and even if their trace is not sampled: the engine sends
-    none then. The rate, one of so many, is for the other requests: practically none.
+    Triton records these requests regardless of its sampling rate, and even if their trace is not
+    sampled; the engine sends no `traceparent` in that case. The rate applies to all other requests,
+    and is so low that practically none is recorded.
     """
     options = {
         "mode": "opentelemetry",
@@ -170,7 +174,7 @@ def trace_options(url: str) -> tuple[str, ...]:
 
 
 def unique_shm_prefix() -> str:
-    """Prefix for the shared memory of one server, unique to its owner."""
+    """Return a prefix for the shared memory of one server, unique to its owner."""
     pid = os.getpid()
     return f"{_SHM_MARK}_{pid}_{started_at(pid)}_{next(_instances)}_"
 
@@ -185,7 +189,7 @@ def _remove_stale_shared_memory() -> None:
 
 
 def _remove_old_files(folder: Path) -> None:
-    """Remove graphs that were compiled long ago: nothing else removes those of earlier exports."""
+    """Remove graphs that were compiled long ago, so that those of old exports do not accumulate."""
     oldest = time.time() - _CACHE_DAYS * 24 * 3600
     for file in folder.glob("*"):
         if file.stat().st_mtime < oldest:
@@ -197,7 +201,7 @@ def _python_library_dirs() -> list[str]:
 
 
 def _require_openvino() -> None:
-    """Check for the `embedded` extra; Triton's own message would be a long traceback."""
+    """Check for the `embedded` extra, because Triton's own message would be a long traceback."""
     if importlib.util.find_spec("openvino") is None:
         raise TritonUnavailableError(
             "openvino is not installed: install hiir-restore[embedded], or set HIIR_TRITON_URL "

@@ -1,7 +1,7 @@
 """Triton without Docker: NVIDIA's `tritonserver` binary, unpacked from a wheel into a cache.
 
 The wheel `nvidia-pytriton` is downloaded, verified and unpacked, but never installed: as a
-dependency it would nearly double the packages of the environment.
+dependency it would nearly double the number of packages in the environment.
 """
 
 import fcntl
@@ -44,7 +44,7 @@ class TritonRelease:
 
     @property
     def libraries(self) -> Path:
-        """Directory of its shared libraries."""
+        """Directory of the server's shared libraries."""
         return self.root / "nvidia_pytriton.libs"
 
     @property
@@ -69,8 +69,10 @@ def ensure_tritonserver(
 ) -> TritonRelease:
     """Return the release in `cache_dir`; downloads it (55 MB) the first time.
 
-    Several processes may call it at once: one downloads, the others wait. Raises
-    `TritonUnavailableError` if the download fails or is not the pinned file.
+    Several processes may call it concurrently: one downloads, the others wait.
+
+    Raises:
+        TritonUnavailableError: if the download fails, or the file is not the pinned one.
     """
     release = TritonRelease(root=cache_dir / f"tritonserver-{_SHA256[:12]}")
     if release.root.is_dir():
@@ -86,7 +88,7 @@ def ensure_tritonserver(
 
 
 def unpack(wheel: Path, root: Path, *, sha256: str) -> None:
-    """Verify the wheel and unpack what a server needs to `root`, atomically."""
+    """Verify the wheel and unpack the files that a server needs to `root`, atomically."""
     with wheel.open("rb") as file:
         actual = hashlib.file_digest(file, "sha256").hexdigest()
     if actual != sha256:
@@ -100,7 +102,7 @@ def unpack(wheel: Path, root: Path, *, sha256: str) -> None:
             archive.extractall(staged, names)
         for pattern in ("**/bin/tritonserver", "**/triton_python_backend_stub"):
             for executable in staged.glob(pattern):
-                executable.chmod(0o755)  # archives of build tools have no file modes
+                executable.chmod(0o755)  # archives made by build tools have no file modes
         staged.rename(root)
 
 

@@ -1,4 +1,4 @@
-"""An adaptive limit on the tiles of one image in flight at Triton, which bounds its batch size."""
+"""An adaptive limit on one image's tiles in flight at Triton, which bounds the batch size."""
 
 import threading
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ _POLL_SECONDS = 0.2
 class ConcurrencyLimit:
     """Halves when a batch fails, down to one tile; grows by one for each full round of successes.
 
-    Additive increase, multiplicative decrease, as in TCP: what was too much beside other jobs may
-    fit again when they have ended.
+    Additive increase, multiplicative decrease, as in TCP: a number of tiles that was too high while
+    other jobs were running may fit again when they have ended.
     """
 
     def __init__(self, size: int, *, closed: threading.Event) -> None:
@@ -44,7 +44,11 @@ class ConcurrencyLimit:
                 self._changed.notify()
 
     def decrease(self, size: int) -> bool:
-        """Halve the limit if it still is `size`: a failed batch counts once for all its tiles."""
+        """Halve the limit if it is still `size`, so that a failed batch counts only once.
+
+        Returns:
+            Whether the limit was halved.
+        """
         with self._changed:
             self._successes = 0
             if self._size != size or size == 1:

@@ -1,4 +1,4 @@
-"""One server as an engine sees it: what it serves, how busy it is, and whether it may be used."""
+"""The state of one server for an engine: its model, its load, and whether it may be used."""
 
 import threading
 import time
@@ -12,8 +12,10 @@ from service.errors import ModelMismatchError
 from service.inference.concurrency_limit import ConcurrencyLimit
 
 _CONTACT_SECONDS = 1.0
-"""Longest time without a call in flight after which a server is surely the same process still: none
-is replaced and serves again in so short a time."""
+"""Longest pause after which a server is surely still the same process.
+
+No server can be replaced and serve again in so short a time.
+"""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 2.0
 _MISMATCH_SECONDS = 5.0
 
@@ -24,24 +26,24 @@ class Server:
 
     address: str
     client: InferenceServerClient
-    # tritonclient stores the call that it is sending in an attribute: two threads that send at
-    # once would mix up their tiles.
+    # tritonclient stores the call that it is sending in an attribute: two threads that send at the
+    # same time would mix up their tiles.
     sending: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Route:
-    """A server during one image. `Routes` guards `assigned`, and the engine `in_flight`."""
+    """A server during one image. `Routes` guards `assigned`, and the engine guards `in_flight`."""
 
     def __init__(self, *, server: Server, limit: ConcurrencyLimit, verify: bool) -> None:
         self.server = server
         self.limit = limit
         self.checking = threading.Lock()
         self.is_used = False
-        """Whether it has answered a tile."""
+        """Whether the server has answered a tile."""
         self.assigned = 0
-        """Tiles that it has, or that wait for one of its slots."""
+        """Number of tiles that were sent to the server, or wait for one of its slots."""
         self.in_flight = 0
-        """Tiles that it has been sent and has not answered."""
+        """Number of tiles that were sent to the server and have not been answered."""
         self.mismatch: ModelMismatchError | None = None
         self.failing = False
         self._verify = verify
@@ -51,35 +53,38 @@ class Route:
         self.blocked_until = 0.0
 
     def needs_check(self) -> bool:
-        """Return whether another process, with other weights, may have taken its place."""
+        """Return whether another process, with other weights, may have replaced the server."""
         idle = self.in_flight == 0 and time.monotonic() - self._contact > _CONTACT_SECONDS
         return self._must_check or (self._verify and idle)
 
     def admit(self) -> None:
-        """Record that it serves the model of the contract."""
+        """Record that the server has the model of the contract."""
         self.mismatch, self._must_check = None, False
         self.touch()
 
     def refuse(self, mismatch: ModelMismatchError) -> None:
-        """Record that it serves another model, or not this one: ask again after some seconds."""
+        """Record that the server lacks the model or has another version; ask again later."""
         self.mismatch, self._must_check = mismatch, True
         self.blocked_until = time.monotonic() + _MISMATCH_SECONDS
 
     def touch(self) -> None:
-        """Record an answer."""
+        """Record the time of an answer."""
         self._contact = time.monotonic()
         self._pause = _FIRST_PAUSE_SECONDS
         self.failing = False
 
     def block(self, *, lost: bool, jitter: float) -> None:
-        """Leave it alone for a while; one that was `lost` is checked before its next tile."""
+        """Do not use the server for a while.
+
+        A server that was `lost` is checked before its next tile.
+        """
         self._must_check |= lost
         self.blocked_until = time.monotonic() + self._pause * jitter
         self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
 
 
 class Routes:
-    """Gives each tile the server that has the least to do for its size."""
+    """Assigns each tile to the server with the lowest load relative to its capacity."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self.all = tuple(routes)
@@ -87,7 +92,10 @@ class Routes:
 
     @contextmanager
     def take(self, wait: Callable[[float], object]) -> Iterator[Route]:
-        """Choose a server for the block; calls `wait` with seconds if all are to be left alone."""
+        """Choose a server for the block.
+
+        If no server may be used yet, `wait` is called with the seconds to wait.
+        """
         with self._lock:
             now = time.monotonic()
             free = [route for route in self.all if route.blocked_until <= now]

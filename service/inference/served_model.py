@@ -1,4 +1,4 @@
-"""What Triton's configuration of a model says: which model it is, and how it takes its tiles."""
+"""Checks Triton's configuration of a model against the contract, and reads how it accepts tiles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,21 +14,22 @@ INPUT, OUTPUT = "input", "output"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedModel:
-    """How a served model takes its tiles."""
+    """How a server accepts the tiles of a model."""
 
     any_size: bool = False
-    """Whether tiles may be smaller than the contract's (`hiir.imaging.TileEngine`)."""
+    """Whether tiles may be smaller than those of the contract (`hiir.imaging.TileEngine`)."""
     tiles_in_flight: int = 1
-    """Tiles that fill the largest batch of every instance."""
+    """Number of tiles that fill the largest batch of every instance."""
     by_server: Mapping[str, int] = field(default_factory=dict, hash=False)
-    """The same for each server, by address."""
+    """`tiles_in_flight` of each server, by address."""
 
 
 def check_served(config: Any, contract: ModelContract, *, any_size: bool = False) -> ServedModel:
     """Read the `ModelConfig` (protobuf) of a served model.
 
-    Raises `ModelMismatchError` unless the model fulfills its contract, and takes tiles of any size
-    if `any_size` asks for it.
+    Raises:
+        ModelMismatchError: if the model does not fulfill its contract, or `any_size` is set and it
+            does not accept tiles of any size.
     """
     served = {"input": _tensors(config.input), "output": _tensors(config.output)}
     takes_any = served == _wanted(contract, -1, -1)
@@ -61,7 +62,7 @@ def check_served(config: Any, contract: ModelContract, *, any_size: bool = False
 
 
 def _instances(config: Any) -> int:
-    """Count the instances of a model; a group on GPUs has `count` of them on each."""
+    """Count the instances of a model; a group on GPUs has `count` instances on each GPU."""
     groups = [max(group.count, 1) * max(len(group.gpus), 1) for group in config.instance_group]
     return sum(groups) or 1
 
@@ -69,7 +70,7 @@ def _instances(config: Any) -> int:
 def _wanted(
     contract: ModelContract, side: int, scaled: int
 ) -> dict[str, list[tuple[str, str, tuple[int, ...]]]]:
-    """Input and output of a contract, as `_tensors` gives those of a model; -1 for a free side."""
+    """Return input and output of a contract in the format of `_tensors`; -1 for a variable side."""
     return {
         "input": [(INPUT, "TYPE_FP32", (contract.input_channels, side, side))],
         "output": [(OUTPUT, "TYPE_FP32", (contract.output_channels, scaled, scaled))],

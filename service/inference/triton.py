@@ -1,14 +1,14 @@
 """Triton as a tile engine: the only module that uses Triton's client and translates its errors.
 
-A tile is retried while its error may pass, on another server if there is one. When a server is out
-of memory or unavailable, fewer tiles are in flight there (`concurrency_limit`). Triton's own model
-readiness is not used: a model whose process has died stays "ready", while its tiles fail until it
-is restarted.
+A tile is retried as long as its error may be temporary, on another server if there is one. When a
+server is out of memory or unavailable, it gets fewer tiles at a time (`concurrency_limit`).
+Triton's model readiness is not used: a model whose process has died stays "ready", while its tiles
+fail until it is restarted.
 
-Each server has a channel of its own. gRPC's `round_robin` is not used, because inside one channel
-the client cannot know which server answers, and an answer does not name the weights that it comes
-from. During a rollout servers have different ones. So each server is checked before it gets tiles
-of an image, again when it may have been replaced (`Route.needs_check`), and at the end.
+Each server has its own channel. gRPC's `round_robin` is not used: inside one channel the client
+cannot know which server answers, and an answer does not identify the weights. During a rollout,
+servers have different weights. Each server is therefore checked before it gets tiles of an image,
+again when it may have been replaced (`Route.needs_check`), and at the end.
 """
 
 import logging
@@ -47,10 +47,11 @@ logger = logging.getLogger(__name__)
 _CONFIG_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 2.0
 _CHANNEL = (
-    # Custom arguments replace tritonclient's defaults, the unlimited message sizes among them.
+    # Custom arguments replace all of tritonclient's defaults, including its unlimited message
+    # sizes.
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # gRPC's default backoff grows to minutes, and a recovered server would go unnoticed.
+    # gRPC's default backoff grows to minutes, during which a recovered server would not be used.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 1000),
@@ -60,7 +61,7 @@ _CHANNEL = (
 class TritonClient:
     """One gRPC channel to each server, for one process.
 
-    They are opened by the first engine: a channel that was opened before a fork hangs in the child.
+    The first engine opens the channels: a channel that is opened before a fork hangs in the child.
     """
 
     def __init__(self, *, url: str, settings: InferenceSettings) -> None:
@@ -74,9 +75,13 @@ class TritonClient:
     ) -> Iterator["TritonEngine"]:
         """Return an engine for one image; tiles in flight at the end of the block are canceled.
 
-        `served` is what `TritonEngine.require_model` returned for this model. Without it tiles have
-        the contract's size, and one is in flight unless the settings say otherwise. Raises
-        `InferenceUnavailableError` if no server has an address.
+        Args:
+            contract: the model.
+            served: result of `TritonEngine.require_model` for this model. If it is None, tiles have
+                the contract's size, and one is in flight unless the settings specify a number.
+
+        Raises:
+            InferenceUnavailableError: if no server has an address.
         """
         engine = TritonEngine(
             servers=self._find_servers(),
@@ -97,7 +102,7 @@ class TritonClient:
         self._servers.clear()
 
     def _find_servers(self) -> tuple[Server, ...]:
-        """Open channels to servers that are new, and close those of servers that have gone."""
+        """Open channels to new servers, and close those of servers that have disappeared."""
         found = self._addresses.resolve()
         if not found:
             raise InferenceUnavailableError("The inference server has no address.")
@@ -111,7 +116,7 @@ class TritonClient:
 
 
 class TritonEngine:
-    """Infers the tiles of one image, several at once (a `hiir.imaging.TileEngine`)."""
+    """Infers the tiles of one image, several concurrently (a `hiir.imaging.TileEngine`)."""
 
     def __init__(
         self,
@@ -125,7 +130,7 @@ class TritonEngine:
         self._settings = settings
         self._aborted = threading.Event()
         known = served.by_server if served else {}
-        # A server that has not been checked yet is taken for one like the others.
+        # A server that has not been checked yet is assumed to be like the others.
         usual = max(known.values(), default=served.tiles_in_flight if served else 1)
         sizes = [settings.tiles_in_flight or known.get(server.address, usual) for server in servers]
         self._routes = Routes(
@@ -139,18 +144,21 @@ class TritonEngine:
             ]
         )
         self.tiles_in_flight = sum(sizes)
-        """Tiles that are sent at once; there is no use in submitting more."""
+        """Maximum number of tiles in flight; submitting more has no effect."""
         self._threads = ThreadPoolExecutor(self.tiles_in_flight, thread_name_prefix="tile")
         self._lock = threading.Lock()
         self._calls: set[Any] = set()
         self.any_size = served.any_size if served else False
-        """Whether tiles may be smaller than the contract's (`hiir.imaging.TileEngine`)."""
+        """Whether tiles may be smaller than those of the contract (`hiir.imaging.TileEngine`)."""
 
     def require_model(self) -> ServedModel:
-        """Return how the servers that have the model take its tiles.
+        """Return how the servers that have the model accept its tiles.
 
-        Raises `ModelMismatchError` if those that answer have another one. It retries while none
-        answers, and raises the other errors of `submit`.
+        While no server answers, the call is retried.
+
+        Raises:
+            ModelMismatchError: if the servers that answer have another version of the model.
+            ServiceError: the other errors of `submit`.
         """
         found = self._ask(self._routes.all)
         served = [entry for entry in found.values() if isinstance(entry, ServedModel)]
@@ -165,11 +173,14 @@ class TritonEngine:
         )
 
     def confirm_model(self) -> None:
-        """Check the servers that have answered tiles once more; call it after the last tile.
+        """Check the servers that have answered tiles again; call it after the last tile.
 
-        Raises `ModelMismatchError` if one of them has another model by now: the image may contain
-        tiles of two versions. It does not wait for a server that no longer answers if
-        another one does: until its last answer it was in contact, and so the same process.
+        A server that no longer answers is not waited for if another one answers: it was in contact
+        until its last answer, and was therefore the same process.
+
+        Raises:
+            ModelMismatchError: if one of them now has another version of the model, because the
+                image may then contain tiles of two versions.
         """
         used = [route for route in self._routes.all if route.is_used]
         for entry in self._ask(used or self._routes.all).values():
@@ -177,7 +188,7 @@ class TritonEngine:
                 raise entry
 
     def _ask(self, routes: Sequence[Route]) -> dict[Route, ServedModel | ServiceError]:
-        """Check servers at once, until one of them has the model."""
+        """Check servers concurrently, until one of them has the model."""
         failing_since: float | None = None
         pause = _FIRST_PAUSE_SECONDS
         with ThreadPoolExecutor(len(routes), thread_name_prefix="check") as threads:
@@ -185,7 +196,7 @@ class TritonEngine:
                 found = dict(zip(routes, threads.map(self._try_check, routes), strict=True))
                 if any(isinstance(entry, ServedModel) for entry, _ in found.values()):
                     return {route: entry for route, (entry, _) in found.items()}
-                # Other weights are reported at once, and outages waited for.
+                # Other weights are reported at once; outages are waited out.
                 hopeless = [entry for entry in found.values() if not entry[1]]
                 problem, patience = max(hopeless or found.values(), key=lambda entry: entry[1])
                 assert isinstance(problem, ServiceError)  # noqa: S101 - by the condition above
@@ -198,7 +209,11 @@ class TritonEngine:
         raise CancelledError
 
     def _try_check(self, route: Route) -> tuple[ServedModel | ServiceError, float]:
-        """Check a server; returns what it serves, or the problem and for how long to retry."""
+        """Check a server.
+
+        Returns:
+            The served model or the problem, and for how many seconds to retry.
+        """
         try:
             return self._check(route), 0.0
         except ModelMismatchError as mismatch:
@@ -210,7 +225,12 @@ class TritonEngine:
             return problem, patience
 
     def _check(self, route: Route) -> ServedModel:
-        """Ask a server for its model; raises `ModelMismatchError` and the client's errors."""
+        """Ask a server for its model.
+
+        Raises:
+            ModelMismatchError: if the model does not fulfill the contract.
+            Exception: the errors of tritonclient and gRPC.
+        """
         config = route.server.client.get_model_config(
             self._contract.name, client_timeout=min(_CONFIG_SECONDS, self._settings.tile_seconds)
         ).config
@@ -223,18 +243,20 @@ class TritonEngine:
         return served
 
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
-        """Send a `(1, C, h, w)` float32 [0, 1] tile; gives `(1, C', h * scale, w * scale)`.
+        """Send a `(1, C, h, w)` float32 [0, 1] tile; the result is `(1, C', h * scale, w * scale)`.
 
-        The future raises `InferenceUnavailableError` if Triton stayed unavailable,
-        `GpuOutOfMemoryError` if a single tile did not fit its memory, `ModelMismatchError` or
-        `InferenceFailedError` if it rejected the tile or kept failing, and `CancelledError` after
-        `abort`.
+        The future raises:
+            InferenceUnavailableError: if Triton stayed unavailable.
+            GpuOutOfMemoryError: if a single tile did not fit the server's memory.
+            ModelMismatchError: if the server has another version of the model.
+            InferenceFailedError: if Triton rejected the tile, or kept failing.
+            CancelledError: after `abort`.
         """
         call = partial(self._infer, tile)
         return self._threads.submit(copy_context().run, self._retry, call)
 
     def abort(self) -> None:
-        """Cancel every tile, here and in Triton; thread-safe."""
+        """Cancel all tiles, both here and in Triton; thread-safe."""
         self._aborted.set()
         with self._lock:
             calls = tuple(self._calls)
@@ -246,7 +268,7 @@ class TritonEngine:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _retry(self, call: Callable[[Route], FloatPixels]) -> FloatPixels:
-        """Retry a tile until it succeeds, fails for good, or the engine is aborted."""
+        """Retry a tile until it succeeds, fails permanently, or the engine is aborted."""
         failing_since: float | None = None
         while not self._aborted.is_set():
             size = 1
@@ -272,7 +294,8 @@ class TritonEngine:
                 if alone and now - failing_since >= patience and not self._aborted.is_set():
                     raise problem from error
                 self._log_failure(route, error)
-                # Jitter: the tiles of all workers should not reach a restarted server at once.
+                # Jitter: the tiles of all workers should not arrive at a restarted server at the
+                # same time.
                 route.block(
                     lost=isinstance(problem, InferenceUnavailableError),
                     jitter=random.uniform(0.5, 1.0),
@@ -286,7 +309,7 @@ class TritonEngine:
 
     @staticmethod
     def _log_failure(route: Route, error: Exception) -> None:
-        """Log one line for an outage of a server, not one for each tile and retry."""
+        """Log one line per outage of a server, instead of one for each tile and retry."""
         if not route.failing:
             logger.warning("Triton at %s failed, retrying: %s", route.server.address, error)
         route.failing = True
@@ -307,7 +330,7 @@ class TritonEngine:
                 inputs=[tensor],
                 outputs=[InferRequestedOutput(OUTPUT)],
                 callback=partial(_settle, answer),
-                # Triton records every trace that a call names, whatever its flags say.
+                # Triton records the trace of every call that names one, whatever its flags are.
                 headers=dict(trace.headers) if trace and trace.is_sampled else None,
                 client_timeout=self._settings.tile_seconds,
             )
@@ -315,7 +338,7 @@ class TritonEngine:
             self._calls.add(call)
             route.in_flight += 1
         try:
-            if self._aborted.is_set():  # aborted meanwhile: nothing else would cancel this call
+            if self._aborted.is_set():  # aborted in the meantime: nothing else would cancel it
                 call.cancel()
             return _read_output(answer.result())
         finally:

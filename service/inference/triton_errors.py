@@ -1,4 +1,4 @@
-"""What a failed call to Triton means: the service's error for it, and for how long to retry."""
+"""Translates failed calls to Triton: the service's error, and for how many seconds to retry."""
 
 import re
 from collections.abc import Mapping
@@ -18,16 +18,16 @@ from service.settings import InferenceSettings
 
 
 class ErrorKind(Enum):
-    """What a failed call says about a retry."""
+    """Class of a failed call, which determines whether it is retried."""
 
     UNAVAILABLE = auto()
     """The server does not answer: it is starting, restarting or overloaded."""
     SERVER_ERROR = auto()
-    """The server reports an internal error, which may pass."""
+    """The server reports an internal error, which may be temporary."""
     OUT_OF_MEMORY = auto()
     """The server is out of memory; fewer tiles may fit."""
     REJECTED = auto()
-    """The server will reject the same request again."""
+    """The server would reject the same request again."""
 
 
 ERROR_KINDS: Mapping[grpc.StatusCode, ErrorKind] = {
@@ -51,8 +51,8 @@ ERROR_KINDS: Mapping[grpc.StatusCode, ErrorKind] = {
 }
 
 
-# Triton has no status code for it: CUDA, TensorRT, ONNX Runtime's arena and C++ have their own
-# messages.
+# Triton has no status code for this error: CUDA, TensorRT, ONNX Runtime's arena and C++ use
+# different messages.
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|failed to allocate|bad_alloc|cudaErrorMemoryAllocation|OOM\b", re.IGNORECASE
 )
@@ -61,7 +61,10 @@ _OUT_OF_MEMORY = re.compile(
 def translate_triton_error(
     error: Exception, settings: InferenceSettings
 ) -> tuple[ServiceError, float]:
-    """Return the service's error for one of tritonclient or gRPC, and for how long to retry."""
+    """Return the service's error for a tritonclient or gRPC error.
+
+    Also returns for how many seconds to retry.
+    """
     status = _status(error)
     match _error_kind(status, error):
         case ErrorKind.UNAVAILABLE:

@@ -1,4 +1,4 @@
-"""Intake: an uploaded photo is received, validated, and accepted as a job.
+"""Intake: receives an uploaded photo, validates it, and accepts it as a job.
 
 Begin with `receive`, then `check`, then `accept`.
 """

@@ -1,10 +1,10 @@
-"""Turn a valid upload into a queued job.
+"""Turns a valid upload into a queued job.
 
-The image is decoded once before the API answers 202: a truncated file is refused while its sender
-still waits, instead of failing in the queue. The blob is stored first, then the record, then the
-message is published; a step that fails rolls back the ones before it. If Redis is down and the
-rollback fails too, the blob expires by itself, and the reaper finds a record without a message: the
-job runs although nobody asks for it.
+The image is decoded once before the API answers 202: a truncated file is rejected while the client
+still waits, instead of failing in the queue. The blob is stored first, then the record, and then
+the message is published; a step that fails rolls back the earlier ones. If Redis is down and the
+rollback also fails, the blob expires, and the reaper finds a record without a message: the job runs
+although the client was sent an error.
 """
 
 import contextlib
@@ -89,7 +89,11 @@ class JobSubmitter:
     ) -> None:
         """Check that the service can accept a job, or a batch whose files have `new_bytes`.
 
-        Raises `QueueFullError`, `WaitTooLongError`, `StoreFullError` or `StoreUnavailableError`.
+        Raises:
+            QueueFullError: if the queue of this priority is full.
+            WaitTooLongError: if the predicted wait exceeds the limit.
+            StoreFullError: if there is no memory for the files or the result.
+            StoreUnavailableError: if Redis does not answer.
         """
         limits = self._limits
         depth, backlog = self._jobs.turns.depth(priority), self._backlog.snapshot()
@@ -115,7 +119,8 @@ class JobSubmitter:
 
     def _store_full(self, percent: int) -> StoreFullError:
         most = self._limits.store_percent
-        # Results expire evenly over their lifetime: wait until those over the limit are gone.
+        # Results expire evenly over their lifetime: the wait lasts until those over the limit have
+        # expired.
         beyond = max(percent - most, 0) + 1
         return StoreFullError(
             f"The job store is nearly full: {percent} % of its memory is in use or reserved.",
@@ -125,13 +130,17 @@ class JobSubmitter:
         )
 
     def too_many_jobs(self, quota: QuotaStatus) -> TooManyJobsError:
-        """Return the error for a job over the tenant's limit, with the time of the next try."""
+        """Return the error for a job over the tenant's limit, with the time of the next attempt."""
         backlog = self._backlog.snapshot()
         share = backlog.load.open_jobs / max(quota.open_jobs, 1)
         return quota.too_many_jobs(pause=backlog.retry_after(share))
 
     def require_batch_places(self, tenant: str) -> None:
-        """Raise `TooManyJobsError` if too many jobs of the tenant's batches wait already."""
+        """Check the number of the tenant's batch jobs that are already waiting.
+
+        Raises:
+            TooManyJobsError: if it has reached the limit.
+        """
         held, most = self._jobs.held(tenant), self._quotas.limits.held_batch_jobs
         if held >= most:
             raise TooManyJobsError(
@@ -144,24 +153,33 @@ class JobSubmitter:
     def accept(self, upload: Upload, request: JobRequest) -> Job:
         """Validate the image, store it and queue the job; a failure leaves nothing behind.
 
-        A job whose result is cached has ended already. Raises the errors of `prepare`, and also
-        `TooManyJobsError`, `QuotaExceededError` or `QueueUnavailableError`. If a job with this id
-        exists, it is returned unchanged.
+        A job whose result is cached has ended when this returns. If a job with this id exists, it
+        is returned unchanged.
+
+        Raises:
+            TooManyJobsError: if the tenant has the maximum number of jobs that have not ended.
+            QuotaExceededError: if the tenant's quota is used up.
+            QueueUnavailableError: if the job cannot be published.
+            ServiceError: the errors of `prepare`.
         """
         return self._enqueue(self.prepare(upload, request))
 
     def analyze(self, upload: Upload, options: PhotoOptions) -> tuple[PhotoInfo, PhotoAnalysis]:
         """Validate and measure a photo; nothing is stored.
 
-        Raises `ImageError` and the other errors of a file (see `service.errors`).
+        Raises:
+            ImageError: if the file is not a valid image, and the other errors of a file (see
+                `service.errors`).
         """
         with self._checking(Restoration(name=AUTO, steps=())) as check:
             return check.analyze(upload, options)
 
     def dry_run(self, upload: Upload, request: JobRequest) -> DryRun:
-        """Validate the image as `accept` does, and predict what becomes of it; nothing is stored.
+        """Validate the image as `accept` does, and predict its result; nothing is stored.
 
-        Raises the errors of `UploadCheck` and `StoreUnavailableError`.
+        Raises:
+            ServiceError: the errors of `UploadCheck`.
+            StoreUnavailableError: if Redis does not answer.
         """
         with self._checking(request.restoration) as check:
             checked = check.run(upload, request.options, request.formats)
@@ -178,10 +196,12 @@ class JobSubmitter:
         )
 
     def prepare(self, upload: Upload, request: JobRequest) -> Job:
-        """Validate the image and store it, or take a cached result; the job is not created yet.
+        """Validate the image and store it, or copy a cached result; the job is not created yet.
 
-        Raises `ImageError` and the other errors of `UploadCheck`, `StoreFullError` or
-        `StoreUnavailableError`.
+        Raises:
+            ImageError: if the file is not a valid image, and the other errors of `UploadCheck`.
+            StoreFullError: if there is no room for the file.
+            StoreUnavailableError: if the store does not answer.
         """
         lifetime = self._lifetimes.result_lifetime(of_batch=request.batch_id is not None)
         key, cached = self.cache.take(
@@ -194,7 +214,7 @@ class JobSubmitter:
             source, options = checked.stored(self._store(upload)), checked.options
             steps = tuple(planned.step for planned in checked.steps)
             pixels, estimate = checked.restored_pixels, checked.result_estimate
-        else:  # the same file was checked before
+        else:  # this file was checked by an earlier job
             source, options = unstored(cached.origin.source), cached.origin.options
             steps, pixels, estimate = cached.origin.steps, 0, 0
         now = self._jobs.now()
@@ -234,16 +254,19 @@ class JobSubmitter:
         return blob
 
     def create_batch(self, batch: Batch, jobs: Sequence[Job]) -> BatchState:
-        """Create a batch with its prepared jobs, all or nothing, and publish them.
+        """Create a batch with its prepared jobs in one transaction, and publish them.
 
-        Returns the state before any of them runs.
+        Returns:
+            The state before any of the jobs runs.
 
-        Raises `StoreUnavailableError` or `StoreFullError`; then the caller discards the jobs.
+        Raises:
+            StoreUnavailableError: if Redis does not answer; the caller then discards the jobs.
+            StoreFullError: if there is no room for the batch; the caller then discards the jobs.
         """
         self._batches.create(batch, jobs)
         try:
             state = self._batches.state(batch)
-            for job in jobs:  # some may be held for longer than a single job waits
+            for job in jobs:  # some jobs may be held for longer than a single job waits
                 self._blobs.touch(job.source.blob, seconds=self._lifetimes.batch_seconds)
         finally:
             self._publish_batch()
@@ -251,7 +274,7 @@ class JobSubmitter:
             if made is None:
                 continue
             self._metrics.count(made.task, JobStatus.QUEUED)
-            if made.failure is not None:  # lacks quota or memory
+            if made.failure is not None:  # the quota or the memory does not suffice
                 self._metrics.count(made.task, made.status, made.failure.code)
             elif made.cached:
                 self._metrics.count(made.task, made.status)
@@ -265,18 +288,24 @@ class JobSubmitter:
                     self._blobs.delete(image.blob)
 
     def _publish_batch(self) -> None:
-        """Publish as many turns as batch jobs may run; the end of each publishes another."""
+        """Publish as many turns as batch jobs may run; each job that ends publishes another."""
         with contextlib.suppress(ServiceError):  # otherwise the reaper publishes them
             for _ in range(self._jobs.turns.open().batch):
                 self._queue.publish()
 
     def repeat(self, job: Job, *, job_id: str) -> Job | None:
-        """Queue a failed job of a batch again as a new one; None if its upload has expired.
+        """Queue a failed job of a batch again as a new job.
 
-        If a job with this id exists, it is returned unchanged. Raises `StoreUnavailableError` or
-        `QueueUnavailableError`.
+        If a job with `job_id` exists, it is returned unchanged.
+
+        Returns:
+            The new job; None if its upload has expired.
+
+        Raises:
+            StoreUnavailableError: if the store does not answer.
+            QueueUnavailableError: if the job cannot be published.
         """
-        # A copy, because each job deletes its own upload.
+        # The upload is copied, because each job deletes its own.
         blob = self._blobs.copy(job.source.blob, seconds=self._lifetimes.input_seconds)
         if blob is None:
             return self._jobs.get(job_id)
@@ -315,7 +344,7 @@ class JobSubmitter:
         return self._jobs.get(job_id) or again
 
     def _enqueue(self, job: Job) -> Job:
-        """Create and publish a job whose files are stored; rolls everything back on an error."""
+        """Create and publish a job whose files are stored; an error rolls everything back."""
         try:
             made = self._jobs.create(job)
             if made is Creation.MADE:

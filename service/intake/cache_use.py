@@ -1,4 +1,4 @@
-"""What the `Cache-Control` of a request allows (RFC 9111)."""
+"""Whether a request's `Cache-Control` allows the result cache (RFC 9111)."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,12 +8,12 @@ from starlette.datastructures import Headers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheUse:
-    """What the `Cache-Control` of a request allows (RFC 9111)."""
+    """Whether a request's `Cache-Control` allows the result cache (RFC 9111)."""
 
     reads: bool = True
-    """Whether an earlier result may be the answer: not with `no-cache` or `no-store`."""
+    """Whether an earlier result may be returned; false for `no-cache` and `no-store`."""
     writes: bool = True
-    """Whether the result may be the answer to a later request: not with `no-store`."""
+    """Whether later requests may get this result; false for `no-store`."""
 
     @classmethod
     def of(cls, headers: Headers) -> Self:

@@ -1,4 +1,4 @@
-"""Validate an upload: decode it once and check it against limits, task and model.
+"""Validates an upload: decodes it once, and checks it against the limits, the task and the model.
 
 a photo                one file
 two views              of a dual-pixel sensor, alike in size, format, depth and color
@@ -42,7 +42,7 @@ from service.limits import Limits
 _MOSAIC_FORMATS = (ImageFormat.PNG, ImageFormat.TIFF)
 _LOSSLESS = (ImageFormat.PNG, ImageFormat.TIFF, ImageFormat.BMP)
 _LOSSY_BYTES_PER_PIXEL = 1.5
-"""Quality 95 takes 0.1 to 1.3 bytes: the latter for noise of 15 of 255 levels."""
+"""Quality 95 takes 0.1 to 1.3 bytes per pixel; 1.3 was measured with noise of 15 of 255 levels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +52,14 @@ class CheckedUpload:
     photo: PhotoInfo
     options: PhotoOptions
     steps: tuple[PlannedStep, ...]
-    """What is done, in order; none if the analysis suggests nothing."""
+    """Steps of the job, in order; empty if the analysis suggests none."""
     right_from: int | None
     is_raw: bool
     result_format: ImageFormat
     result_estimate: int
-    """Estimated bytes of the result."""
+    """Estimated size of the result in bytes."""
     restored_pixels: int
-    """Pixels that the steps restore: of the photo, or of the tiles that a region needs."""
+    """Pixels that the steps restore: those of the photo, or of the tiles that a region needs."""
 
     @property
     def format(self) -> str:
@@ -67,7 +67,7 @@ class CheckedUpload:
         return "camera-raw" if self.is_raw else self.photo.header.format.value
 
     def stored(self, blob: Blob) -> StoredImage:
-        """Return the upload as a job stores it."""
+        """Return the upload as the image that a job's record stores."""
         header = self.photo.header
         file_format = header.format
         return StoredImage(
@@ -94,13 +94,17 @@ class UploadCheck:
     ) -> CheckedUpload:
         """Validate the upload.
 
-        Without a format in the options, and if the image's own is not among `formats`, the result
-        gets the first of them.
+        If the options name no format, and the format of the upload is not among `formats`, the
+        result gets the first of `formats`.
 
-        Raises the codec's errors, `ResultTooLargeError`, `NoModelForImageError`,
-        `ViewsDifferError`, `MissingParameterError` for a mosaic without a pattern, and
-        `InvalidParameterError` for a region that the photo does not have, and for a strength that
-        the model does not allow.
+        Raises:
+            ImagingError: if the file cannot be decoded, or exceeds a limit.
+            ResultTooLargeError: if the result would be too large.
+            NoModelForImageError: if no model takes this kind of image.
+            ViewsDifferError: if the two views differ in size, format, depth or color.
+            MissingParameterError: for a mosaic without a pattern.
+            InvalidParameterError: for a region outside the photo, or a strength that the model does
+                not allow.
         """
         request = self.request
         is_raw = request.takes_mosaics and request.steps[0].pattern is None
@@ -153,7 +157,12 @@ class UploadCheck:
         )
 
     def analyze(self, upload: Upload, options: PhotoOptions) -> tuple[PhotoInfo, PhotoAnalysis]:
-        """Decode and measure a photo; raises the codec's errors and `ResultTooLargeError`."""
+        """Decode and measure a photo.
+
+        Raises:
+            ImagingError: if the file cannot be decoded, or exceeds a limit.
+            ResultTooLargeError: if its result would be too large.
+        """
         limits = self.limits.image_limits()
         self._check_header(upload, options)
         return self.codec.analyze(upload.file, limits, options)
@@ -174,7 +183,7 @@ class UploadCheck:
             raise self._missing_pattern(upload) or error from error
 
     def _missing_pattern(self, upload: Upload) -> ServiceError | None:
-        """Return the error for an image that is not a camera raw file, None for any other file."""
+        """Return the error for an image that is not a camera raw file; None for any other file."""
         try:
             self.codec.probe(upload.file)
         except UnsupportedImageFormat:
@@ -212,7 +221,7 @@ class UploadCheck:
         return min(int(estimate), self.limits.result_bytes)
 
     def _result_pixels(self, header: ImageHeader, options: PhotoOptions) -> int:
-        # A region is found to be too large for the photo only when the photo has been decoded.
+        # Whether a region is outside the photo is known only after decoding.
         pixels = header.pixels
         if options.region is not None:
             pixels = min(pixels, options.region.pixels)
@@ -221,7 +230,11 @@ class UploadCheck:
     def _check_result_bytes(
         self, photo: PhotoInfo, plan: OutputPlan, options: PhotoOptions
     ) -> None:
-        """Raise `ResultTooLargeError` for a file whose size is known before it is written."""
+        """Check the size of a result whose size is known before it is written.
+
+        Raises:
+            ResultTooLargeError: if it exceeds the limit.
+        """
         if plan.format is not ImageFormat.BMP:
             return
         channels = 3 if self.request.takes_mosaics else photo.shape[2]
@@ -262,7 +275,7 @@ def _check_strength(options: PhotoOptions, model: ModelContract) -> None:
 
 
 def _choose_models(request: Restoration, *, gray: bool, views: int) -> tuple[ModelContract, ...]:
-    """Choose the model of each step: the first takes the photo, each other a restored one."""
+    """Choose the model of each step: the first takes the photo, the others a restored image."""
     if views > 1 and not request.steps:
         raise NoModelForImageError(
             f"{request.name} takes one view of a scene.", limit=1, actual=views

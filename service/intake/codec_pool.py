@@ -1,4 +1,4 @@
-"""A pool of codec processes: one for each image that is validated at once."""
+"""A pool of codec processes, one for each image that is validated concurrently."""
 
 import threading
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class CodecPool:
     def take(self) -> Iterator[Codec]:
         """Wait for a codec and hold it for the block."""
         with self._slots:
-            # The last one used: under low load the other processes are never started.
+            # The codec used last comes first: under low load the other processes are never started.
             codec = self._idle.pop() if self._idle else build_codec(self._limits)
             try:
                 yield codec

@@ -1,7 +1,7 @@
 """Idempotency keys: one record for each key that a client has sent.
 
     begin ──> accept the job ──> complete        the answer is stored and replayed
-         ├──> refused or unavailable ──> abandon    as if the key had never been used
+         ├──> refused or unavailable ──> abandon    the key can be used again
          └──> unknown whether it exists ──> release  the next request resumes it
 
 The record holds the job's id from the start: a retry that resumes an interrupted submission creates
@@ -21,12 +21,12 @@ from service.settings import RedisDatabase, Settings
 from service.settings.jobs import JobSettings
 
 _STALE_SECONDS = 60
-"""A submission that has made no progress for this long belongs to a process that died."""
+"""A submission without progress for this many seconds belongs to a process that died."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A claimed key: the submission may continue, or was answered before."""
+    """A claimed key: the submission may continue, or has been answered before."""
 
     record: str
     job_id: str
@@ -55,10 +55,12 @@ class IdempotencyStore:
         self._redis.close()
 
     def begin(self, *, tenant: str, key: str, fingerprint: str, job_id: str) -> Claim:
-        """Claim the key for this submission, or find its earlier answer.
+        """Claim the key for this submission, or return its earlier answer.
 
-        Raises `IdempotencyKeyReusedError` if the key was used for another submission, and
-        `SubmissionInProgressError` while the first one with this key is in progress.
+        Raises:
+            IdempotencyKeyReusedError: if the key was used for another submission.
+            SubmissionInProgressError: while the first submission with this key is in progress.
+            StoreUnavailableError: if Redis does not answer.
         """
         record = _record(tenant, key)
         with redis_errors():
@@ -90,13 +92,13 @@ class IdempotencyStore:
             self._release(keys=[claim.record], args=[claim.job_id])
 
     def abandon(self, claim: Claim) -> None:
-        """Release the key, unless the submission was answered: it may be retried or changed."""
+        """Release the key, unless it was answered; the client may retry or change the request."""
         with redis_errors():
             self._abandon(keys=[claim.record], args=[claim.job_id])
 
 
 def fingerprint_of(parameters: Iterable[tuple[str, str]], pieces: Iterable[bytes]) -> str:
-    """Return the SHA-256 of a submission: its parameters in any order, and its file."""
+    """Return the SHA-256 of a submission's parameters, in any order, and its files, in hex."""
     digest = hashlib.sha256()
     for name, value in sorted(parameters):
         for text in (name, value):
@@ -109,5 +111,5 @@ def fingerprint_of(parameters: Iterable[tuple[str, str]], pieces: Iterable[bytes
 
 
 def _record(tenant: str, key: str) -> str:
-    # Of fixed length, and without a client's text in a Redis key.
+    # Hashed for a fixed length, and so that no client's text is in a Redis key.
     return "hiir:idempotency:" + hashlib.sha256(f"{tenant}\0{key}".encode()).hexdigest()

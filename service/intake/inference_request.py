@@ -1,10 +1,11 @@
-"""Receive an inference request of the Open Inference Protocol (KServe v2).
+"""Receives an inference request of the Open Inference Protocol (KServe v2).
 
 {"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], ...}]}   JSON
 4 bytes little endian: length of the file | the file                      for each binary input
 
-A binary input (`binary_data_size`) follows the JSON, whose length `Inference-Header-Content-Length`
-says, and is streamed to a temporary file. Without it the input is base64 in `data`.
+A binary input (`binary_data_size`) follows the JSON and is streamed to a temporary file. The header
+`Inference-Header-Content-Length` gives the length of the JSON. Without binary data, the input is
+base64 in `data`.
 """
 
 import base64
@@ -27,9 +28,9 @@ from service.limits import MIB, Limits
 IMAGE, IMAGE_RIGHT = "image", "image_right"
 JSON_LENGTH = "inference-header-content-length"
 _HEADER_BYTES = 64 * 1024
-"""Bytes of the JSON before binary data."""
+"""Maximum bytes of the JSON before binary data."""
 _JSON_BYTES = 8 * MIB
-"""Bytes of a body that is JSON alone, which is held in memory."""
+"""Maximum bytes of a body that is only JSON, which is held in memory."""
 _LENGTH = struct.Struct("<I")
 
 
@@ -38,7 +39,7 @@ class _Part(BaseModel):
 
 
 class Tensor(_Part):
-    """An input: one file."""
+    """One input, which is a file."""
 
     name: str
     datatype: str
@@ -48,14 +49,14 @@ class Tensor(_Part):
 
 
 class RequestedOutput(_Part):
-    """An output that the client wants."""
+    """An output that the client requests."""
 
     name: str
     parameters: dict[str, bool | int | float | str] = {}
 
 
 class InferenceHeader(_Part):
-    """The JSON of a request."""
+    """The JSON part of a request."""
 
     id: str = ""
     parameters: dict[str, bool | int | float | str] = {}
@@ -64,7 +65,7 @@ class InferenceHeader(_Part):
 
     @property
     def wants_binary(self) -> bool:
-        """Whether the result is to follow the JSON of the response as binary data."""
+        """Whether the result follows the response's JSON as binary data."""
         for output in self.outputs:
             return output.parameters.get("binary_data") is True
         return self.parameters.get("binary_data_output") is True
@@ -76,7 +77,7 @@ class InferenceRequest:
 
     header: InferenceHeader
     upload: Upload
-    """With the parameters of the job as its fields."""
+    """The upload, with the job's parameters as its fields."""
 
 
 async def receive_inference(
@@ -84,8 +85,11 @@ async def receive_inference(
 ) -> InferenceRequest:
     """Receive the body of a request.
 
-    Raises `BodyTooLargeError`, `UploadInterruptedError`, `UnsupportedMediaTypeError` for a
-    compressed body, and `InvalidRequestError` for one that is not what the protocol says.
+    Raises:
+        BodyTooLargeError: if the body exceeds a limit.
+        UploadInterruptedError: if the client disconnects.
+        UnsupportedMediaTypeError: for a compressed body.
+        InvalidRequestError: if the body violates the protocol.
     """
     if headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedMediaTypeError(
@@ -111,7 +115,7 @@ async def receive_inference(
             received[tensor.name] = file
             await _receive(tensor, body, file)
         await body.require_end()
-        files.pop_all()  # the upload owns them from here on
+        files.pop_all()  # from here on the upload owns the files
     fields = {
         name: _as_field(value)
         for name, value in header.parameters.items()
@@ -196,14 +200,22 @@ class _Body:
         self._buffer = b""
 
     async def take(self, size: int) -> bytes:
-        """Return the next `size` bytes; raises `InvalidRequestError` if the body ends before."""
+        """Return the next `size` bytes.
+
+        Raises:
+            InvalidRequestError: if the body ends before that.
+        """
         while len(self._buffer) < size:
             self._buffer += await self._next()
         taken, self._buffer = self._buffer[:size], self._buffer[size:]
         return taken
 
     async def copy(self, size: int, file: BinaryIO) -> None:
-        """Write the next `size` bytes to a file; raises as `take` does."""
+        """Write the next `size` bytes to a file.
+
+        Raises:
+            InvalidRequestError: if the body ends before that.
+        """
         while size:
             if not self._buffer:
                 self._buffer = await self._next()
@@ -212,7 +224,11 @@ class _Body:
             size -= len(piece)
 
     async def rest(self, most: int) -> bytes:
-        """Return all bytes that are left; raises `BodyTooLargeError` above `most`."""
+        """Return all remaining bytes.
+
+        Raises:
+            BodyTooLargeError: if there are more than `most`.
+        """
         body = bytearray(self._buffer)
         async for piece in self._stream:
             body += piece
@@ -226,7 +242,11 @@ class _Body:
         return bytes(body)
 
     async def require_end(self) -> None:
-        """Raise `InvalidRequestError` if anything is left."""
+        """Check that the body has ended.
+
+        Raises:
+            InvalidRequestError: if any bytes remain.
+        """
         left = len(self._buffer)
         async for piece in self._stream:
             left += len(piece)

@@ -1,4 +1,4 @@
-"""What a client asks for beside the image."""
+"""The parameters of a job that a client requests for an upload."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,16 +12,19 @@ from service.jobs.priority import Priority
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
-    """A job that is to be made of one upload."""
+    """The job to create from an upload."""
 
     restoration: Restoration
     job_id: str
-    """The store's id."""
+    """Id of the job in the store."""
     tenant: str
     options: PhotoOptions = field(default_factory=PhotoOptions)
     formats: Sequence[ImageFormat] = ()
-    """Formats that the client accepts; none for any. Without a format in the options, and if the
-    image's own is not among them, the result gets the first."""
+    """Formats that the client accepts; empty if it accepts any.
+
+    If the options name no format, and the format of the upload is not among these, the result gets
+    the first one.
+    """
     priority: Priority = Priority.INTERACTIVE
     client_id: str | None = None
     fingerprint: str | None = None

@@ -1,4 +1,4 @@
-"""Options for the result: from parameters to `PhotoOptions`, and from `Accept` to formats."""
+"""Parses the options for the result: parameters to `PhotoOptions`, and `Accept` to formats."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -91,7 +91,11 @@ PHOTO_PARAMETERS = tuple(_READERS)
 
 
 def read_photo_options(given: Mapping[str, str]) -> PhotoOptions:
-    """Parse the options among a request's parameters; raises `InvalidParameterError`."""
+    """Parse the options among a request's parameters.
+
+    Raises:
+        InvalidParameterError: if a value is invalid.
+    """
     return PhotoOptions(
         **{name: read(name, given[name]) for name, read in _READERS.items() if name in given}
     )
@@ -100,8 +104,9 @@ def read_photo_options(given: Mapping[str, str]) -> PhotoOptions:
 def negotiate_formats(accept: str, chosen: ImageFormat | None = None) -> tuple[ImageFormat, ...]:
     """Return the formats that `Accept` lists, best first; empty if it accepts any.
 
-    Raises `NotAcceptableError` if it accepts only images, and none that can be written, or not
-    `chosen`.
+    Raises:
+        NotAcceptableError: if it accepts only images in formats that cannot be written, or does not
+            accept `chosen`.
     """
     wishes = _read_accept(accept)
     images = {kind: quality for kind, quality in wishes.items() if kind.startswith("image/")}

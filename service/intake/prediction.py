@@ -1,4 +1,4 @@
-"""Predicts what becomes of a checked upload, by what earlier jobs have taken."""
+"""Predicts the result of a checked upload from the durations of earlier jobs."""
 
 from hiir.imaging import Note
 from service.capacity.backlog import Backlog
@@ -19,9 +19,9 @@ def predict(
     notes: tuple[Note, ...],
     is_cached: bool,
 ) -> DryRun:
-    """Return the result's size, tiles, time and wait; `notes` are those of the result.
+    """Return the result's size, tiles, time and wait; `notes` are the notes of the result.
 
-    A result that is cached takes neither tiles nor time.
+    A cached result takes neither tiles nor time.
     """
     photo, region = checked.photo, checked.options.region
     paces = backlog.seconds_per_megapixel

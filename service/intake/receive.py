@@ -1,8 +1,7 @@
-"""Receive an upload: stream it, count its bytes, and spool it to the temporary directory
-(`TMPDIR`).
+"""Receives an upload: streams it, counts its bytes, and spools it to `TMPDIR`.
 
-Memory per upload is bounded by one chunk. Starlette's parser splits the form and spools each file;
-bytes are counted before it, form framing and fields included.
+Memory per upload is bounded by one chunk. Starlette's parser splits the form and spools each file.
+Bytes are counted before the parser, and include form framing and fields.
 """
 
 import json
@@ -36,7 +35,7 @@ from service.limits import MIB, Limits
 FILE_FIELD, RIGHT_FIELD = "file", "file_right"
 _NAME_CHARACTERS = 255
 _REFERENCE_BYTES = 64 * 1024
-"""Bytes of a body that names a presigned upload."""
+"""Maximum bytes of a body that names a presigned upload."""
 _BATCH_MEMORY = 64 * 1024
 """Bytes of each file of a batch that stay in memory before it is spooled to disk."""
 
@@ -51,23 +50,23 @@ class Upload:
     filename: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     upload_id: str | None = None
-    """The presigned upload that has the file; `file` is empty until it is fetched."""
+    """The presigned upload that contains the file; `file` is empty until it is fetched."""
     stored: Blob | None = None
-    """The file in the bucket, once it has been fetched from there."""
+    """The file in the bucket, after it has been fetched."""
 
     @property
     def views(self) -> tuple[BinaryIO, ...]:
-        """The files, the left one first."""
+        """The files, with the left view first."""
         return (self.file,) if self.right is None else (self.file, self.right)
 
     @property
     def right_from(self) -> int | None:
-        """Offset of the right view in the bytes of `pieces`."""
+        """Offset of the right view in the bytes of `pieces`; None for a single file."""
         return None if self.right is None else self.file.seek(0, os.SEEK_END)
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Total bytes of all files."""
         return sum(file.seek(0, os.SEEK_END) for file in self.views)
 
     def pieces(self) -> Iterator[bytes]:
@@ -90,12 +89,14 @@ async def receive_upload(
     limits: Limits,
     allowed_fields: Sequence[str],
 ) -> Upload:
-    """Receive a form with `file` and optionally `file_right`, a body that is the image itself, or
-    JSON that names a presigned upload.
+    """Receive a form with `file` and optionally `file_right`, an image, or JSON.
 
-    Raises `BodyTooLargeError` before reading anything if `Content-Length` is too large, otherwise
-    at the first excess byte, and the other errors of a body (see `service.errors`). Nothing stays
-    on disk after an error.
+    JSON names a presigned upload. Nothing stays on disk after an error.
+
+    Raises:
+        BodyTooLargeError: before anything is read if `Content-Length` is too large, otherwise at
+            the first excess byte.
+        ServiceError: the other errors of a body (see `service.errors`).
     """
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     _check_declared_length(headers, limits.body_bytes)
@@ -122,7 +123,10 @@ async def receive_uploads(
 ) -> list[Upload]:
     """Receive a form with one or more `file` parts; each upload gets the form's fields.
 
-    Raises the errors of `receive_upload`. The caller checks the size of each file.
+    The caller checks the size of each file.
+
+    Raises:
+        ServiceError: the errors of `receive_upload`.
     """
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "multipart/form-data":
@@ -150,9 +154,11 @@ async def receive_uploads(
 def count_body(
     headers: Headers, stream: AsyncIterator[bytes], limit: int
 ) -> AsyncGenerator[bytes, None]:
-    """Return the stream, which raises `BodyTooLargeError` beyond `limit` bytes.
+    """Return the stream, limited to `limit` bytes.
 
-    Raises it at once if the headers declare more.
+    Raises:
+        BodyTooLargeError: at once if the headers declare more; from the stream at the first excess
+            byte.
     """
     _check_declared_length(headers, limit)
     return _count(stream, limit)
@@ -229,12 +235,12 @@ async def _receive_reference(stream: AsyncIterator[bytes], allowed_fields: Seque
 
 
 def _as_field(value: object) -> str:
-    """Return a value as it would be written in a form field."""
+    """Return a JSON value in the form that a form field has."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 class _FormParser(MultiPartParser):
-    """Requires the closing boundary: without it the form is truncated and its last part missing."""
+    """Requires the closing boundary: a form without it is truncated in its last part."""
 
     _ended = False
 
@@ -256,7 +262,8 @@ async def _receive_form(
     max_parts: int,
     allowed_fields: Sequence[str],
 ) -> Upload:
-    # Let the parser accept several files, so that our own error refuses the second one.
+    # The parser accepts several files, so that the second one is refused with the error of this
+    # service.
     parser = _FormParser(headers, stream, max_files=max_parts, max_fields=max_parts)
     form = await _parse(parser, max_parts)
     try:
@@ -318,7 +325,12 @@ def _split_form(
 
 
 def refuse_unknown(given: Sequence[str], *, known: Sequence[str]) -> None:
-    """Raise `UnknownParameterError` or `DuplicateParameterError`, if any."""
+    """Check that the parameters are known and given once.
+
+    Raises:
+        UnknownParameterError: if a parameter is not in `known`.
+        DuplicateParameterError: if a parameter is given twice.
+    """
     unknown = [name for name in given if name not in known]
     if unknown:
         accepted = ", ".join(known) or "none"

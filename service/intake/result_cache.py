@@ -1,8 +1,8 @@
-"""Results that a tenant has already: the same files, request and models give the same bytes.
+"""Cache of a tenant's results: the same files, request and models give the same bytes.
 
-The cache stores nothing of its own. An entry names the jobs that were asked for the same, and a job
-is found for as long as it has its result. A hit is a new job with copies of the stored files: each
-job owns its files, so that deleting one never takes them from another.
+The cache stores no files itself. An entry lists the jobs with the same request, and a job can be
+found as long as it has its result. A hit creates a new job with copies of the stored files: each
+job owns its files, so deleting one job never removes the files of another.
 """
 
 import hashlib
@@ -22,7 +22,8 @@ from service.jobs.stored_image import StoredImage
 from service.observability.metrics import CacheMetrics
 
 _FORMAT_OF_KEYS = 1
-"""Increase it where the same request is to give another result than in the release before."""
+"""Version of the cache keys; increase it when the same request must give a new result in a release.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +52,11 @@ class ResultCache:
 
         Args:
             jobs: the jobs that have results.
-            blobs: their files.
+            blobs: the files of these jobs.
             metrics: counts hits and misses.
             enabled: whether earlier results are used at all.
-            names_files: whether the blob store keeps the name under which a file is downloaded, so
-                that a photo with another name needs another file.
+            names_files: whether the blob store keeps the download filename, so that a photo with
+                another name needs another file.
         """
         self.enabled = enabled
         self._jobs = jobs
@@ -66,11 +67,12 @@ class ResultCache:
     def take(
         self, upload: Upload, request: JobRequest, *, seconds: int
     ) -> tuple[str | None, CachedResult | None]:
-        """Copy an earlier result for `seconds`.
+        """Copy an earlier result and keep the copy for `seconds`.
 
-        Returns the key of the request, unless its result is not to be used later, and the copy.
-        There is none if the request declines, if no job has the result, also if that expires
-        meanwhile, and if there is no room for the copy.
+        Returns:
+            The key of the request, or None if its result must not be reused; and the copy. The copy
+            is None if the request declines the cache, if no job has the result, if the result
+            expires during the copy, or if there is no room for the copy.
         """
         if not self.enabled:
             return None, None
@@ -85,16 +87,16 @@ class ResultCache:
         return key, copied
 
     def has(self, upload: Upload, request: JobRequest) -> bool:
-        """Return whether `take` would return a copy, with room for one."""
+        """Return whether `take` would return a copy, provided that there is room for one."""
         if not self.enabled or not request.cache_use.reads:
             return False
         return self._find(self._key_of(upload, request), request) is not None
 
     def _key_of(self, upload: Upload, request: JobRequest) -> str:
-        """Return the key of what is asked for: 64 hex digits.
+        """Return the key of the request: 64 hex digits.
 
-        It is known before the photo is decoded. Therefore it covers every model that the request
-        may choose, and the formats that the client accepts.
+        The key must be known before the photo is decoded. It therefore covers every model that the
+        request may choose, and the formats that the client accepts.
         """
         wanted, options = request.restoration, request.options
         asked = {
@@ -110,7 +112,7 @@ class ResultCache:
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
     def _find(self, key: str, request: JobRequest) -> Job | None:
-        """Return a job of the tenant that has this result now."""
+        """Return a job of the tenant that currently has this result."""
         models, now = _models_of(request.restoration), self._jobs.now()
         for job in self._jobs.cached(key, tenant=request.tenant):
             used = {(step.model, step.model_sha256) for step in job.steps}
@@ -145,7 +147,7 @@ def unstored(source: StoredImage) -> StoredImage:
 
 
 def ended_job(job: Job, cached: CachedResult, *, result_seconds: int) -> Job:
-    """Return a new job as one that has ended with an earlier result."""
+    """Return a new job that has already ended, with an earlier result."""
     return replace(
         job,
         status=JobStatus.SUCCEEDED,
@@ -161,7 +163,7 @@ def ended_job(job: Job, cached: CachedResult, *, result_seconds: int) -> Job:
 
 
 def _models_of(request: Restoration) -> set[tuple[str, str]]:
-    """Return name and SHA-256 of every model that may do a step."""
+    """Return the name and SHA-256 of every model that may run a step."""
     return {
         (model.name, model.sha256)
         for step in request.steps or request.choices

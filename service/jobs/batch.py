@@ -1,4 +1,4 @@
-"""Batches: files that were submitted together, with one job for each. Pure."""
+"""Batches: files that were submitted together, with one job for each. No I/O."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ class BatchItem:
     refusal: Failure | None = None
 
     def status(self, job: Job | None) -> ItemStatus:
-        """Return the status, given the current state of the job."""
+        """Return the file's status, given the current state of its job."""
         if self.job_id is None:
             return ItemStatus.REFUSED
         return ItemStatus.EXPIRED if job is None else ItemStatus(job.status.value)
@@ -54,7 +54,7 @@ class Batch:
     """Fingerprint of the submission, if the client chose the id."""
     webhook: Webhook | None = None
     client_metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """The client's own data, not interpreted."""
+    """Data of the client; the service does not interpret it."""
 
     @property
     def public_id(self) -> str:
@@ -79,7 +79,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchState:
-    """A batch with its jobs as they are now; None for a file without a job or without a record."""
+    """A batch with the current state of its jobs.
+
+    A file whose job was refused, or whose record has expired, has None in place of the job.
+    """
 
     batch: Batch
     jobs: tuple[Job | None, ...]
@@ -97,17 +100,20 @@ class BatchState:
 
 
 def derive_batch_id(tenant: str, client_id: str) -> str:
-    """Return the store's id for a client's id: two tenants may choose the same."""
+    """Return the store's id for a client's id.
+
+    It includes the tenant, because two tenants may choose the same id.
+    """
     return hashlib.sha256(f"batch-id\0{tenant}\0{client_id}".encode()).hexdigest()[:32]
 
 
 def item_job_id(batch_id: str, index: int) -> str:
-    """Return the job id of one file: the same if the submission is resumed after a crash."""
+    """Return the job id of one file; it is the same if the submission is resumed after a crash."""
     return hashlib.sha256(f"batch\0{batch_id}\0{index}".encode()).hexdigest()[:32]
 
 
 def retried_job_id(job: Job) -> str:
-    """Return the id of the job that repeats one: two requests to repeat it create one job."""
+    """Return the id of the job that repeats `job`: repeated requests create only one job."""
     return hashlib.sha256(f"again\0{job.id}".encode()).hexdigest()[:32]
 
 

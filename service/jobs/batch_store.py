@@ -1,6 +1,6 @@
-"""Batches in Redis: one value each that lists the jobs. The jobs hold their own state.
+"""Batches in Redis: one value per batch, which lists its jobs. Each job holds its own state.
 
-A batch and its jobs are created in one transaction: after a crash there are all of them or none.
+A batch and its jobs are created in one transaction, so that a crash never leaves a part of them.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class BatchStore:
 
     @property
     def result_seconds(self) -> int:
-        """Lifetime of the bytes of a result of a batch that has not ended."""
+        """Lifetime of the result files of a batch that has not ended, in seconds."""
         lifetime = self._settings.result_lifetime(of_batch=True)
         return lifetime + self._settings.download_seconds
 
@@ -51,7 +51,9 @@ class BatchStore:
     def create(self, batch: Batch, jobs: Sequence[Job]) -> None:
         """Write a batch with all its jobs in one transaction; it expires at `batch.expires_at`.
 
-        Raises `StoreUnavailableError` if too few replicas confirm the batch.
+        Raises:
+            StoreFullError: if Redis has no memory for the batch.
+            StoreUnavailableError: if too few replicas confirm the batch.
         """
         fields: dict[Any, Any] = {
             "tenant": batch.tenant,
@@ -67,7 +69,8 @@ class BatchStore:
             pipe.hset(_state(batch.id), mapping=fields)
             pipe.zadd(_index(batch.tenant), {batch.id: batch.created_at})
             pipe.zremrangebyscore(_index(batch.tenant), "-inf", 2 * batch.created_at - expiry)
-            # All of them first: the batch must not end with a first job that fails at once.
+            # All open jobs are counted first, so that a first job that fails at once does not end
+            # the batch.
             pipe.sadd(_open(batch.id), *(job.id for job in jobs))
             for job in jobs:
                 call = self._jobs.creation(job)
@@ -81,7 +84,11 @@ class BatchStore:
             )
 
     def replace(self, before: Batch, after: Batch) -> bool:
-        """Replace a batch; False if another request has replaced it, or it has expired."""
+        """Replace a batch.
+
+        Returns:
+            Whether it was replaced; False if another request has replaced it, or it has expired.
+        """
         with redis_errors():
             args = [before.to_json(), after.to_json()]
             return bool(self._replace(keys=[_key(before.id)], args=args))
@@ -104,7 +111,7 @@ class BatchStore:
         return [Batch.from_json(text) for text in found if text is not None]
 
     def open_jobs(self, batches: Sequence[Batch]) -> list[int]:
-        """Return the number of jobs of each batch that have not ended."""
+        """Return the number of jobs that have not ended, for each batch."""
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             for batch in batches:
                 pipe.scard(_open(batch.id))
@@ -117,7 +124,7 @@ class BatchStore:
         return BatchState(batch=batch, jobs=jobs)
 
     def keep_results(self, batch: Batch) -> None:
-        """Extend the results' lifetime after a retry, until the batch has ended again."""
+        """Extend the lifetime of the results after a retry, until the batch has ended again."""
         lifetime = self._settings.result_lifetime(of_batch=True)
         keys = [job_key(job_id) for job_id in batch.job_ids()]
         with redis_errors():
@@ -126,7 +133,7 @@ class BatchStore:
     def take_ended(self) -> Batch | None:
         """Return a batch that has ended since the last call, or None.
 
-        Its results are to be kept for `result_seconds` from now on.
+        From now on its results are kept for `result_seconds`.
         """
         with redis_errors():
             batch_id = cast("str | None", self._redis.lpop(_ENDED))

@@ -1,4 +1,4 @@
-"""The choice of the store that keeps the blobs."""
+"""Opens the blob store that the settings select."""
 
 from service.jobs.blobs import BlobStore
 from service.jobs.bucket_blobs import BucketBlobStore
@@ -7,7 +7,7 @@ from service.settings import Settings
 
 
 def open_blob_store(settings: Settings) -> BlobStore:
-    """Return the store in the bucket, if the settings name one, or the one in Redis."""
+    """Return the store in the bucket if the settings name one, otherwise the store in Redis."""
     if settings.bucket.url is None:
         return RedisBlobStore.from_settings(settings)
     return BucketBlobStore.from_settings(settings)

@@ -1,7 +1,7 @@
-"""Where the bytes of uploads, results and previews are kept until they expire.
+"""The interface of blob stores, which keep uploads, results and previews until they expire.
 
-Records of jobs refer to blobs by their id, size and hash. `blob_stores` opens the store that the
-settings choose: Redis itself, or a bucket.
+Records of jobs refer to blobs by id, size and hash. `blob_stores` opens the store that the settings
+select: Redis or a bucket.
 """
 
 from abc import ABC, abstractmethod
@@ -13,7 +13,7 @@ from service.jobs.stored_image import Blob
 class BlobStore(ABC):
     """Blobs by id; thread-safe.
 
-    Every method raises `StoreUnavailableError` while the store, or Redis, does not answer.
+    Every method raises `StoreUnavailableError` if the store or Redis does not answer.
     """
 
     @abstractmethod
@@ -28,33 +28,47 @@ class BlobStore(ABC):
     ) -> Blob:
         """Store the bytes of `pieces` for `seconds`; a failure leaves nothing behind.
 
-        A caller that knows the total passes `size`, so that nothing is written in vain. One that
-        may have to store the same bytes again passes `blob_id`, which replaces the first copy.
-        `headers` are those of a response with the blob (`Content-Type`, `Content-Disposition`): a
-        store that serves files itself keeps them. Raises `StoreFullError` if there is no room.
+        Args:
+            pieces: the content.
+            seconds: the lifetime.
+            size: total size in bytes, if it is known: a blob for which there is no room is then
+                refused before anything is written.
+            blob_id: the id, for a caller that may have to store the same bytes again: the new copy
+                replaces the first one.
+            headers: headers of a response with the blob (`Content-Type`, `Content-Disposition`),
+                for stores that serve files themselves.
+
+        Raises:
+            StoreFullError: if there is no room.
         """
 
     @abstractmethod
     def open(self, blob: Blob) -> Iterator[bytes] | None:
         """Return the blob in pieces, or None if it has expired.
 
-        The last piece is yielded only after the hash of the whole was checked, so that a damaged
-        file is never complete. Raises `StoreFaultError` then, or if the blob goes meanwhile.
+        The last piece is yielded only after the hash of the whole blob was verified, so that a
+        damaged file is never delivered completely.
+
+        Raises:
+            StoreFaultError: if the hash differs, or the blob disappears while it is read.
         """
 
     @abstractmethod
     def open_part(self, blob: Blob, *, start: int, stop: int) -> Iterator[bytes] | None:
         """Return bytes `start` to `stop` (exclusive) in pieces, or None if the blob has expired.
 
-        The hash covers the whole blob and is not checked. Raises `StoreFaultError` if the blob goes
-        meanwhile.
+        The hash covers the whole blob, and is not verified.
+
+        Raises:
+            StoreFaultError: if the blob disappears while it is read.
         """
 
     @abstractmethod
     def copy(self, blob: Blob, *, seconds: int) -> Blob | None:
-        """Store the bytes once more for `seconds`, with an id of its own; None if expired.
+        """Copy the blob under a new id for `seconds`; returns None if it has expired.
 
-        Raises `StoreFullError`, as `put` does.
+        Raises:
+            StoreFullError: if there is no room.
         """
 
     @abstractmethod
@@ -63,13 +77,14 @@ class BlobStore(ABC):
 
     @abstractmethod
     def delete(self, blob: Blob) -> None:
-        """Remove the blob, if it exists: no later call opens it."""
+        """Remove the blob if it exists; no later call can open it."""
 
     @abstractmethod
     def url_of(self, blob: Blob, *, seconds: int) -> str | None:
-        """Return a URL from which the blob can be fetched for `seconds` without the service.
+        """Return a URL from which clients can fetch the blob for `seconds` without the service.
 
-        None if the store serves no files itself, or is not set up to.
+        Returns:
+            The URL; None if the store cannot serve files, or is not configured to.
         """
 
     @abstractmethod

@@ -1,7 +1,7 @@
-"""Objects in a bucket of any store that speaks S3, and the one translation of obstore's errors.
+"""Objects in a bucket of any S3-compatible store, and the translation of obstore's errors.
 
-obstore's threads do not survive a fork: a process that forks others must not call a method of a
-bucket before it does.
+obstore's threads do not survive a fork: a process that forks must not call any method of a bucket
+before the fork.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,8 +21,10 @@ from service.settings.bucket import BucketSettings
 Method: TypeAlias = Literal["GET", "PUT"]
 
 _PART_BYTES = 8 * MIB
-"""Bytes of one request: larger objects are written in parts and read by ranges. S3 requires 5 MiB
-of all parts but the last, and allows 10,000 of them."""
+"""Bytes of one request: larger objects are written in parts and read by ranges.
+
+S3 requires at least 5 MiB for all parts except the last, and allows 10,000 parts.
+"""
 _PARTS_IN_FLIGHT = 2
 _CONNECT_SECONDS = 2
 _REQUEST_SECONDS = 30
@@ -33,8 +35,8 @@ _RETRY_SECONDS = 10
 class Bucket:
     """The objects under one prefix; thread-safe.
 
-    Every method raises `StoreUnavailableError` while the bucket does not answer, and
-    `StoreFaultError` if it refuses the request.
+    Every method raises `StoreUnavailableError` if the bucket does not answer, and `StoreFaultError`
+    if it refuses the request.
     """
 
     def __init__(self, settings: BucketSettings) -> None:
@@ -44,9 +46,12 @@ class Bucket:
     def put(
         self, key: str, pieces: Iterable[bytes], *, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Write an object, at once or not at all; large ones in parts.
+        """Write an object atomically; large objects are written in parts.
 
-        `headers` are those of a response with the object. An error of `pieces` is raised as it is.
+        Args:
+            key: name of the object.
+            pieces: the content; exceptions raised by this iterable are passed on unchanged.
+            headers: headers of a response with the object.
         """
         parts = _parts_of(pieces)
         first, second = next(parts, b""), next(parts, None)
@@ -65,7 +70,7 @@ class Bucket:
             )
 
     def size_of(self, key: str) -> int | None:
-        """Return the size of an object in bytes, or None if there is none."""
+        """Return the size of an object in bytes, or None if it does not exist."""
         with bucket_errors():
             try:
                 return obstore.head(self._store, key)["size"]
@@ -75,7 +80,10 @@ class Bucket:
     def read(self, key: str, *, start: int, stop: int) -> Iterator[bytes] | None:
         """Return bytes `start` to `stop` (exclusive) by ranges, or None if there is no object.
 
-        The first range is read at once. Raises `StoreFaultError` if the object goes meanwhile.
+        The first range is read immediately.
+
+        Raises:
+            StoreFaultError: if the object disappears while it is read.
         """
         if start >= stop:
             return None if self.size_of(key) is None else iter((b"",))
@@ -83,7 +91,7 @@ class Bucket:
         return None if first is None else chain((first,), self._rest(key, start, stop))
 
     def copy(self, source: str, target: str) -> bool:
-        """Copy an object inside the bucket; return whether there was one."""
+        """Copy an object inside the bucket; returns whether the source exists."""
         with bucket_errors():
             try:
                 obstore.copy(self._store, source, target)
@@ -92,15 +100,15 @@ class Bucket:
         return True
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Delete the objects that exist."""
+        """Delete those of the objects that exist."""
         if keys:
             with bucket_errors():
                 obstore.delete(self._store, list(keys))
 
     def sign(self, method: Method, key: str, *, seconds: int) -> str:
-        """Return a URL that allows one method on one object for `seconds` without credentials.
+        """Return a URL that allows `method` on one object for `seconds` without credentials.
 
-        It does not limit the size of what is sent.
+        The URL does not limit the size of an upload.
         """
         with bucket_errors():
             return obstore.sign(self._signer, method, key, timedelta(seconds=seconds))
@@ -113,7 +121,7 @@ class Bucket:
             yield piece
 
     def _range(self, key: str, start: int, stop: int) -> bytes | None:
-        """Read up to `_PART_BYTES` from `start`; None if there is no object."""
+        """Read up to `_PART_BYTES` from `start`; returns None if the object does not exist."""
         with bucket_errors():
             try:
                 end = min(start + _PART_BYTES, stop)
@@ -124,14 +132,14 @@ class Bucket:
 
 @contextmanager
 def bucket_errors() -> Iterator[None]:
-    """Translate obstore's errors; those that a caller handles itself do not reach this."""
+    """Translate obstore's errors, except for those that a caller catches itself."""
     try:
         yield
     except (PermissionDeniedError, UnauthenticatedError) as error:
         raise StoreFaultError("The object store refused a request.") from error
     except BaseError as error:
         raise StoreUnavailableError("The object store does not answer; try again.") from error
-    except FileNotFoundError as error:  # of a write: the bucket itself is missing
+    except FileNotFoundError as error:  # raised by a write if the bucket itself does not exist
         raise StoreFaultError("The object store has no such bucket.") from error
 
 
@@ -144,7 +152,7 @@ def _open(settings: BucketSettings, endpoint: str | None) -> S3Store:
         "secret_access_key": settings.secret_access_key
         and settings.secret_access_key.get_secret_value(),
     }
-    # Without these, obstore reads the standard AWS variables and asks the machine's role.
+    # If these are absent, obstore reads the standard AWS variables and asks for the machine's role.
     known = {key: value for key, value in given.items() if value is not None}
     return S3Store(
         name,
@@ -163,7 +171,7 @@ def _open(settings: BucketSettings, endpoint: str | None) -> S3Store:
 
 
 def _parts_of(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Join pieces to parts of at least `_PART_BYTES`, except for the last one."""
+    """Join pieces into parts of at least `_PART_BYTES`; the last part may be smaller."""
     buffer = bytearray()
     for piece in pieces:
         buffer += piece

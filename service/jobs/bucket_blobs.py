@@ -1,9 +1,9 @@
-"""Blobs as objects of a bucket. Redis holds only when each expires: see `expiry_index`.
+"""Blobs as objects of a bucket. Redis holds only their expiry times: see `expiry_index`.
 
-The id of a blob is the key of its object. A blob that expires or is deleted is gone at once,
-because the index says so; `sweep` deletes the objects later, many in one request. The process of a
-worker that ends abandoned jobs forks others and must not call the bucket: it changes the index
-alone.
+The id of a blob is the key of its object. A blob that expires or is deleted is inaccessible at
+once, because the index is checked first; `sweep` deletes the objects later, many in one request.
+The worker's parent process, which ends abandoned jobs, forks other processes and must not call the
+bucket: it changes only the index.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ class BucketBlobStore(BlobStore):
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "BucketBlobStore":
-        """Build the store on the bucket of the settings."""
+        """Build the store on the bucket that the settings name."""
         return cls(
             index=ExpiryIndex.from_settings(settings),
             open_bucket=lambda: Bucket(settings.bucket),
@@ -58,7 +58,7 @@ class BucketBlobStore(BlobStore):
         blob_id: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Blob:
-        """Write an object, at once or not at all."""
+        """Write an object atomically."""
         key = _key(blob_id)
         hashed = _Hashed(pieces)
         self._index.enter(key, seconds=seconds)
@@ -94,23 +94,26 @@ class BucketBlobStore(BlobStore):
         return Blob(id=key, size=blob.size, sha256=blob.sha256)
 
     def touch(self, blob: Blob, *, seconds: int) -> None:
-        """Restart the blob's lifetime, in the index alone."""
+        """Restart the blob's lifetime; this changes only the index."""
         self._index.touch(blob.id, seconds=seconds)
 
     def delete(self, blob: Blob) -> None:
-        """End the blob; the next sweep deletes its object."""
+        """Expire the blob; the next sweep deletes its object."""
         self._index.touch(blob.id, seconds=0)
 
     def url_of(self, blob: Blob, *, seconds: int) -> str | None:
-        """Return a signed URL of the object, if clients are to be sent to the bucket."""
+        """Return a signed URL of the object, if the settings allow redirects to the bucket."""
         if not self._redirects or not self._index.is_live(blob.id):
             return None
         return self._bucket.sign("GET", blob.id, seconds=seconds)
 
     def sweep(self) -> int:
-        """Delete objects that have expired, in one request, and return their number.
+        """Delete objects that have expired, in one request.
 
-        Several processes may sweep at once.
+        Several processes may sweep concurrently.
+
+        Returns:
+            The number of deleted objects.
         """
         due = self._index.due()
         self._bucket.delete(due)
@@ -119,7 +122,7 @@ class BucketBlobStore(BlobStore):
 
 
 class _Hashed:
-    """Iterates over pieces, and counts and hashes their bytes."""
+    """Iterates over pieces, and computes the size and hash of their bytes."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = pieces

@@ -1,4 +1,4 @@
-"""The call of the script that creates a job, alone or with the other jobs of a batch."""
+"""The call of the script that creates a job, for a single job or the jobs of a batch."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -11,16 +11,16 @@ from service.limits import Limits, TenantLimits
 
 
 class Creation(IntEnum):
-    """Result of creating a job."""
+    """Result of the script that creates a job."""
 
     STORE_FULL = -3
     """Redis has no room for the job's result."""
     OVER_QUOTA = -2
-    """The tenant has used up its megapixels of the day."""
+    """The tenant has used up its daily megapixels."""
     TOO_MANY = -1
     """The tenant has the maximum number of jobs that have not ended."""
     TAKEN = 0
-    """A job with this id exists."""
+    """A job with this id exists already."""
     MADE = 1
 
 
@@ -42,9 +42,15 @@ class CreationCall:
         result_bytes: int,
         result_seconds: int,
     ) -> Self:
-        """Build the call for a job within these limits, with this memory for its result.
+        """Build the call for a job within these limits.
 
-        The result of a job that has ended already is kept for `result_seconds`.
+        Args:
+            job: the new job.
+            limits: limits of the service.
+            tenants: limits of each tenant.
+            record_seconds: lifetime of the record after the job has ended.
+            result_bytes: memory to reserve for the result.
+            result_seconds: lifetime of the result of a job that has already ended.
         """
         fields = job.to_fields()
         most = tenants.open_jobs if job.batch_id is None else tenants.open_batch_jobs

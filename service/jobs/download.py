@@ -1,4 +1,4 @@
-"""Under which name, and as what, a client saves a restored image."""
+"""Filename and media type of a downloaded result."""
 
 from pathlib import PurePath
 from typing import Protocol
@@ -8,20 +8,20 @@ from service.jobs.job import Job
 
 
 class FileType(Protocol):
-    """A format, or a file of one."""
+    """A file format, or a file with a format."""
 
     @property
     def media_type(self) -> str:
-        """Its name in `Content-Type`."""
+        """Media type for `Content-Type`."""
 
     @property
     def extension(self) -> str:
-        """With its dot."""
+        """Filename extension, with its dot."""
 
 
 def download_headers(job: Job, file: FileType) -> dict[str, str]:
-    """Return the headers of a response with the job's result that describe the file."""
-    # A suggested filename for display, made from the uploaded one.
+    """Return the response headers that describe a job's result."""
+    # The suggested filename is derived from the name of the upload.
     name = f"{PurePath(job.filename or job.id).stem}-restored{file.extension}"
     plain = name.encode("ascii", "replace").decode().translate({ord(c): "_" for c in '"\\?%'})
     return {

@@ -1,4 +1,4 @@
-"""What a submission would lead to, without a job."""
+"""The predicted result of a submission, without creating a job."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from service.jobs.planned_step import Step
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """A submission that was checked as one is that becomes a job; nothing is stored or queued."""
+    """A submission that was validated like a job's; nothing is stored or queued."""
 
     task: str
     steps: tuple[Step, ...]
@@ -16,16 +16,16 @@ class DryRun:
     format: str
     """Format of the result."""
     width: int
-    """Of the result, in pixels."""
+    """Width of the result in pixels."""
     height: int
     tiles: int
     seconds: float | None
     """Predicted time from the job's start to its end; None before the model's first job."""
     wait_seconds: float | None
-    """Predicted time until it starts; None without a worker."""
+    """Predicted time until the job starts; None if there is no worker."""
     pixels: int
-    """Pixels that count for the quota."""
+    """Pixels that count towards the quota."""
     cached: bool
-    """Whether an earlier result would be the answer, without a model and without quota."""
+    """Whether an earlier result would be returned, which uses no model and no quota."""
     notes: tuple[Note, ...]
     """Notes that the result would have."""

@@ -1,9 +1,9 @@
-"""New events of all jobs as they happen, over one connection of the process.
+"""New events of all jobs as they happen, over a single connection per process.
 
 Every script that appends an event also publishes it (`lua/prelude.lua`). The feed passes it to the
-listeners of that job and of its tenant, so that any number of waiting clients costs no threads and
-no requests to Redis. Messages are lost while the connection is: `Listener.is_behind` then makes
-each client's coroutine read the stored events, which are authoritative.
+listeners of that job and of its tenant, so that any number of waiting clients requires no threads
+and no requests to Redis. Messages are lost while the connection is down: `Listener.is_behind` then
+makes each client's coroutine read the stored events, which are authoritative.
 """
 
 import asyncio
@@ -28,16 +28,17 @@ E = TypeVar("E")
 
 _CHANNEL = "hiir:events"
 _SILENT_SECONDS = 5.0
-"""After so long without a message the connection is tested, and after twice as long given up."""
+"""After this time without a message the connection is tested; after twice this time it is replaced.
+"""
 _RECONNECT_SECONDS = 0.5
 _POLL_SECONDS = 1.0
-"""Interval at which listeners read the stored events while the feed has no connection."""
+"""Interval at which listeners read the stored events while the feed is disconnected."""
 _KEPT_EVENTS = 64
-"""Events that wait for a slow listener; it reads the stored ones if there are more."""
+"""Maximum number of events that wait for a slow listener; beyond it, the stored events are read."""
 
 
 class Listener(Generic[E]):
-    """The new events of one job or tenant since the listener was opened. For one coroutine."""
+    """New events of one job or tenant since the listener was opened; for use by one coroutine."""
 
     def __init__(self, feed: "EventFeed") -> None:
         self._feed = feed
@@ -46,7 +47,7 @@ class Listener(Generic[E]):
         self._behind = True
 
     async def wait(self, *, seconds: float) -> Sequence[E]:
-        """Return the new events, or none after `seconds` or if the listener is woken.
+        """Return new events; empty after `seconds`, or if the listener is woken.
 
         Call `is_behind` afterwards.
         """
@@ -62,9 +63,10 @@ class Listener(Generic[E]):
         return events
 
     def is_behind(self) -> bool:
-        """Return once whether events may be missing: the caller must read the stored ones.
+        """Return whether events may be missing, and reset the flag.
 
-        That is so at first, so that none is missed between the first read and the first wait.
+        If they may, the caller must read the stored ones. The flag is set at first, so that no
+        event is missed between the first read and the first wait.
         """
         behind, self._behind = self._behind, False
         return behind
@@ -78,7 +80,11 @@ class Listener(Generic[E]):
         self._ready.set()
 
     def wake(self, *, behind: bool) -> None:
-        """End the wait."""
+        """End the wait.
+
+        Args:
+            behind: whether the listener must read the stored events.
+        """
         self._behind |= behind
         self._ready.set()
 
@@ -88,14 +94,14 @@ _Listeners: TypeAlias = dict[str, set[Listener[E]]]
 
 
 class EventFeed:
-    """Reads the events in a task of the event loop, and passes them on."""
+    """Reads the events in a task of the event loop, and passes them to listeners."""
 
     def __init__(self, *, url: str) -> None:
         self._url = url
         self._of_jobs: _Listeners[JobEvent] = {}
         self._of_tenants: _Listeners[TenantEvent] = {}
         self.is_connected = False
-        """Whether events arrive."""
+        """Whether the feed is connected and receives events."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "EventFeed":
@@ -103,7 +109,7 @@ class EventFeed:
         return cls(url=settings.database_url(RedisDatabase.STATE))
 
     def listen(self, job_id: str) -> AbstractContextManager[Listener[JobEvent]]:
-        """Receive the job's events during the block; call it in the event loop."""
+        """Receive the job's events during the block; must be called in the event loop."""
         return self._listen(self._of_jobs, job_id)
 
     def listen_to_tenant(self, tenant: str) -> AbstractContextManager[Listener[TenantEvent]]:
@@ -111,7 +117,7 @@ class EventFeed:
         return self._listen(self._of_tenants, tenant)
 
     def wake_all(self, *, behind: bool = False) -> None:
-        """End all waits; call it in the event loop."""
+        """End all waits; must be called in the event loop."""
         for of_job in tuple(self._of_jobs.values()):
             for listener in of_job:
                 listener.wake(behind=behind)
@@ -132,7 +138,7 @@ class EventFeed:
                 del known[key]
 
     async def run(self) -> None:
-        """Pass events on until the task is canceled, connecting again when needed."""
+        """Pass events to listeners until the task is canceled; reconnects when necessary."""
         while True:
             try:
                 with redis_errors():
@@ -141,7 +147,7 @@ class EventFeed:
                 if self.is_connected:
                     logger.warning("the event feed lost its connection: %s", error)
             finally:
-                self.is_connected = False  # listeners go on by polling
+                self.is_connected = False  # listeners continue by polling
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _read(self) -> None:

@@ -1,6 +1,6 @@
-"""The stored events: one Redis stream for each job, and one for each tenant.
+"""The stored events: one Redis stream per job, and one per tenant.
 
-The Lua scripts append to both (`lua/prelude.lua`); here they are read.
+The Lua scripts append to both (`lua/prelude.lua`); this module reads them.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from service.redis_connection import redis_errors, redis_time
 
 _PAGE = 100
 _TENANT_EVENTS = 4096
-"""Events of a tenant that are kept at least, as in `lua/prelude.lua`."""
+"""Minimum number of a tenant's events that are kept, as in `lua/prelude.lua`."""
 _TENANT_EVENT_SECONDS = 600
-"""How long at least, if they are not more; as there."""
+"""Minimum time for which a tenant's events are kept, up to that number; as in `lua/prelude.lua`."""
 
 
 class EventLog:
@@ -25,7 +25,7 @@ class EventLog:
         self._redis = client
 
     def of_job(self, job_id: str, *, after: str) -> list[JobEvent]:
-        """Return up to 100 events after the one with the id `after`; `0-0` is the beginning."""
+        """Return up to 100 events after the id `after`; `0-0` starts at the beginning."""
         found = self._range(_of_job(job_id), after=after)
         return [JobEvent.from_fields(event_id, fields) for event_id, fields in found]
 
@@ -35,7 +35,7 @@ class EventLog:
         return [TenantEvent.from_fields(event_id, fields) for event_id, fields in found]
 
     def last_id(self, tenant: str) -> str:
-        """Return the id after which the tenant's next event will come."""
+        """Return the id of the tenant's latest event: its next event comes after it."""
         with redis_errors():
             found = self._redis.xrevrange(_of_tenant(tenant), count=1)
             last = cast("list[tuple[str, Any]]", found)

@@ -28,7 +28,7 @@ class JobEvent:
     """One change of a job, with the state after it."""
 
     id: str
-    """Increases from event to event of a job."""
+    """Event id; increases from event to event of a job."""
     kind: EventKind
     status: JobStatus
     progress: Progress
@@ -72,10 +72,10 @@ class JobEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantEvent:
-    """An event of one of a tenant's jobs, as one of the events of all of them."""
+    """An event of a job in the stream of its tenant, which contains the events of all its jobs."""
 
     id: str
-    """Increases from event to event of a tenant; not the id in the events of the job."""
+    """Event id in the tenant's stream, where it increases; the job's stream has another id."""
     job_id: str
     """Public id of the job."""
     batch_id: str | None

@@ -1,6 +1,6 @@
-"""When each object of the bucket expires: one sorted set in Redis, since S3 has no such time.
+"""The expiry times of a bucket's objects, in one sorted set in Redis: S3 has no exact expiry times.
 
-An object is entered before it is written, so that nothing in the bucket is unknown here.
+An object is entered before it is written, so that every object in the bucket is listed here.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from service.settings import RedisDatabase, Settings
 
 EXPIRIES = "hiir:objects"
 _DUE = 1000
-"""Objects that one request can delete."""
+"""Maximum number of objects that one request can delete."""
 
 
 class ExpiryIndex:
-    """Keys of objects by expiry. Every method raises `StoreUnavailableError` without Redis."""
+    """Keys of objects by expiry. Every method raises `StoreUnavailableError` if Redis is down."""
 
     def __init__(self, *, client: redis.Redis) -> None:
         self._redis = client
@@ -34,12 +34,12 @@ class ExpiryIndex:
         self._redis.close()
 
     def enter(self, key: str, *, seconds: int) -> None:
-        """Let an object that is about to be written expire after `seconds`."""
+        """Enter an object that is about to be written; it expires after `seconds`."""
         with redis_errors():
             self._live_until(keys=[EXPIRIES], args=[key, seconds, 0])
 
     def touch(self, key: str, *, seconds: int) -> None:
-        """Let an object that has not expired do so after `seconds`; 0 ends it."""
+        """Set the lifetime of an object that has not expired; 0 expires it."""
         with redis_errors():
             self._live_until(keys=[EXPIRIES], args=[key, seconds, 1])
 
@@ -52,7 +52,7 @@ class ExpiryIndex:
         return until is not None and until > seconds_of(now)
 
     def due(self) -> list[str]:
-        """Return objects that have expired, as many as one request can delete."""
+        """Return objects that have expired, at most as many as one request can delete."""
         now = repr(redis_time(self._redis))
         with redis_errors():
             found = self._redis.zrange(EXPIRIES, "-inf", now, byscore=True, offset=0, num=_DUE)

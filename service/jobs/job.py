@@ -1,11 +1,11 @@
-"""What a job is: states, the transitions between them, and the values that it carries. Pure.
+"""The data of a job: its states, the transitions between them, and its values. No I/O.
 
     queued ──lease──> running ──> succeeded | failed | canceled
       │  ^               │
       │  └─requeue
       └──> canceled | failed
 
-A job ends exactly once: the terminal states have no way out.
+A job ends exactly once: no transition leaves a terminal state.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from service.jobs.record_fields import read_image, read_optional, read_timings, 
 from service.jobs.stored_image import StoredImage
 
 OPEN_TENANT = "open"
-"""The tenant of every client where no API keys are required."""
+"""The tenant of all clients if API keys are not required."""
 
 
 class JobStatus(StrEnum):
@@ -98,7 +98,7 @@ class Failure:
 
     @classmethod
     def from_error(cls, error: ServiceError) -> Self:
-        """Take the public part of `error`."""
+        """Build the record from the public part of `error`."""
         return cls(
             code=error.code,
             title=error.title,
@@ -137,16 +137,16 @@ class Progress:
     tiles_done: int = 0
     tiles_total: int = 0
     tile_columns: int = 0
-    """Tiles are done from left to right and from top to bottom; 0 while unknown."""
+    """Columns of the tile grid, filled from left to right and top to bottom; 0 while unknown."""
 
     @property
     def tile_rows(self) -> int:
-        """Rows of tiles; 0 while unknown."""
+        """Rows of the tile grid; 0 while unknown."""
         return self.tiles_total // self.tile_columns if self.tile_columns else 0
 
     @property
     def percent(self) -> int:
-        """0 to 100; 100 only when the result is stored."""
+        """Percentage from 0 to 100; 100 only when the result is stored."""
         if self.stage is Stage.DONE:
             return 100
         return min(99, 100 * self.tiles_done // self.tiles_total) if self.tiles_total else 0
@@ -167,21 +167,22 @@ class Job:
     """One upload and its processing. Times are seconds since the epoch."""
 
     id: str
-    """32 hex digits from a random source: the id gives access to the result."""
+    """32 hex digits from a random source; the id is a secret, since it gives access to the result.
+    """
     task: str
-    """Name of the task; `auto` where the steps were suggested, `chain` for several."""
+    """Name of the task; `auto` if the steps were suggested, `chain` for several tasks."""
     steps: tuple[Step, ...]
-    """What is done, in order; none where nothing was suggested."""
+    """Steps of the job, in order; empty if the analysis suggested none."""
     filename: str | None
     """Filename from the client; never used as a path."""
     source: StoredImage
     created_at: float
     expires_at: float
-    """Expiry of the result for a job that succeeded, of the record for any other."""
+    """Expiry of the result if the job succeeded, otherwise of the record."""
     options: PhotoOptions = field(default_factory=PhotoOptions)
     """Options for the result."""
     restored_pixels: int | None = None
-    """Pixels that all steps restore; None where it is the photo once."""
+    """Pixels that all steps restore; None if each pixel of the photo is restored once."""
     result_estimate: int = 0
     """Estimated bytes of the result; the store reserves them until the job has ended."""
     status: JobStatus = JobStatus.QUEUED
@@ -190,42 +191,42 @@ class Job:
     cancel_requested: bool = False
     purged: bool = False
     tenant: str = OPEN_TENANT
-    """Owner of the job; other tenants get 404."""
+    """Tenant that owns the job; other tenants get 404."""
     client_id: str | None = None
     """Id that the client chose, unique to its tenant; `id` is derived from it."""
     fingerprint: str | None = None
     """Fingerprint of the submission, if the client chose the id."""
     cache_key: str | None = None
-    """What was asked for, if the result may answer a later submission of the same."""
+    """Key of the request, if its result may be reused for a later submission; otherwise None."""
     cached: bool = False
-    """Whether the result is that of an earlier job. Then no model was run."""
+    """Whether the result was copied from an earlier job, so that no model was run."""
     webhook: Webhook | None = None
     client_metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """The client's own data, not interpreted."""
+    """Data of the client; the service does not interpret it."""
     priority: Priority = Priority.INTERACTIVE
     batch_id: str | None = None
-    """Batch of the job. The upload of a failed job of a batch is kept for a retry."""
+    """Internal id of the job's batch. The upload of a failed batch job is kept for a retry."""
     request_id: str | None = None
     traceparent: str | None = None
-    """Of the submitting request, like `tracestate`: the worker continues the trace."""
+    """`traceparent` of the submitting request; the worker continues its trace."""
     tracestate: str | None = None
     started_at: float | None = None
     finished_at: float | None = None
     timings: Mapping[str, float] = field(default_factory=dict, hash=False)
-    """Seconds per stage of the last attempt."""
+    """Seconds spent in each stage of the last attempt."""
     result: StoredImage | None = None
     source_preview: StoredImage | None = None
-    """Preview of the upload, written when it is decoded."""
+    """Preview of the upload, written after it is decoded."""
     result_preview: StoredImage | None = None
     warnings: tuple[Note, ...] = ()
-    """Changes to the photo other than its restoration."""
+    """Notes on changes to the photo other than its restoration."""
     failure: Failure | None = None
     last_event: str | None = None
     """Id of the event that ended the job."""
 
     @property
     def pixels(self) -> int:
-        """Pixels that are restored: the quota and the predicted wait count them."""
+        """Number of restored pixels, which the quota and the predicted wait count."""
         return self.source.pixels if self.restored_pixels is None else self.restored_pixels
 
     @property
@@ -234,7 +235,7 @@ class Job:
         return self.client_id or self.id
 
     def at(self, created_at: float) -> Self:
-        """Return the job with another creation time."""
+        """Return a copy of the job with another creation time."""
         return replace(self, created_at=created_at)
 
     @property
@@ -244,7 +245,7 @@ class Job:
         return tuple(image for image in maybe if image is not None)
 
     def has_result(self, *, now: float) -> bool:
-        """Return whether the result can be fetched at `now` by Redis's clock."""
+        """Return whether the result can be fetched at `now`, a time of Redis's clock."""
         return self.result is not None and not self.purged and now < self.expires_at
 
     @property
@@ -261,7 +262,7 @@ class Job:
             "batch_id": self.batch_id,
             "request_id": self.request_id,
             "traceparent": self.traceparent,
-            # Separate fields under these names, because the Lua scripts read them.
+            # These are separate fields, because the Lua scripts read them by these names.
             "webhook_url": self.webhook.url if self.webhook else None,
             "webhook_events": ",".join(self.webhook.events) if self.webhook else None,
             "tracestate": self.tracestate,
@@ -276,7 +277,7 @@ class Job:
             "filename": json.dumps(self.filename),
             "client_metadata": json.dumps(dict(self.client_metadata)),
             "source": self.source.to_json(),
-            "pixels": str(self.pixels),  # separate, for the Lua scripts
+            "pixels": str(self.pixels),  # a separate field, for the Lua scripts
             "options": json.dumps(self.options.to_json()),
             "result_estimate": str(self.result_estimate),
             "created_at": repr(self.created_at),
@@ -287,7 +288,7 @@ class Job:
         }
 
     def _cached_fields(self) -> dict[str, str]:
-        """Return the fields of a job that has ended before it was written."""
+        """Return the fields of a job that ended before it was written to the store."""
         outcome = Outcome(
             status=self.status,
             timings={},
@@ -302,7 +303,7 @@ class Job:
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str]) -> Self:
-        """Parse a record: what `to_fields` wrote and what the store has added."""
+        """Parse a record: the fields of `to_fields`, and those that the store adds."""
         source = StoredImage.from_json(fields["source"])
         pixels = int(fields.get("pixels", source.pixels))
         return cls(
@@ -352,14 +353,15 @@ class Outcome:
     status: JobStatus
     timings: Mapping[str, float]
     progress: Progress | None = None
-    """Tiles of a successful job, which may end before any progress was reported."""
+    """Tiles of a successful job, which may end before any progress is reported."""
     result: StoredImage | None = None
     preview: StoredImage | None = None
     """Preview of the result."""
     warnings: tuple[Note, ...] = ()
     failure: Failure | None = None
     steps: tuple[Step, ...] = ()
-    """With the models that restored the image: they may have been replaced while it waited."""
+    """Steps with the models that restored the image, which may have been replaced during the wait.
+    """
 
     def to_fields(self) -> dict[str, str]:
         """Return the fields that end a job."""
@@ -384,7 +386,7 @@ class Outcome:
 
 
 def derive_job_id(tenant: str, client_id: str) -> str:
-    """Return the store's id for a client's id: two tenants may choose the same."""
+    """Return the store's id for a client's id, which two tenants may both choose."""
     return hashlib.sha256(f"{tenant}\0{client_id}".encode()).hexdigest()[:32]
 
 

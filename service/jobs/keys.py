@@ -1,4 +1,4 @@
-"""Keys of jobs in Redis that several modules use. The Lua scripts build the same ones."""
+"""Redis keys of jobs that several modules use. The Lua scripts build the same keys."""
 
 from service.jobs.priority import Priority
 

@@ -21,4 +21,4 @@ class Lease:
     job: Job
     token: str
     store_full: bool = False
-    """Whether the job has waited for memory for too long, and must end."""
+    """Whether the job has waited too long for memory, and must end."""

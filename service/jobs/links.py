@@ -1,7 +1,7 @@
-"""Signed links to results: with one, anyone can download one file without a key, for a short time.
+"""Signed links to results: a link lets anyone download one file without a key, for a short time.
 
-A link names the job, the time at which it expires, and the day whose secret signs it. The secrets
-are made when they are first used and expire by themselves, so that they rotate every day.
+A link names the job, its expiry time, and the day whose secret signs it. Secrets are created on
+first use and expire, so that they rotate daily.
 """
 
 import base64
@@ -27,7 +27,7 @@ _TOKEN = re.compile(r"([0-9a-f]{32})\.(\d{1,12})\.(\d{1,6})\.([A-Za-z0-9_-]{43})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """What a valid token gives access to."""
+    """The contents of a valid token."""
 
     job_id: str
     """Internal id of the job."""
@@ -36,7 +36,7 @@ class Link:
 
 
 class LinkStore:
-    """Signs and reads links. Every method raises `StoreUnavailableError` while Redis is down."""
+    """Signs and verifies links. Every method raises `StoreUnavailableError` while Redis is down."""
 
     def __init__(self, *, client: redis.Redis) -> None:
         self._redis = client
@@ -52,19 +52,23 @@ class LinkStore:
         self._redis.close()
 
     def sign(self, link: Link, *, now: float) -> str:
-        """Return the token of a link that is made at `now`, by Redis's clock."""
+        """Return the token of a link that is created at `now`, a time of Redis's clock."""
         day = int(now // _DAY_SECONDS)
         key = _key(day)
         with redis_errors():
             seconds = _DAY_SECONDS + MAX_LINK_SECONDS
             self._redis.set(key, secrets.token_hex(_SECRET_BYTES), nx=True, ex=seconds)
             secret = cast("str | None", self._redis.get(key))
-        if secret is None:  # it was made just now
+        if secret is None:  # the secret was created just now
             raise AssertionError("the secret of the day has expired")
         return f"{link.job_id}.{link.expires_at}.{day}.{_signature(link, day, secret)}"
 
     def read(self, token: str, *, now: float) -> Link:
-        """Return the link of a token; raises `LinkInvalidError` unless it is valid at `now`."""
+        """Return the link of a token.
+
+        Raises:
+            LinkInvalidError: if the token is not valid at `now`, a time of Redis's clock.
+        """
         found = _TOKEN.fullmatch(token)
         if found is None:
             raise LinkInvalidError("This is not a link that the service has made.")

@@ -1,7 +1,8 @@
-"""The steps of a job for one photo: which model does each, and on which part of the photo.
+"""The steps of a job for one photo: the model and the image region of each step.
 
-A step restores what the one before it has written. With a region, each step restores what the next
-one needs for its tiles, so that the region has the pixels that it has in the whole result.
+Each step restores the output of the previous one. If the job has a region, each step restores the
+pixels that the next step needs for its tiles, so that the region's pixels are identical to those of
+the whole result.
 """
 
 import json
@@ -24,7 +25,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One task of a job, with the model that does it."""
+    """One task of a job, with the model that runs it."""
 
     task: str
     parameters: Mapping[str, str]
@@ -35,7 +36,7 @@ class Step:
 
     @classmethod
     def of(cls, task: str, parameters: Mapping[str, str], model: ModelContract) -> Self:
-        """Build the step that a model does."""
+        """Build the step that `model` runs."""
         return cls(
             task=task,
             parameters=dict(parameters),
@@ -45,17 +46,20 @@ class Step:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the step as JSON values."""
+        """Return the step as a JSON object."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Read what `to_json` made."""
+        """Parse the output of `to_json`."""
         return cls(**values)
 
 
 def steps_to_fields(steps: tuple[Step, ...]) -> dict[str, str]:
-    """Return the steps; the first one also in fields that Lua and the previous release read."""
+    """Return the steps as fields of a record.
+
+    The first step is also written to the fields that Lua and the previous release read.
+    """
     first = steps[0] if steps else None
     return {
         "steps": json.dumps([step.to_json() for step in steps]),
@@ -67,10 +71,10 @@ def steps_to_fields(steps: tuple[Step, ...]) -> dict[str, str]:
 
 
 def steps_from_fields(fields: Mapping[str, str]) -> tuple[Step, ...]:
-    """Read what `steps_to_fields` made."""
+    """Parse the output of `steps_to_fields`."""
     if "steps" in fields:
         return tuple(Step.from_json(values) for values in json.loads(fields["steps"]))
-    # A record of the previous release.
+    # This record was written by the previous release.
     return (
         Step(
             task=fields["task"],
@@ -84,21 +88,21 @@ def steps_from_fields(fields: Mapping[str, str]) -> tuple[Step, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStep:
-    """A step of one photo."""
+    """A step, planned for one photo."""
 
     step: Step
     model: ModelContract
     tiles: TilePlan
     shape: tuple[int, int]
-    """Height and width of the whole image that the step takes."""
+    """Height and width of the whole input image of the step."""
     region: Region | None
-    """The part of that image that is restored; None for all of it."""
+    """Part of the input image that is restored; None for the whole image."""
     any_size: bool
-    """Whether the model is served for tiles of any size."""
+    """Whether the model's server accepts tiles of any size."""
 
     @property
     def pixels(self) -> int:
-        """Pixels of the image, or of those tiles that the region needs, without padding."""
+        """Pixels of the image, or of the tiles that the region needs, without padding."""
         height, width = self.shape
         if self.region is None:
             return height * width
@@ -116,18 +120,18 @@ def plan_steps(
     """Plan the tiles of each step.
 
     Args:
-        shape: of the photo, `(H, W, C)`.
-        steps: in their order.
-        models: of the steps.
-        any_size: whether each model is served for tiles of any size.
-        region: of the photo that the result shows; None for all of it.
+        shape: shape of the photo, `(H, W, C)`.
+        steps: the steps, in order.
+        models: the model of each step.
+        any_size: whether each model's server accepts tiles of any size.
+        region: the part of the photo that the result shows; None for the whole photo.
     """
     sizes = [(shape[0], shape[1])]
     for model in models[:-1]:
         height, width = sizes[-1]
         sizes.append((height * model.scale, width * model.scale))
     planned: list[PlannedStep] = []
-    if region is not None:  # where the last step finds it
+    if region is not None:  # the region, in the input of the last step
         region = region.scaled(sizes[-1][0] // shape[0])
     for place in reversed(range(len(models))):
         model, size = models[place], sizes[place]
@@ -145,14 +149,14 @@ def plan_steps(
 def result_shape(
     shape: tuple[int, ...], models: Sequence[ModelContract], region: Region | None
 ) -> tuple[int, int]:
-    """Return height and width of what becomes of a photo `(H, W, C)`, or of a region of it."""
+    """Return height and width of the result for a photo of `(H, W, C)`, or for a region of it."""
     height, width = shape[:2] if region is None else (region.height, region.width)
     scale = math.prod(model.scale for model in models)
     return height * scale, width * scale
 
 
 def _source_of(tiles: TilePlan, size: tuple[int, int], *, scale: int) -> Region:
-    """Return what the step before must restore, in its own pixels, to fill these tiles."""
+    """Return the region, in its own pixels, that the previous step must restore for these tiles."""
     height, width = size
     bottom = min(tiles.top + tiles.height, height)
     right = min(tiles.left + tiles.width, width)

@@ -1,4 +1,4 @@
-"""Fields of a job's record in Redis that may be missing."""
+"""Parsers of optional fields of a job's record in Redis."""
 
 import json
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from service.jobs.stored_image import StoredImage
 
 
 def read_image(fields: Mapping[str, str], key: str) -> StoredImage | None:
-    """Return a stored image, if there is one."""
+    """Return a stored image, or None if the field is missing."""
     return StoredImage.from_json(fields[key]) if key in fields else None
 
 
 def read_optional(fields: Mapping[str, str], key: str) -> float | None:
-    """Return a number, if there is one."""
+    """Return a number, or None if the field is missing."""
     return float(fields[key]) if key in fields else None
 
 
@@ -25,6 +25,6 @@ def read_warnings(fields: Mapping[str, str]) -> tuple[Note, ...]:
 
 
 def read_timings(fields: Mapping[str, str]) -> Mapping[str, float]:
-    """Return the seconds of each stage."""
+    """Return the seconds spent in each stage."""
     values: Any = json.loads(fields.get("timings", "{}"))
     return {str(stage): float(seconds) for stage, seconds in values.items()}

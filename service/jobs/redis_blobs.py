@@ -1,8 +1,8 @@
-"""Blobs in Redis: expiring chunks, in a separate database.
+"""Blobs in Redis: chunks with an expiry, in a separate database.
 
-Chunks keep values small, so that no command transfers a whole image. Each is written by `SET`,
-which can be retried safely. Only the job that owns a blob knows its size, hash and number of
-chunks, so no second record can disagree.
+Chunks keep values small, so that no command transfers a whole image. Each chunk is written by
+`SET`, which can be retried safely. Size, hash and number of chunks are stored only in the record of
+the job that owns the blob, so that no second record can disagree.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _CHUNK_BYTES = MIB
 
 
 class RedisBlobStore(BlobStore):
-    """Blobs in Redis, as far as they leave the memory that records and messages need."""
+    """Blobs in Redis, limited so that records and messages always have memory."""
 
     def __init__(self, *, client: redis.Redis, max_percent: int) -> None:
         self._redis = client
@@ -50,8 +50,12 @@ class RedisBlobStore(BlobStore):
         blob_id: str | None = None,
         headers: Mapping[str, str] | None = None,  # noqa: ARG002 - Redis serves no files
     ) -> Blob:
-        """Store the bytes of `pieces`; raises `StoreFullError` above `max_percent`."""
-        if size > _CHUNK_BYTES:  # less is checked with its only chunk
+        """Store the bytes of `pieces`.
+
+        Raises:
+            StoreFullError: if Redis's memory in use would exceed `max_percent`.
+        """
+        if size > _CHUNK_BYTES:  # smaller blobs are checked with their only chunk
             self._require_memory(size)
         blob_id = blob_id or uuid.uuid4().hex
         written, digest = 0, hashlib.sha256()
@@ -105,7 +109,7 @@ class RedisBlobStore(BlobStore):
         return Blob(id=target, size=blob.size, sha256=blob.sha256)
 
     def url_of(self, blob: Blob, *, seconds: int) -> str | None:  # noqa: ARG002
-        """Return None: Redis serves no files."""
+        """Return None, because Redis does not serve files."""
         return None
 
     def touch(self, blob: Blob, *, seconds: int) -> None:
@@ -153,12 +157,12 @@ class RedisBlobStore(BlobStore):
         try:
             self._redis.unlink(*(_key(blob_id, number) for number in range(count)))
         except redis.RedisError:
-            # Redis is down, likely the cause of the failure: the chunks will expire.
+            # Redis is down, which is probably why the write failed: the chunks will expire.
             return
 
 
 def _checked(chunks: Iterable[bytes], blob: Blob) -> Iterator[bytes]:
-    """Yield the chunks of a whole blob; the hash is checked before the last one."""
+    """Yield the chunks of a whole blob; the hash is verified before the last chunk."""
     digest = hashlib.sha256()
     for number, chunk in enumerate(chunks, start=1):
         digest.update(chunk)
@@ -168,7 +172,7 @@ def _checked(chunks: Iterable[bytes], blob: Blob) -> Iterator[bytes]:
 
 
 def _rechunk(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield chunks of equal size, the last one shorter; one empty chunk for no bytes at all."""
+    """Yield chunks of equal size, the last one shorter; an empty blob has one empty chunk."""
     buffer, yielded = bytearray(), False
     for piece in pieces:
         buffer += piece

@@ -10,8 +10,9 @@ from service.settings import ReplicaSettings
 
 logger = logging.getLogger(__name__)
 
-# A write, since WAIT waits for the last write of its own connection. Replicas receive the writes of
-# all databases in one order: one that has this write has the record, and what was written before.
+# `WAIT` covers the last write of its own connection, so a write is needed. Replicas receive the
+# writes of all databases in order: a replica that has this write also has the record, and every
+# earlier write.
 _REWRITE = """
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
@@ -28,10 +29,13 @@ class Replicas:
         self._rewrite = client.register_script(_REWRITE)
 
     def confirm(self, key: str, field: str, value: str) -> bool:
-        """Return whether enough replicas have the hash `key`, with this value of one field.
+        """Return whether enough replicas have the hash `key`, with this value of `field`.
 
-        True at once if no replica is required. False also if the record is missing, as after a
-        failover that lost it. Raises `StoreUnavailableError`.
+        Returns True at once if no replica is required, and False if the record is missing, for
+        example after a failover that lost it.
+
+        Raises:
+            StoreUnavailableError: if Redis does not answer.
         """
         required = self._settings.required
         if not required:

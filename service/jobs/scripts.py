@@ -1,14 +1,15 @@
 """State changes of jobs as Lua scripts. Redis runs each atomically, as a compare-and-swap.
 
 KEYS[1] is the job's hash and ARGV[1] its id, except in CLAIM, which chooses the job; `queue.lua`
-describes the queue. All times come from Redis, one clock for all processes. The holder of a lease
-may repeat its script after a lost reply and gets the same answer. The script that makes a change
-visible to the owner also appends the event, and for a job with a webhook the delivery (see
-`webhooks.store`), so that none is missed or doubled. Scripts read the status before they write: an
-expired record must not come back as a fragment. A record expires only after its job has ended.
+describes the queue. All times come from Redis's clock, the same for all processes. The holder of a
+lease may repeat its script after a lost reply, and gets the same answer. The script that makes a
+change visible to the owner also appends the event, and for a job with a webhook the delivery (see
+`webhooks.store`), so that no event is missed or duplicated. Scripts read the status before they
+write, because a write must not re-create a part of an expired record. A record expires only after
+its job has ended.
 
-They may exceed `maxmemory`, because an accepted job must be able to run and to end in a full store;
-CREATE checks the memory itself.
+The scripts may exceed `maxmemory`, because an accepted job must be able to run and to end in a full
+store; CREATE checks the memory itself.
 """
 
 from service.redis_connection import read_lua

@@ -1,9 +1,9 @@
-"""Jobs in Redis: one hash for each, a queue for each priority, and the leases of running jobs.
+"""Jobs in Redis: one hash per job, a queue per priority, and the leases of running jobs.
 
 `lua/queue.lua` describes the queues; `leases` holds the running jobs by the time at which their
-lease expires. Every state change is one Lua script. A worker that writes to a running job
-presents the lease's token: a worker that lost its job to another cannot change anything when it
-comes back.
+lease expires. Every state change is one Lua script. A worker that writes to a running job presents
+the token of its lease: a worker that has lost its job to another one cannot change the job when it
+reconnects.
 """
 
 import uuid
@@ -43,9 +43,9 @@ _RESERVED = "hiir:reserved"
 _REAPER = "hiir:reaper"
 _BATCH = 16
 _INTERACTIVE_IN_ROW = 4
-"""Interactive jobs that are taken in a row while a batch job could run."""
+"""Maximum number of interactive jobs that are taken in a row while a batch job could run."""
 _OVERDUE = 2
-"""Answer of the claim script for a job that has waited for memory for too long."""
+"""Answer of the claim script for a job that has waited too long for memory."""
 
 
 class JobStore:
@@ -104,12 +104,12 @@ class JobStore:
     def create(self, job: Job) -> Creation:
         """Write a new, queued job and reserve memory for its result.
 
-        Unless its id is taken, its tenant has reached a limit, or the store has no room for it. A
-        job of a batch is written in any case: one over a limit has failed, and one too many is held
-        until another has ended.
+        Nothing is written if its id is taken, its tenant has reached a limit, or the store has no
+        room. A job of a batch is always written: one over the daily pixels or without memory is
+        written as failed, and one over the limit of open jobs is held until another one has ended.
 
         The record does not expire before the job has ended. Raises `StoreUnavailableError` if too
-        few replicas confirm a created job, which then exists: discard it.
+        few replicas confirm the job, which then exists: discard it.
         """
         call = self.creation(job)
         with redis_errors():
@@ -133,12 +133,12 @@ class JobStore:
         )
 
     def held(self, tenant: str) -> int:
-        """Return how many jobs of the tenant's batches wait for their turn."""
+        """Return how many jobs of the tenant's batches are held until it is their turn."""
         with redis_errors():
             return int(self._redis.zcard(held_key(tenant)))
 
     def discard(self, job: Job) -> None:
-        """Remove a job whose submission failed, and what was counted for it."""
+        """Remove a job whose submission failed, and undo its changes to the tenant's counters."""
         with redis_errors():
             self._discard(keys=creation_keys(job), args=[job.id, job.pixels])
 
@@ -149,7 +149,7 @@ class JobStore:
         return Job.from_fields(fields) if fields else None
 
     def get_all(self, job_ids: Sequence[str]) -> list[Job | None]:
-        """Return each of the jobs, or None for one that does not exist."""
+        """Return each of the jobs; None for a job that does not exist."""
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             for job_id in job_ids:
                 pipe.hgetall(job_key(job_id))
@@ -157,7 +157,7 @@ class JobStore:
         return [Job.from_fields(record) if record else None for record in records]
 
     def cached(self, key: str, *, tenant: str) -> list[Job]:
-        """Return the latest jobs of the tenant that have succeeded with this `cache_key`."""
+        """Return the tenant's latest successful jobs with this `cache_key`."""
         with redis_errors():
             ids = cast("list[str]", self._redis.lrange(cached_key(tenant, key), 0, -1))
         return [job for job in self.get_all(ids) if job is not None]
@@ -167,12 +167,13 @@ class JobStore:
     ) -> tuple[list[Job], tuple[float, str] | None]:
         """Return up to `count` of a tenant's jobs, newest first, and the position of the next page.
 
-        `before` is the position that the previous call returned, or None for the first page; a
-        returned None means that there is no next page. Expired jobs are skipped.
+        Expired jobs are skipped. `before` is the position that the previous call returned, or None
+        for the first page. A returned position of None means that there is no next page.
         """
         edge = "+inf" if before is None else repr(before[0])
         with redis_errors():
-            # More than requested: the first of the next page, and those of the last microsecond.
+            # More jobs than requested are read: the first of the next page, and those created in
+            # the same microsecond as the last.
             listed = self._redis.zrange(
                 index_key(tenant),
                 edge,
@@ -199,9 +200,9 @@ class JobStore:
         return self._percent(reserved=0)
 
     def committed_percent(self, *, new_bytes: int = 0) -> int:
-        """Like `memory_percent`, with `new_bytes` and what is reserved for results to come.
+        """Return `memory_percent` after adding `new_bytes` and the memory reserved for results.
 
-        Neither counts if results are kept in a bucket.
+        Neither is added if files are kept in a bucket.
         """
         if not self._holds_results:
             return self.memory_percent()
@@ -216,9 +217,10 @@ class JobStore:
         return int(100 * used / maximum) if maximum else 0
 
     def cancel(self, job_id: str, *, purge: bool = True) -> Job | None:
-        """Cancel a queued job, stop a running one, or with `purge` mark an ended one as purged.
+        """Cancel a queued job, stop a running one, or, with `purge`, mark an ended one as purged.
 
-        Returns the job as it was before, which distinguishes the three cases.
+        Returns the job before this call, which distinguishes the three cases; None if there is
+        none.
         """
         before = self.get(job_id)
         if before is None:
@@ -230,11 +232,11 @@ class JobStore:
             )
         if status is None:
             return None
-        # The record may have changed since it was read: the script's answer decides.
+        # The record may have changed since it was read: the script's answer is authoritative.
         return before if status == before.status else self.get(job_id)
 
     def claim(self, worker: str) -> Lease | None:
-        """Lease the job whose turn it is to a worker; None if no job can be taken.
+        """Lease the next job to a worker; returns None if no job can be taken.
 
         Raises `StoreFullError` if the job must wait because Redis is nearly full.
         """
@@ -259,7 +261,7 @@ class JobStore:
         return Lease(job=job, token=token, store_full=answer == _OVERDUE)
 
     def report(self, lease: Lease, progress: Progress | None = None) -> LeaseState:
-        """Extend the lease, store the progress, and return whether to continue."""
+        """Extend the lease, store the progress, and return whether the worker may continue."""
         args: list[str | int | float] = [lease.job.id, lease.token, self._settings.lease_seconds]
         if progress is not None:
             args += [progress.stage.value, progress.tiles_done, progress.tiles_total]
@@ -277,9 +279,9 @@ class JobStore:
         return LeaseState(state)
 
     def finish(self, lease: Lease, outcome: Outcome) -> LeaseState:
-        """End the job. Only `HELD` means that it was written.
+        """End the job. Only `HELD` means that the outcome was written.
 
-        `STOP` answers a success after the owner has asked to cancel.
+        `STOP` is returned for a success if the owner has requested cancellation.
         """
         succeeded = outcome.status is JobStatus.SUCCEEDED
         record = self._settings.record_seconds
@@ -296,19 +298,18 @@ class JobStore:
         return LeaseState(state)
 
     def confirm_end(self, lease: Lease, status: JobStatus) -> bool:
-        """Return whether enough replicas have the end of a job, after `finish`.
+        """Return whether enough replicas have the job's final state, after `finish`.
 
-        Otherwise a failover may bring the job back as running: its lease expires, and it is
-        restored again, for which its upload is needed.
+        If not, a failover may restore the job's state as running: its lease then expires, and the
+        job runs again, which requires its upload.
         """
         return self.replicas.confirm(job_key(lease.job.id), "status", status.value)
 
     def requeue(self, lease: Lease, *, later: bool = False) -> LeaseState:
-        """Put the job back into the queue without counting the attempt; it is the next one.
+        """Put the job back at the head of the queue, without counting the attempt.
 
-        `later` keeps it out of the queue for `republish_seconds`.
-
-        Only `HELD` means that it was written; `STOP` that the job is to be canceled.
+        `later` keeps the job out of the queue for `republish_seconds`. Only `HELD` means that it
+        was requeued; `STOP` means that it is to be canceled.
         """
         with redis_errors():
             state = self._requeue(
@@ -321,7 +322,7 @@ class JobStore:
         return LeaseState(state)
 
     def reclaim_expired(self) -> tuple[Job, ...]:
-        """Take the jobs of expired leases: they are queued again, or end."""
+        """Take the jobs whose lease has expired; each is queued again, or ends."""
         failure = Failure.from_error(
             WorkerLostError("Every worker that took this job stopped reporting.")
         )
@@ -346,14 +347,15 @@ class JobStore:
         return tuple(taken)
 
     def hold_reaper(self, owner: str, *, seconds: float) -> bool:
-        """Acquire or keep the reaper lock for `seconds`."""
+        """Acquire or extend the reaper lock for `seconds`; returns whether `owner` holds it."""
         milliseconds = int(seconds * 1000)
         with redis_errors():
             if self._redis.set(_REAPER, owner, nx=True, px=milliseconds):
                 return True
             if self._redis.get(_REAPER) != owner:
                 return False
-            # The lock may change hands between the calls: two reapers do no harm, only extra work.
+            # The lock may change hands between the calls: two concurrent reapers only do redundant
+            # work.
             return bool(self._redis.pexpire(_REAPER, milliseconds))
 
     def beat(self, worker: str, *, seconds: float, slots: int) -> None:
@@ -382,7 +384,7 @@ class JobStore:
             return int(self._redis.zcount(WORKERS, redis_time(self._redis), "+inf"))
 
     def now(self) -> float:
-        """Return the time by Redis's clock, in seconds since the epoch.
+        """Return the time of Redis's clock, in seconds since the epoch.
 
         All times that are compared come from this clock.
         """

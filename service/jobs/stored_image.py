@@ -12,7 +12,7 @@ class Blob:
     id: str
     size: int
     sha256: str
-    """Lowercase hex."""
+    """Lowercase hex digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class StoredImage:
     format: str
     media_type: str
     extension: str
-    """With its dot."""
+    """Filename extension, with its dot."""
     width: int
     height: int
     right_from: int | None = None

@@ -1,7 +1,7 @@
-"""The queues of jobs in Redis, in which tenants take turns; `lua/queue.lua` describes them.
+"""The queues of jobs in Redis, which serve tenants in turn; `lua/queue.lua` describes them.
 
-The scripts of the job store put jobs in and take them out. This module reads the queues, and queues
-jobs that were put back for a while.
+The scripts of the job store add and remove jobs. This module reads the queues, and queues jobs
+whose retry was delayed.
 """
 
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ _MOST_DUE = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTurns:
-    """Free slots, and queued jobs that could be taken into them."""
+    """Free slots, and the queued jobs that could take them."""
 
     slots: int
     interactive: int
     batch: int
-    """Not counting those for which no slot is free of interactive jobs."""
+    """Batch jobs, except those that must leave slots free for interactive jobs."""
 
     @property
     def jobs(self) -> int:
-        """Queued jobs that could be taken."""
+        """Number of queued jobs that could be taken."""
         return self.interactive + self.batch
 
 
@@ -48,14 +48,16 @@ class JobTurns:
     def position(self, job_id: str) -> int | None:
         """Return the number of jobs of the same priority before this one.
 
-        None if it is not queued, held, or waits for something else than its turn. Jobs that other
-        tenants submit later may be served earlier.
+        Jobs that other tenants submit later may be served earlier.
+
+        Returns:
+            The number; None if the job is not queued, is held, or is delayed.
         """
         with redis_errors():
             return cast("int | None", self._position(keys=[job_key(job_id)], args=[job_id]))
 
     def positions(self, job_ids: Sequence[str]) -> list[int | None]:
-        """Return the `position` of each job, all in one request to Redis."""
+        """Return the `position` of each job, in one request to Redis."""
         if not job_ids:
             return []
         with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
@@ -69,13 +71,13 @@ class JobTurns:
             return int(self._redis.zcard(turns_key(priority)))
 
     def share_ahead(self, tenant: str, priority: Priority) -> float:
-        """Return the share of the queued jobs that come before a new one of the tenant, 0 to 1."""
+        """Return the share of the queued jobs that come before a new job of the tenant, 0 to 1."""
         with redis_errors():
             queued, ahead = cast("list[int]", self._ahead(args=[priority.value, tenant]))
         return ahead / queued if queued else 1.0
 
     def open(self) -> OpenTurns:
-        """Return how many of the queued jobs could be taken now."""
+        """Return how many queued jobs could be taken now."""
         with redis_errors():
             slots, interactive, batch = cast(
                 "list[int]", self._turns(args=[self._settings.interactive_slots])
@@ -83,6 +85,6 @@ class JobTurns:
         return OpenTurns(slots=slots, interactive=interactive, batch=batch)
 
     def queue_due(self) -> int:
-        """Queue up to 16 jobs that were put back for a while and are due; returns how many."""
+        """Queue up to 16 delayed jobs that are due; returns their number."""
         with redis_errors():
             return cast("int", self._due(args=[_MOST_DUE]))

@@ -1,4 +1,4 @@
-"""What becomes of a photo for which the analysis suggests nothing."""
+"""The result of a job without steps: the analysis of its photo suggested none."""
 
 from dataclasses import fields
 
@@ -15,7 +15,8 @@ _NOTE = Note(
 def keeps_file(photo: PhotoInfo, options: PhotoOptions) -> bool:
     """Return whether the result is the uploaded file, byte for byte.
 
-    So it is unless the options ask for another file; to write a JPEG again would change its pixels.
+    That is so unless the options require another file: encoding a JPEG again would change its
+    pixels.
     """
     changes = {item.name for item in fields(options)} - {"strength", "format"}
     own = photo.header.format
@@ -29,5 +30,5 @@ def keeps_file(photo: PhotoInfo, options: PhotoOptions) -> bool:
 def notes_without_steps(
     photo: PhotoInfo, options: PhotoOptions, notes: tuple[Note, ...]
 ) -> tuple[Note, ...]:
-    """Return the notes of such a result; `notes` are those of a file that is written."""
+    """Return the notes of such a result; `notes` are the notes of a file that is encoded again."""
     return (_NOTE,) if keeps_file(photo, options) else (*notes, _NOTE)

@@ -2,9 +2,9 @@
 
     reserve ──> the client PUTs the file ──> take ──> the job gets a copy
 
-The URL limits neither the size nor the hash of what is sent, and can be used again until it
-expires. So the file is checked when it is taken, and the job gets a copy that the URL cannot reach.
-What was sent expires by itself, whether it was used or not.
+The URL limits neither the size nor the hash of the file, and can be used again until it expires.
+The file is therefore checked when a job takes it, and the job gets a copy that the URL cannot
+change. The uploaded object expires whether or not it was used.
 """
 
 import hashlib
@@ -35,19 +35,19 @@ from service.settings import RedisDatabase, Settings
 
 _FOLDER = "uploads"
 _KEPT_SECONDS = 600
-"""How long an object outlives its URL: for a transfer or a job that began just before."""
+"""Seconds that an object outlives its URL, for a transfer or a job that began just before."""
 _KNOWN_SECONDS = 86_400
-"""How long an expired upload is known as such."""
+"""Seconds for which the record of an expired upload is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresignedUpload:
-    """Where a client sends a file, by when."""
+    """URL and deadline of an upload that a client sends to the bucket."""
 
     id: str
     url: str
     headers: Mapping[str, str]
-    """Headers of the client's `PUT`."""
+    """Headers that the client's `PUT` must have."""
     expires_at: float
     """Seconds since the epoch."""
 
@@ -55,8 +55,8 @@ class PresignedUpload:
 class UploadStore:
     """Presigned uploads; thread-safe.
 
-    Every method raises `UploadsNotConfiguredError` without a bucket, and `StoreUnavailableError`
-    while the bucket or Redis does not answer.
+    Every method raises `UploadsNotConfiguredError` if there is no bucket, and
+    `StoreUnavailableError` if the bucket or Redis does not answer.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class UploadStore:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "UploadStore":
-        """Build the store on the state database, and the bucket of the settings, if any."""
+        """Build the store on the state database, and on the bucket if the settings name one."""
         url = settings.database_url(RedisDatabase.STATE)
         bucket = settings.bucket
         return cls(
@@ -103,9 +103,10 @@ class UploadStore:
         self._index.close()
 
     def reserve(self, *, tenant: str, size: int, sha256: str, media_type: str) -> PresignedUpload:
-        """Return where a tenant may send a file of this size (bytes) and hash (lowercase hex).
+        """Reserve an upload of `size` bytes with this hash (lowercase hex).
 
-        Raises `TooManyUploadsError` if the tenant has as many unexpired uploads as it may.
+        Raises:
+            TooManyUploadsError: if the tenant has the maximum number of unexpired uploads.
         """
         bucket, upload_id = self._bucket, uuid.uuid4().hex
         now = redis_time(self._redis)
@@ -155,12 +156,17 @@ class UploadStore:
     def taken(
         self, upload_id: str, *, tenant: str, job_id: str | None, into: BinaryIO
     ) -> Iterator[Blob]:
-        """Check an upload, fetch its file, and hold it for a job that is made in the block.
+        """Check an upload, fetch its file, and hold it for the job that the block creates.
 
-        If the block raises, another job may use the upload; without a job, nothing is held.
+        If the block raises, another job may use the upload. Without a job id, the upload is not
+        held.
 
-        Raises `UploadNotFoundError`, `UploadExpiredError`, `UploadUsedError`, `UploadMissingError`
-        or `UploadMismatchError`.
+        Raises:
+            UploadNotFoundError: if the tenant has no upload with this id.
+            UploadExpiredError: if it has expired.
+            UploadUsedError: if another job has used it.
+            UploadMissingError: if no file was sent.
+            UploadMismatchError: if the file has another size or hash than announced.
         """
         announced = self._find(upload_id, tenant)
         if job_id is not None:
@@ -173,12 +179,12 @@ class UploadStore:
                 with suppress(ServiceError), redis_errors():
                     self._release(keys=[_key(upload_id)], args=[job_id])
             raise
-        with suppress(ServiceError), redis_errors():  # otherwise it counts until it expires
+        with suppress(ServiceError), redis_errors():  # otherwise the upload counts until it expires
             if job_id is not None:
                 self._redis.zrem(f"hiir:uploads:{tenant}", upload_id)
 
     def _find(self, upload_id: str, tenant: str) -> Blob:
-        """Return the upload as it was announced."""
+        """Return the upload's announced size and hash."""
         _ = self._bucket
         with redis_errors():
             fields = cast("Mapping[str, str]", self._redis.hgetall(_key(upload_id)))

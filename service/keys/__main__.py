@@ -1,6 +1,6 @@
 """`hiir keys create | list | revoke`, or `python -m service.keys`: manages API keys in Redis.
 
-It does not use the API: access to Redis is what authorizes its user.
+It does not use the API: access to Redis authorizes its user.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def _create(keys: KeyStore, options: argparse.Namespace) -> int:
         name=options.name,
         days=options.days,
     )
-    # Only the token goes to standard output, so that programs can read it.
+    # Only the token is written to standard output, so that programs can read it.
     sys.stderr.write(f"{_line(key)}\nSave the key now; it cannot be shown again:\n")
     sys.stdout.write(f"{token}\n")
     return 0
@@ -69,7 +69,7 @@ def _day(timestamp: float) -> str:
 
 
 def _settings(data_dir: Path) -> Settings:
-    """Return the settings; Redis defaults to that of the running embedded stack."""
+    """Return the settings; Redis defaults to the one of the running embedded stack."""
     settings = Settings()
     state = data_dir / "stack.json"
     if "redis_url" in settings.model_fields_set or not state.exists():

@@ -1,7 +1,7 @@
-"""An API key: a token that only its owner has, and what the service stores of it. Pure.
+"""An API key: a token that only its owner has, and the record that the service stores. No I/O.
 
-A token reads `hiir_<id>_<secret>`. The id finds the record, which holds only the token's SHA-256:
-the secret has 256 random bits, so a slow hash would add nothing.
+A token has the form `hiir_<id>_<secret>`. The id finds the record, which holds only the token's
+SHA-256: the secret has 256 random bits, so a slow hash would add no security.
 """
 
 import hashlib
@@ -39,11 +39,11 @@ class ApiKey:
     tenant: str
     scopes: frozenset[Scope]
     name: str
-    """A label: the program or machine that uses the key."""
+    """Label: the program or machine that uses the key."""
     created_at: float
     expires_at: float | None
     sha256: str
-    """Of the whole token, lowercase hex."""
+    """SHA-256 of the whole token, in lowercase hex."""
 
     @classmethod
     def make(
@@ -57,7 +57,8 @@ class ApiKey:
     ) -> tuple[Self, str]:
         """Create a key and its token, which is available only here.
 
-        Raises `ValueError` for an invalid tenant name, and for a key without scopes.
+        Raises:
+            ValueError: if the tenant name is invalid, or the key has no scopes.
         """
         if not _TENANT.fullmatch(tenant):
             raise ValueError("a tenant name has 1 to 63 lowercase letters, digits and dashes")
@@ -81,7 +82,7 @@ class ApiKey:
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
     def matches(self, token: str) -> bool:
-        """Return whether `token` belongs to the key, in constant time."""
+        """Return whether `token` belongs to the key, comparing in constant time."""
         return hmac.compare_digest(self.sha256, _digest(token))
 
     def to_fields(self) -> dict[str, str]:
@@ -98,7 +99,7 @@ class ApiKey:
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str]) -> Self:
-        """Parse what `to_fields` wrote."""
+        """Parse the output of `to_fields`."""
         return cls(
             id=fields["id"],
             tenant=fields["tenant"],
@@ -111,7 +112,7 @@ class ApiKey:
 
 
 def key_id_of(token: str) -> str | None:
-    """Return the id inside a token; None if it is malformed."""
+    """Return the id contained in a token; None if the token is malformed."""
     found = _TOKEN.fullmatch(token)
     return found[1] if found else None
 

@@ -1,4 +1,4 @@
-"""API keys in Redis: a hash for each, which expires with the key, and one index."""
+"""API keys in Redis: one hash per key, which expires with it, and an index."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -40,10 +40,12 @@ class KeyStore:
     ) -> tuple[ApiKey, str]:
         """Create a key; returns it with its token, which is not stored.
 
-        Raises `ValueError` like `ApiKey.make`, and `KeyLimitError` if the tenant has two live keys
-        already. Two allow a new one to be rolled out before the old one is revoked.
+        Raises:
+            ValueError: see `ApiKey.make`.
+            KeyLimitError: if the tenant already has two live keys. Two keys allow a new one to be
+                rolled out before the old one is revoked.
         """
-        now = redis_time(self._redis)  # the clock that ends the key
+        now = redis_time(self._redis)  # this clock also expires the key
         seconds = None if days is None else days * _SECONDS_A_DAY
         key, token = ApiKey.make(
             tenant=tenant,
@@ -89,7 +91,7 @@ class KeyStore:
         return sorted(keys, key=lambda key: key.created_at)
 
     def revoke(self, key_id: str) -> bool:
-        """Revoke a key, effective with the next request; False if it does not exist."""
+        """Revoke a key, effective with the next request; returns False if it does not exist."""
         with redis_errors(), self._redis.pipeline(transaction=True) as pipe:
             pipe.delete(_key(key_id))
             pipe.hdel(_INDEX, key_id)

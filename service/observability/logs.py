@@ -61,7 +61,7 @@ def trace_context(trace: TraceContext) -> Iterator[None]:
 def origin_context(
     *, tenant: str, request_id: str | None, traceparent: str | None, tracestate: str | None
 ) -> Iterator[None]:
-    """Restore the context of a request in another process that works for it later."""
+    """Restore the context of a request in a process that continues its work later."""
     trace = TraceContext.parse(traceparent, [tracestate or ""]) if traceparent else None
     with ExitStack() as contexts:
         contexts.enter_context(tenant_context(tenant))
@@ -83,7 +83,7 @@ def current_request_id() -> str | None:
 
 
 class _ContextFormatter(logging.Formatter):
-    """Adds the ids; subclasses format the line."""
+    """Adds the ids of the context; subclasses format the line."""
 
     def ids(self) -> dict[str, str]:
         trace = _trace.get()
@@ -137,12 +137,13 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
-    for server in ("uvicorn", "uvicorn.error"):  # it starts with its own handlers and levels
+    for server in ("uvicorn", "uvicorn.error"):  # uvicorn starts with its own handlers and levels
         logging.getLogger(server).handlers.clear()
         logging.getLogger(server).setLevel(logging.NOTSET)
         logging.getLogger(server).propagate = True
-    # Celery logs each message twice; the job's own lines say more.
+    # Celery logs each message twice, and the job's own log lines say more.
     for chatty in ("httpx", "httpcore", "PIL", "celery.app.trace", "celery.worker.strategy"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    # It warns of every attempt to reach a collector, then reports the batch that it gives up.
+    # The exporter warns of every failed attempt to reach a collector, and then reports the dropped
+    # batch.
     logging.getLogger("opentelemetry").setLevel(logging.ERROR)

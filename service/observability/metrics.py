@@ -1,8 +1,8 @@
 """All Prometheus metrics, their labels, and the server that exposes them.
 
 Label values never come from a client: routes, tasks, stages and codes are few and fixed. Counters
-that alerts use begin at 0 for all of them: Prometheus computes no rate from the first value of a
-series, so that a series that began with its first failure would not count it.
+that alerts use start at 0 for every label value, because Prometheus computes no rate from the first
+value of a series: a series that started with its first failure would not count it.
 """
 
 import logging
@@ -30,7 +30,7 @@ _STAGE_BUCKETS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
 
 
 class JobMetrics:
-    """Jobs by state; the one process that changes a job's state counts it."""
+    """Jobs by state; the process that changes a job's state counts it."""
 
     def __init__(self, registry: CollectorRegistry, *, tasks: Iterable[str]) -> None:
         self._jobs = Counter(
@@ -52,7 +52,7 @@ class JobMetrics:
 
 
 class CacheMetrics:
-    """Submissions by what the result cache had for them."""
+    """Submissions by outcome of the result cache."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._results = Counter(
@@ -94,7 +94,7 @@ class HttpMetrics:
         )
 
     def expect(self, routes: Iterable[str]) -> None:
-        """Begin the counters of server errors at 0, for each route template."""
+        """Start the counters of server errors at 0, for each route template."""
         codes = {error.status for error in error_types() if error.status >= 500}
         for route in routes:
             for code in codes:
@@ -125,7 +125,7 @@ class WorkMetrics:
             buckets=_STAGE_BUCKETS,
             registry=registry,
         )
-        for priority in Priority:  # a series that begins with its first job has no rate there
+        for priority in Priority:  # a series that starts with its first job has no rate for it
             self._queue.labels(priority=priority.value)
         self._megapixels = Counter(
             "hiir_megapixels_total",
@@ -153,8 +153,8 @@ class WorkMetrics:
 class MetricsServer:
     """Serves `/metrics` on a separate port, outside of authentication and rate limits.
 
-    A port that is in use is retried. Of several API processes (`uvicorn --workers`) the first one
-    gets the port; it reports for all if they share a `PROMETHEUS_MULTIPROC_DIR`.
+    If the port is in use, binding is retried. With several API processes (`uvicorn --workers`) the
+    first one gets the port; it reports for all of them if they share a `PROMETHEUS_MULTIPROC_DIR`.
     """
 
     def __init__(

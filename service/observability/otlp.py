@@ -1,7 +1,7 @@
 """Records spans with OpenTelemetry's SDK and sends them by OTLP over HTTP.
 
-Nothing else imports the SDK. The provider is not registered globally: libraries that would add
-spans of their own find none.
+No other module imports the SDK. The provider is not registered globally, so that instrumented
+libraries do not add their own spans.
 """
 
 import logging
@@ -32,7 +32,7 @@ _KINDS = MappingProxyType({kind: SdkKind[kind.name] for kind in SpanKind})
 
 
 class OtlpRecorder:
-    """Sends spans in batches from a thread; those that do not fit its queue are dropped.
+    """Sends spans in batches from a thread; spans that exceed its queue are dropped.
 
     The SDK reads its standard variables: `OTEL_EXPORTER_OTLP_*`, `OTEL_TRACES_SAMPLER`,
     `OTEL_BSP_*`, `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME`.
@@ -40,7 +40,7 @@ class OtlpRecorder:
 
     def __init__(self, *, service: str) -> None:
         given = OTELResourceDetector().detect()
-        # Its own hook at exit waits up to half a minute for a collector that does not answer.
+        # The SDK's exit hook would wait up to half a minute for a collector that does not answer.
         self._provider = TracerProvider(
             resource=Resource.create({"service.name": service}).merge(given),
             shutdown_on_exit=False,
@@ -79,8 +79,8 @@ class OtlpRecorder:
         )
 
     def close(self, *, seconds: float) -> None:
-        """Send what has not been sent, for so many seconds at most."""
-        # The SDK's own timeouts do not cover an attempt under way and its retries.
+        """Send the remaining spans, for at most `seconds`."""
+        # The SDK's timeouts do not cover an attempt in progress and its retries.
         flushing = threading.Thread(
             target=self._provider.force_flush, name="flush-spans", daemon=True
         )
@@ -91,7 +91,7 @@ class OtlpRecorder:
 
 
 class OtlpSpan:
-    """A span of the SDK."""
+    """A span recorded by the SDK."""
 
     def __init__(self, inner: SdkSpan) -> None:
         self._inner = inner
@@ -105,7 +105,7 @@ class OtlpSpan:
 
     @property
     def context(self) -> TraceContext:
-        """Its ids."""
+        """Ids of the span."""
         return self._context
 
     def set(self, attributes: Attributes) -> None:

@@ -1,6 +1,6 @@
 """Spans: the steps of a trace.
 
-Every span has ids, which are in log lines and in outgoing calls. It is recorded only while a
+Every span has ids, which appear in log lines and in outgoing calls. It is recorded only while a
 recorder is installed (`service.observability.tracing`).
 """
 
@@ -30,7 +30,7 @@ class Span(Protocol):
 
     @property
     def context(self) -> TraceContext:
-        """Its ids."""
+        """Ids of the span."""
         ...
 
     def set(self, attributes: Attributes) -> None:
@@ -38,7 +38,7 @@ class Span(Protocol):
         ...
 
     def fail(self, kind: str) -> None:
-        """Mark the step as failed; `kind` is a code or the name of an exception, never a text."""
+        """Mark the step as failed; `kind` is a code or an exception's name, never free text."""
         ...
 
     def end(self, *, at: float | None = None) -> None:
@@ -64,7 +64,7 @@ class SpanRecorder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UnrecordedSpan:
-    """A span of which only the ids exist."""
+    """A span that has ids but is not recorded."""
 
     context: TraceContext
 
@@ -88,7 +88,7 @@ class _Installed:
 
 
 def install_recorder(recorder: SpanRecorder | None) -> None:
-    """Record the spans of this process from now on; None stops that."""
+    """Record the spans of this process from now on; None stops recording."""
     _Installed.recorder = recorder
 
 
@@ -101,9 +101,9 @@ def span(
     attributes: Attributes | None = None,
     recorded: bool = True,
 ) -> Iterator[Span]:
-    """Make the block a span of the current trace, or of the one of `parent`.
+    """Run the block in a span of the current trace, or of the trace of `parent`.
 
-    An exception fails the span. With `recorded=False` the span has ids alone.
+    An exception marks the span as failed. With `recorded=False` the span only has ids.
     """
     above = parent or current_trace()
     recorder = _Installed.recorder if recorded else None
@@ -123,7 +123,7 @@ def span(
 
 
 def record_span(name: str, *, began: float, ended: float, attributes: Attributes) -> None:
-    """Record a step of the current trace that is over; times in seconds since the epoch."""
+    """Record a completed step of the current trace; times are in seconds since the epoch."""
     if _Installed.recorder is not None:
         step = _Installed.recorder.start(
             name,

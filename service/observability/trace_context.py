@@ -21,14 +21,14 @@ _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceContext:
-    """The ids of one span of a trace, as they are passed on."""
+    """The ids of one span of a trace, as they are propagated."""
 
     trace_id: str
-    """32 hex digits, the same for the whole trace."""
+    """32 hex digits; the same for the whole trace."""
     span_id: str
-    """16 hex digits, of this span."""
+    """16 hex digits; identifies this span."""
     flags: str = "00"
-    """2 hex digits: whether the caller samples the trace."""
+    """2 hex digits that say whether the caller samples the trace."""
     tracestate: str = ""
     """Vendor data to pass on; may be empty."""
 
@@ -55,7 +55,7 @@ class TraceContext:
 
     @classmethod
     def parse(cls, header: str, states: Sequence[str] = ()) -> Self | None:
-        """Parse `traceparent` and all `tracestate` headers; None if they are not valid."""
+        """Parse `traceparent` and all `tracestate` headers; returns None if they are not valid."""
         found = _TRACEPARENT.fullmatch(header.strip())
         if found is None:
             return None
@@ -67,14 +67,14 @@ class TraceContext:
         return cls(trace_id=trace_id, span_id=span_id, flags=flags, tracestate=state)
 
     def child(self) -> Self:
-        """Start the next span of the same trace."""
+        """Create the next span of the same trace."""
         return replace(self, span_id=secrets.token_hex(8))
 
 
 def _read_states(headers: Sequence[str]) -> str:
-    """Join the members of all headers; empty if any is malformed.
+    """Join the members of all headers; returns an empty string if any is malformed.
 
-    Whole members are dropped from the end, where the oldest are, until it fits.
+    If the result is too long, whole members are dropped from the end, where the oldest ones are.
     """
     listed = [member.strip(" \t") for header in headers for member in header.split(",")]
     members = [member for member in listed if member]

@@ -14,15 +14,15 @@ from service.settings.tracing import TracingSettings
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
-"""How long a process that ends waits for the collector."""
+"""Seconds that a process waits for the collector when it ends."""
 
 
 @contextmanager
 def exporting_spans(service: str) -> Iterator[None]:
-    """Export the spans of this process during the block, if the environment asks for it.
+    """Export the spans of this process during the block, if the environment names a collector.
 
     Enter it after the process was forked: the SDK sends from a thread, which a fork does not copy.
-    On leaving, what has not been sent is sent, for `FLUSH_SECONDS` at most.
+    On exit, the remaining spans are sent, for at most `FLUSH_SECONDS`.
 
     Args:
         service: the `service.name` of the spans, unless `OTEL_SERVICE_NAME` is set.

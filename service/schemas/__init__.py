@@ -1,4 +1,4 @@
-"""Schemas: the JSON bodies of the API's answers; webhooks send that of a job too.
+"""Schemas: the JSON bodies of the API's responses; webhooks also send those of jobs.
 
 Begin with `job`. The bodies about webhooks themselves are in `webhooks.views`.
 """

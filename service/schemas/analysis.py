@@ -1,4 +1,4 @@
-"""The body about an analysis."""
+"""Bodies about an analysis."""
 
 from typing import Self
 
@@ -10,13 +10,13 @@ class AnalysisConfidence(View):
     """Confidence of each value, 0 to 1."""
 
     noise_sigma: float
-    """That it is noise, and not texture."""
+    """Confidence that it is noise, and not texture."""
     jpeg_quality: float
-    """0 for other formats, and for tables that libjpeg does not have."""
+    """0 for other formats, and for tables that differ from those of libjpeg."""
     blockiness: float
     blur: float
     drawing: float
-    """That `drawing` is right."""
+    """Confidence that `drawing` is right."""
     suggestion: float
 
 
@@ -25,21 +25,21 @@ class AnalysisView(View):
 
     format: str
     width: int
-    """Pixels of the upright photo."""
+    """Width of the upright photo in pixels."""
     height: int
     noise_sigma: float
     """Standard deviation of the noise on the scale of 255."""
     jpeg_quality: int | None
     """1 to 100 on libjpeg's scale; null for other formats."""
     blockiness: float
-    """Differences across the borders of JPEG's blocks against those within; 1 without blocks."""
+    """Ratio of differences across JPEG block borders to those within blocks; 1 without blocks."""
     blur: float
-    """0 for sharp to 1 for blurred: a hint, since a soft scene measures the same."""
+    """0 (sharp) to 1 (blurred); only a hint, since a soft scene has the same value."""
     may_be_blurred: bool
     drawing: bool
-    """Whether it is a drawing or a screenshot."""
+    """Whether the picture is a drawing or a screenshot."""
     suggestion: list[Suggestion]
-    """The tasks that `task=auto` would run, in order; empty where the photo is best left alone."""
+    """The tasks that `task=auto` would run, in order; empty if none is needed."""
     confidence: AnalysisConfidence
 
     @classmethod

@@ -138,11 +138,11 @@ class BatchView(View):
     counts: dict[ItemStatus, int]
     """Number of files by status."""
     client_metadata: dict[str, str]
-    """As submitted."""
+    """Data of the client, as submitted."""
     created_at: datetime
     expires_at: datetime
     items: list[BatchItemView]
-    """In the order of submission."""
+    """Files, in the order of submission."""
     urls: BatchUrls
 
     @classmethod
@@ -203,7 +203,7 @@ class ManifestItem(View):
 
     index: int
     filename: str | None
-    """As submitted."""
+    """Filename, as submitted."""
     status: ItemStatus
     file: str | None
     """Filename of the result in the archive."""
@@ -211,7 +211,7 @@ class ManifestItem(View):
     bytes: int | None
     task: str | None
     steps: list[StepView]
-    """The tasks in their order, with the models that did them."""
+    """Steps of the job, in order, with the models that ran them."""
     error: FailureView | None
 
 

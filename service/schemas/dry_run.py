@@ -1,4 +1,4 @@
-"""The body about a dry run."""
+"""Bodies about dry runs."""
 
 from typing import Any, Self
 
@@ -21,7 +21,7 @@ class DryRunView(FirstStepView):
     task: str
     """Name of the task; `auto`, or `chain` for several tasks."""
     steps: list[StepView]
-    """The tasks in their order; none if `auto` found nothing to restore."""
+    """Steps of the job, in order; empty if `auto` found nothing to restore."""
     options: dict[str, Any]
     """Options for the result that differ from the defaults."""
     output: PlannedImageView
@@ -29,11 +29,11 @@ class DryRunView(FirstStepView):
     seconds: float | None
     """Predicted time from the job's start to its end; null before the model's first job."""
     wait_seconds: float | None
-    """Predicted time until the job starts; null without a worker."""
+    """Predicted time until the job starts; null if there is no worker."""
     megapixels: float
-    """Megapixels that the job would take of the quota of the day."""
+    """Megapixels that the job would count towards the daily quota."""
     cached: bool
-    """Whether the result of an earlier job would be the answer: at once, and without quota."""
+    """Whether the result of an earlier job would be returned, immediately and without quota."""
     warnings: list[WarningView]
     """Changes to the photo other than its restoration."""
 

@@ -8,4 +8,4 @@ class HealthView(View):
 
     ready: bool
     components: dict[str, str]
-    """`ready`, or the reason why not."""
+    """`ready`, or the reason why the component is not ready."""

@@ -50,7 +50,7 @@ class OutputTensor(TensorMetadata):
     """The restored image."""
 
     parameters: dict[str, int | str]
-    """`binary_data_size` where the image follows the JSON; else `content_type`, `base64`."""
+    """`binary_data_size` if the image follows the JSON; otherwise `content_type`, `base64`."""
     data: list[str] | None = None
 
 
@@ -59,9 +59,9 @@ class InferenceResponse(View):
 
     model_name: str
     model_version: str
-    """Versions of the models that have restored the image."""
+    """Versions of the models that restored the image."""
     id: str
-    """As in the request."""
+    """Id of the request, if it has one."""
     parameters: dict[str, bool | str]
     """The job's id, the media type and SHA-256 of the file, and whether it was cached."""
     outputs: list[OutputTensor]

@@ -46,7 +46,7 @@ class ProgressView(View):
     tiles_done: int
     tiles_total: int
     tile_grid: TileGridView | None
-    """Null until the image is decoded."""
+    """Grid of the tiles; null until the image is decoded."""
     percent: int
 
     @classmethod
@@ -167,13 +167,13 @@ class JobView(FirstStepView):
     id: str
     status: JobStatus
     filename: str | None
-    """As submitted."""
+    """Filename, as submitted."""
     client_metadata: dict[str, str]
-    """As submitted."""
+    """Data of the client, as submitted."""
     task: str
     """Name of the task; `auto`, or `chain` for several tasks."""
     steps: list[StepView]
-    """The tasks in their order; none if `auto` found nothing to restore."""
+    """Steps of the job, in order; empty if `auto` found nothing to restore."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -183,13 +183,13 @@ class JobView(FirstStepView):
     """Jobs of the same priority before this one; null unless the job is queued."""
     attempt: int
     cached: bool
-    """Whether the result is that of an earlier job with the same image, parameters and models."""
+    """Whether the result comes from an earlier job with the same image, parameters and models."""
     cancel_requested: bool
     purged: bool
     """Whether the files were deleted on request."""
     progress: ProgressView
     timings: dict[str, float]
-    """Seconds per stage."""
+    """Seconds spent in each stage."""
     input: ImageView
     output: ImageView | None
     options: dict[str, Any]

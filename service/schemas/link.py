@@ -15,7 +15,7 @@ class LinkRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ttl: Annotated[int, Field(ge=1, le=MAX_LINK_SECONDS)] = 300
-    """Seconds; the link never works for longer than the result is kept."""
+    """Lifetime in seconds; the link never works for longer than the result is kept."""
 
 
 class LinkView(View):

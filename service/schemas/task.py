@@ -14,20 +14,20 @@ class ModelView(View):
     name: str
     version: str
     sha256: str
-    """Of the weights."""
+    """SHA-256 of the weights, in lowercase hex."""
     architecture: str
     precision: str
-    """Precision of the computation: `fp32`, `fp16`, or `bf16` where the CPU has it."""
+    """Precision of the computation: `fp32`, `fp16`, or `bf16` if the CPU supports it."""
     scale: int
     source: str
-    """What super-resolution enlarges: `clean` files, or `photo` (noisy, compressed)."""
+    """Kind of files that super-resolution enlarges: `clean`, or `photo` (noisy, compressed)."""
     input_channels: int
     """1 for gray images, 3 for color, 6 for two views in color."""
     output_channels: int
     tile: int
     overlap: int
     seconds_per_megapixel: float | None
-    """Measured on recent jobs, per megapixel of input; null before the first."""
+    """Measured on recent jobs, per megapixel of input; null before the first job."""
     quality: dict[str, float]
     """Measured quality of these weights."""
 
@@ -58,10 +58,10 @@ class ParameterView(View):
 
     name: str
     values: list[str]
-    """All allowed values; words beside the numbers, where numbers are allowed."""
+    """All allowed values; if numbers are allowed, the words that are allowed in addition."""
     required: bool
     minimum: float | None
-    """Lowest number that is allowed; null where none is."""
+    """Lowest allowed number; null if numbers are not allowed."""
     maximum: float | None
 
 
@@ -80,9 +80,9 @@ class TaskView(View):
     max_pixels: dict[str, int]
     """Maximum number of input pixels, by scale."""
     formats: list[str]
-    """Formats that are read; `format` lists those that are written."""
+    """Formats that can be read; the parameter `format` lists those that can be written."""
     models: list[ModelView]
-    """The image determines which of them restores it; the preferred one comes first."""
+    """Models of the task, the preferred one first; the image determines which one restores it."""
 
     @classmethod
     def of(cls, task: Task, limits: Limits, *, models: list[ModelView]) -> Self:

@@ -16,7 +16,7 @@ class UploadRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     size: Annotated[int, Field(ge=1)]
-    """Bytes; at most as many as a request body may have."""
+    """Size in bytes; at most that of a request body."""
 
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", examples=[_EXAMPLE_HASH])]
     """SHA-256 of the bytes, lowercase hex."""
@@ -46,4 +46,4 @@ class UploadView(View):
     headers: dict[str, str]
     """Headers of this `PUT`."""
     expires_at: datetime
-    """When the URL ends; the job must be submitted before."""
+    """Time until which the URL is valid; the job must be submitted before."""

@@ -18,7 +18,7 @@ class View(BaseModel):
 
 @contextmanager
 def root_path_context(prefix: str) -> Iterator[None]:
-    """Put `prefix` before all paths that are built in the block: a proxy or a mount adds it."""
+    """Prepend `prefix` to all paths that are built in the block, as a proxy or a mount requires."""
     token = _root_path.set(prefix.rstrip("/"))
     try:
         yield
@@ -27,7 +27,7 @@ def root_path_context(prefix: str) -> Iterator[None]:
 
 
 def to_path(path: str) -> str:
-    """Return the path of a route as the client of the current request sees it."""
+    """Return the path of a route as the client of the current request has to use it."""
     return _root_path.get() + path
 
 

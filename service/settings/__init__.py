@@ -64,18 +64,22 @@ class InferenceSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tiles_in_flight: PositiveInt | None = None
-    """Tiles of one job in flight at each Triton. By default as many as fill the largest batch of
-    every instance of its model."""
+    """Maximum number of tiles of one job in flight at each Triton server.
+
+    By default it is as many as fill the largest batch of every instance of the model.
+    """
 
     tile_seconds: PositiveFloat = 120
-    """Timeout of one tile, including its wait behind tiles of other jobs."""
+    """Timeout of one tile in seconds, including its wait behind tiles of other jobs."""
 
     outage_seconds: PositiveFloat = 300
-    """How long a running job waits for Triton to come back before it is requeued."""
+    """Seconds for which a running job waits for Triton to return before it is requeued."""
 
     fault_seconds: PositiveFloat = 60
-    """How long a tile is retried after an internal error of Triton, as happens while one of its
-    processes is dead and not yet replaced."""
+    """Seconds for which a tile is retried after an internal error of Triton.
+
+    Such errors occur while one of its processes is dead and not yet replaced.
+    """
 
 
 class ReplicaSettings(BaseModel):
@@ -84,12 +88,16 @@ class ReplicaSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     required: NonNegativeInt = 0
-    """Replicas that must have a job before its submission is answered, and its end before its
-    upload is deleted. With 0 nothing waits for them."""
+    """Number of replicas that must confirm a job before its submission is answered.
+
+    They must also confirm its end before its upload is deleted. With 0 there is no wait.
+    """
 
     timeout_seconds: Annotated[float, Field(gt=0, le=2)] = 1
-    """How long to wait for them. Then a submission is refused with 503, and an ended job keeps its
-    upload."""
+    """Seconds to wait for the replicas.
+
+    After that, a submission is refused with 503, and an ended job keeps its upload.
+    """
 
 
 class MetricsSettings(BaseModel):
@@ -108,8 +116,10 @@ class CacheSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     enabled: bool = True
-    """Whether a tenant that submits the same image and parameters again gets the result that it
-    has already, as long as it has not expired. A request can decline with `Cache-Control`."""
+    """Whether a tenant gets its existing result for the same image and parameters.
+
+    It is used as long as it has not expired. A request can decline with `Cache-Control`.
+    """
 
 
 class Settings(BaseSettings):
@@ -120,7 +130,7 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         frozen=True,
         extra="forbid",
-        hide_input_in_errors=True,  # a Redis URL that is refused contains its password too
+        hide_input_in_errors=True,  # a rejected Redis URL contains its password too
     )
 
     host: str = "127.0.0.1"
@@ -130,16 +140,24 @@ class Settings(BaseSettings):
     """Who may use the API. `open` requires a loopback `host`."""
 
     drain_seconds: NonNegativeFloat = 5
-    """How long the API keeps serving after it has reported not ready on shutdown, so that load
-    balancers notice."""
+    """Seconds for which the API keeps serving on shutdown, after it has reported not ready.
+
+    Load balancers can react in this time.
+    """
 
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379")
-    """Redis server, or the sentinels that name it (see `redis_address`), with its password, and
-    without a database number: the service uses three (see `RedisDatabase`)."""
+    """URL of the Redis server, or of the sentinels that name it (see `redis_address`).
+
+    It includes the password, but no database number, because the service uses three databases (see
+    `RedisDatabase`).
+    """
 
     triton_url: str = "127.0.0.1:8001"
-    """Triton's gRPC address, `host:port`, several separated by commas, or `dns:///name:port` for
-    all addresses of a name. The service needs no other port."""
+    """Triton's gRPC address: `host:port`, several addresses, or `dns:///name:port`.
+
+    Several addresses are separated by commas; `dns:///name:port` stands for all addresses of a
+    hostname. The service needs no other port.
+    """
 
     model_repository: Path = Path("model_repository")
 
@@ -163,7 +181,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_open_mode(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """Fill in the defaults of open mode, where neither environment nor code sets the field."""
+        """Fill in the defaults of open mode for fields that neither environment nor code sets."""
         if data.get("auth") != AuthMode.OPEN:
             return data
         for name, values in OPEN_MODE.items():

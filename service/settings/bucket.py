@@ -24,35 +24,42 @@ class BucketSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str | None = None
-    """`s3://bucket/prefix`. Without one, Redis keeps the images too, and there are no presigned
-    uploads."""
+    """`s3://bucket/prefix`.
+
+    Without a bucket, Redis also keeps the images, and there are no presigned uploads.
+    """
 
     endpoint: str | None = None
     """`https://host:port` of a store other than AWS."""
 
     public_endpoint: str | None = None
-    """The same store as clients reach it, for the URLs that they get; `endpoint` by default."""
+    """URL of the same store for clients, used in the URLs that they get; `endpoint` by default."""
 
     region: str | None = None
 
     access_key_id: str | None = None
-    """With `secret_access_key`; by default the standard AWS variables and the machine's role."""
+    """Used with `secret_access_key`; by default the standard AWS variables and the machine's role.
+    """
 
     secret_access_key: SecretStr | None = None
 
     redirects: bool = False
-    """Whether a signed link to a result leads to the bucket, by a redirect (303), instead of being
-    answered with the bytes."""
+    """Whether a signed link to a result redirects to the bucket (303).
+
+    Otherwise the API returns the bytes.
+    """
 
     redirect_seconds: PositiveInt = 300
-    """How long the URL of such a redirect can be used."""
+    """Seconds for which the URL of such a redirect is valid."""
 
     upload_seconds: Annotated[int, Field(ge=1, le=604_800)] = 3600
-    """How long a file can be uploaded by a presigned URL, and then used for a job. S3 signs for
-    seven days at most."""
+    """Seconds for which a presigned URL accepts a file, which can then be used for a job.
+
+    S3 signs for at most seven days.
+    """
 
     sweep_seconds: PositiveFloat = 5
-    """Interval at which the API deletes expired objects."""
+    """Interval at which the API deletes expired objects, in seconds."""
 
     @field_validator("url")
     @classmethod
@@ -76,7 +83,7 @@ class BucketSettings(BaseModel):
 
     @property
     def location(self) -> tuple[str, str]:
-        """Name of the bucket, and prefix of all objects without slashes at its ends."""
+        """Name of the bucket, and the prefix of all objects without slashes at its ends."""
         found = _BUCKET.fullmatch(self.url or "")
         if found is None:
             raise AssertionError("there is no bucket")

@@ -13,10 +13,10 @@ class CorsSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     origins: tuple[str, ...] = ()
-    """Their origins, such as `https://photos.example.com`; none by default."""
+    """Allowed origins, such as `https://photos.example.com`; none by default."""
 
     max_age_seconds: NonNegativeInt = 600
-    """How long a browser remembers the answer to a preflight request."""
+    """Seconds for which a browser caches the answer to a preflight request."""
 
     @field_validator("origins")
     @classmethod

@@ -1,8 +1,8 @@
-"""The address of a Redis whose primary Sentinel names.
+"""The address of a Redis server whose primary is named by Sentinel.
 
     redis+sentinel://USER:PASSWORD@SENTINEL:PORT,SENTINEL:PORT/SERVICE?sentinel_password=PASSWORD
 
-User and password are those of the Redis servers. Sentinels with a password of their own get it from
+User and password belong to the Redis servers. Separate credentials of the sentinels are given in
 the query (`sentinel_username`, `sentinel_password`). `rediss+sentinel` encrypts the connections to
 both.
 """
@@ -19,10 +19,10 @@ _DEFAULT_PORT = 26379
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentinelAddress:
-    """Sentinels, the service that they watch, and the credentials of both kinds of servers."""
+    """Sentinels, the service that they monitor, and the credentials of both kinds of servers."""
 
     sentinels: tuple[tuple[str, int], ...]
-    """Host and port of each."""
+    """Host and port of each sentinel."""
     service: str
     tls: bool = False
     database: int | None = None
@@ -40,7 +40,8 @@ class SentinelAddress:
     def parse(cls, url: str) -> Self:
         """Parse a URL, with or without `/DATABASE` after the service.
 
-        Raises `ValueError`, whose text contains nothing of the URL.
+        Raises:
+            ValueError: if the URL is not valid; the message contains no part of the URL.
         """
         parts = urlsplit(url)
         credentials, _, hosts = parts.netloc.rpartition("@")

@@ -1,6 +1,7 @@
-"""The standard variables of OpenTelemetry (`OTEL_*`) that decide whether spans are exported.
+"""The standard variables of OpenTelemetry (`OTEL_*`) that determine whether spans are exported.
 
-The SDK itself reads the others: headers, timeouts, sampling, resource attributes and batches.
+The SDK itself reads the other variables: headers, timeouts, sampling, resource attributes and
+batches.
 """
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -9,7 +10,7 @@ _TRACES_PATH = "/v1/traces"
 
 
 class TracingSettings(BaseSettings):
-    """What the environment says about exporting spans; empty variables count as absent."""
+    """Variables of the environment for exporting spans; empty variables count as absent."""
 
     model_config = SettingsConfigDict(
         env_prefix="OTEL_",
@@ -35,7 +36,7 @@ class TracingSettings(BaseSettings):
     def endpoint(self) -> str | None:
         """URL to which spans are sent; None if none are exported.
 
-        Unlike the SDK's, the default is not a collector on this machine: without an endpoint
+        In contrast to the SDK, the default is not a collector on this machine: without an endpoint
         nothing is recorded.
         """
         if self.sdk_disabled or self.traces_exporter == "none":
@@ -48,7 +49,7 @@ class TracingSettings(BaseSettings):
 
     @property
     def obstacle(self) -> str | None:
-        """Why spans cannot be exported as the variables ask; None if they can."""
+        """Reason why spans cannot be exported as configured; None if they can."""
         if self.traces_exporter not in {"otlp", "none"}:
             return f"OTEL_TRACES_EXPORTER must be otlp or none, not {self.traces_exporter}"
         protocol = self.exporter_otlp_traces_protocol or self.exporter_otlp_protocol

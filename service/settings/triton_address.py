@@ -1,4 +1,4 @@
-"""The addresses of Triton's servers: one, a list, or those that a DNS name has.
+"""The addresses of Triton's servers: one, a list, or all addresses of a DNS name.
 
 gpu1:8001
 gpu1:8001,gpu2:8001
@@ -17,15 +17,19 @@ _DNS = "dns:///"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TritonAddresses:
-    """Where the servers are."""
+    """Addresses of the servers, or the DNS names that have them."""
 
     listed: tuple[tuple[str, int], ...]
     by_name: bool = False
-    """Whether each host is a name whose addresses are one server each."""
+    """Whether each host is a DNS name, each of whose addresses is one server."""
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Parse a setting; raises `ValueError`."""
+        """Parse a setting.
+
+        Raises:
+            ValueError: if it is not such an address.
+        """
         by_name = url.startswith(_DNS)
         listed = []
         for entry in url.removeprefix(_DNS).split(","):
@@ -38,9 +42,9 @@ class TritonAddresses:
         return cls(listed=tuple(listed), by_name=by_name)
 
     def resolve(self) -> tuple[str, ...]:
-        """Return `host:port` of each server now, sorted if they come from DNS.
+        """Return `host:port` of each current server, sorted if they come from DNS.
 
-        Empty if no name has an address.
+        The result is empty if no name has an address.
         """
         if not self.by_name:
             return tuple(dict.fromkeys(f"{host}:{port}" for host, port in self.listed))

@@ -1,4 +1,4 @@
-"""A delivery: one webhook request with its retries. Pure.
+"""A delivery: one webhook request with its retries. No I/O.
 
 pending ──> delivered           the receiver answered 2xx
    │  ^ └─> failed              a permanent error, or the last attempt
@@ -31,7 +31,7 @@ class DeliveryAttempt:
     at: float
     """Seconds since the epoch."""
     seconds: float
-    """Duration."""
+    """Duration of the request, in seconds."""
     status_code: int | None = None
     """Status code of the response; None if there was none."""
     error: str | None = None
@@ -40,10 +40,10 @@ class DeliveryAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One event of one job, to be sent to its owner."""
+    """One event of a job or a batch, to be sent to the webhook of its owner."""
 
     id: str
-    """The `webhook-id`, the same in every attempt, so that receivers can drop duplicates."""
+    """The `webhook-id`; it is the same in every attempt, so that receivers can drop duplicates."""
     job_id: str | None
     """The job, or None if the event is about a batch."""
     tenant: str
@@ -53,11 +53,11 @@ class Delivery:
     created_at: float
     """Time of the event, in seconds since the epoch."""
     next_at: float | None = None
-    """When the next attempt is due; None if there is none."""
+    """Time of the next attempt, in seconds since the epoch; None if there will be none."""
     tries: int = 0
-    """Attempts since the delivery was created or redelivered."""
+    """Number of attempts since the delivery was created or redelivered."""
     attempts: tuple[DeliveryAttempt, ...] = ()
-    """The latest ones, oldest first."""
+    """The latest attempts, oldest first."""
     batch_id: str | None = None
     body: str | None = None
     """The request's body, identical in every attempt."""
@@ -83,15 +83,15 @@ class Delivery:
 
 
 def delivery_id(job_id: str, event: WebhookEvent) -> str:
-    """Return the id that the Lua scripts give: one for each event of a job."""
+    """Return the id that the Lua scripts assign: one for each event of a job."""
     return f"msg_{job_id}_{event.value}"
 
 
 def write_attempts(attempts: tuple[DeliveryAttempt, ...]) -> str:
-    """Serialize to a JSON array."""
+    """Serialize attempts to a JSON array."""
     return json.dumps([asdict(attempt) for attempt in attempts])
 
 
 def read_attempts(text: str) -> tuple[DeliveryAttempt, ...]:
-    """Parse what `write_attempts` wrote."""
+    """Parse the output of `write_attempts`."""
     return tuple(DeliveryAttempt(**values) for values in json.loads(text))

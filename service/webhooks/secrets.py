@@ -1,7 +1,7 @@
-"""Secrets that sign webhooks, one for each tenant, as in Standard Webhooks: `whsec_<base64>`.
+"""Secrets that sign webhooks, one per tenant, in the format of Standard Webhooks: `whsec_<base64>`.
 
-Separate secrets keep one tenant from forging requests to another. A secret is created on first use.
-After a rotation both secrets sign for a while, so that a receiver that knows either one can verify.
+Separate secrets prevent one tenant from forging requests to another. A secret is created on first
+use. After a rotation both secrets sign for some time, so that receivers can verify with either one.
 """
 
 import base64
@@ -21,12 +21,12 @@ _BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSecrets:
-    """The secrets that sign a tenant's webhooks now."""
+    """The secrets that currently sign a tenant's webhooks."""
 
     secret: str = field(repr=False)
     previous: str | None = field(default=None, repr=False)
     previous_until: float | None = None
-    """Seconds since the epoch."""
+    """Time until which the previous secret signs, in seconds since the epoch."""
 
     @property
     def signing(self) -> tuple[str, ...]:
@@ -65,7 +65,7 @@ class WebhookSecretStore:
         raise AssertionError("the script returns a secret")
 
     def rotate(self, tenant: str) -> WebhookSecrets:
-        """Replace the tenant's secret; the previous one keeps signing for a while."""
+        """Replace the tenant's secret; the previous one keeps signing for some time."""
         with redis_errors():
             self._rotate(keys=[_key(tenant)], args=[_make(), self._rotation_seconds])
         return self.get(tenant)

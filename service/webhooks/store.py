@@ -1,8 +1,8 @@
-"""Deliveries in Redis: one hash for each, and for each receiver a sorted set of pending ones.
+"""Deliveries in Redis: one hash per delivery, and a sorted set of pending ones per receiver.
 
 The job store's scripts create them in the same transaction as the event. A sender claims a delivery
-for a limited time, after which it is due again. So a delivery is never lost, and after a crash it
-may be sent twice with the same id. `lua/claim_due.lua` describes the other keys.
+for a limited time, after which it is due again. A delivery is therefore never lost, and may be sent
+twice with the same id after a crash. `lua/claim_due.lua` describes the other keys.
 """
 
 import hashlib
@@ -28,9 +28,9 @@ from service.webhooks.delivery import (
 _RECEIVERS = "hiir:receivers"
 _SENDERS = "hiir:webhook-sender:"
 _LOGGED = 20
-"""Number of attempts that are stored for a delivery."""
+"""Maximum number of attempts that are stored for a delivery."""
 _CLAIM_MARGIN_SECONDS = 20.0
-"""Longest time that a claimed delivery waits for Redis, beside its attempt."""
+"""Longest time that a claimed delivery waits for Redis, in addition to its attempt."""
 
 
 class DeliveryStore:
@@ -66,7 +66,7 @@ class DeliveryStore:
         return [delivery for delivery in found if delivery is not None]
 
     def of_batch(self, batch_id: str) -> list[Delivery]:
-        """Return a batch's deliveries: one for each time that it has ended."""
+        """Return a batch's deliveries: one for each time that the batch has ended."""
         with redis_errors():
             ends = cast("str | None", self._redis.hget(f"hiir:batch-state:{batch_id}", "ends"))
         found = (self.get(f"msg_{batch_id}_{number}") for number in range(1, int(ends or 0) + 1))
@@ -82,9 +82,9 @@ class DeliveryStore:
         return Delivery.from_fields(fields, next_at=due)
 
     def claim_due(self, *, count: int) -> list[Delivery]:
-        """Claim up to `count` deliveries that are due, within the bounds of tenants and receivers.
+        """Claim up to `count` due deliveries, within the limits of tenants and receivers.
 
-        A claimed delivery that is not settled is due again when its claim has ended.
+        A claimed delivery that is not settled is due again when its claim expires.
         """
         settings = self._settings
         with redis_errors():
@@ -112,9 +112,9 @@ class DeliveryStore:
         attempt: DeliveryAttempt | None = None,
         pause: float | None = None,
     ) -> None:
-        """Record the result of an attempt; a pending delivery is due again after `pause`.
+        """Record the result of an attempt; a pending delivery is due again after `pause` seconds.
 
-        `breaker_failures` attempts in a row without a response open the receiver's breaker.
+        `breaker_failures` attempts in a row without a response open the receiver's circuit breaker.
         """
         attempts = (*delivery.attempts, attempt) if attempt is not None else delivery.attempts
         fields = {
@@ -135,9 +135,10 @@ class DeliveryStore:
             )
 
     def renew(self, delivery: Delivery) -> None:
-        """Send again at once, even to a disabled address.
+        """Make the delivery due immediately, even to a disabled address.
 
-        Raises `TooManyRedeliveriesError` if the tenant has asked for too many in a minute.
+        Raises:
+            TooManyRedeliveriesError: if the tenant exceeds the limit of redeliveries per minute.
         """
         most = self._settings.redeliveries_per_minute
         with redis_errors():
@@ -153,7 +154,7 @@ class DeliveryStore:
             self._redis.delete(_gone(delivery.tenant, delivery.url))
 
     def disable(self, tenant: str, url: str, *, seconds: int) -> None:
-        """Disable an address after a 410."""
+        """Disable an address for `seconds`, after a response of 410."""
         with redis_errors():
             self._redis.set(_gone(tenant, url), 1, ex=seconds)
 
@@ -182,5 +183,5 @@ def _due(receiver: str) -> str:
 
 
 def _gone(tenant: str, url: str) -> str:
-    # Hashed: a URL may be long, and may contain a secret.
+    # The URL is hashed, because it may be long and may contain a secret.
     return "hiir:webhook-gone:" + hashlib.sha256(f"{tenant}\0{url}".encode()).hexdigest()

@@ -1,7 +1,7 @@
 """Allowed webhook addresses: the form of the URL, and the networks that its host resolves to.
 
 The service sends these requests from inside its network, on behalf of clients (SSRF). They must
-reach public addresses only: no private network, no loopback, no cloud metadata service.
+reach only public addresses: no private network, no loopback, no cloud metadata service.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,12 +26,12 @@ Network = IPv4Network | IPv6Network
 _CHARACTERS = 2000
 _PORTS = {"http": 80, "https": 443}
 
-# Global addresses that are internal all the same: cloud services, and legacy IPv6 forms.
+# Addresses that are global but internal nonetheless: cloud services, and legacy IPv6 forms.
 _INSIDE = tuple(
     ip_network(text)
     for text in (
         "168.63.129.16/32",  # Azure's host services
-        "192.0.0.0/24",  # protocol assignments, and one cloud's metadata
+        "192.0.0.0/24",  # protocol assignments, and the metadata service of one cloud
         "192.88.99.0/24",  # 6to4 relays
         "::/96",  # IPv4-compatible
     )
@@ -42,18 +42,23 @@ _NAT64_LOCAL = ip_network("64:ff9b:1::/48")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookTarget:
-    """A valid URL, split into what a request needs."""
+    """A valid URL, split into the parts that a request needs."""
 
     scheme: str
     host: str
-    """ASCII hostname, or an address without brackets."""
+    """Hostname in ASCII, or an address without brackets."""
     port: int
     path: str
-    """With the query."""
+    """Path, including the query."""
 
     @classmethod
     def parse(cls, url: str, settings: WebhookSettings) -> Self:
-        """Parse a URL; raises `InvalidWebhookUrlError` with the reason."""
+        """Parse a URL.
+
+        Raises:
+            InvalidWebhookUrlError: if the URL is not valid or not allowed; the message gives the
+                reason.
+        """
         schemes = ("https",) if settings.require_https else ("https", "http")
         if len(url) > _CHARACTERS:
             raise InvalidWebhookUrlError("The URL is too long.", limit=_CHARACTERS, actual=len(url))
@@ -92,7 +97,7 @@ class WebhookTarget:
 
 
 def may_reach(address: Address, allowed: Sequence[Network]) -> bool:
-    """Return whether requests may go to this address: it is public, or its network is allowed."""
+    """Return whether requests may go to this address: it is public, or in an allowed network."""
     return all(
         any(part in network for network in allowed)
         or not (

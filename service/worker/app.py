@@ -59,14 +59,14 @@ def create_worker(settings: Settings) -> Celery:
         return Pipeline.build(settings, models=models, drain=drain, report_outcome=reporter.report)
 
     def start_codec(**_: object) -> None:
-        with suppress(OSError):  # the first job tries again, and fails by a rule of its own
+        with suppress(OSError):  # the first job starts it again, and reports the error
             pipeline().codec.start()
 
     signals.worker_process_init.connect(start_codec, weak=False)
     _trace_jobs()
     define_task(app, pipeline)
     connect_event_loop_heartbeat(app, housekeeping.on_event_loop_tick)
-    # Celery warns about a deliberate setting on every lost connection (see `jobs.queue`).
+    # Celery warns about a setting that is deliberate on every lost connection (see `jobs.queue`).
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     _connect_signals(settings, housekeeping)
 

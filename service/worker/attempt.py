@@ -61,11 +61,11 @@ from service.worker.store_retries import StoreRetries
 logger = logging.getLogger(__name__)
 
 _STAGE_NAMES = {Stage.QUEUED.value: QUEUE_STAGE}
-"""Names of stages in the metrics, where they differ from the job's record."""
+"""Names of stages in the metrics that differ from those in the job's record."""
 
 
 class Attempt:
-    """Holds the lease during the block; an exception inside decides how the job ends."""
+    """Context manager that holds the lease; an exception in its block decides how the job ends."""
 
     def __init__(
         self,
@@ -136,9 +136,9 @@ class Attempt:
         self._heartbeat.check()
 
     def set_tiles(self, steps: Sequence[PlannedStep]) -> None:
-        """Record the tiles of all steps before the first one is done.
+        """Record the number of tiles of all steps before the first step starts.
 
-        Only the tiles of a single step form a grid.
+        The columns of the tile grid are recorded for jobs of a single step only.
         """
         self._heartbeat.progress = replace(
             self._heartbeat.progress,
@@ -147,14 +147,14 @@ class Attempt:
         )
 
     def report_tiles(self, done: int, _: int) -> None:
-        """Record how many tiles of the current step are done."""
+        """Record how many tiles of the current step are complete."""
         self._heartbeat.progress = replace(
             self._heartbeat.progress, tiles_done=self._tiles_before + done
         )
         self._heartbeat.check_soon()
 
     def end_step(self, planned: PlannedStep, parts: Mapping[str, float]) -> None:
-        """Record the model of a step that is done, and the seconds of its parts."""
+        """Record a completed step: its model, and the seconds spent in each of its parts."""
         self._steps.append(EndedStep.of(planned, seconds=sum(parts.values())))
         self._tiles_before += len(planned.tiles)
         self._stages.add(parts)
@@ -168,7 +168,7 @@ class Attempt:
         return self._heartbeat.interrupting(interrupt)
 
     def fetch_source(self, into: BinaryIO) -> None:
-        """Copy the upload to a file; raises `InputExpiredError` or `StoreFaultError`."""
+        """Copy the upload into a file; raises `InputExpiredError` or `StoreFaultError`."""
 
         def fetch() -> None:
             blob = self._job.source.blob
@@ -192,9 +192,11 @@ class Attempt:
         height: int,
         preview: Preview | None,
     ) -> None:
-        """Store the result and end the job, retrying while Redis is down or full.
+        """Store the result and end the job; both are retried while Redis is down or full.
 
-        The encoded result is kept meanwhile. Raises `StoreFullError` after `store_full_seconds`.
+        The encoded result is kept during the retries. Raises `ResultTooLargeError` above the limit,
+        `StoreFullError` after `store_full_seconds`, and `JobInterruptedError` if the lease was lost
+        or the owner canceled the job.
         """
         size = content.seek(0, os.SEEK_END)
         if size > self._limits.result_bytes:
@@ -205,7 +207,8 @@ class Attempt:
             )
 
         def hand_over() -> LeaseState:
-            # Both steps on each retry: the first blob may be lost. The same id: no second copy.
+            # Both steps on each retry: the first blob may be lost. It keeps its id, so there is no
+            # copy.
             content.seek(0)
             blob = self._blobs.put(
                 iter(partial(content.read, MIB), b""),
@@ -284,7 +287,7 @@ class Attempt:
     def _end(self, error: Exception) -> None:
         reason = error.reason if isinstance(error, JobInterruptedError) else self._heartbeat.reason
         if reason is StopReason.TIMED_OUT and isinstance(error, StoreFullError):
-            reason = None  # the time went by in the wait for memory
+            reason = None  # the time limit was reached while waiting for memory
         match reason:
             case StopReason.LEASE_LOST:
                 logger.warning("lease lost: the result of this attempt is discarded")
@@ -323,7 +326,7 @@ class Attempt:
                 self._fail(ServiceError("The job failed because of an internal error."))
 
     def _end_without_disk(self) -> None:
-        """Requeue for later, so that the job is not tried in a loop."""
+        """Requeue the job with a delay, so that it is not retried in a tight loop."""
         if self._may_wait(self._settings.store_full_seconds):
             logger.warning("no disk space left: requeuing the job for later")
             self._requeue(later=True)
@@ -331,7 +334,7 @@ class Attempt:
             self._fail(DiskFullError("There is no disk space left for temporary files."))
 
     def _may_wait(self, seconds: float) -> bool:
-        """Return whether less than `seconds` have passed since the first attempt began."""
+        """Return whether fewer than `seconds` have passed since the first attempt began."""
         begun = self._job.started_at or self._job.created_at
         return self._jobs.now() < begun + seconds
 
@@ -368,7 +371,7 @@ class Attempt:
                 logger.warning("the lease was lost before the job could be requeued")
 
     def _release_source(self, status: JobStatus) -> None:
-        """Delete the upload, unless a failover may still bring the job back."""
+        """Delete the upload, unless a failover may still restore the job's earlier state."""
         try:
             if not self._jobs.confirm_end(self._lease, status):
                 self._keep_source()
@@ -383,10 +386,9 @@ class Attempt:
         return lifetime + self._settings.download_seconds
 
     def _publish_batch_turn(self) -> None:
-        """Let the next batch job take the place of this one.
+        """Publish a turn for the next batch job, which takes this job's place.
 
-        The turns of batch jobs are dropped while as many run as may. Those of interactive jobs are
-        never dropped.
+        Turns of batch jobs are dropped while the maximum number runs; interactive ones never are.
         """
         if self._job.priority is Priority.BATCH:
             with suppress(ServiceError):  # otherwise the reaper publishes it

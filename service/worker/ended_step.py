@@ -1,4 +1,4 @@
-"""The steps of a job that are done, and what they took."""
+"""Completed steps of a job, and the time that they took."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from service.jobs.stored_image import StoredImage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedStep:
-    """A step that is done, and what it took."""
+    """A completed step and the time that it took."""
 
     step: Step
-    """With the model that did it."""
+    """The step, with the model that ran it."""
     work: TileWork
     seconds: float
     pixels: int
-    """Of its image, without padding."""
+    """Pixels of the step's image, without padding."""
 
     @classmethod
     def of(cls, planned: PlannedStep, *, seconds: float) -> Self:
-        """Build the record of a planned step that took so many seconds."""
+        """Build the record of a planned step that took `seconds`."""
         work = TileWork(
             model_sha256=planned.model.sha256,
             any_size=planned.any_size,
@@ -43,7 +43,11 @@ def record_throughput(
     written_pixels: int,
     timings: Mapping[str, float],
 ) -> None:
-    """Record what a job took; raises `StoreUnavailableError`."""
+    """Record the durations of a job's steps and stages.
+
+    Raises:
+        StoreUnavailableError: if Redis does not answer.
+    """
     work = JobWork(
         steps=tuple(ended.work for ended in steps),
         read_format=source.format,

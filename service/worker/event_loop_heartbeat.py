@@ -1,4 +1,4 @@
-"""Heartbeat of a Celery worker's event loop: it runs and is connected to the broker."""
+"""Heartbeat of a Celery worker's event loop, sent while it runs and is connected to the broker."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,7 @@
 """Health check of a worker's container: `python -m service.worker.health`.
 
-It checks the heartbeat that the worker writes while its event loop runs and is connected: a process
-that merely exists is not healthy.
+It checks the heartbeat that the worker writes while its event loop runs and is connected to the
+broker. A process that exists but does not run its event loop is unhealthy.
 """
 
 import socket

@@ -23,14 +23,14 @@ logger = logging.getLogger(__name__)
 
 _BEAT_SECONDS = 0.5
 _TILE_SECONDS = 0.05
-"""Shortest pause between two checks after tiles: a GPU does many tiles in it."""
+"""Shortest interval between two checks after tiles; a GPU completes many tiles in it."""
 
 
 class StopReason(Enum):
     """Why a job must stop."""
 
     LEASE_LOST = auto()
-    """The lease expired or moved to another worker; nothing that this one writes counts."""
+    """The lease expired or moved to another worker; this worker's writes are rejected."""
     CANCELED = auto()
     """The owner canceled the job."""
     TIMED_OUT = auto()
@@ -50,8 +50,8 @@ class JobInterruptedError(Exception):
 class Heartbeat:
     """Reports for one lease, from `start` to `end`.
 
-    Progress is written at most twice a second. After each tile the owner's wish to cancel is read
-    too, so that a canceled job stops at its next tile.
+    Progress is written at most twice a second. A cancellation by the owner is also checked after
+    each tile, so that a canceled job stops at its next tile.
     """
 
     def __init__(
@@ -92,11 +92,11 @@ class Heartbeat:
         self._thread.join()
 
     def check_soon(self) -> None:
-        """Check for a reason to stop now, not at the next beat; called after each tile."""
+        """Check for a reason to stop now, not at the next heartbeat; called after each tile."""
         self._wake.set()
 
     def finish_up(self) -> None:
-        """Let the job end though the worker shuts down: only its result is left to be stored."""
+        """Let the job end during a shutdown, because only its result remains to be stored."""
         with self._lock:
             self._finishing = True
             if self._reason is StopReason.DRAINED:
@@ -104,20 +104,24 @@ class Heartbeat:
 
     @property
     def reason(self) -> StopReason | None:
-        """Why the job must stop; None while it may continue. The first reason stays.
+        """The first reason why the job must stop; None while it may continue.
 
-        Except for the worker's shutdown, which no longer matters after `finish_up`.
+        After `finish_up`, a shutdown of the worker is no longer a reason.
         """
         return self._reason
 
     def check(self) -> None:
-        """Raise `JobInterruptedError` if the job must stop."""
+        """Check whether the job must stop.
+
+        Raises:
+            JobInterruptedError: if it must.
+        """
         if self._reason is not None:
             raise JobInterruptedError(self._reason)
 
     @contextmanager
     def interrupting(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        """Call `interrupt` from the heartbeat's thread as soon as the block must be left."""
+        """Call `interrupt` from the heartbeat's thread as soon as the job must stop."""
         with self._lock:
             self._interrupt = interrupt
             if self._reason is not None:

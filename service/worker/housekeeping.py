@@ -1,7 +1,7 @@
 """Housekeeping of the worker's parent process: its heartbeat, the reaper, and shutdown.
 
 The thread starts when the worker is ready and continues during shutdown: running jobs get some time
-to finish, then their processes are asked to requeue them.
+to finish, and then their processes are asked to requeue them.
 """
 
 import logging
@@ -25,7 +25,7 @@ _LEAST_LIVE_SECONDS = 5.0  # on a loaded machine the event loop may tick this la
 class DrainFlag:
     """A flag that the parent sets for its children; create it before they are forked.
 
-    Plain shared memory: a lock could be held by a child at the moment when it is killed.
+    It is plain shared memory without a lock: a child that is killed could leave a lock held.
     """
 
     def __init__(self) -> None:
@@ -36,15 +36,15 @@ class DrainFlag:
         self._flag.value = 1
 
     def is_set(self) -> bool:
-        """Return whether that was asked."""
+        """Return whether the processes were asked to requeue their jobs."""
         return bool(self._flag.value)
 
 
 class WorkerHousekeeping:
-    """One thread of the parent process.
+    """The housekeeping thread of the parent process.
 
     Celery's event loop must call `on_event_loop_tick` every second. A worker whose event loop hangs
-    or is disconnected takes no jobs and is not reported alive.
+    or is disconnected takes no jobs, and is not reported as alive.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class WorkerHousekeeping:
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
 
     def start(self, name: str, *, slots: int) -> None:
-        """Start, for the worker of this name with this many slots."""
+        """Start the thread for the worker `name` with `slots` slots."""
         self._name, self._slots = name, slots
         self._thread.start()
 
@@ -78,14 +78,14 @@ class WorkerHousekeeping:
         self._ticked_at = self._clock()
 
     def begin_drain(self) -> None:
-        """Start the shutdown; safe in a signal handler."""
+        """Start the shutdown. Safe to call in a signal handler."""
         self._ending.set()
 
     def _run(self) -> None:
         while True:
             if self._clock() - self._ticked_at < self._live_seconds:
                 self._beat()
-                # New slots, for jobs whose turns found none.
+                # Publish turns for slots that have become free or are new.
                 self._has_turns = self._has_turns or self._reaper.publish(self._slots)
             self._reaper.run_once()
             if self._ending.wait(self._settings.reaper_seconds):

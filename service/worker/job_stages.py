@@ -1,4 +1,4 @@
-"""The stages of one attempt at a job: their seconds and their spans."""
+"""The stages of one attempt at a job, with their durations and their spans."""
 
 import time
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from service.observability.spans import span
 
 
 class JobStages:
-    """Times the stages, of which one at a time is entered; the first is the decoding."""
+    """Times the stages, one at a time. The first stage is decoding."""
 
     def __init__(self) -> None:
         self._stage = Stage.DECODE
@@ -20,7 +20,7 @@ class JobStages:
 
     @property
     def seconds(self) -> Mapping[str, float]:
-        """Seconds of each stage and part that has ended."""
+        """Seconds spent in each stage and part that has ended."""
         return self._seconds
 
     def begin(self) -> None:
@@ -34,7 +34,7 @@ class JobStages:
         self._spans.enter_context(span(stage.value))
 
     def close(self, following: Stage = Stage.DONE) -> None:
-        """Stop the clock of the current stage, once; its span goes on to include what follows."""
+        """Stop the clock of the current stage once; its span goes on, and includes what follows."""
         if following is self._stage:
             return
         now = time.monotonic()
@@ -42,7 +42,7 @@ class JobStages:
         self._stage, self._entered = following, now
 
     def add(self, parts: Mapping[str, float]) -> None:
-        """Add the seconds of parts of a stage to those of the same names."""
+        """Add the seconds spent in parts of a stage, by name."""
         for name, seconds in parts.items():
             self._seconds[name] = round(self._seconds.get(name, 0.0) + seconds, 3)
 
@@ -52,5 +52,5 @@ class JobStages:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End the span of the current stage, which failed if there is an error."""
+        """End the span of the current stage; an error marks it as failed."""
         self._spans.__exit__(kind, error, traceback)

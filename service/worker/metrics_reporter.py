@@ -1,8 +1,8 @@
 """Sends metrics of jobs from the child processes to the worker's parent, which Prometheus scrapes.
 
 Each outcome is one datagram over a socket pair that children inherit. A killed process leaves
-neither a lock nor a file behind, and hundreds of replacements a day add up in one place;
-prometheus-client's multiprocess mode would keep files for each of them.
+neither a lock nor a file behind. The counters of one parent also cover the hundreds of processes
+that are replaced each day; prometheus-client's multiprocess mode would keep files for each of them.
 """
 
 import json
@@ -34,11 +34,11 @@ class JobOutcome:
     state: JobStatus
     priority: Priority
     code: str = ""
-    """Code of the failure."""
+    """Problem code of the failure; empty for a job that did not fail."""
     stages: Mapping[str, float]
-    """Seconds in each stage."""
+    """Seconds spent in each stage."""
     pixels: int = 0
-    """Pixels of a restored image."""
+    """Pixels of the restored image; 0 if the job has no result."""
 
 
 ReportOutcome = Callable[[JobOutcome], None]
@@ -63,7 +63,7 @@ class MetricsReporter:
         self._thread.start()
 
     def close(self) -> None:
-        """Count what was reported, then stop."""
+        """Count the outcomes that were already sent, then stop."""
         if self._thread.ident is not None:
             self._there.send(b"")
             self._thread.join()

@@ -2,7 +2,8 @@
 
     claim -> fetch -> decode -> (tile -> Triton -> blend) per step -> encode -> store -> finish
 
-Each step has its own module; `attempt` decides how a job ends whose step fails or that must stop.
+Each step has its own module. `attempt` decides how a job ends when a step fails or the job must
+stop.
 """
 
 import logging
@@ -105,7 +106,7 @@ class Pipeline:
         self.jobs.close()
 
     def run(self, *, worker: str) -> None:
-        """Take the job whose turn it is, if any, and run it until it ends or is requeued."""
+        """Claim the next job, if there is one, and run it until it ends or is requeued."""
         try:
             lease = self.jobs.claim(worker)
         except StoreUnavailableError:
@@ -135,7 +136,7 @@ class Pipeline:
 
     def _restore(self, job: Job, attempt: Attempt) -> None:
         models = [self._find_model(step) for step in job.steps]
-        # Before the upload is decoded: while versions differ, many jobs come this far.
+        # This check comes before decoding: while versions differ, many jobs get this far.
         served = [self._require_model(model, attempt) for model in models]
         with ExitStack() as files:
             source, target = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
@@ -170,11 +171,11 @@ class Pipeline:
             attempt.enter(Stage.STORE)
             height, width = restored.shape[:2]
             if not steps and keeps_file(photo.like.info, job.options):
-                height, width = job.source.height, job.source.width  # as they are stored
+                height, width = job.source.height, job.source.width  # dimensions as stored
             attempt.succeed(target, photo=written, width=width, height=height, preview=preview)
 
     def _require_model(self, model: ModelContract, attempt: Attempt) -> ServedModel:
-        """Check that Triton serves a model; return how it takes its tiles."""
+        """Check that Triton serves a model, and return how the server accepts its tiles."""
         with self.triton.engine(model) as engine, attempt.interrupting(engine.abort):
             return engine.require_model()
 
@@ -188,9 +189,10 @@ class Pipeline:
         served: Sequence[ServedModel],
         files: ExitStack,
     ) -> PixelFile:
-        """Run the steps, each on what the one before it has restored.
+        """Run the steps, each on the output of the previous one.
 
-        Between two steps samples have 16 bits, as in a file of one job that is sent to the next.
+        Samples between two steps have 16 bits, as if the result of one job were uploaded for the
+        next.
         """
         if not steps:
             return photo.visible(files, job.options.region)
@@ -244,7 +246,7 @@ class Pipeline:
                 strength=strength,
                 region=planned.region,
             )
-            # A server that was replaced meanwhile must not leave an image of two versions.
+            # A server that was replaced in the meantime must not produce an image of two versions.
             engine.confirm_model()
             parts = clock.stop()
             step.set({"hiir.tiles": len(planned.tiles)})
@@ -292,7 +294,7 @@ class Pipeline:
         files: ExitStack,
         region: Region | None,
     ) -> Preview | None:
-        """Write a preview; a job does not fail for the lack of one."""
+        """Write a preview; returns None instead of failing the job."""
         side = self.settings.jobs.preview_side
         if not side:
             return None
@@ -333,7 +335,7 @@ class Pipeline:
 
 @contextmanager
 def _job_span(job: Job, worker: str) -> Iterator[Span]:
-    """Record how long the job has waited, and make the block the span of this attempt."""
+    """Record the job's waiting time, and run the block in the span of this attempt."""
     if job.attempt == 1 and job.started_at is not None:
         record_span(
             "queue",

@@ -1,4 +1,4 @@
-"""From the stored file to the model's input: a photo, two views, or a sensor mosaic."""
+"""Prepares the model's input from the stored file: a photo, two views, or a sensor mosaic."""
 
 import shutil
 import tempfile
@@ -32,18 +32,20 @@ _BAND_ROWS = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedPhoto:
-    """Input of the model, and the image whose format and metadata the result gets."""
+    """Input of the model, and the decoded image that gives the result its format and metadata."""
 
     rows: PixelRows
     """`(H, W, C)` uint8, uint16 or float32 [0, 1]."""
     like: DecodedImage
     development: Development | None = None
-    """Color processing of the result."""
+    """Color processing to apply to the result; None if there is none."""
 
     def visible(self, files: ExitStack, region: Region | None = None) -> PixelFile:
-        """Return the input as it looks, `(H, W, C)`, whole or a region of it.
+        """Return the developed input for display, `(H, W, C)`, or a region of it.
 
-        `files` closes what is opened.
+        Args:
+            files: closes the files that this method opens.
+            region: the part to return; None for the whole image.
         """
         if isinstance(self.rows, DemosaickedRows):
             shown = _copied(self.rows, region, np.dtype(np.uint8), files)
@@ -53,7 +55,7 @@ class PreparedPhoto:
         return pixels if region is None else _copied(pixels, region, pixels.dtype, files)
 
     def develop(self, restored: PixelFile) -> None:
-        """Apply the color processing to the result; most images need none."""
+        """Apply the color processing to the result in place, if there is any."""
         if self.development is None:
             return
         height = restored.shape[0]
@@ -79,10 +81,10 @@ def _copied(
 
 
 class StackedViews:
-    """Left and right view of a scene, stacked as the channels of one image (a `PixelRows`)."""
+    """Left and right view of a scene, stacked along the channel axis (a `PixelRows`)."""
 
     def __init__(self, left: PixelRows, right: PixelRows) -> None:
-        """Take `(H, W, 1)` or `(H, W, 3)` twice; gray is repeated to three channels."""
+        """Stack two images of `(H, W, 1)` or `(H, W, 3)`; gray is repeated to three channels."""
         self._views = (left, right)
         self.shape = (*left.shape[:2], 6)
         self.dtype = left.dtype
@@ -104,9 +106,18 @@ def prepare_photo(
     limits: ImageLimits,
     files: ExitStack,
 ) -> PreparedPhoto:
-    """Decode a job's upload for the model of its first step; `files` closes what is opened.
+    """Decode a job's upload for the model of its first step.
 
-    Raises the codec's errors.
+    Args:
+        source: the uploaded file.
+        job: the job.
+        contract: the model of the first step; None for a job without steps.
+        codec: process that decodes the file.
+        limits: limits on the decoded image.
+        files: closes the files that this function opens.
+
+    Raises:
+        ImagingError: if the file cannot be decoded, or exceeds a limit.
     """
     if contract is None or not takes_mosaics(contract):
         return _photo(source, job, codec=codec, limits=limits, files=files)
@@ -139,12 +150,14 @@ def _photo(
 
 
 def input_of_step(planned: PlannedStep, rows: PixelRows, *, known: Region | None) -> PixelRows:
-    """Return what a step's model takes: `(H, W, C)` of the whole image.
+    """Return the input of a step's model: `(H, W, C)` of the whole image.
 
     Args:
         planned: the step.
-        rows: `(h, w, C)` uint8, uint16 or float32 [0, 1] of the photo or the step before.
-        known: the part of the image that `rows` are, for a step that does not need all of it.
+        rows: `(h, w, C)` uint8, uint16 or float32 [0, 1]; the photo, or the output of the previous
+            step.
+        known: the part of the image that `rows` covers, for a step that needs only a part; None for
+            the whole image.
     """
     model, image = planned.model, rows
     if known is not None:
@@ -157,10 +170,10 @@ def input_of_step(planned: PlannedStep, rows: PixelRows, *, known: Region | None
 
 
 class PlacedRows:
-    """An image of which only a part is known; the rest is 0 (a `PixelRows`)."""
+    """An image of which only a part is known; all other samples are 0 (a `PixelRows`)."""
 
     def __init__(self, rows: PixelRows, part: Region, *, height: int, width: int) -> None:
-        """Place `(h, w, C)` rows at the part of an image that they are."""
+        """Place `(h, w, C)` rows at `part` of an image of `(height, width, C)`."""
         self._rows = rows
         self._part = part
         self.shape = (height, width, rows.shape[2])
@@ -181,10 +194,10 @@ class PlacedRows:
 def _mosaic(
     image: DecodedImage, pattern: BayerPattern, development: Development | None
 ) -> PreparedPhoto:
-    """Demosaic while reading.
+    """Demosaic the image while its rows are read.
 
-    The result is in color, so the ICC profile of a gray image does not apply; that of a camera raw
-    file is the one of the developed photo.
+    The result is in color, so the ICC profile of a gray image does not apply; a camera raw file
+    gets the profile of the developed photo.
     """
     height, width, _ = image.info.shape
     metadata = image.info.metadata

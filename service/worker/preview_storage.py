@@ -1,6 +1,7 @@
-"""Previews of a job's upload and result in the blob store.
+"""Stores previews of a job's upload and result in the blob store.
 
-A job never fails for the lack of a preview: without room for one, or without Redis, it has none.
+A missing preview never fails a job: if there is no memory for one, or Redis is down, the job has no
+preview.
 """
 
 import os
@@ -21,7 +22,7 @@ from service.settings.jobs import JobSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """A preview that is to be stored: a WebP file of `width` by `height` pixels."""
+    """A preview to store: a WebP file of `width` by `height` pixels."""
 
     content: BinaryIO
     width: int
@@ -41,7 +42,7 @@ class PreviewStorage:
         self._of_source = lease.job.source_preview
 
     def store_of_source(self, preview: Preview) -> None:
-        """Store the preview of the upload, and delete that of an earlier attempt."""
+        """Store the preview of the upload, and delete the preview of an earlier attempt."""
         before = self._of_source
         with suppress(ServiceError):
             stored = self._put(preview, "source", seconds=self._settings.input_seconds)
@@ -52,12 +53,13 @@ class PreviewStorage:
                 self._blobs.delete(before.blob)
 
     def store_of_result(self, preview: Preview | None, *, seconds: int) -> StoredImage | None:
-        """Store the preview of the result, and keep that of the upload for `seconds`, too.
+        """Store the preview of the result, and also keep the upload's preview for `seconds`.
 
-        Raises `StoreUnavailableError`: the step that stores the result is then repeated as a whole.
+        Raises:
+            StoreUnavailableError: if Redis does not answer; the caller then repeats the whole step.
         """
         stored = None
-        with suppress(StoreFullError):  # the result matters more
+        with suppress(StoreFullError):  # the result has priority over its preview
             if preview is not None:
                 stored = self._put(preview, "result", seconds=seconds)
             if self._of_source is not None:
@@ -65,7 +67,7 @@ class PreviewStorage:
         return stored
 
     def delete(self) -> None:
-        """Delete the preview of the upload; it expires if that fails."""
+        """Delete the preview of the upload; if that fails, the preview expires."""
         if self._of_source is not None:
             with suppress(ServiceError):
                 self._blobs.delete(self._of_source.blob)

@@ -1,4 +1,4 @@
-"""Finds abandoned jobs: a worker died during one, or a turn was lost.
+"""Finds abandoned jobs: jobs whose worker died, and jobs whose turn was lost.
 
 Every worker has a reaper; a lock in Redis lets one of them run at a time.
 """
@@ -63,8 +63,8 @@ class Reaper:
         lock_seconds = _LOCK_PERIODS * self._settings.reaper_seconds
         is_reaper = self._jobs.hold_reaper(self._owner, seconds=lock_seconds)
         if self._away:
-            # No worker could report while Redis was down: no lease is expired before a whole lease
-            # time has passed.
+            # No worker could report while Redis was down, so leases are not reclaimed until a full
+            # lease time has passed.
             self._away = False
             self._reclaims_from = self._clock() + self._settings.lease_seconds
         if not is_reaper:
@@ -76,9 +76,9 @@ class Reaper:
         self._publish_lost()
 
     def _publish_lost(self) -> None:
-        """Publish all turns again if jobs have waited beside free slots for too long.
+        """Publish all turns again if jobs have waited too long while slots were free.
 
-        A free slot takes any message, so that none can be left.
+        A free slot consumes any message, so a job that still waits has lost its turn.
         """
         turns = self._jobs.turns.open()
         now = self._clock()
@@ -92,7 +92,7 @@ class Reaper:
             logger.info("published %d turns again that may be lost", turns.jobs)
 
     def publish(self, turns: int) -> bool:
-        """Publish this many turns; returns whether the queue has taken them."""
+        """Publish `turns` turns; returns whether the queue accepted all of them."""
         try:
             for _ in range(turns):
                 self._queue.publish()
@@ -101,12 +101,12 @@ class Reaper:
         return True
 
     def _end_batches(self) -> None:
-        """Shorten the lifetime of what is stored for batches that have ended."""
+        """Shorten the lifetime of the files of batches that have ended."""
         seconds = self._settings.result_seconds + self._settings.download_seconds
         while (batch := self._batches.take_ended()) is not None:
             state = self._batches.state(batch)
             for job in state.jobs:
-                if job is None or not state.ended:  # jobs were retried meanwhile
+                if job is None or not state.ended:  # jobs were retried in the meantime
                     continue
                 for image in job.images:
                     self._blobs.touch(image.blob, seconds=seconds)
@@ -115,11 +115,11 @@ class Reaper:
         for job in self._jobs.reclaim_expired():
             with job_context(job.id):
                 logger.warning("lease expired in attempt %d: %s", job.attempt, job.status.value)
-                if job.status is JobStatus.RUNNING:  # another worker has it already
+                if job.status is JobStatus.RUNNING:  # another worker has leased it already
                     continue
                 if job.status.is_terminal:
                     self._end(job)
-                self.publish(1)  # for this job, or for another in its place
+                self.publish(1)  # for this job, or for the one that takes its place
 
     def _end(self, job: Job) -> None:
         code = job.failure.code if job.failure else ""

@@ -12,9 +12,9 @@ TILE, INFER, BLEND = "tile", "infer", "blend"
 class StageClock:
     """Wraps a tile engine and measures how long the job's thread waits for it.
 
-    Between two waits, the time before `should_stop` is called is blending, and the time after it is
-    cutting. Tiles in flight while the thread works cost it nothing: `infer` is the time that a
-    faster server would save.
+    Between two waits, the time before the call of `should_stop` counts as blending, and the time
+    after it as cutting. Tiles that are in flight while the thread works are not counted: `infer` is
+    the time that a faster server would save.
     """
 
     def __init__(self, engine: TileEngine, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -26,11 +26,11 @@ class StageClock:
 
     @property
     def any_size(self) -> bool:
-        """As the engine's."""
+        """Whether the wrapped engine accepts tiles of any size."""
         return self._engine.any_size
 
     def submit(self, tile: FloatPixels) -> Future[FloatPixels]:
-        """Submit a tile."""
+        """Submit a `(1, C, h, w)` float32 [0, 1] tile; see `TileEngine.submit`."""
         return _TimedFuture(self._engine.submit(tile), self)
 
     def watching(self, should_stop: Callable[[], bool]) -> Callable[[], bool]:
@@ -49,13 +49,13 @@ class StageClock:
         self._stage, self._entered = stage, now
 
     def stop(self) -> Mapping[str, float]:
-        """Stop, and return the seconds of each stage."""
+        """Stop the clock, and return the seconds spent in each stage."""
         self.enter(self._stage)
         return self._seconds
 
 
 class _TimedFuture(Future[FloatPixels]):
-    """A submitted tile; implements only what tiling uses of a future."""
+    """A submitted tile; implements only the methods of a future that tiling calls."""
 
     def __init__(self, inner: Future[FloatPixels], clock: StageClock) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Waiting for a store that is down or full, while the job may be stopped."""
+"""Retries operations on a store that is down or full, until the job must stop."""
 
 import logging
 import time
@@ -19,7 +19,7 @@ _FULL_RETRY_SECONDS = 2.0
 
 
 class StoreRetries:
-    """Repeats what an attempt asks of the stores, within the limits of the settings."""
+    """Retries an attempt's operations on the stores, within the limits of the settings."""
 
     def __init__(self, *, settings: JobSettings, heartbeat: Heartbeat, drain: DrainFlag) -> None:
         self._settings = settings
@@ -27,7 +27,16 @@ class StoreRetries:
         self._drain = drain
 
     def retry(self, action: Callable[[], T], *, stoppable: bool = False) -> T:
-        """Retry `action` while Redis is down; raises `StoreUnavailableError` at the time limit."""
+        """Retry `action` while Redis is down.
+
+        Args:
+            action: the operation to repeat.
+            stoppable: whether the wait ends when the job must stop.
+
+        Raises:
+            StoreUnavailableError: after `store_retry_seconds`.
+            JobInterruptedError: if `stoppable` is set and the job must stop.
+        """
         give_up = time.monotonic() + self._settings.store_retry_seconds
         while True:
             try:
@@ -40,7 +49,12 @@ class StoreRetries:
             time.sleep(_RETRY_SECONDS)
 
     def offer(self, hand_over: Callable[[], T]) -> T:
-        """Retry while the store is full; raises `StoreFullError` at the time limit."""
+        """Retry `hand_over` while the store is full.
+
+        Raises:
+            StoreFullError: after `store_full_seconds`, or at the job's time limit.
+            JobInterruptedError: if the job must stop, or the worker is shutting down.
+        """
         give_up = time.monotonic() + self._settings.store_full_seconds
         while True:
             try:
@@ -50,7 +64,7 @@ class StoreRetries:
                 if time.monotonic() >= give_up or reason is StopReason.TIMED_OUT:
                     raise
             self._heartbeat.check()
-            if self._drain.is_set():  # the wait may be longer than the worker has
+            if self._drain.is_set():  # the wait may outlast the worker's shutdown
                 raise JobInterruptedError(StopReason.DRAINED)
             logger.warning("the job store is full: the result is kept and offered again")
             time.sleep(_FULL_RETRY_SECONDS)

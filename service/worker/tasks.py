@@ -12,7 +12,7 @@ from service.worker.pipeline import Pipeline
 def define_task(app: Celery, pipeline: Callable[[], Pipeline]) -> None:
     """Register the task; `pipeline` is called in the process that runs it."""
 
-    def restore(task: Any, *_: object) -> None:  # messages of the previous release carry an id
+    def restore(task: Any, *_: object) -> None:  # messages of the previous release carry a job id
         pipeline().run(worker=task.request.hostname)
 
     app.task(name=TASK_NAME, bind=True)(restore)

@@ -1,7 +1,7 @@
 """A client of Hi-IR Restore: restore images over HTTP, from synchronous and asynchronous code.
 
-Begin with `Client.restore`. The protocol is in generators that yield effects (`effects`), which
-the drivers carry out; so both clients behave alike.
+Begin with `Client.restore`. The protocol is implemented by generators that yield effects
+(`effects`), which the drivers perform; both clients therefore behave in the same way.
 """
 
 from hiir_client.analysis import Analysis, AnalysisConfidence

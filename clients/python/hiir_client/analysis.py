@@ -1,4 +1,4 @@
-"""What an analysis answers."""
+"""The response of an analysis."""
 
 from dataclasses import dataclass
 
@@ -21,20 +21,20 @@ class Analysis:
 
     format: str
     width: int
-    """Pixels."""
+    """Width in pixels."""
     height: int
-    """Pixels."""
+    """Height in pixels."""
     noise_sigma: float
     """Standard deviation of the noise on the scale of 255."""
     jpeg_quality: int | None
     """1 to 100 on libjpeg's scale; None for other formats."""
     blockiness: float
-    """Differences across the borders of JPEG's blocks against those within; 1 without blocks."""
+    """Ratio of differences across JPEG block borders to those within blocks; 1 without blocks."""
     blur: float
-    """0 for sharp to 1 for blurred: a hint."""
+    """0 (sharp) to 1 (blurred); only a hint."""
     may_be_blurred: bool
     drawing: bool
-    """Whether it is a drawing or a screenshot."""
+    """Whether the picture is a drawing or a screenshot."""
     suggestion: tuple[str, ...]
-    """The tasks that `task="auto"` would run, in order; empty where none is needed."""
+    """The tasks that `task="auto"` would run, in order; empty if none is needed."""
     confidence: AnalysisConfidence

@@ -1,4 +1,4 @@
-"""The asynchronous client: `Client` with `await`, and `async for` over what yields."""
+"""The asynchronous client: `Client` with `await`, and `async for` for iterators."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from os import PathLike
@@ -81,10 +81,10 @@ class AsyncClient:
     ) -> Result:
         """Restore an image: submit it, wait, and download the result.
 
-        `source` is a path, bytes or a seekable file. The result goes to the file `to`, or stays in
-        memory. `on_progress` receives the state of the job with each event. After `timeout`
-        seconds of waiting `WaitTimeoutError` is raised, and the job goes on. A job that fails
-        raises the exception of its code.
+        `source` is a path, bytes or a seekable file. The result is written to the file `to`, or
+        kept in memory. `on_progress` is called with the state of the job at each event. After
+        `timeout` seconds `WaitTimeoutError` is raised, and the job continues. If the job fails, the
+        exception of its code is raised.
         """
         return await self._driver.run(
             operations.restore(
@@ -104,9 +104,9 @@ class AsyncClient:
     async def analyze(
         self, source: Source, /, *, filename: str | None = None, frame: int | None = None
     ) -> Analysis:
-        """Measure noise, compression and blur of an image, and what `task="auto"` would do.
+        """Measure noise, compression and blur of an image, and return the tasks of `task="auto"`.
 
-        Nothing is stored. `frame` is that of a file that has several.
+        Nothing is stored. `frame` selects the frame or page of a file that has several.
         """
         return await self._driver.run(
             operations.analyze(source, filename=filename, frame=frame, policy=self._policy)
@@ -114,9 +114,9 @@ class AsyncClient:
 
     @property
     def rate_limits(self) -> Mapping[str, RateLimit]:
-        """What is left of each quota, by the latest response; empty before the first.
+        """Remaining quotas, from the latest response; empty before the first one.
 
-        The quotas are `submits`, `jobs` (that have not ended) and `megapixels` (of the day).
+        The quotas are `submits`, `jobs` (that have not ended) and `megapixels` (per day).
         """
         return self._driver.rate_limits
 
@@ -151,9 +151,9 @@ class AsyncJobs(_Resource):
         idempotency_key: str | None = None,
         **options: Unpack[JobOptions],
     ) -> Job:
-        """Submit an image, under the id `job_id` or with an idempotency key, random by default.
+        """Submit an image, under the id `job_id` or with an idempotency key.
 
-        Pass an `idempotency_key` of your own to be able to repeat the call after a crash.
+        By default the key is random. To be able to repeat the call after a crash, pass one.
         """
         return await self._driver.run(
             operations.submit_job(
@@ -176,9 +176,9 @@ class AsyncJobs(_Resource):
         filename: str | None = None,
         **options: Unpack[JobOptions],
     ) -> DryRun:
-        """Upload an image and return what its job would do; nothing is stored or queued.
+        """Upload an image and predict its job; nothing is stored or queued.
 
-        Raises what `submit` raises.
+        Raises the same errors as `submit`.
         """
         return await self._driver.run(
             operations.dry_run(
@@ -187,7 +187,7 @@ class AsyncJobs(_Resource):
         )
 
     async def get(self, job_id: str, *, wait: int = 0) -> Job:
-        """Return a job, at once or when it has ended, after at most `wait` seconds."""
+        """Return a job; with `wait`, when it has ended, or after that many seconds."""
         return await self._driver.run(get_job(job_id, wait=wait, policy=self._policy))
 
     async def wait(
@@ -203,22 +203,22 @@ class AsyncJobs(_Resource):
         )
 
     def events(self, job_id: str, *, after: str | None = None) -> AsyncIterator[JobEvent]:
-        """Yield each event of a job once, from the first or behind the one with the id `after`."""
+        """Yield each event of a job once, from the first one or after the id `after`."""
         return self._driver.iterate(follow_events(job_id, after=after, policy=self._policy))
 
     def all_events(self, *, after: str | None = None) -> AsyncIterator[StreamEvent]:
-        """Yield each event of all your jobs once, without end, from now or behind an id.
+        """Yield each event of all your jobs once, without end, from now or after the id `after`.
 
-        The ids are not those of a single job's events.
+        The ids differ from those of a single job's events.
         """
         return self._driver.iterate(follow_all_events(after=after, policy=self._policy))
 
     async def preview(self, job_id: str, *, of: Literal["input", "result"] = "result") -> bytes:
-        """Return a WebP of the upload (once it is decoded) or of the result, to be shown."""
+        """Return a WebP preview of the upload (once it is decoded) or of the result."""
         return await self._driver.run(operations.fetch_preview(job_id, of=of, policy=self._policy))
 
     async def link(self, job_id: str, *, ttl: int = 300) -> Link:
-        """Make a link that downloads the result without a key, for `ttl` seconds."""
+        """Create a link that downloads the result without a key, for `ttl` seconds."""
         return await self._driver.run(operations.create_link(job_id, ttl=ttl, policy=self._policy))
 
     async def download(
@@ -232,7 +232,7 @@ class AsyncJobs(_Resource):
     def list(
         self, *, status: JobStatus | None = None, task: str | None = None, page_size: int = 20
     ) -> AsyncIterator[Job]:
-        """Yield your jobs, newest first; pages are requested as they are needed."""
+        """Yield your jobs, newest first; pages are requested when they are needed."""
         return self._driver.iterate(
             operations.list_jobs(status=status, task=task, page_size=page_size, policy=self._policy)
         )
@@ -293,7 +293,7 @@ class AsyncBatches(_Resource):
         )
 
     def events(self, batch_id: str, *, after: str | None = None) -> AsyncIterator[StreamEvent]:
-        """Yield each event of a batch's jobs once, from now or behind an id, until all ended."""
+        """Yield each event of a batch's jobs once, from now or after an id, until all ended."""
         return self._driver.iterate(follow_batch_events(batch_id, after=after, policy=self._policy))
 
     def list(self, *, page_size: int = 20) -> AsyncIterator[BatchSummary]:
@@ -310,7 +310,7 @@ class AsyncBatches(_Resource):
         partial: bool = False,
         overwrite: bool = False,
     ) -> Path:
-        """Download the results as a ZIP archive; with `partial`, those that exist so far."""
+        """Download the results as a ZIP archive; with `partial`, those that are available."""
         return await self._driver.run(
             download_archive(
                 batch_id, to=to, partial=partial, overwrite=overwrite, policy=self._policy

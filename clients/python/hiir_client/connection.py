@@ -25,9 +25,12 @@ class Connection(TypedDict):
 
 
 def connection(base_url: str, *, api_key: str | None) -> Connection:
-    """Return the settings for a service; raises `ValueError` for an address that is not HTTP's.
+    """Return the settings for a service.
 
-    Redirects are not followed: they would send the key to another host.
+    Redirects are not followed, because they would send the key to another host.
+
+    Raises:
+        ValueError: if the address is not an HTTP URL.
     """
     parts = urlsplit(base_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -41,7 +44,7 @@ def connection(base_url: str, *, api_key: str | None) -> Connection:
         "base_url": base_url,
         "headers": headers,
         "timeout": httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS),
-        # A proxy of the environment cannot reach this machine's loopback interface.
+        # A proxy of the environment cannot reach the loopback interface of this machine.
         "trust_env": not _is_loopback(parts.hostname),
         "follow_redirects": False,
     }

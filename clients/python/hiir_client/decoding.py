@@ -1,4 +1,4 @@
-"""JSON to dataclasses, by the types of their fields."""
+"""Converts JSON to dataclasses, by the types of their fields."""
 
 import functools
 import types
@@ -14,7 +14,11 @@ class DecodingError(Exception):
 
 
 def decode(kind: type[T], value: Any) -> T:
-    """Build the dataclass `kind` out of parsed JSON; raises `DecodingError`."""
+    """Build the dataclass `kind` from parsed JSON.
+
+    Raises:
+        DecodingError: if a field is missing, or has another type.
+    """
     return cast("T", _decode(kind, value, kind.__name__))
 
 
@@ -36,7 +40,7 @@ def _decode_object(kind: type, value: Any, where: str) -> Any:
 
 
 def _decode_union(union: Any, value: Any, where: str) -> Any:
-    """Decode `X | None`, or `int | str | None`: the only unions that occur."""
+    """Decode `X | None`, or `int | str | None`, the only unions that occur."""
     if value is None:
         return None
     wanted = [kind for kind in get_args(union) if kind is not type(None)]
@@ -57,7 +61,7 @@ def _decode_mapping(kind: Any, value: Any, where: str) -> Any:
 
 
 def _decode_literal(_: Any, value: Any, where: str) -> Any:
-    return _expect(str, value, where)  # a newer service may have more values
+    return _expect(str, value, where)  # a newer service may have additional values
 
 
 def _decode_date(_: Any, value: Any, where: str) -> Any:
@@ -77,7 +81,7 @@ def _keep(_: Any, value: Any, __: str) -> Any:
 
 
 def _expect(kind: type, value: Any, where: str) -> Any:
-    # JSON's true would pass for an int.
+    # JSON's true would count as an int.
     if isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
         return value
     raise DecodingError(f"{where} must be {kind.__name__}, not {value!r:.100}")

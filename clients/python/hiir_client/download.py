@@ -1,4 +1,4 @@
-"""Downloads: resumed where they broke off, and checked by their hash."""
+"""Downloads, which are resumed after an interruption, and verified by their hash."""
 
 import hashlib
 import io
@@ -34,10 +34,10 @@ class Result:
     path: Path | None
     """The file; None if the image is in memory."""
     content: bytes | None
-    """The image file's bytes; None if they are in the file at `path`."""
+    """Bytes of the image file; None if they are in the file at `path`."""
 
     def read_bytes(self) -> bytes:
-        """Return the image file's bytes."""
+        """Return the bytes of the image file."""
         if self.content is not None:
             return self.content
         assert self.path is not None  # noqa: S101 - one of them is set
@@ -49,9 +49,13 @@ def download_result(
 ) -> Operation[Result]:
     """Download the result of a job that has ended, into memory or into the file `to`.
 
-    Raises the exception for the job's failure, `JobCanceledError` for a canceled job, and
-    `ResultCorruptError` if the bytes are not those that the service states. A file appears under
-    its name only when it is complete.
+    A file appears under its name only when it is complete.
+
+    Raises:
+        ApiError: if the job has failed, the exception of its code.
+        JobCanceledError: if the job was canceled.
+        ResultCorruptError: if the bytes do not have the hash that the service states.
+        ResultExistsError: if the file exists, and `overwrite` is not set.
     """
     if job.error is not None:
         raise error_of(job.error, job_id=job.id)
@@ -76,7 +80,10 @@ def download_archive(
     overwrite: bool,
     policy: RetryPolicy,
 ) -> Operation[Path]:
-    """Download the results of a batch as a ZIP archive, which starts again when it breaks off."""
+    """Download a batch's results as a ZIP archive.
+
+    After an interruption, the download starts from the beginning.
+    """
     request = Request(
         method="GET",
         path=f"/v1/batches/{quote_id(batch_id)}/results.zip",
@@ -102,7 +109,7 @@ def download_archive(
 
 @contextmanager
 def new_file(path: Path, *, overwrite: bool) -> Generator[BinaryIO, None, None]:
-    """Open a file that appears as `path` when the block ends well, and not at all otherwise."""
+    """Open a file that appears as `path` only if the block succeeds."""
     if path.exists() and not overwrite:
         raise ResultExistsError(f"{path} exists.")
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -120,12 +127,12 @@ def new_file(path: Path, *, overwrite: bool) -> Generator[BinaryIO, None, None]:
 
 
 def _link(part: Path, path: Path) -> None:
-    """Give the file its name unless another has appeared under it."""
+    """Give the file its name, unless another file with this name has been created."""
     try:
         path.hardlink_to(part)
     except FileExistsError:
         raise ResultExistsError(f"{path} exists.") from None
-    except OSError:  # a file system without links
+    except OSError:  # the file system does not support links
         part.replace(path)
 
 
@@ -135,7 +142,7 @@ def _download(
     retry, etag = 0, ""
     while True:
         start = file.tell() if etag else 0
-        # A coding would make the positions of a range ambiguous.
+        # A content coding would make the positions of a range ambiguous.
         headers = {"Accept-Encoding": "identity"}
         if start:
             headers |= {"Range": f"bytes={start}-", "If-Range": etag}

@@ -1,4 +1,4 @@
-"""The drivers: they carry out the effects of operations, with httpx."""
+"""The drivers, which perform the effects of operations with httpx."""
 
 import asyncio
 import time
@@ -21,13 +21,13 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 @dataclass(frozen=True, slots=True)
 class _Outcome(Generic[T]):
-    """What an operation has returned."""
+    """The return value of an operation."""
 
     value: T
 
 
 def _advance(operation: Operation[T], answer: Any) -> Effect | _Outcome[T]:
-    """Hand the result of an effect to the operation, and return what it asks for next."""
+    """Send the result of an effect to the operation, and return its next effect."""
     try:
         if isinstance(answer, ConnectionLostError):
             return operation.throw(answer)
@@ -69,13 +69,13 @@ def _arguments(request: Request, http: httpx.Client | httpx.AsyncClient, files: 
 
 
 class _Driver:
-    """What both drivers keep."""
+    """State that both drivers have."""
 
     rate_limits: Mapping[str, RateLimit] = MappingProxyType({})
-    """What the latest response says that is left."""
+    """Remaining quotas, as stated by the latest response."""
 
     def head_of(self, response: httpx.Response) -> Head:
-        """Return the head of a response, and keep its quotas."""
+        """Return the head of a response, and store its quotas."""
         headers = {name.lower(): value for name, value in response.headers.items()}
         if "ratelimit" in headers:
             self.rate_limits = read_rate_limits(headers["ratelimit"])
@@ -83,7 +83,7 @@ class _Driver:
 
 
 class SyncDriver(_Driver):
-    """Runs operations on the caller's thread."""
+    """Runs operations in the caller's thread."""
 
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
@@ -97,7 +97,7 @@ class SyncDriver(_Driver):
             return step.value
 
     def iterate(self, operation: Generator[Effect, Any, None]) -> Iterator[Any]:
-        """Yield what an operation emits."""
+        """Yield the values that an operation emits."""
         with closing(operation), closing(_SyncExchange(self._http, self)) as exchange:
             step = _advance(operation, None)
             while not isinstance(step, _Outcome):
@@ -119,7 +119,10 @@ class _SyncExchange:
         self._pieces: Iterator[bytes] = iter(())
 
     def perform(self, effect: Effect) -> Any:
-        """Return the effect's result; a `ConnectionLostError` where the connection failed."""
+        """Perform an effect, and return its result.
+
+        The result is a `ConnectionLostError` if the connection failed.
+        """
         try:
             match effect:
                 case Open(request):
@@ -168,7 +171,7 @@ class AsyncDriver(_Driver):
                 await exchange.close()
 
     async def iterate(self, operation: Generator[Effect, Any, None]) -> AsyncGenerator[Any, None]:
-        """Yield what an operation emits."""
+        """Yield the values that an operation emits."""
         exchange = _AsyncExchange(self._http, self)
         with closing(operation):
             try:
@@ -194,7 +197,10 @@ class _AsyncExchange:
         self._pieces: AsyncIterator[bytes] | None = None
 
     async def perform(self, effect: Effect) -> Any:
-        """Return the effect's result; a `ConnectionLostError` where the connection failed."""
+        """Perform an effect, and return its result.
+
+        The result is a `ConnectionLostError` if the connection failed.
+        """
         try:
             match effect:
                 case Open(request):

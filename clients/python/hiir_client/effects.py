@@ -1,7 +1,7 @@
-"""What the protocol asks of its driver: the only places where the package does IO or waits.
+"""Requests of the protocol to its driver: only drivers do I/O or wait.
 
 Every operation is a generator. It yields effects and receives their results, so that the same
-operation serves the synchronous and the asynchronous client.
+operation works in the synchronous and the asynchronous client.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePart:
-    """A file of a form. It is opened for each try, since a try consumes it."""
+    """A file of a form. It is opened for each attempt, because an attempt consumes it."""
 
     name: str
     """Name of the form's field."""
@@ -32,12 +32,12 @@ class Request:
     fields: Mapping[str, str] = field(default_factory=dict)
     """Fields of the form."""
     json: Mapping[str, Any] | None = None
-    """Body in the place of a form."""
+    """Body that replaces the form."""
     files: tuple[FilePart, ...] = ()
     repeatable: bool = True
-    """Whether the service does the same thing once, however often it receives the request."""
+    """Whether the service acts only once, however often it receives the request."""
     extra_read_seconds: float = 0.0
-    """Time that the service holds the response back on request."""
+    """Seconds for which the service delays the response on request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Head:
 
     status: int
     headers: Mapping[str, str]
-    """Names in lower case."""
+    """Headers, with names in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Read from the open response; the result is some bytes, none at its end."""
+    """Read from the open response; the result is some bytes, and empty at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +82,4 @@ class Emit:
 
 Effect: TypeAlias = Open | Read | Close | Sleep | Emit
 Operation: TypeAlias = Generator[Effect, Any, T]
-"""Yields effects and returns `T`; `ConnectionLostError` is thrown into it where one failed."""
+"""Yields effects and returns `T`; a failed effect throws `ConnectionLostError` into it."""

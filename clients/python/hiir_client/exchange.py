@@ -1,4 +1,4 @@
-"""One request and its response: retries, problems, decoding."""
+"""One request and its response: retries, problems and decoding."""
 
 import json
 from collections.abc import Generator, Mapping
@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 _CONFLICT = 409
 _LONGEST_ERROR = 1_000_000
-"""Bytes of an error's body that are read."""
+"""Maximum number of bytes that are read of an error's body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A complete response of the 200s."""
+    """A complete response with a 2xx status."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,7 +38,11 @@ class Reply:
 
 
 def decode_body(kind: type[T], body: bytes | str, *, status: int) -> T:
-    """Parse JSON into the dataclass `kind`; raises `UnexpectedResponseError`."""
+    """Parse JSON into the dataclass `kind`.
+
+    Raises:
+        UnexpectedResponseError: if the JSON does not match.
+    """
     try:
         return decode(kind, json.loads(body))
     except (DecodingError, ValueError) as error:
@@ -98,7 +102,7 @@ def pause_before(
 
 
 def is_worth_retrying(error: HiirClientError, request: Request) -> bool:
-    """Whether the same request may succeed, and cannot be carried out twice."""
+    """Return whether the same request may succeed, and cannot take effect twice."""
     match error:
         case ConnectionLostError():
             return request.repeatable or not error.was_sent
@@ -121,7 +125,11 @@ def read_body(*, longest: int | None = None) -> Operation[bytes]:
 
 
 def check_status(head: Head, body: bytes) -> None:
-    """Raise the exception for a response that is not one of the 200s."""
+    """Check that a response has a 2xx status.
+
+    Raises:
+        HiirClientError: the exception for any other response.
+    """
     if 200 <= head.status < 300:
         return
     problem = _read_problem(head, body)
@@ -132,8 +140,8 @@ def check_status(head: Head, body: bytes) -> None:
             body=_start_of(body),
         )
     retry_after = read_retry_after(head.headers.get("retry-after"))
-    # A result's route answers 409 with the failure of the job, whose `retryable` is about a new
-    # job. A conflict that ends by itself comes with `Retry-After`.
+    # The route of a result answers 409 with the failure of the job, whose `retryable` refers to a
+    # new job. A conflict that ends by itself has a `Retry-After`.
     is_failure = head.status == _CONFLICT and "retry-after" not in head.headers
     code = problem["code"]
     raise error_class(code)(

@@ -19,9 +19,9 @@ _LAST_OF_BATCH = "batch.completed"
 _OF_A_JOB = {"status", "progress", "completed"}
 _NO_CONTENT = 204
 _LONGEST_WAIT = 60
-"""Seconds that one request asks the service to hold its response back."""
+"""Maximum seconds for which a request asks the service to delay its response."""
 _BATCH_PAUSES = (0.5, 5.0)
-"""First and longest seconds between two requests for the state of a batch."""
+"""First and longest pause between two requests for the state of a batch, in seconds."""
 
 
 def get_job(job_id: str, *, wait: int = 0, policy: RetryPolicy) -> Operation[Job]:
@@ -72,7 +72,7 @@ def _follow(
     after: str | None,
     policy: RetryPolicy,
 ) -> Generator[Effect, Any, None]:
-    """Emit what `read` makes of each event, through `last`; resumes when the connection breaks."""
+    """Emit the values that `read` returns for each event; resumes after a lost connection."""
     last_id, retry = after or "", 0
     reconnect_seconds: float | None = None
     while True:
@@ -117,7 +117,11 @@ def wait_for_job(
     on_progress: OnProgress | None = None,
     policy: RetryPolicy,
 ) -> Operation[Job]:
-    """Return the job when it has ended; raises `WaitTimeoutError` after `timeout` seconds."""
+    """Return the job when it has ended.
+
+    Raises:
+        WaitTimeoutError: after `timeout` seconds.
+    """
     deadline = None if timeout is None else time.monotonic() + timeout
     if on_progress is not None:
         yield from _report(job_id, on_progress, deadline=deadline, policy=policy)
@@ -128,14 +132,18 @@ def wait_for_job(
             return job
         if deadline is not None and time.monotonic() >= deadline:
             raise WaitTimeoutError(f"Job {job_id} is {job.status} after {timeout} s.")
-        if left < 1:  # less than what the service can wait for
+        if left < 1:  # less than the shortest wait of the service
             yield Sleep(left)
 
 
 def wait_for_batch(
     batch_id: str, *, timeout: float | None = None, policy: RetryPolicy
 ) -> Operation[Batch]:
-    """Return the batch when all jobs have ended; raises `WaitTimeoutError`."""
+    """Return the batch when all jobs have ended.
+
+    Raises:
+        WaitTimeoutError: after `timeout` seconds.
+    """
     deadline = None if timeout is None else time.monotonic() + timeout
     pause, longest = _BATCH_PAUSES
     while True:
@@ -152,7 +160,7 @@ def wait_for_batch(
 def _report(
     job_id: str, on_progress: OnProgress, *, deadline: float | None, policy: RetryPolicy
 ) -> Generator[Effect, Any, None]:
-    """Call `on_progress` for each event; a stream that breaks for good is not an error here."""
+    """Call `on_progress` for each event; a stream that fails permanently is not an error here."""
     events = follow_events(job_id, policy=policy)
     answer: Any = None
     failure: ConnectionLostError | None = None
@@ -160,7 +168,7 @@ def _report(
         try:
             effect = events.send(answer) if failure is None else events.throw(failure)
         except (StopIteration, ConnectionLostError):
-            return  # the caller asks for the job's state next
+            return  # the caller requests the job's state next
         answer, failure = None, None
         if isinstance(effect, Emit):
             on_progress(effect.value.job)

@@ -1,4 +1,4 @@
-"""What the service answers, as frozen dataclasses. Unknown fields of newer services are ignored."""
+"""Responses of the service, as frozen dataclasses. Unknown fields of newer services are ignored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ class Image:
 
     format: str
     width: int
-    """Pixels."""
+    """Width in pixels."""
     height: int
-    """Pixels."""
+    """Height in pixels."""
     bytes: int
     sha256: str
-    """Of the file, in hexadecimal."""
+    """SHA-256 of the file, in hex."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileGrid:
-    """Columns and rows of tiles; they are done from left to right, then from top to bottom."""
+    """Columns and rows of tiles, which run from left to right, then from top to bottom."""
 
     columns: int
     rows: int
@@ -44,7 +44,7 @@ class Progress:
     tiles_done: int
     tiles_total: int
     tile_grid: TileGrid | None
-    """None until the image is decoded."""
+    """Grid of the tiles; None until the image is decoded."""
     percent: int
 
 
@@ -70,7 +70,7 @@ class Warning:  # noqa: A001 - the service's word
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One task of a job, with the model that does it."""
+    """One task of a job, with the model that runs it."""
 
     task: str
     parameters: Mapping[str, str]
@@ -111,11 +111,11 @@ class Job:
     task: str
     """Name of the task; `auto`, or `chain` for several tasks."""
     steps: tuple[Step, ...]
-    """The tasks in their order; none if `auto` found nothing to restore."""
+    """Steps of the job, in order; empty if `auto` found nothing to restore."""
     parameters: Mapping[str, str]
     """Parameters of the first task, normalized."""
     model: str | None
-    """Of the first step, as the next two; None without steps."""
+    """Model of the first step, as the next two fields; None without steps."""
     model_version: str | None
     model_sha256: str | None
     created_at: datetime
@@ -127,13 +127,13 @@ class Job:
     """Jobs of the same priority before this one; None unless the job is queued."""
     attempt: int
     cached: bool
-    """Whether the result is that of an earlier job with the same image, parameters and models."""
+    """Whether the result comes from an earlier job with the same image, parameters and models."""
     cancel_requested: bool
     purged: bool
     """Whether the files were deleted on request."""
     progress: Progress
     timings: Mapping[str, float]
-    """Seconds per stage."""
+    """Seconds spent in each stage."""
     input: Image
     output: Image | None
     options: Mapping[str, Any]
@@ -156,22 +156,22 @@ class PlannedImage:
 
     format: str
     width: int
-    """Pixels."""
+    """Width in pixels."""
     height: int
-    """Pixels."""
+    """Height in pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """What a submission would lead to; nothing was stored or queued."""
+    """The predicted result of a submission; nothing was stored or queued."""
 
     task: str
     steps: tuple[Step, ...]
-    """The tasks in their order; none if `auto` found nothing to restore."""
+    """Steps of the job, in order; empty if `auto` found nothing to restore."""
     parameters: Mapping[str, str]
     """Parameters of the first task, normalized."""
     model: str | None
-    """Of the first step, as the next two; None without steps."""
+    """Model of the first step, as the next two fields; None without steps."""
     model_version: str | None
     model_sha256: str | None
     options: Mapping[str, Any]
@@ -180,11 +180,11 @@ class DryRun:
     seconds: float | None
     """Predicted time from the job's start to its end; None before the model's first job."""
     wait_seconds: float | None
-    """Predicted time until the job starts; None without a worker."""
+    """Predicted time until the job starts; None if there is no worker."""
     megapixels: float
-    """Megapixels that the job would take of the quota of the day."""
+    """Megapixels that the job would count towards the daily quota."""
     cached: bool
-    """Whether the result of an earlier job would be the answer: at once, and without quota."""
+    """Whether the result of an earlier job would be returned, immediately and without quota."""
     warnings: tuple[Warning, ...]
 
 
@@ -206,7 +206,7 @@ class JobEvent:
     """One event of a job's stream: `status`, `progress` or, as the last one, `completed`."""
 
     id: str
-    """Pass it as `after` to resume the stream behind this event."""
+    """Id to pass as `after`, to resume the stream after this event."""
     kind: str
     job: JobState
 
@@ -216,7 +216,7 @@ class StreamEvent:
     """One event of the stream of a batch's jobs, or of all your jobs."""
 
     id: str
-    """Pass it as `after` to resume the stream behind this event."""
+    """Id to pass as `after`, to resume the stream after this event."""
     kind: str
     """`status`, `progress` or `completed` of a job; or `ready`, `reset` or `batch.completed`.
 
@@ -231,7 +231,7 @@ class Link:
     """A link to a result, which needs no key."""
 
     url: str
-    """Path on the service."""
+    """Path of the result on the service."""
     expires_at: datetime
 
 
@@ -274,7 +274,7 @@ class Batch:
     created_at: datetime
     expires_at: datetime
     items: tuple[BatchItem, ...]
-    """In the order of submission."""
+    """Files, in the order of submission."""
     urls: BatchUrls
 
 
@@ -310,7 +310,7 @@ class Model:
     name: str
     version: str
     sha256: str
-    """Of the weights."""
+    """SHA-256 of the weights."""
     architecture: str
     precision: str
     scale: int
@@ -319,10 +319,10 @@ class Model:
     tile: int
     overlap: int
     seconds_per_megapixel: float | None
-    """Measured on recent jobs, per megapixel of input; None before the first."""
+    """Measured on recent jobs, per megapixel of input; None before the first job."""
     quality: Mapping[str, float]
     source: str = "clean"
-    """What super-resolution enlarges: `clean` files, or `photo` (noisy, compressed)."""
+    """Kind of files that super-resolution enlarges: `clean`, or `photo` (noisy, compressed)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -395,4 +395,4 @@ class WebhookSecret:
 
     secret: str
     previous_valid_until: datetime | None
-    """Until when the previous secret signs, too."""
+    """Time until which the previous secret also signs; None if there is none."""

@@ -1,4 +1,4 @@
-"""The operations of the API that are one request, or pages of them."""
+"""The operations of the API that consist of one request, or of several pages."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -115,7 +115,7 @@ def dry_run(
     options: JobOptions,
     policy: RetryPolicy,
 ) -> Operation[DryRun]:
-    """Ask what a submission would lead to."""
+    """Predict the result of a submission."""
     request = submission(
         "/v1/jobs", [source], task=task, filename=filename, options=options, dry_run=True
     )
@@ -206,7 +206,7 @@ def _emit_all(
     items: Callable[[P], Sequence[object]],
     policy: RetryPolicy,
 ) -> Generator[Effect, Any, None]:
-    """Emit the items of all pages, which are requested as they are needed."""
+    """Emit the items of all pages, which are requested when they are needed."""
     page = yield from call(kind, "GET", path, query=query, policy=policy)
     while True:
         for item in items(page):
@@ -237,7 +237,7 @@ def fetch_preview(job_id: str, *, of: str, policy: RetryPolicy) -> Operation[byt
 
 
 def create_link(job_id: str, *, ttl: int, policy: RetryPolicy) -> Operation[Link]:
-    """Make a link to a result."""
+    """Create a link to a result."""
     path = f"/v1/jobs/{quote_id(job_id)}/links"
     request = Request(method="POST", path=path, json={"ttl": ttl})
     return (yield from send(request, policy=policy)).decode(Link)

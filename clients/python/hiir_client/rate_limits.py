@@ -1,6 +1,6 @@
-"""What a client may still do, by the `RateLimit` header of the responses.
+"""The client's remaining quotas, from the `RateLimit` header of the responses.
 
-The form is that of draft-ietf-httpapi-ratelimit-headers: `"submits";r=19;t=3, "jobs";r=8`.
+The format is that of draft-ietf-httpapi-ratelimit-headers: `"submits";r=19;t=3, "jobs";r=8`.
 """
 
 import re
@@ -13,18 +13,18 @@ _PARAMETER = re.compile(r";\s*(\w+)=([^,;]*)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit:
-    """What is left of one quota."""
+    """The remainder of one quota."""
 
     remaining: int
-    """Submissions, jobs or megapixels."""
+    """Remaining submissions, jobs or megapixels."""
     reset_seconds: int | None
     """Seconds until the whole quota is available again; None if that does not depend on time."""
 
 
 def read_rate_limits(header: str) -> Mapping[str, RateLimit]:
-    """Return the quotas of a `RateLimit` header by name; items of another form are left out.
+    """Return the quotas of a `RateLimit` header by name; items in another format are ignored.
 
-    The service has `submits`, `jobs` (that have not ended) and `megapixels` (of the day).
+    The service has `submits`, `jobs` (that have not ended) and `megapixels` (per day).
     """
     found: dict[str, RateLimit] = {}
     for item in _ITEM.finditer(header):

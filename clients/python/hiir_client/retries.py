@@ -1,4 +1,4 @@
-"""When to send a request again, and how long to wait before."""
+"""Whether to send a request again, and how long to wait before that."""
 
 import random
 from dataclasses import dataclass
@@ -10,34 +10,35 @@ from email.utils import parsedate_to_datetime
 class RetryPolicy:
     """How often and how long one call waits for the service.
 
-    A refusal is retried if its problem document says `retryable`; a connection that broke, if the
-    request may be repeated. The status alone decides nothing.
+    A refusal is retried if its problem document says `retryable`, and a lost connection if the
+    request may be repeated. The status code is not considered.
     """
 
     retries: int = 5
-    """Further tries after the first; 0 turns retries off."""
+    """Maximum number of retries after the first attempt; 0 turns retries off."""
     first_pause: float = 0.5
-    """Seconds before the first retry; doubles with each one."""
+    """Seconds before the first retry; doubles with each retry."""
     longest_pause: float = 8.0
-    """Maximum seconds between tries, where the service does not name a time."""
+    """Maximum seconds between attempts, if the service does not specify a time."""
     longest_retry_after: float = 120.0
     """Maximum seconds of `Retry-After`; a longer one raises the error immediately."""
 
     def pause(self, retry: int, *, retry_after: float | None) -> float | None:
-        """Return the seconds to wait before the retry number `retry`, from 0; None to give up."""
+        """Return the seconds to wait before retry number `retry`, from 0; None to give up."""
         if retry >= self.retries:
             return None
         if retry_after is not None:
             return retry_after if retry_after <= self.longest_retry_after else None
-        # Between half and all of it, so that clients that failed together do not return together.
+        # Random between half and all of it, so that clients that failed at the same time do not
+        # retry at the same time.
         longest = min(self.first_pause * 2.0**retry, self.longest_pause)
         return longest * random.uniform(0.5, 1)
 
 
 def read_retry_after(value: str | None, *, now: datetime | None = None) -> float | None:
-    """Return the seconds that a `Retry-After` header names (RFC 9110, section 10.2.3).
+    """Return the seconds of a `Retry-After` header (RFC 9110, section 10.2.3).
 
-    It is a number of seconds or an HTTP date; None if it is missing or neither of them.
+    The header is a number of seconds or an HTTP date; returns None if it is missing or invalid.
     """
     text = (value or "").strip()
     if text.isascii() and text.isdigit():

@@ -15,14 +15,14 @@ class ServerEvent:
 
 @dataclass(slots=True)
 class EventParser:
-    """Parses a stream piece by piece.
+    """Parses a stream in pieces.
 
-    Only complete events are returned: what a broken connection leaves unfinished is not one.
+    Only complete events are returned; an event that a lost connection cuts off is dropped.
     """
 
     last_id: str = ""
     reconnect_seconds: float | None = None
-    """Pause before a reconnection, if the server has named one."""
+    """Pause before reconnecting, if the server has specified one."""
     _decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8-sig")("replace")
     )
@@ -48,7 +48,7 @@ class EventParser:
                 end = position + 1
             elif character == "\r":
                 if position + 1 == len(self._text):
-                    return None  # a line feed may follow, which belongs to it
+                    return None  # a line feed may follow and belong to it
                 end = position + (2 if self._text[position + 1] == "\n" else 1)
             else:
                 continue

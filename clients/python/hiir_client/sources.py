@@ -1,4 +1,4 @@
-"""What can be uploaded: a path, bytes, or a seekable file."""
+"""Sources of an upload: a path, bytes, or a seekable file."""
 
 import io
 from os import PathLike, fspath
@@ -8,12 +8,18 @@ from typing import BinaryIO, TypeAlias, cast
 from hiir_client.effects import FilePart
 
 Source: TypeAlias = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO
-"""A path, the content itself, or a binary file that can seek. A retry sends it again, so that an
-iterator or a pipe cannot be a source: read it into bytes first."""
+"""A path, the content itself, or a seekable binary file.
+
+A retry sends it again, so an iterator or a pipe cannot be a source: read it into bytes first.
+"""
 
 
 def file_part(source: Source, *, name: str = "file", filename: str | None = None) -> FilePart:
-    """Return the form's part for a source; raises `FileNotFoundError` for a missing path."""
+    """Return the form's part for a source.
+
+    Raises:
+        FileNotFoundError: if the path does not exist.
+    """
     match source:
         case str() | PathLike():
             path = Path(fspath(source))
@@ -42,7 +48,7 @@ def file_part(source: Source, *, name: str = "file", filename: str | None = None
 
 
 class _Borrowed(io.RawIOBase):
-    """A caller's file from a position on, which closing leaves open."""
+    """A caller's file from a position on; closing it leaves the caller's file open."""
 
     def __init__(self, file: BinaryIO, start: int) -> None:
         self._file = file

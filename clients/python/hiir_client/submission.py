@@ -18,7 +18,10 @@ class BatchOptions(TypedDict, total=False):
     scale: int
     """For `super-resolution`: the upscaling factor."""
     source: Literal["clean", "photo"]
-    """For `super-resolution`: whether the file was reduced alone, or is noisy or compressed too."""
+    """For `super-resolution`: the kind of file.
+
+    `clean` was only reduced; `photo` is also noisy or compressed.
+    """
     pattern: Literal["RGGB", "BGGR", "GRBG", "GBRG"]
     """For `demosaic`: the colors of the four pixels at the top left, row by row."""
     noise_level: float | Literal["auto"]
@@ -42,7 +45,7 @@ class BatchOptions(TypedDict, total=False):
     frame: int
     """Frame or page to restore, from 0."""
     strength: int
-    """0 to 100: share of the restoration in percent; the rest is the photo."""
+    """0 to 100: share of the restoration in percent; the rest is the original photo."""
     region: tuple[int, int, int, int]
     """Left, top, width and height in pixels of the upright photo: restore only this part."""
     webhook_url: str
@@ -75,8 +78,9 @@ def submission(
 ) -> Request:
     """Return the request that submits files.
 
-    Several tasks with their values, as in `denoise:25,super-resolution:2`, are one job.
-    Without a `client_id` it carries an idempotency key, so that a retry cannot create a second job.
+    Several tasks with their values, for example `denoise:25,super-resolution:2`, form one job.
+    Without a `client_id` the request has an idempotency key, so that a retry cannot create a second
+    job.
     """
     files = [file_part(source, filename=filename) for source in sources]
     headers: dict[str, str] = {}
@@ -118,7 +122,11 @@ def _is_chain(task: str) -> bool:
 
 
 def quote_id(value: str) -> str:
-    """Return an id as a part of a path; raises `ValueError` for one that cannot be any."""
+    """Return an id quoted for a path.
+
+    Raises:
+        ValueError: if it cannot be an id.
+    """
     if not value or not value.isascii() or set(value) & set("/?#% ") or value in {".", ".."}:
         raise ValueError(f"An id is one part of a path, not {value!r:.100}.")
     return value

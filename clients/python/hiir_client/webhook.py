@@ -22,11 +22,11 @@ class WebhookMessage:
     """A verified webhook."""
 
     id: str
-    """Id of the message. The same one may arrive twice: remember the ids that were handled."""
+    """Id of the message. A message may arrive twice, so remember the ids of handled messages."""
     type: str
     """`job.started`, `job.completed` or `batch.completed`."""
     timestamp: int
-    """When this attempt was sent, in seconds since the epoch."""
+    """Time when this attempt was sent, in seconds since the epoch."""
     data: Mapping[str, Any]
     """The job or the batch, as JSON."""
 
@@ -47,11 +47,19 @@ def verify_webhook(
     tolerance: float = 300.0,
     now: float | None = None,
 ) -> WebhookMessage:
-    """Return the message of a request's unchanged body and headers, if the service has signed it.
+    """Verify a request, and return its message.
 
-    `secrets` are one or more secrets, `whsec_` and the key in base64; during a rotation pass the
-    old and the new one. `tolerance` is the maximum difference between the clocks, in seconds.
-    Raises `WebhookVerificationError`, and `ValueError` for a malformed secret.
+    Args:
+        body: the unchanged body.
+        headers: the headers.
+        secrets: one or more secrets, `whsec_` and the key in base64; during a rotation pass the old
+            and the new one.
+        tolerance: maximum difference between the clocks, in seconds.
+        now: current time in seconds since the epoch; by default that of this machine.
+
+    Raises:
+        WebhookVerificationError: if the service has not signed it, or it is too old.
+        ValueError: if a secret is malformed.
     """
     fields = {name.lower(): value for name, value in headers.items()}
     message_id, stamp, signatures = (
@@ -98,7 +106,7 @@ def _read_secret(secret: str) -> bytes:
 
 def _read_signature(text: str) -> bytes:
     if not text.startswith(_VERSION):
-        return b""  # of another version of the specification
+        return b""  # a signature of another version of the specification
     try:
         return base64.b64decode(text.removeprefix(_VERSION), validate=True)
     except (binascii.Error, ValueError):

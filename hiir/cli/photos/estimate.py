@@ -1,4 +1,4 @@
-"""What a run would do: photos, megapixels, and the seconds that they would take."""
+"""Estimate of a run: its photos, megapixels and seconds."""
 
 import json
 import sys
@@ -19,11 +19,16 @@ def show_estimate(
     region: Region | None = None,
     as_json: bool,
 ) -> int:
-    """Print a line a photo and a sum, from the photos' headers; returns the exit status.
+    """Print a line for each photo and a sum, from the photos' headers; returns the exit status.
 
-    Without a `request`, which needs a running service, no seconds are known. Of a `region` the
-    tiles count that it needs, or its own pixels while the model's tiles are not known. A file that
-    cannot be read, or that does not have the region, is listed, and the status is then 1.
+    A file that cannot be read, or does not contain the region, is listed, and the status is then 1.
+
+    Args:
+        photos: the photos.
+        request: what to restore; None if no service is running, and the seconds are then unknown.
+        region: the part of each photo to restore. The tiles that it needs are counted, or its own
+            pixels if the model's tiles are unknown.
+        as_json: print JSON objects.
     """
     pace = None if request is None else request.megapixel_seconds
     megapixels, count, unreadable = 0.0, 0, 0
@@ -52,9 +57,12 @@ def _seconds(megapixels: float | None, pace: float | None) -> float | None:
 
 
 def _megapixels(path: Path, region: Region | None, tiling: tuple[int, int] | None) -> float | None:
-    """Megapixels to restore, by the header; None for a camera raw file, which is not decoded.
+    """Return the megapixels to restore, from the header; None for a camera raw file.
 
-    Raises `ValueError` for a photo that does not have the region.
+    Camera raw files are not decoded for an estimate.
+
+    Raises:
+        ValueError: if the photo does not contain the region.
     """
     if path.suffix.lower() in RAW_SUFFIXES:
         return None
@@ -64,7 +72,7 @@ def _megapixels(path: Path, region: Region | None, tiling: tuple[int, int] | Non
 
 
 def _tile_pixels(header: ImageHeader, region: Region, tiling: tuple[int, int] | None) -> int:
-    # The header has the sides as they are stored: the upright photo may have them exchanged.
+    # The header has the stored sides, which may be exchanged in the upright photo.
     for width, height in ((header.width, header.height), (header.height, header.width)):
         if region.is_inside(height=height, width=width):
             break

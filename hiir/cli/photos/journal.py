@@ -1,8 +1,8 @@
-"""The journal of an output folder: what became of each photo, so that a run can be resumed.
+"""The journal of an output folder: the outcome of each photo, so that a run can be resumed.
 
-One JSON object a line, appended and synchronized before a result appears under its name. A line
-that a crash has cut off is ignored. The first line holds the folder's id, which makes the
-idempotency keys of its submissions.
+It has one JSON object per line, which is appended and synchronized before a result appears under
+its name. A line that a crash has cut off is ignored. The first line holds the folder's id, from
+which the idempotency keys of its submissions are derived.
 """
 
 import fcntl
@@ -28,7 +28,7 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What became of one photo."""
+    """The outcome of one photo."""
 
     photo: str
     """Planned path of the result inside the output folder."""
@@ -36,11 +36,11 @@ class Record:
     key: str
     """`RestoreRequest.key`."""
     target: str
-    """Path of the result inside the output folder, which may have another suffix."""
+    """Path of the result inside the output folder, which may have another suffix than planned."""
     sha256: str | None = None
-    """Of the result."""
+    """SHA-256 of the result, in hex."""
     model_sha256: str | None = None
-    """Of the models, comma-separated; empty where nothing had to be restored."""
+    """SHA-256 of the models, separated by commas; empty if nothing had to be restored."""
     job_id: str | None = None
     code: str | None = None
     request_id: str | None = None
@@ -58,13 +58,13 @@ class Journal:
         self._id = self._read() or self._begin()
 
     def idempotency_key(self, photo: PlannedPhoto, key: str, *, models: str) -> str:
-        """Return the key of a submission: the same one until its job has failed or expired."""
+        """Return the key of a submission; it stays the same until its job has failed or expired."""
         with self._lock:
             text = json.dumps([self._id, self._name(photo), key, models, self._ended[key]])
         return hashlib.sha256(text.encode()).hexdigest()
 
     def count_ended(self, key: str) -> None:
-        """Remember that the job of a key is of no use, so that the next one has another key."""
+        """Record that the job of a key is unusable, so that the next submission has another key."""
         with self._lock:
             self._ended[key] += 1
 
@@ -76,7 +76,7 @@ class Journal:
         return next((path for path in (photo.target, *written) if path.exists()), None)
 
     def is_done(self, photo: PlannedPhoto, key: str, *, models: frozenset[str]) -> bool:
-        """Whether the result exists, and was made from this photo by this request and model."""
+        """Return whether the result exists and was made from this photo, request and model."""
         with self._lock:
             record = self._latest.get(self._name(photo))
         if record is None or record.status != "restored" or record.key != key:
@@ -95,7 +95,7 @@ class Journal:
         model_sha256: str,
         job_id: str,
     ) -> None:
-        """Record a result, before its file appears under its name."""
+        """Record a result; call it before its file appears under its name."""
         self._append(
             Record(
                 photo=self._name(photo),
@@ -117,7 +117,7 @@ class Journal:
         request_id: str | None,
         job_id: str | None,
     ) -> None:
-        """Record a failure. After that of a job, the photo is submitted as a new job."""
+        """Record a failure. If a job has failed, the photo is submitted as a new job next time."""
         self._append(
             Record(
                 photo=self._name(photo),
@@ -167,7 +167,7 @@ class Journal:
             self._keep(record)
 
     def _write(self, item: dict[str, object]) -> None:
-        # Behind a line break: the last line may have been cut off.
+        # The line starts with a line break, because the last line may have been cut off.
         end = self._file.seek(0, os.SEEK_END)
         self._file.write(b"\n" * bool(end) + json.dumps(item).encode())
         self._file.flush()
@@ -176,9 +176,10 @@ class Journal:
 
 @contextmanager
 def open_journal(folder: Path) -> Iterator[Journal]:
-    """Open the journal of an output folder, which is created.
+    """Open the journal of an output folder, which is created if necessary.
 
-    Raises `PhotoPlanError` while another command writes to the folder.
+    Raises:
+        PhotoPlanError: if another command is writing to the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _NAME).open("a+b") as file:

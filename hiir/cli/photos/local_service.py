@@ -1,4 +1,4 @@
-"""The service of this machine: the one that runs, or one that a command starts for itself."""
+"""The service on this machine: a running one, or one that a command starts for itself."""
 
 import ctypes
 import json
@@ -21,18 +21,22 @@ __all__ = ["ServiceError", "find_tasks", "own_service", "running_service"]
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 _START_S = 600.0
-"""The first start downloads Triton."""
+"""Maximum seconds for the start; the first one downloads Triton."""
 _STOP_S = 60.0
 _PR_SET_PDEATHSIG = 1
 _MODELS = "model_repository"
 
 
 class ServiceError(HiirError):
-    """There is no service, and none could be started."""
+    """No service is running, and none could be started."""
 
 
 def find_tasks(url: str, *, api_key: str | None, retries: int) -> "Sequence[Task]":
-    """Return the tasks of a service; raises the errors of `hiir_client`."""
+    """Return the tasks of a service.
+
+    Raises:
+        HiirClientError: the errors of `hiir_client`.
+    """
     from hiir_client import Client, RetryPolicy
 
     with Client(url, api_key=api_key, retries=RetryPolicy(retries=retries)) as client:
@@ -40,9 +44,9 @@ def find_tasks(url: str, *, api_key: str | None, retries: int) -> "Sequence[Task
 
 
 def running_service(*, api_key: str | None) -> str | None:
-    """Return the address of the service that runs on this machine, if there is one.
+    """Return the address of the service that runs on this machine; None if there is none.
 
-    It is the one of `hiir up` in the current folder, or any on the default port.
+    It is the service of `hiir up` in the current folder, or any service on the default port.
     """
     from hiir_client import ApiError, HiirClientError
 
@@ -52,7 +56,7 @@ def running_service(*, api_key: str | None) -> str | None:
         try:
             find_tasks(url, api_key=api_key, retries=0)
         except ApiError:
-            return url  # it answers, and the command shows its error
+            return url  # it answers; the command will show its error
         except HiirClientError:
             continue
         return url
@@ -61,9 +65,12 @@ def running_service(*, api_key: str | None) -> str | None:
 
 @contextmanager
 def own_service() -> Iterator[str]:
-    """Run a service around the block; gives its address. Raises `ServiceError`.
+    """Run a service around the block; yields its address.
 
-    Its data live in a temporary folder. It ends with this process, however that ends.
+    Its data are in a temporary folder. It ends with this process in every case.
+
+    Raises:
+        ServiceError: if it cannot be started.
     """
     with tempfile.TemporaryDirectory(prefix="hiir-", ignore_cleanup_errors=True) as folder:
         data = Path(folder)
@@ -75,7 +82,7 @@ def own_service() -> Iterator[str]:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for this command, which then stops the service
+                start_new_session=True,  # Ctrl-C is for this command, which stops the service
                 preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
             )
         try:
@@ -115,7 +122,7 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", data: Path) -> str:
 
 
 def _address(data_dir: Path) -> str | None:
-    """Return the address in the state file of a stack."""
+    """Return the address in the state file of a stack; None if there is none."""
     try:
         return str(json.loads((data_dir / "stack.json").read_text())["api_url"])
     except (OSError, ValueError, KeyError):
@@ -123,6 +130,6 @@ def _address(data_dir: Path) -> str | None:
 
 
 def _model_repository() -> Path:
-    """Return the models of the current folder, or of the checkout that this file belongs to."""
+    """Return the models of the current folder, or of the checkout that contains this file."""
     here = Path(_MODELS)
     return here if here.is_dir() else Path(__file__).parents[3] / _MODELS

@@ -1,4 +1,4 @@
-"""Submissions at the pace that the service's `RateLimit` headers allow."""
+"""Paces submissions according to the service's `RateLimit` headers."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 __all__ = ["Pacer"]
 
 _PAUSE_S = 1.0
-"""Seconds after which a quota that refills by itself is tried again."""
+"""Seconds after which a quota that refills with time is tried again."""
 
 
 class Pacer:
-    """Holds submissions back while a quota is spent, instead of having them refused. Thread-safe.
+    """Delays submissions while a quota is used up, instead of having them refused. Thread-safe.
 
-    The service counts exactly, and the headers are a moment old: where no quota seems to be left,
-    one submission at a time is still sent, and its refusal says when to come back.
+    The service counts exactly, but the headers may be outdated: if no quota seems to be left, one
+    submission at a time is still sent, and its refusal says when to retry.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Pacer:
 
     @contextmanager
     def submission(self) -> Iterator[None]:
-        """Wait for the turn of one submission, which the block sends."""
+        """Wait until one submission may be sent; the block sends it."""
         with self._changed:
             while not self._may_submit():
                 waited = not self._changed.wait(self._pause)
@@ -48,7 +48,7 @@ class Pacer:
 
     @contextmanager
     def job(self) -> Iterator[None]:
-        """Count a job that was accepted as one of this run, until the block ends."""
+        """Count an accepted job of this run until the block ends."""
         with self._changed:
             self._open += 1
         try:
@@ -66,6 +66,6 @@ class Pacer:
         )
 
     def _waits_for_own_job(self) -> bool:
-        """Whether the end of one of this run's jobs is what makes room."""
+        """Return whether a job of this run must end before another can be accepted."""
         jobs = self._limits().get("jobs")
         return jobs is not None and jobs.remaining == 0 and self._open > 0

@@ -1,4 +1,4 @@
-"""Which files `hiir restore` restores, and where each result goes."""
+"""Selects the files that `hiir restore` restores, and the path of each result."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,26 +25,27 @@ RAW_SUFFIXES = {
 _PHOTOS = RAW_SUFFIXES | {
     *(".avif", ".bmp", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
 }
-"""Suffixes of the photos in a folder; a file that is named itself may have any."""
+"""Suffixes of the photos in a folder; a file that is given by name may have any suffix."""
 _SUFFIXES = {"jpeg": (".jpg", ".jpeg"), "tiff": (".tif", ".tiff"), "heic": (".heic", ".heif")}
-"""Suffixes of formats that have several, or another than their name; the first one is written."""
+"""Suffixes of formats that have several, or one that is not their name; the first one is written.
+"""
 
 
 class PhotoPlanError(HiirError):
-    """An input does not exist, or two results would have one name."""
+    """An input does not exist, or two results would have the same name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedPhoto:
-    """A photo and the place of its result."""
+    """A photo and the path of its result."""
 
     source: Path
     relative: Path
-    """Path of the source inside its folder; the bare name of a file that was given itself."""
+    """Path of the source inside its folder; only the filename if the file was given by name."""
     target: Path
-    """In the output folder, with the suffix of the result's format."""
+    """Path in the output folder, with the suffix of the result's format."""
     right: Path | None = None
-    """The right view, for `defocus-deblur` of two views."""
+    """Right view of a dual-pixel sensor, for `defocus-deblur`."""
 
 
 def plan_photos(
@@ -55,11 +56,20 @@ def plan_photos(
     image_format: str = "same",
     right: Path | None = None,
 ) -> tuple[PlannedPhoto, ...]:
-    """Return the photos of files and folders, in a stable order; raises `PhotoPlanError`.
+    """Return the photos of files and folders, in a stable order.
 
-    A file goes to the output folder under its name; a file of a folder keeps its path in it. The
-    output folder itself is left out, so that a second run does not restore earlier results.
-    `right` is the right view of a single file, or a folder of right views with the same paths.
+    A file is written to the output folder under its name; a file of a folder keeps its path in it.
+    The output folder itself is skipped, so that a second run does not restore earlier results.
+
+    Args:
+        inputs: files and folders.
+        output: the output folder.
+        recursive: include subfolders.
+        image_format: format of the results; `same` keeps that of each photo.
+        right: right view of a single file, or a folder of right views with the same paths.
+
+    Raises:
+        PhotoPlanError: if an input does not exist, or two results would have the same name.
     """
     planned: dict[Path, PlannedPhoto] = {}
     for given in inputs:
@@ -86,7 +96,11 @@ def plan_photo(
     image_format: str = "same",
     right: Path | None = None,
 ) -> PlannedPhoto:
-    """Return the plan for one photo; raises `PhotoPlanError`."""
+    """Return the plan for one photo.
+
+    Raises:
+        PhotoPlanError: if the result would replace the photo, or its right view does not exist.
+    """
     target = with_format(output / relative, image_format)
     if target.resolve() == source.resolve():
         raise PhotoPlanError(f"{source} is in the output folder; choose another.")
@@ -98,7 +112,7 @@ def plan_photo(
 
 
 def with_format(path: Path, image_format: str) -> Path:
-    """Return the path with a suffix of the format; `same` keeps any."""
+    """Return the path with a suffix of the format; `same` keeps the suffix."""
     suffixes = _SUFFIXES.get(image_format, (f".{image_format}",))
     if image_format == "same" or path.suffix.lower() in suffixes:
         return path
@@ -106,19 +120,23 @@ def with_format(path: Path, image_format: str) -> Path:
 
 
 def is_photo(relative: Path) -> bool:
-    """Whether a file of a folder is a photo, by its name; hidden files and folders are not."""
+    """Return whether a file of a folder is a photo, by its name; hidden files are not."""
     is_hidden = any(part.startswith(".") for part in relative.parts)
     return not is_hidden and relative.suffix.lower() in _PHOTOS
 
 
 def is_in_output(path: Path, folder: Path, *, output: Path) -> bool:
-    """Whether a file of a folder is in the output folder inside of it: an earlier result."""
+    """Return whether a file is in an output folder inside `folder`, and thus an earlier result."""
     results = output.resolve()
     return results.is_relative_to(folder.resolve()) and path.resolve().is_relative_to(results)
 
 
 def find_photos(given: Path, *, output: Path, recursive: bool) -> Iterator[tuple[Path, Path]]:
-    """Yield each photo of a file or folder with its relative path; raises `PhotoPlanError`."""
+    """Yield each photo of a file or folder with its relative path.
+
+    Raises:
+        PhotoPlanError: if `given` does not exist.
+    """
     if given.is_file():
         yield given, Path(given.name)
         return

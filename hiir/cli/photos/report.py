@@ -1,4 +1,4 @@
-"""What `hiir restore` shows: bars at a terminal, a line or a JSON object a photo."""
+"""Output of `hiir restore`: progress bars at a terminal, a line or a JSON object per photo."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ __all__ = ["Report"]
 
 
 class Report:
-    """Shows the progress and the outcomes of one run. Thread-safe, and a context manager."""
+    """Displays the progress and the outcomes of one run. Thread-safe, and a context manager."""
 
     def __init__(self, *, count: int | None, as_json: bool) -> None:
         self._count = count
@@ -50,12 +50,12 @@ class Report:
 
     @property
     def has_failures(self) -> bool:
-        """Whether a photo failed."""
+        """Whether any photo failed."""
         return bool(self._failures)
 
     @contextmanager
     def photo(self, name: str) -> Iterator[Callable[["JobState"], None]]:
-        """Show one photo as under way; gives the callback for its progress."""
+        """Display one photo as in progress; yields the callback for its progress."""
         bar = self._bars.add_task(name, total=100, shown="waits")
 
         def update(state: "JobState") -> None:
@@ -69,7 +69,7 @@ class Report:
             self._bars.remove_task(bar)
 
     def finish(self, outcome: Outcome) -> None:
-        """Print what became of a photo."""
+        """Print the outcome of a photo."""
         with self._lock:
             self._counts[outcome.status] += 1
             if outcome.status == "failed":

@@ -1,4 +1,4 @@
-"""What is asked of the service for every photo of a run."""
+"""The request that a run sends to the service for every photo."""
 
 import argparse
 import hashlib
@@ -22,7 +22,7 @@ _PARAMETERS = {
     "noise_level": ("LEVEL", "standard deviation of the noise on the scale of 255, or `auto`"),
     "pattern": ("PATTERN", "colors of a sensor mosaic, row by row: RGGB, BGGR, GRBG or GBRG"),
 }
-"""Of single tasks, with the placeholder and the text of the help."""
+"""Parameters of specific tasks, with the placeholder and the text of the help."""
 _OPTIONS = {
     "format": ("FORMAT", "format of the results, such as jpeg; `same` keeps that of each photo"),
     "quality": ("1-100", "quality of JPEG, WebP, AVIF and HEIC"),
@@ -34,7 +34,7 @@ _OPTIONS = {
     "strength": ("0-100", "share of the restoration in percent; the rest is the photo"),
     "region": ("X,Y,W,H", "restore only this part, in pixels of the upright photo"),
 }
-"""Of the result, for every task."""
+"""Options of the result, for every task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +44,17 @@ class RestoreRequest:
     task: str
     """Name of the task, or several tasks with their values."""
     fields: Mapping[str, str]
-    """Fields of the form beside the task and the file."""
+    """Form fields in addition to the task and the file."""
     models: frozenset[str]
     """SHA-256 of the weights of each model that the service may choose."""
     megapixel_seconds: float | None
-    """Measured by the service, per megapixel of input; None before its first job."""
+    """Seconds per megapixel of input, measured by the service; None before its first job."""
     tiling: tuple[int, int] | None = None
     """Side and overlap of the model's tiles, the largest of all models of the task."""
     priority: "Priority | None" = None
-    """Priority of the jobs; not one of the fields, because it does not change a result."""
+    """Priority of the jobs; it is not in `fields`, because it does not change a result."""
     no_cache: bool = False
-    """Whether photos are restored even if the service has their results; nor does this."""
+    """Whether photos are restored even if the service has their results; not in `fields` either."""
 
     @property
     def image_format(self) -> str:
@@ -62,14 +62,18 @@ class RestoreRequest:
         return self.fields.get("format", "same")
 
     def key(self, content: bytes, right: bytes | None = None) -> str:
-        """Return the hash of a photo and of what is asked for it, without the model's."""
+        """Return the hash of a photo and its request, without the hash of the model."""
         digests = [hashlib.sha256(view).hexdigest() for view in (content, right or b"")]
         text = json.dumps([self.task, dict(self.fields), digests], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_region(text: str | None) -> Region | None:
-    """Return what `--region` says; raises `PhotoPlanError`."""
+    """Parse `--region`.
+
+    Raises:
+        PhotoPlanError: if it is not a valid region.
+    """
     if text is None:
         return None
     try:
@@ -81,7 +85,7 @@ def read_region(text: str | None) -> Region | None:
 
 
 def add_parameters(parser: argparse.ArgumentParser) -> None:
-    """Add the parameters of the API, each as an option of its own, to a command."""
+    """Add the parameters of the API to a command, each as an option."""
     for name, (placeholder, text) in {**_PARAMETERS, **_OPTIONS}.items():
         parser.add_argument(f"--{name.replace('_', '-')}", metavar=placeholder, help=text)
     parser.add_argument("--lossless", action="store_true", help="write WebP without loss")
@@ -105,9 +109,10 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
 
 
 def read_request(options: argparse.Namespace, tasks: Sequence["Task"]) -> RestoreRequest:
-    """Return what the options ask for, checked with the service's tasks.
+    """Return the request that the options specify, validated against the service's tasks.
 
-    Raises `PhotoPlanError` for an unknown task, and for a parameter that the task does not have.
+    Raises:
+        PhotoPlanError: if the task is unknown, or does not have a given parameter.
     """
     fields = {
         name: str(getattr(options, name))
@@ -132,7 +137,7 @@ def read_request(options: argparse.Namespace, tasks: Sequence["Task"]) -> Restor
             takes = ", ".join(known) or "none"
             raise PhotoPlanError(f"{options.task} has no parameter {name}; it has: {takes}.")
     for parameter in task.parameters:
-        # A raw file names its pattern, so that only a parameter of every photo is required.
+        # A raw file contains its pattern, so only a parameter that every photo needs is required.
         if parameter.required and parameter.name not in fields:
             values = ", ".join(parameter.values)
             option = parameter.name.replace("_", "-")
@@ -153,7 +158,7 @@ def read_request(options: argparse.Namespace, tasks: Sequence["Task"]) -> Restor
 def _chain(
     options: argparse.Namespace, fields: Mapping[str, str], tasks: Sequence["Task"]
 ) -> RestoreRequest:
-    """Return several tasks as one request; the service checks their values."""
+    """Return several tasks as one request; the service validates their values."""
     for name in _PARAMETERS:
         if name in fields:
             raise PhotoPlanError(

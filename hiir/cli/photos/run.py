@@ -1,4 +1,4 @@
-"""One photo of `hiir restore`, from the file to its result."""
+"""Restores one photo of `hiir restore`, from the file to its result."""
 
 import glob
 from collections.abc import Callable
@@ -27,12 +27,12 @@ __all__ = ["Outcome", "PhotoRun"]
 
 _EXISTS = "result-exists"
 _FRESH_JOBS = 3
-"""Jobs that may have expired before a photo is given up."""
+"""Number of expired jobs after which a photo fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one photo."""
+    """The outcome of one photo."""
 
     source: str
     status: Literal["restored", "unchanged", "failed"]
@@ -43,7 +43,7 @@ class Outcome:
     request_id: str | None = None
     job_id: str | None = None
     sha256: str | None = None
-    """Of the result, as the service states it."""
+    """SHA-256 of the result, as stated by the service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +55,16 @@ class PhotoRun:
     request: RestoreRequest
     pacer: Pacer
     force: bool = False
-    """Overwrite results that exist."""
+    """Overwrite existing results."""
     resume: bool = False
-    """Leave out photos whose results exist, by the journal."""
+    """Skip photos whose results exist according to the journal."""
     keep: bool = False
-    """Leave the results on the service until they expire."""
+    """Keep the results on the service until they expire."""
     refused: list[QuotaExceededError] = field(default_factory=list)
-    """The refusal after which no more photos are sent, once there is one."""
+    """The refusal after which no more photos are sent; empty until there is one."""
 
     def restore(self, photo: PlannedPhoto, *, on_progress: Callable[[JobState], None]) -> Outcome:
-        """Restore a photo; failures are an outcome, and no exception."""
+        """Restore a photo; failures are returned as an outcome instead of being raised."""
         try:
             upload = _read(photo, self.request)
         except OSError as error:
@@ -115,13 +115,13 @@ class PhotoRun:
         )
 
     def _restore(self, upload: "_Upload", *, on_progress: Callable[[JobState], None]) -> Outcome:
-        if self.refused:  # no photo is sent to be refused for the same reason
+        if self.refused:  # another submission would be refused for the same reason
             raise self.refused[0]
         for _ in range(_FRESH_JOBS - 1):
             try:
                 return self._run_job(upload, on_progress=on_progress)
             except (JobNotFoundError, ResultExpiredError):
-                # The job of an earlier run, whose files are gone.
+                # The job belongs to an earlier run, and its files have been deleted.
                 self.journal.count_ended(upload.key)
         return self._run_job(upload, on_progress=on_progress)
 
@@ -152,7 +152,7 @@ class PhotoRun:
         """Write the result of a job that has ended."""
         target = photo.target
         if job.output is not None:
-            # The service may write another format: a raw file has none that it could keep.
+            # The service may write another format, because raw formats cannot be written.
             target = with_format(target, job.output.format)
             target.parent.mkdir(parents=True, exist_ok=True)
             _remove_parts(target)
@@ -177,7 +177,7 @@ class PhotoRun:
         )
 
     def _delete(self, job: "Job") -> None:
-        """Free the service's memory; where that fails, the files expire."""
+        """Free the service's memory; if that fails, the files expire."""
         try:
             self.client.jobs.delete(job.id)
         except HiirClientError:
@@ -186,7 +186,7 @@ class PhotoRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Upload:
-    """A photo with its content: what is hashed is what is sent."""
+    """A photo with its content, so that the hashed bytes are the ones that are sent."""
 
     photo: PlannedPhoto
     key: str
@@ -201,7 +201,7 @@ def _read(photo: PlannedPhoto, request: RestoreRequest) -> _Upload:
 
 
 def _remove_parts(target: Path) -> None:
-    """Remove what a killed command has downloaded of this result."""
+    """Remove partial downloads of this result that a killed command has left."""
     for part in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
         part.unlink(missing_ok=True)
 

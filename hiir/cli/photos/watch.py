@@ -1,4 +1,4 @@
-"""Photos that appear in a folder, each when it has come to rest."""
+"""Watches folders for new photos, and yields each when it has stopped changing."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -26,8 +26,8 @@ def resting_photos(
 ) -> Iterator[tuple[Path, Path]]:
     """Yield each photo with its path inside its folder, and again whenever it has changed.
 
-    First come the photos that exist. A photo is yielded when its size and time of modification
-    have been the same for `rest_seconds`: until then it may still be being copied. Ends with
+    Existing photos come first. A photo is yielded when its size and modification time have been
+    constant for `rest_seconds`, because it may still be being copied before that. Ends with
     `KeyboardInterrupt`.
     """
     resting = _Resting(rest_seconds)
@@ -35,7 +35,7 @@ def resting_photos(
     for changes in watch(
         *folders, recursive=recursive, yield_on_timeout=True, rust_timeout=_CHECK_MS, step=50
     ):
-        if not started:  # the watch is on: what appears from now on is an event
+        if not started:  # the watch is active: new files are reported as events
             started = True
             for folder in folders:
                 for path, _ in find_photos(folder, output=output, recursive=recursive):
@@ -51,7 +51,7 @@ def resting_photos(
 
 
 class _Resting:
-    """Files that have changed, with the time since which they have not."""
+    """Files that have changed, with the time since which they have been constant."""
 
     def __init__(self, rest_seconds: float) -> None:
         self._rest = rest_seconds
@@ -62,12 +62,12 @@ class _Resting:
         self._pending.setdefault(path, (None, time.monotonic()))
 
     def take(self) -> Iterator[Path]:
-        """Yield the files that have come to rest."""
+        """Yield the files that have stopped changing."""
         now = time.monotonic()
         for path, (before, since) in list(self._pending.items()):
             size = _size(path)
             if size is None or size == self._taken.get(path):
-                del self._pending[path]  # deleted, or an event of what was taken already
+                del self._pending[path]  # deleted, or an event of a file that was already yielded
             elif size != before:
                 self._pending[path] = (size, now)
             elif now - since >= self._rest:

@@ -1,4 +1,4 @@
-"""Analysis of a photo's defects, without a network.
+"""Analysis of a photo's defects, without a neural network.
 
-Begin with `photo_analysis`: the measurements, and what they suggest.
+Begin with `photo_analysis`: the measurements, and the tasks that they suggest.
 """

@@ -1,9 +1,9 @@
 """Visibility of JPEG blocks, also in a file that was saved again without loss.
 
-JPEG transforms blocks of 8 x 8 pixels on their own, so that neighbors differ more across the border
-of two blocks than within one. Provenance: the ratio of these differences, of Wang, Bovik and Evans,
-"Blind measurement of blocking artifacts in images", 2000; here the median over all borders, since a
-single edge of the picture may lie on one of them.
+JPEG transforms blocks of 8 x 8 pixels independently, so that neighboring pixels differ more across
+the border of two blocks than within a block. Provenance: the ratio of these differences, from Wang,
+Bovik and Evans, "Blind measurement of blocking artifacts in images", 2000; this implementation
+takes the median over all borders, since a single edge of the picture may coincide with one of them.
 """
 
 from collections.abc import Sequence
@@ -17,26 +17,28 @@ from hiir.imaging.pixels import FloatPixels
 __all__ = ["BLOCKY", "measure_blockiness"]
 
 BLOCKY = 1.25
-"""From here on blocks are visible: photos without any have 0.97 to 1.1, and JPEG of quality 30 has
-1.25 and more in 9 of 10 photos."""
+"""Threshold from which blocks are visible.
+
+Photos without blocks have 0.97 to 1.1, and JPEG of quality 30 has 1.25 or more in 9 of 10 photos.
+"""
 
 _BLOCK = 8
 _CERTAIN, _ABSENT = 1.4, 1.1
-# Keeps the ratio of flat parts near 1.
+# Keeps the ratio of flat areas near 1.
 _FLOOR = 0.1 / 255
 _LEAST_BLOCKS = 4
 
 
 def measure_blockiness(strips: Sequence[FloatPixels]) -> Measurement:
-    """Measure differences across block borders against those within blocks.
+    """Compare the differences across block borders with those within blocks.
 
     Args:
         strips: each ``(h, W, C)`` float32 [0, 1]; all begin at the same row of a block.
 
     Returns:
         The ratio, 1 without blocks: the smaller one of both directions, each for the grid position
-        at which it is largest. The confidence is that of the statement "there are blocks", or of
-        the opposite, depending on the ratio.
+            at which it is largest. The confidence is that of the statement "there are blocks", or
+            of the opposite, depending on the ratio.
     """
     gray = [strip.mean(axis=2) for strip in strips]
     across = np.concatenate([_profile(strip) for strip in gray])
@@ -58,7 +60,7 @@ def _ratio(profile: npt.NDArray[np.float32]) -> float:
         return 1.0
     others = (profile.sum(axis=1, keepdims=True) - profile) / (_BLOCK - 1)
     ratios = np.sort(np.median(profile / (others + _FLOOR), axis=0))
-    # A pattern whose period divides 8, as that of a fabric, has several such places.
+    # A pattern whose period divides 8, such as a fabric, has several such positions.
     return float(min(ratios[-1], ratios[-1] / max(ratios[-2], _FLOOR)))
 
 

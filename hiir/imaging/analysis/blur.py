@@ -2,7 +2,7 @@
 
 Provenance: Crete, Dolmiere, Ladret and Nicolas, "The blur effect: perception and estimation with a
 new no-reference perceptual blur metric", 2007: the sharper an image is, the more blurring removes
-from it. The same measure is `skimage.measure.blur_effect`, which is no dependency of the service.
+from it. `skimage.measure.blur_effect` is the same measure, but not a dependency of the service.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from hiir.imaging.pixels import FloatPixels
 __all__ = ["BLURRED", "measure_blur"]
 
 BLURRED = 0.5
-"""From here on a photo may be blurred: a Gaussian of deviation 1.5 gives 0.41 to 0.63."""
+"""Threshold from which a photo may be blurred: a Gaussian of deviation 1.5 gives 0.41 to 0.63."""
 
 _BOX = 11
 _SHARP, _SOFT = 0.3, 0.7
@@ -26,8 +26,8 @@ def measure_blur(strips: Sequence[FloatPixels]) -> Measurement:
     """Measure the blur of strips ``(h, W, C)`` float32 [0, 1].
 
     Returns:
-        0 (sharp) to 1 (blurred), in the more blurred direction. For an image of one color, or one
-        smaller than the box of 11 pixels, 0 with a confidence of 0.
+        0 (sharp) to 1 (blurred), in the more blurred direction. The value and the confidence are 0
+        for an image of a single color, and for one smaller than the box of 11 pixels.
     """
     gray = [strip.mean(axis=2) for strip in strips]
     gray = [plane for plane in gray if min(plane.shape) > _BOX + 2]
@@ -40,7 +40,10 @@ def measure_blur(strips: Sequence[FloatPixels]) -> Measurement:
 
 
 def _of_rows(planes: Sequence[npt.NDArray[np.float32]]) -> float | None:
-    """Share of the gradients along the rows that a box filter keeps; None without gradients."""
+    """Return the share of the gradients along the rows that a box filter keeps.
+
+    Returns None if there are no gradients.
+    """
     before = lost = 0.0
     for plane in planes:
         sharp = np.abs(_sobel(plane))
@@ -52,7 +55,7 @@ def _of_rows(planes: Sequence[npt.NDArray[np.float32]]) -> float | None:
 
 
 def _box(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Mean of 11 pixels along the rows."""
+    """Return the mean of 11 pixels along the rows."""
     reach = _BOX // 2
     padded = np.pad(plane, ((0, 0), (reach + 1, reach)), mode="symmetric")
     sums = np.cumsum(padded, axis=1, dtype=np.float64)
@@ -60,7 +63,7 @@ def _box(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _sobel(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Gradient along the rows, without the border of one pixel."""
+    """Return the gradient along the rows, without the border of one pixel."""
     smooth = plane[:-2] + 2 * plane[1:-1] + plane[2:]
     gradient: npt.NDArray[np.float32] = (smooth[:, 2:] - smooth[:, :-2]) / 8
     return gradient

@@ -1,4 +1,4 @@
-"""Detection of drawings and screenshots, most of whose pixels have few colors."""
+"""Detection of drawings and screenshots, in which few colors cover most pixels."""
 
 from collections.abc import Sequence
 
@@ -17,8 +17,8 @@ def measure_drawing(strips: Sequence[FloatPixels]) -> Measurement:
     """Measure the share of the eight most frequent colors in strips ``(h, W, C)`` float32 [0, 1].
 
     Returns:
-        The share, and the confidence that the picture is drawn: photos have 0.01 to 0.2, with
-        large areas that are black or white up to 0.5, and drawings 0.8 and more.
+        The share, and the confidence that the picture is a drawing: photos have 0.01 to 0.2, photos
+            with large black or white areas up to 0.5, and drawings 0.8 and more.
     """
     codes = np.concatenate([_codes(strip) for strip in strips])
     _, counts = np.unique(codes, return_counts=True)

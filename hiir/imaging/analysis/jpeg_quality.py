@@ -13,13 +13,13 @@ __all__ = ["read_jpeg_quality"]
 
 _QUALITIES = range(1, 101)
 _STARTED_FROM = (QuantizationTables.STANDARD, QuantizationTables.MOZJPEG)
-# The confidence is 0 where the steps differ by so much from those of the nearest quality, as the
-# mean of the absolute logarithms of their ratios.
+# The confidence is 0 if the steps differ from those of the nearest quality by this much: the mean
+# of the absolute logarithms of their ratios.
 _UNKNOWN = 0.5
 
 
 def read_jpeg_quality(luma_steps: Sequence[int]) -> Measurement:
-    """Find the quality, 1 to 100 on libjpeg's scale, with the table closest to that of a file.
+    """Find the quality, 1 to 100 on libjpeg's scale, whose table is closest to that of a file.
 
     Args:
         luma_steps: 64 quantization steps of luma, row by row.
@@ -39,7 +39,7 @@ def read_jpeg_quality(luma_steps: Sequence[int]) -> Measurement:
 
 @cache
 def _known_tables() -> npt.NDArray[np.float64]:
-    """``(200, 64)``: logarithms of the steps, a row for each kind of table and quality."""
+    """Return ``(200, 64)``: logarithms of the steps, one row for each kind of table and quality."""
     tables = [
         quantization_tables(kind, quality=quality, chroma_quality=quality)[0]
         for kind in _STARTED_FROM

@@ -11,7 +11,7 @@ class Measurement:
 
     value: float
     confidence: float
-    """0 to 1; from 0.5 on the value is acted on."""
+    """0 to 1; from 0.5 on the value is used."""
 
 
 def ramp(value: float, *, low: float, high: float) -> float:

@@ -3,13 +3,14 @@
 Three properties distinguish noise from texture, each measured in the flattest blocks of 8 x 8
 pixels:
 
-- it is uniform: the flattest blocks deviate nearly as much as the median one (uniformity);
-- it is white: neighbors differ as much as pixels two apart, while photos are smooth (whiteness);
-- it is colored: the channels deviate independently, while textures vary in brightness (color). This
-  is measured at half the resolution, at which JPEG stores colors.
+- noise is uniform: the flattest blocks deviate nearly as much as the median one (uniformity);
+- noise is white: adjacent pixels differ as much as pixels two apart, while photos are smooth
+  (whiteness);
+- noise is colored: the channels deviate independently, while textures vary in brightness (color).
+  This is measured at half the resolution, at which JPEG stores colors.
 
 Noise is uniform, and white or colored. JPEG of low quality removes both whiteness and color, so
-that only uniformity, with a higher bound, decides for such files. The bounds were chosen on photos
+that for such files only uniformity, with a higher bound, decides. The bounds were chosen on photos
 without noise and with white Gaussian noise of 10 and 25: docs/13-analysis.md has the figures.
 """
 
@@ -23,12 +24,12 @@ from hiir.imaging.pixels import FloatPixels
 
 __all__ = ["measure_noise"]
 
-# Share of the blocks, the flattest, that are compared with the median one of a third.
+# Share of the blocks, the flattest ones, that are compared with the median one of a third.
 _FLATTEST, _MEDIAN = 0.05, 0.33
 _LOOKED_AT = 0.25
-# What noise may have beside that of rounding.
+# Deviation that noise may have in addition to that of rounding.
 _ROUNDING = 0.1 / 255
-# Between these the confidence rises from 0 to 1.
+# Between these bounds the confidence increases from 0 to 1.
 _UNIFORM, _UNIFORM_AFTER_JPEG = (0.20, 0.36), (0.28, 0.44)
 _WHITE = (0.75, 0.95)
 _COLORED = (3.0 / 255, 7.0 / 255)
@@ -39,7 +40,8 @@ def measure_noise(image: FloatPixels, *, compressed: bool) -> Measurement:
 
     Args:
         image: ``(H, W, C)`` float32 [0, 1], gray or RGB.
-        compressed: whether JPEG of low quality has removed the noise's fine parts and its color.
+        compressed: whether JPEG of low quality has removed the fine structure and the color of the
+            noise.
 
     Returns:
         The standard deviation, and the confidence that it is noise rather than texture; 0 and 0 if
@@ -66,13 +68,16 @@ def measure_noise(image: FloatPixels, *, compressed: bool) -> Measurement:
 
 
 def _whiteness(blocks: npt.NDArray[np.float32]) -> float:
-    """Ratio of the differences of adjacent pixels and of pixels two apart: 1 for white noise."""
+    """Return the ratio of differences of adjacent pixels and of pixels two apart.
+
+    White noise has 1.
+    """
     gray = blocks.mean(axis=-1)
     return _mixed_difference(gray, 1) / (_mixed_difference(gray, 2) + _ROUNDING)
 
 
 def _color_noise(blocks: npt.NDArray[np.float32]) -> float:
-    """Deviation of the less noisy of two color differences, at half the resolution; 0 for gray.
+    """Return the deviation of the less noisy color difference, at half the resolution; 0 for gray.
 
     It is scaled so that white noise of equal deviation in all channels gives that deviation.
     """
@@ -85,9 +90,9 @@ def _color_noise(blocks: npt.NDArray[np.float32]) -> float:
 
 
 def _mixed_difference(planes: npt.NDArray[np.float32], distance: int) -> float:
-    """Root mean square of the mixed second differences of ``(N, h, w)``.
+    """Return the root mean square of the mixed second differences of ``(N, h, w)``.
 
-    They are scaled to give the deviation of white noise; slopes do not count.
+    The result is scaled to the deviation of white noise; slopes have no influence.
     """
     left, right = planes[:, :, :-distance], planes[:, :, distance:]
     rows = left - right

@@ -1,8 +1,8 @@
 """The measurements of a photo, and the restoration that they suggest.
 
 Suggestions are conservative, because a wrong one harms a good photo: noise counts from a deviation
-of 8 on, JPEG compression up to quality 60 or from a visible grid of blocks on, and nothing is
-suggested for drawings, apart from compression that the file itself declares. Blur never leads to a
+of 8 on, JPEG compression up to quality 60 or from a visible grid of blocks on. For drawings nothing
+is suggested, except for compression that the file itself declares. Blur never leads to a
 suggestion.
 """
 
@@ -42,16 +42,18 @@ class PhotoAnalysis:
     """Measurements of a photo, each with its confidence."""
 
     noise: Measurement
-    """Standard deviation of the noise on the scale of 255; the confidence is that it is noise and
-    not texture."""
+    """Standard deviation of the noise on the scale of 255.
+
+    The confidence is that it is noise and not texture.
+    """
     jpeg_quality: Measurement | None
-    """1 to 100 on libjpeg's scale, by the quantization table; None for other formats."""
+    """1 to 100 on libjpeg's scale, from the quantization table; None for other formats."""
     blockiness: Measurement
-    """Differences across the borders of JPEG's blocks against those within: 1 without blocks."""
+    """Ratio of differences across JPEG block borders to those within blocks; 1 without blocks."""
     blur: Measurement
-    """0 for sharp to 1 for blurred. A hint: a soft scene measures the same."""
+    """0 (sharp) to 1 (blurred). Only a hint: a soft scene has the same value."""
     drawing: Measurement
-    """Share of the eight most frequent colors; the confidence is that the picture is drawn."""
+    """Share of the eight most frequent colors, and the confidence that the picture is a drawing."""
 
     @property
     def is_drawing(self) -> bool:
@@ -113,7 +115,7 @@ class PhotoAnalysis:
 
 
 def analyze_photo(rows: PixelRows, *, luma_steps: Sequence[int] = ()) -> PhotoAnalysis:
-    """Measure a photo of any size from strips of it.
+    """Measure strips of a photo of any size.
 
     Args:
         rows: ``(H, W, C)`` uint8, uint16 or float32 [0, 1], gray or RGB; it may be stored in a

@@ -1,1 +1,1 @@
-"""The routes, one module for each resource."""
+"""The routes, with one module per resource."""

@@ -1,4 +1,4 @@
-"""Analyses: what is wrong with a photo, and which tasks would help."""
+"""Analyses: the defects of a photo, and the tasks that would improve it."""
 
 import contextlib
 

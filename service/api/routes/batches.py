@@ -1,4 +1,4 @@
-"""Batches: submit many files, follow them together, download the results as one archive."""
+"""Batches: submit many files, follow them together, and download the results as one archive."""
 
 from typing import Annotated, Any, Literal
 

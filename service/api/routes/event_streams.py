@@ -1,4 +1,4 @@
-"""One event stream for all jobs of a tenant, or of a batch: a browser opens six at most."""
+"""One event stream for all jobs of a tenant, or of a batch, because browsers open at most six."""
 
 import json
 from collections.abc import AsyncIterator
@@ -91,7 +91,7 @@ async def stream_batch_events(
     """
     batch = await run_in_threadpool(services.batches.find, batch_id, tenant=tenant)
     first, after = await run_in_threadpool(_begin, services, tenant, last_event_id)
-    # Only now: the events of a batch that ends from here on come after `after`.
+    # This comes last: the events of a batch that ends from here on come after `after`.
     ended = await run_in_threadpool(_has_ended, services, batch)
     return stream_response(_stream_batch(services, batch, first, after, ended=ended))
 

@@ -125,7 +125,11 @@ async def infer(
 
 
 def _find(services: Services, task: str) -> Task:
-    """Return a task; raises `UnknownTaskError`."""
+    """Return a task.
+
+    Raises:
+        UnknownTaskError: if there is no such task.
+    """
     return services.catalogue.tasks.find(task)
 
 

@@ -1,4 +1,4 @@
-"""Jobs: submit, follow, list, cancel, delete."""
+"""Jobs: submit, follow, list, cancel and delete them."""
 
 import base64
 import binascii
@@ -38,7 +38,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 _LONGEST_PAUSE_SECONDS = 30
 _PAGE_JOBS = 20
 _MAX_SCANNED_JOBS = 1000
-"""Jobs that one request reads in search of those that match its filter."""
+"""Maximum number of jobs that one request reads to find those that match its filter."""
 _STOPS: dict[int | str, dict[str, Any]] = {
     202: {"description": "The job is running and will stop.", "model": JobView}
 }
@@ -105,7 +105,7 @@ async def follow_job(
     job = await run_in_threadpool(services.jobs.find, job_id, tenant=tenant)
     seconds = min(wait, services.settings.limits.wait_seconds)
     job = await wait_for_end(request, services, job, seconds=seconds)
-    if job.status is JobStatus.QUEUED:  # its position is to be read
+    if job.status is JobStatus.QUEUED:  # its position has to be read
         return await run_in_threadpool(services.jobs.view, job)
     return JobView.of(job, queue_position=None)
 
@@ -139,7 +139,7 @@ def delete_job(
 
 
 async def _answer(request: Request, services: Services, made: Submission | DryRunView) -> Response:
-    """Return 202 with the accepted job; or 200 with its end, if the client waits long enough.
+    """Return 202 with the accepted job, or 200 with its end if the client waits long enough.
 
     A dry run is returned with 200.
     """
@@ -173,8 +173,11 @@ async def _answer(request: Request, services: Services, made: Submission | DryRu
 async def wait_for_submission(
     request: Request, services: Services, made: Submission, *, seconds: int
 ) -> Job | None:
-    """Return the job if it ends within `seconds`; cancel it if its client wants that and goes."""
-    # The job is accepted, whatever fails here: the client can poll.
+    """Return the job if it ends within `seconds`.
+
+    If the client disconnects and has requested cancellation, the job is canceled.
+    """
+    # The job is accepted, whatever fails here: the client can still poll.
     with contextlib.suppress(ServiceError):
         job = await run_in_threadpool(services.jobs.store.get, made.job_id)
         if job is None:
@@ -188,7 +191,7 @@ async def wait_for_submission(
 
 
 def _retry_after(view: JobView) -> int:
-    """Seconds after which polling may be worthwhile."""
+    """Return the seconds after which the client should poll again."""
     return min(1 + (view.queue_position or 0), _LONGEST_PAUSE_SECONDS)
 
 

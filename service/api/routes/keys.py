@@ -18,7 +18,11 @@ from service.schemas.key import KeyList, KeyView, NewKeyView
 
 
 async def require_keys(request: Request) -> None:
-    """Raise `OpenModeError` where no keys are required: anyone could create them."""
+    """Check that API keys are required: otherwise anyone could create them.
+
+    Raises:
+        OpenModeError: in open mode.
+    """
     caller = caller_of(request.scope)
     if caller is None or caller.key_id is None:
         raise OpenModeError("The service runs without API keys, so there are none to manage.")

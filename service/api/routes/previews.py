@@ -1,4 +1,4 @@
-"""Previews of a job's upload and result, which every browser shows."""
+"""Previews of a job's upload and result, which every browser can display."""
 
 from enum import StrEnum
 from typing import Any
@@ -87,7 +87,7 @@ def fetch_preview(
 
 
 def _preview_of(job: Job, of: Previewed, *, now: float) -> StoredImage:
-    """Return the preview; raises the reason why there is none."""
+    """Return the preview; raises the error that says why there is none."""
     if of is Previewed.INPUT and not job.status.is_terminal:
         if job.source_preview is None:
             raise JobNotFinishedError(

@@ -73,7 +73,7 @@ def result_response(
 ) -> Response:
     """Return the response with the result, or with the requested part of it.
 
-    With `redirects`, and if the settings say so, it leads to the bucket instead.
+    With `redirects`, and if the settings allow it, the response redirects to the bucket.
     """
     now = services.jobs.store.now()
     result = result_of(job, now=now)
@@ -113,7 +113,11 @@ def result_response(
 
 
 def result_of(job: Job, *, now: float) -> StoredImage:
-    """Return the job's result at `now` by Redis's clock; raises the reason why there is none."""
+    """Return the job's result at `now`, a time of Redis's clock.
+
+    Raises:
+        ServiceError: the reason why there is no result.
+    """
     match job.status:
         case JobStatus.FAILED if job.failure is not None:
             raise job.failure.to_error()
@@ -128,7 +132,7 @@ def result_of(job: Job, *, now: float) -> StoredImage:
 
 
 def result_headers(job: Job, result: StoredImage, *, now: float) -> dict[str, str]:
-    """Return the headers except for the length."""
+    """Return the headers except for `Content-Length`."""
     left = max(int(job.expires_at - now), 0)
     models = {
         "X-Model": ",".join(step.model for step in job.steps),

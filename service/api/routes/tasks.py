@@ -21,7 +21,7 @@ def list_tasks(services: ServicesDependency) -> TaskList:
     seconds_per_megapixel: Mapping[str, float] = {}
     with contextlib.suppress(
         ServiceError
-    ):  # the throughput is optional: tasks are known without Redis
+    ):  # the throughput is optional, because tasks are known without Redis
         seconds_per_megapixel = services.catalogue.throughput.all()
     return TaskList(
         tasks=[

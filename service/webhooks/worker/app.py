@@ -1,7 +1,7 @@
 """Composition root of the process that sends webhooks: `python -m service.webhooks.worker`.
 
-One event loop sends them all: it only waits for receivers, and hundreds of requests at once cost
-it little. Redis is asked in a few threads.
+One event loop sends all of them: it mainly waits for receivers, so hundreds of concurrent requests
+cost little. Calls of Redis run in a few threads.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from service.webhooks.worker.guarded_network import ThreadedResolver
 from service.webhooks.worker.sender import WebhookSender
 
 _STORE_THREADS = 16
-# glibc waits 5 seconds for each name server, twice: longer than the timeout of an attempt, so that
-# abandoned lookups could take all threads.
+# glibc waits 5 seconds for each name server, twice. That is longer than the timeout of an attempt,
+# so abandoned lookups could occupy all threads.
 _RESOLVER_OPTIONS = "timeout:2 attempts:2"
 
 
 def sender_name() -> str:
-    """Return the name under which the process of this host reports that it is alive."""
+    """Return the name under which this host's process reports its heartbeat."""
     return f"webhooks@{socket.gethostname()}"
 
 
@@ -67,7 +67,7 @@ async def _run(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Send webhooks until SIGTERM or SIGINT, and then finish what is in flight."""
+    """Send webhooks until SIGTERM or SIGINT, and then finish the requests in flight."""
     settings = Settings()
     configure_logging(settings)
     refuse_cluster(settings.database_url(RedisDatabase.BROKER))

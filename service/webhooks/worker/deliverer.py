@@ -1,11 +1,11 @@
-"""Sends one delivery and decides what follows.
+"""Sends one delivery, and decides how it continues.
 
 2xx                                         delivered
 410                                         disabled, and the address with it for a while
 408, 425, 429, 5xx, no response             retried on schedule; failed after the last attempt
 any other status, a forbidden address       failed
 
-Nothing here affects the job, which has long continued.
+Deliveries do not affect the job.
 """
 
 import asyncio
@@ -39,12 +39,12 @@ logger = logging.getLogger(__name__)
 _AGAIN = frozenset({408, 425, 429})
 _GONE = 410
 _LONGEST_WAIT_SECONDS = 14_400
-"""Longest `Retry-After` of a receiver that is respected."""
+"""Longest `Retry-After` of a receiver that is respected, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Subject:
-    """What a delivery is about: how to write its body, and the request that it goes back to."""
+    """The job or batch of a delivery: how to write its body, and the request that caused it."""
 
     write: Callable[[], str]
     context: AbstractContextManager[None]
@@ -59,7 +59,7 @@ class _Request:
 
 
 class WebhookDeliverer:
-    """Sends deliveries, any number at once. Redis is asked in the loop's threads."""
+    """Sends deliveries, any number concurrently. Redis is called in the loop's threads."""
 
     def __init__(
         self,
@@ -79,9 +79,11 @@ class WebhookDeliverer:
         self._settings = settings
 
     async def deliver(self, delivery: Delivery) -> None:
-        """Send a claimed delivery once, and record what follows.
+        """Send a claimed delivery once, and record its next state.
 
-        Raises `StoreUnavailableError` while Redis is down: it is due again when its claim ends.
+        Raises:
+            StoreUnavailableError: while Redis is down; the delivery is due again when its claim
+                expires.
         """
         subject = await asyncio.to_thread(self._find_subject, delivery)
         if subject is None:  # the record has expired
@@ -150,7 +152,7 @@ class WebhookDeliverer:
         return headers if trace is None else {**headers, **trace.headers}
 
     def _decide(self, delivery: Delivery, answer: Answer) -> tuple[DeliveryStatus, float | None]:
-        """Return the new status, and the pause before a retry."""
+        """Return the new status, and the seconds before a retry."""
         code, trouble = answer.attempt.status_code, answer.attempt.error
         if code is not None and 200 <= code < 300:
             return DeliveryStatus.DELIVERED, None
@@ -202,7 +204,8 @@ def write_body(delivery: Delivery, job: Job) -> str:
     """Build the body: the event, its time, and the job."""
     view = JobView.of(job, queue_position=None).model_dump(mode="json")
     if delivery.event is WebhookEvent.STARTED:
-        # The state at that time: the job may have continued since.
+        # The body shows the state at the time of the event, because the job may have continued
+        # since.
         view |= {"status": "running", "finished_at": None, "output": None, "error": None}
         view |= {"timings": {}, "progress": {**view["progress"], "stage": "decode"}}
     return _write(delivery, f"job.{delivery.event.value}", view)

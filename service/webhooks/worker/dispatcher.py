@@ -1,4 +1,4 @@
-"""Claims due deliveries and sends them side by side, in one event loop."""
+"""Claims due deliveries and sends them concurrently, in one event loop."""
 
 import asyncio
 import logging
@@ -17,10 +17,10 @@ _BEAT_SECONDS = 5.0
 
 
 class Dispatcher:
-    """Sends what is due, up to `in_flight` deliveries at once, and reports a heartbeat.
+    """Sends due deliveries, up to `in_flight` concurrently, and reports a heartbeat.
 
-    The claim (`lua/claim_due.lua`) keeps the bounds of a tenant and of a receiver, so that slow
-    receivers never take the places of the others.
+    The claim (`lua/claim_due.lua`) enforces the limits per tenant and per receiver, so that slow
+    receivers never block the others.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class Dispatcher:
         self._away = False
 
     def stop(self) -> None:
-        """Claim nothing more; `run` returns when what is in flight has ended."""
+        """Stop claiming; `run` returns when the requests in flight have ended."""
         self._stopping = True
         self._wake.set()
 
     async def run(self) -> None:
         """Send until `stop` is called."""
         while not self._stopping:
-            # Before the claim: a delivery that ends during it must not be overlooked.
+            # This comes before the claim: a delivery that ends during the claim must not be missed.
             self._wake.clear()
             claimed = await self._poll()
             for delivery in claimed:
@@ -62,7 +62,7 @@ class Dispatcher:
             await asyncio.wait(self._sending)
 
     async def _poll(self) -> list[Delivery]:
-        """Report the heartbeat, and claim what is due."""
+        """Report the heartbeat, and claim due deliveries."""
         room = self._settings.in_flight - len(self._sending)
         try:
             if time.monotonic() >= self._next_beat:
@@ -83,7 +83,7 @@ class Dispatcher:
             await self._deliverer.deliver(delivery)
         except ServiceError as error:
             logger.warning("delivery postponed: %s", error.code)
-        except Exception:  # one delivery must not end the others; it is due again after its claim
+        except Exception:  # an error must not end other deliveries; this one is due again later
             logger.exception("delivery %s failed", delivery.id)
 
     def _end(self, task: asyncio.Task[None]) -> None:
@@ -91,7 +91,7 @@ class Dispatcher:
         self._wake.set()
 
     async def _pause(self) -> None:
-        """Wait until a delivery has ended, but not for longer than `poll_seconds`."""
+        """Wait until a delivery has ended, for at most `poll_seconds`."""
         try:
             async with asyncio.timeout(self._settings.poll_seconds):
                 await self._wake.wait()

@@ -26,22 +26,29 @@ class NameResolutionError(Exception):
 
 
 class ThreadedResolver:
-    """Asks the system's resolver in threads of its own, which slow name servers may hold."""
+    """Calls the system's resolver in separate threads, which slow name servers may block."""
 
     def __init__(self, *, threads: int) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolver")
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
-        """Return every address of a hostname; raises `NameResolutionError`.
+        """Return every address of a hostname.
 
         The caller may stop waiting; the lookup then ends in the background.
+
+        Raises:
+            NameResolutionError: if the hostname cannot be resolved.
         """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, resolve, host, port)
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Return every address of a hostname; raises `NameResolutionError`."""
+    """Return every address of a hostname.
+
+    Raises:
+        NameResolutionError: if it cannot be resolved.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -67,9 +74,10 @@ class GuardedNetwork(httpcore.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first address of the host that answers; each has its share of the time.
+        """Connect to the first address of the host that answers; the time is divided among them.
 
-        Raises `AddressNotAllowedError` if any of them is not allowed.
+        Raises:
+            AddressNotAllowedError: if any of the addresses is not allowed.
         """
         addresses = [ip_address(text) for text in await self._resolve(host, port)]
         for address in addresses:

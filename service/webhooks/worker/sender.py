@@ -20,7 +20,7 @@ from service.webhooks.worker.guarded_network import (
 )
 
 FORBIDDEN = frozenset({"address-refused", "url-refused"})
-"""Errors that no retry can fix."""
+"""Errors that a retry cannot fix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +29,11 @@ class Answer:
 
     attempt: DeliveryAttempt
     retry_after: int | None = None
-    """Seconds that the receiver asks for."""
+    """Seconds that the receiver's `Retry-After` specifies."""
 
 
 class WebhookSender:
-    """Sends requests without proxies, cookies or redirects, any number at once."""
+    """Sends requests without proxies, cookies or redirects, any number concurrently."""
 
     def __init__(self, *, settings: WebhookSettings, resolver: Resolver) -> None:
         self._settings = settings
@@ -41,15 +41,16 @@ class WebhookSender:
         self._tls = ssl.create_default_context()
 
     async def send(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send once; errors are part of the answer.
+        """Send one request; errors are returned as part of the answer.
 
-        `timeout_seconds` covers everything, from the name's resolution to the response's headers,
-        even if the receiver keeps sending single bytes.
+        `timeout_seconds` covers everything from the name resolution to the response's headers, even
+        if the receiver keeps sending single bytes.
         """
         at, began = time.time(), time.monotonic()
         status, retry_after, trouble = None, None, None
         try:
-            # Checked every time: DNS and settings may have changed since the submission.
+            # The address is checked every time, because DNS and settings may have changed since the
+            # submission.
             target = WebhookTarget.parse(url, self._settings)
             async with asyncio.timeout(self._settings.timeout_seconds):
                 status, retry_after = await self._post(target, headers, body)
@@ -87,11 +88,11 @@ class WebhookSender:
         )
         sent = {"Host": target.authority, "Content-Length": str(len(body)), **headers}
         async with (
-            # A new connection for every request: receivers must not share one.
+            # Every request gets a new connection, because receivers must not share one.
             httpcore.AsyncConnectionPool(ssl_context=self._tls, network_backend=network) as pool,
             pool.stream("POST", url, headers=list(sent.items()), content=body) as response,
         ):
-            # The response's body is not used and may be endless.
+            # The response's body is not used, and may be endless.
             asked = dict(response.headers).get(b"retry-after", b"").decode("latin-1")
             return response.status, int(asked) if asked.isdecimal() else None
 

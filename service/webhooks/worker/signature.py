@@ -8,9 +8,9 @@ from service.webhooks.secrets import read_secret
 
 
 def sign(secrets: Sequence[str], *, message_id: str, timestamp: int, body: bytes) -> str:
-    """Return the value of `webhook-signature`: `v1,<base64>`, separated by spaces.
+    """Return the value of `webhook-signature`: one `v1,<base64>` per secret, separated by spaces.
 
-    The timestamp is signed too, so that receivers can reject replays.
+    The signature covers the timestamp, so that receivers can reject replays.
     """
     content = b".".join((message_id.encode(), str(timestamp).encode(), body))
     return " ".join(

@@ -1,4 +1,4 @@
-"""The roots of the exceptions, and those that have no code of the service's."""
+"""The roots of the exceptions, and exceptions without a problem code of the service."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,10 +8,10 @@ class HiirClientError(Exception):
 
 
 class ApiError(HiirClientError):
-    """The service refused a request, or a job failed. The classes below it have a code each."""
+    """The service refused a request, or a job failed. Each subclass has a code."""
 
     code: str = ""
-    """Code of the problem; the base class carries codes that this version does not know."""
+    """Code of the problem; the base class has codes that this version does not know."""
 
     def __init__(
         self,
@@ -32,11 +32,11 @@ class ApiError(HiirClientError):
         self.code = code or self.code
         self.title = title
         self.status = status
-        """HTTP status; None for the failure of a job."""
+        """HTTP status; None if a job failed."""
         self.retryable = retryable
         """Whether the same request may succeed later."""
         self.retry_after = retry_after
-        """Seconds to wait before that, if the service named them."""
+        """Seconds to wait before retrying, if the service specified them."""
         self.request_id = request_id
         """Id under which the service logged the request."""
         self.job_id = job_id
@@ -44,7 +44,7 @@ class ApiError(HiirClientError):
         self.limit = limit
         self.actual = actual
         self.errors = tuple(errors)
-        """One entry for each wrong part of the request, where there are several."""
+        """One entry for each invalid part of the request, if there are several."""
         super().__init__(self._describe())
 
     def _describe(self) -> str:
@@ -63,7 +63,7 @@ class ConnectionLostError(HiirClientError):
 
 
 class UnexpectedResponseError(HiirClientError):
-    """The response is not one of the service: a proxy's error page, or a body of another form."""
+    """The response does not come from the service: a proxy's error page, or another format."""
 
     def __init__(self, message: str, *, status: int, body: str = "") -> None:
         super().__init__(message)

@@ -4,7 +4,7 @@ from hiir_client.errors.base import ApiError
 
 
 class TooManyRequestsError(ApiError):
-    """The client is over one of its limits; a later try may succeed."""
+    """The client exceeds one of its limits; a later attempt may succeed."""
 
 
 class RateLimitError(TooManyRequestsError):
@@ -38,7 +38,7 @@ class QuotaExceededError(TooManyRequestsError):
 
 
 class UnavailableError(ApiError):
-    """The service cannot take the request now; a later try may succeed."""
+    """The service cannot take the request now; a later attempt may succeed."""
 
 
 class StoreUnavailableError(UnavailableError):
