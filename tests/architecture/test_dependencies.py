@@ -43,7 +43,7 @@ SHARED = {
     "google": {"protobuf"},
     "opentelemetry": {"opentelemetry-exporter-otlp-proto-http", "opentelemetry-sdk"},
 }
-OURS = {"benchmarks", "gpu_server", "hiir", "hiir_client", "service", "tests"}
+OURS = {"benchmarks", "gpu_server", "hiir", "hiir_client", "hiir_immich", "service", "tests"}
 INSIDE_TRITON = "triton_python_backend_utils"
 
 
@@ -184,3 +184,7 @@ def test_the_client_needs_httpx_alone() -> None:
     project = tomllib.loads((ROOT / "clients/python/pyproject.toml").read_text())["project"]
     assert [Requirement(line).name for line in project["dependencies"]] == ["httpx"]
     assert imported_by("clients/python/hiir_client") == {"httpx"}
+
+
+def test_the_sidecar_of_immich_needs_the_client_alone() -> None:
+    assert imported_by("clients/immich") == {"httpx"}
