@@ -10,12 +10,10 @@ commands of Redis, or the 99th percentile of submissions is 50 ms or more.
 """
 
 import argparse
-import asyncio
 import contextlib
 import os
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,8 +23,9 @@ from pathlib import Path
 import psutil
 from redis import Redis
 
-from benchmarks.load.clients import Latencies, Streams, get, send_at_rate, submission
+from benchmarks.load.clients import Latencies, send_at_rate, submission
 from benchmarks.load.redis_use import Use, counting
+from benchmarks.service.open_streams import OpenStreams, get
 from benchmarks.service.small_photo import photo
 from benchmarks.service.stack import (
     IDENTITY,
@@ -196,27 +195,20 @@ def read_and_print(load: Load, *, rate: float) -> None:
     (job_id,) = load.redis.zrange("hiir:queue:interactive:tenant-0", -1, -1)
     for name, path in (("a job", f"/v1/jobs/{job_id}"), ("a list", "/v1/jobs?limit=20")):
         found = send_at_rate(
-            load.url, [get(load.url, path, key)], per_second=rate, seconds=3, expected=200
+            load.url, [get(load.url, path, key=key)], per_second=rate, seconds=3, expected=200
         )
         print(f"    GET of {name}: {found}", flush=True)
 
 
 @contextlib.contextmanager
-def open_streams(load: Load, count: int) -> Iterator[Streams]:
-    """Open streams of all jobs of as many tenants, from a thread of their own."""
-    loop = asyncio.new_event_loop()
-    streams = Streams(url=load.url, keys=load.keys[:count])
-    thread = threading.Thread(target=loop.run_until_complete, args=(streams.run(),), daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 60
-    while streams.open < len(streams.keys) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    try:
+def open_streams(load: Load, count: int) -> Iterator[OpenStreams]:
+    """Open streams of all jobs of as many tenants."""
+    requests = [get(load.url, "/v1/events", key=key) for key in load.keys[:count]]
+    with OpenStreams(url=load.url, requests=requests) as streams:
+        deadline = time.monotonic() + 60
+        while streams.open < len(requests) and time.monotonic() < deadline:
+            time.sleep(0.1)
         yield streams
-    finally:
-        loop.call_soon_threadsafe(streams.stop.set)
-        thread.join()
-        loop.close()
 
 
 def run(load: Load, options: argparse.Namespace) -> bool:

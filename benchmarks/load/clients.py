@@ -1,4 +1,4 @@
-"""Clients that load a service: submissions at a fixed rate, and open event streams.
+"""Clients that load a service with requests at a fixed rate.
 
 They speak HTTP/1.1 over plain sockets: a client library would take more of the processor than the
 service does.
@@ -8,7 +8,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import cycle
 from urllib.parse import urlsplit
 
@@ -16,7 +16,6 @@ import numpy as np
 
 _CODE = re.compile(rb'"code": ?"([a-z-]+)"')
 _CONNECTIONS = 64
-_OPENING = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +61,6 @@ def submission(url: str, key: str, image: bytes, *, task: str) -> bytes:
         f"X-API-Key: {key}\r\nContent-Type: image/png\r\nContent-Length: {len(image)}\r\n\r\n"
     )
     return head.encode() + image
-
-
-def get(url: str, path: str, key: str) -> bytes:
-    return (
-        f"GET {path} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\nX-API-Key: {key}\r\n\r\n"
-    ).encode()
 
 
 def send_at_rate(
@@ -119,38 +112,3 @@ async def _send_at_rate(
     while not free.empty():
         free.get_nowait()[1].close()
     return Latencies(milliseconds=found, others=others, per_second=len(sending) / took)
-
-
-@dataclass(kw_only=True)
-class Streams:
-    """Event streams that are open while another thread measures."""
-
-    url: str
-    keys: Sequence[str]
-    open: int = 0
-    events: int = 0
-    stop: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def run(self) -> None:
-        tasks = []
-        for number, key in enumerate(self.keys):
-            tasks.append(asyncio.create_task(self._follow(key)))
-            if number % _OPENING == 0:
-                await asyncio.sleep(0.05)
-        await self.stop.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _follow(self, key: str) -> None:
-        address = urlsplit(self.url)
-        reader, writer = await asyncio.open_connection(address.hostname, address.port)
-        writer.write(get(self.url, "/v1/events", key))
-        await reader.readuntil(b"\r\n\r\n")
-        self.open += 1
-        try:
-            while data := await reader.read(65536):
-                self.events += data.count(b"event: ")
-        finally:
-            self.open -= 1
-            writer.close()

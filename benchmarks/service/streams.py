@@ -10,70 +10,25 @@ in the median and 300 ms in the 99th percentile, and submissions under 200 ms in
 """
 
 import argparse
-import asyncio
 import io
 import os
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
 from PIL import Image
 
+from benchmarks.service.open_streams import OpenStreams, get
 from benchmarks.service.stack import Stack, identity_repository, running_stack
 
 GET_P50_MS, GET_P99_MS, SUBMIT_P99_MS = 50, 300, 200
 _LONG_JOBS, _LONG_SIDE, _SHORT_SIDE = 40, 2500, 64
 _GETS_PER_SECOND, _SUBMITS_PER_SECOND = 20, 2
-
-
-@dataclass(kw_only=True)
-class Streams:
-    """Open streams in a thread of their own; each reads whatever comes."""
-
-    url: str
-    paths: Sequence[str]
-    open: int = 0
-    events: int = 0
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> "Streams":
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    async def _run(self) -> None:
-        tasks = []
-        for number, path in enumerate(self.paths):
-            tasks.append(asyncio.create_task(self._follow(path)))
-            if number % 20 == 0:
-                await asyncio.sleep(0.05)
-        await asyncio.to_thread(self._stop.wait)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _follow(self, path: str) -> None:
-        address = urlsplit(self.url)
-        reader, writer = await asyncio.open_connection(address.hostname, address.port)
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode())
-        self.open += 1
-        try:
-            while data := await reader.read(65536):
-                self.events += data.count(b"event: ")
-        finally:
-            self.open -= 1
-            writer.close()
 
 
 def photo(side: int, seed: int = 0) -> bytes:
@@ -158,8 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             report("GET, no streams", gets)
             report("submit, no streams", submits)
             urls = [job["urls"]["events"] for job in jobs if is_open(stack, job)]
-            paths = [urls[number % len(urls)] for number in range(options.streams)]
-            with Streams(url=str(stack.client.base_url), paths=paths) as streams:
+            url = str(stack.client.base_url)
+            requests = [get(url, urls[number % len(urls)]) for number in range(options.streams)]
+            with OpenStreams(url=url, requests=requests) as streams:
                 deadline = time.monotonic() + 60
                 while streams.events < options.streams:  # each has its first event
                     if time.monotonic() > deadline:

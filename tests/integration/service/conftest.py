@@ -5,6 +5,7 @@ import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,12 @@ from service.limits import TenantLimits
 from service.settings import AuthMode, CacheSettings, Settings
 from service.settings.bucket import BucketSettings
 from service.settings.jobs import JobSettings
-from tests.integration.service.buckets import keys_in, moto_bucket, whole_bucket
+from tests.integration.service.buckets import (
+    environment_of,
+    keys_in,
+    moto_bucket,
+    whole_bucket,
+)
 from tests.integration.service.callers import MakeKey
 from tests.integration.service.models import (
     add_blurring,
@@ -256,6 +262,17 @@ def bucket(moto: BucketSettings) -> BucketSettings:
     """The same, emptied."""
     obstore.delete(whole_bucket(moto), sorted(keys_in(moto)))
     return moto
+
+
+@pytest.fixture
+def bucket_worker(stack: Stack, bucket: BucketSettings) -> Iterator[None]:
+    """A worker that keeps images in the bucket, in the place of the session's own."""
+    stack.worker.kill()
+    environment = {**stack.worker.environment, **environment_of(bucket)}
+    worker = replace(stack.worker, name="bucket worker", environment=environment)
+    worker.start()
+    yield
+    worker.kill()
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """A job whose images are in a bucket, from a presigned upload to the end of its result."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from hashlib import sha256
 
 import httpx
@@ -13,22 +12,11 @@ from fastapi import FastAPI
 from service.jobs.bucket_blobs import BucketBlobStore
 from service.settings import Settings
 from service.settings.bucket import BucketSettings
-from tests.integration.service.buckets import environment_of, keys_in
+from tests.integration.service.buckets import keys_in
 from tests.integration.service.callers import ask
 from tests.integration.service.stack import Stack, photo, read, wait_until, write
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def bucket_worker(stack: Stack, bucket: BucketSettings) -> Iterator[None]:
-    """A worker that keeps images in the bucket, in the place of the session's own."""
-    stack.worker.kill()
-    environment = {**stack.worker.environment, **environment_of(bucket)}
-    worker = replace(stack.worker, name="bucket worker", environment=environment)
-    worker.start()
-    yield
-    worker.kill()
 
 
 def test_job_from_upload_to_expiry(

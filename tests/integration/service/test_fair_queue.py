@@ -14,13 +14,12 @@ from service.embedded.redis import RedisServer
 from service.jobs.creation import Creation
 from service.jobs.job import Job, JobStatus, Outcome
 from service.jobs.lease import Lease, LeaseState
-from service.jobs.planned_step import Step
 from service.jobs.priority import Priority
 from service.jobs.store import JobStore
-from service.jobs.stored_image import Blob, StoredImage
 from service.jobs.turns import OpenTurns
 from service.limits import TenantLimits
 from service.settings import Settings
+from tests.integration.service.stored_jobs import new_job
 
 pytestmark = pytest.mark.integration
 INTERACTIVE, BATCH = Priority
@@ -33,42 +32,8 @@ def tenant_limits() -> TenantLimits:
     return TenantLimits(open_jobs=100_000, open_batch_jobs=100_000, megapixels_per_day=1_000_000)
 
 
-def make(
-    tenant: str = "a",
-    *,
-    priority: Priority = INTERACTIVE,
-    task: str = "denoise",
-    created_at: float | None = None,
-    batch_id: str | None = None,
-) -> Job:
-    now = time.time()
-    return Job(
-        id=uuid.uuid4().hex,
-        tenant=tenant,
-        priority=priority,
-        batch_id=batch_id,
-        task=task,
-        steps=(
-            Step(
-                task=task,
-                parameters={},
-                model=task,
-                model_version="1",
-                model_sha256=task[0] * 64,
-            ),
-        ),
-        filename=None,
-        source=StoredImage(
-            blob=Blob(id="b" * 32, size=10, sha256="c" * 64),
-            format="png",
-            media_type="image/png",
-            extension=".png",
-            width=20,
-            height=30,
-        ),
-        created_at=created_at or now,
-        expires_at=now + 100,
-    )
+def make(tenant: str = "a", *, task: str = "denoise", **fields: object) -> Job:
+    return new_job(task, tenant=tenant, **fields)
 
 
 def create(store: JobStore, tenant: str = "a", count: int = 1, **fields: object) -> list[Job]:

@@ -1,7 +1,6 @@
 """Jobs in a real Redis: who may change what, and when."""
 
 import time
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,21 +11,12 @@ from redis import Redis
 from service.errors import InputExpiredError, StoreUnavailableError
 from service.jobs.job import Failure, Job, JobStatus, Outcome, Progress, Stage
 from service.jobs.lease import Lease, LeaseState
-from service.jobs.planned_step import Step
 from service.jobs.priority import Priority
 from service.jobs.store import JobStore
-from service.jobs.stored_image import Blob, StoredImage
 from service.settings import Settings
+from tests.integration.service.stored_jobs import IMAGE, new_job
 
 pytestmark = pytest.mark.integration
-IMAGE = StoredImage(
-    blob=Blob(id="b" * 32, size=10, sha256="c" * 64),
-    format="png",
-    media_type="image/png",
-    extension=".png",
-    width=20,
-    height=30,
-)
 SUCCESS = Outcome(
     status=JobStatus.SUCCEEDED,
     timings={"decode": 0.5},
@@ -41,26 +31,9 @@ OpenStore = Callable[..., JobStore]
 
 
 def create(store: JobStore, **changes: object) -> Job:
-    now = time.time()
-    job = Job(
-        id=uuid.uuid4().hex,
-        task="identity",
-        steps=(
-            Step(
-                task="identity",
-                parameters={},
-                model="identity",
-                model_version="1",
-                model_sha256="d" * 64,
-            ),
-        ),
-        filename=None,
-        source=IMAGE,
-        created_at=now,
-        expires_at=now + 100,
-    )
-    store.create(replace(job, **changes))  # type: ignore[arg-type]
-    return replace(job, **changes)  # type: ignore[arg-type]
+    job = new_job(**changes)  # type: ignore[arg-type]
+    store.create(job)
+    return job
 
 
 def lease(store: JobStore, job: Job) -> Lease:

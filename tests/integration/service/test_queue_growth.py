@@ -1,20 +1,17 @@
 """What a request asks of Redis does not grow with the number of queued jobs."""
 
 import time
-import uuid
 from collections.abc import Callable
 
 import pytest
 from redis import Redis
 
 from service.capacity.load import LoadStore
-from service.jobs.blobs import Blob
 from service.jobs.job import Job
-from service.jobs.planned_step import Step
 from service.jobs.priority import Priority
 from service.jobs.store import JobStore
-from service.jobs.stored_image import StoredImage
 from service.limits import TenantLimits
+from tests.integration.service.stored_jobs import new_job
 
 pytestmark = pytest.mark.integration
 TENANTS, FEW, MANY = 20, 100, 3000
@@ -37,32 +34,7 @@ def store(open_store: Callable[..., JobStore], redis: "Redis[str]") -> JobStore:
 
 
 def make(number: int) -> Job:
-    now = time.time()
-    return Job(
-        id=uuid.uuid4().hex,
-        tenant=f"t{number % TENANTS}",
-        task="denoise-color",
-        steps=(
-            Step(
-                task="denoise-color",
-                parameters={},
-                model="denoise-color",
-                model_version="1",
-                model_sha256="a" * 64,
-            ),
-        ),
-        filename=None,
-        source=StoredImage(
-            blob=Blob(id="b" * 32, size=10, sha256="c" * 64),
-            format="png",
-            media_type="image/png",
-            extension=".png",
-            width=20,
-            height=30,
-        ),
-        created_at=now,
-        expires_at=now + 1000,
-    )
+    return new_job("denoise-color", tenant=f"t{number % TENANTS}", expires_at=time.time() + 1000)
 
 
 def fill(store: JobStore, count: int) -> None:

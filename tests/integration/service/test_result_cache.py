@@ -2,10 +2,9 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -20,7 +19,7 @@ from service.limits import TenantLimits
 from service.settings import AuthMode, CacheSettings, Settings
 from service.settings.bucket import BucketSettings
 from service.settings.webhooks import WebhookSettings
-from tests.integration.service.buckets import environment_of, keys_in
+from tests.integration.service.buckets import keys_in
 from tests.integration.service.callers import MakeKey, ask
 from tests.integration.service.receiver import receiving
 from tests.integration.service.stack import Stack, photo, read, wait_until, write
@@ -372,17 +371,6 @@ def test_without_the_cache_every_job_runs(
         answer = caller.submit()
         assert "cache-status" not in answer.headers
         assert not caller.ended(answer.json()["id"])["cached"]
-
-
-@pytest.fixture
-def bucket_worker(stack: Stack, bucket: BucketSettings) -> Iterator[None]:
-    """A worker that keeps images in the bucket, in the place of the session's own."""
-    stack.worker.kill()
-    environment = {**stack.worker.environment, **environment_of(bucket)}
-    worker = replace(stack.worker, name="bucket worker", environment=environment)
-    worker.start()
-    yield
-    worker.kill()
 
 
 def test_results_in_a_bucket_are_hits_too(
